@@ -1,0 +1,111 @@
+"""What did the caller send? Arguments validated, names resolved to rows, and worded for people."""
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from sqlalchemy import Connection
+
+from daeri.errors import FieldError, ValidationFailed
+from daeri.operations.operation import Operation
+from daeri.records.access import Actor, Rules, project
+from daeri.records.mentions import mentions
+from daeri.records.record import Record, label_of
+from daeri.wording import Lang, Text, day, fit_josa, won
+
+_DESCRIPTION = re.compile(r"^\s*(?P<ko>[^(,:.]+?)\s*(?:\((?P<en>[^)]*)\))?\s*(?:[,:.]|$)")
+
+
+def validate(
+    connection: Connection, rules: Rules, actor: Actor, operation: Operation, sent: Mapping[str, Any]
+) -> BaseModel:
+    """Return the operation's input model, names resolved to ids.
+
+    Raises:
+        ValidationFailed: with one entry for each field that does not fit.
+    """
+    values = dict(sent)
+    for name, record in operation.signature.references.items():
+        if isinstance(values.get(name), str):
+            values[name] = resolve(connection, rules, actor, record, name, values[name])
+    try:
+        return operation.input.model_validate(values)
+    except ValidationError as error:
+        raise ValidationFailed(
+            Text(f"{operation.label.ko}의 입력값이 맞지 않아요", f"The arguments do not fit {operation.name}"),
+            errors=[FieldError(_pointer(item["loc"]), item["msg"]) for item in error.errors(include_url=False)],
+        ) from None
+
+
+def resolve(connection: Connection, rules: Rules, actor: Actor, record: type[Record], field: str, named: str) -> int:
+    """Return the id of the one visible row that a name means.
+
+    Raises:
+        ValidationFailed: no such row, or several; then the candidates are in the problem.
+    """
+    if named.strip().isdecimal():
+        return int(named)
+    found = {mention.id: mention.title for mention in mentions(connection, rules, actor, [record], [named])}
+    if len(found) == 1:
+        return next(iter(found))
+    label = label_of(record)
+    candidates = [{"id": key, "title": title} for key, title in found.items()]
+    detail = (
+        Text(f"'{named}'에 해당하는 {label.ko}이(가) 여럿이에요", f"Several match '{named}' ({label.en})")
+        if found
+        else Text(f"'{named}'에 해당하는 {label.ko}을(를) 찾을 수 없어요", f"No {label.en} is called '{named}'")
+    )
+    detail = Text(fit_josa(detail.ko), detail.en)
+    raise ValidationFailed(
+        detail, errors=[FieldError(f"/{field}", detail.en)], extra={"candidates": candidates} if found else None
+    )
+
+
+def canonical(model: BaseModel) -> dict[str, Any]:
+    """Return the arguments as JSON values, defaults filled in: what is frozen, hashed and run."""
+    return model.model_dump(mode="json")
+
+
+def worded(
+    connection: Connection, rules: Rules, actor: Actor, operation: Operation, model: BaseModel, lang: Lang
+) -> list[dict[str, str]]:
+    """Return the arguments as people read them: label and value; ones left empty are left out."""
+    rows = []
+    for name, field in operation.input.model_fields.items():
+        value = getattr(model, name)
+        if value is None or value == "" or isinstance(value, list | dict | BaseModel):
+            continue
+        record = operation.signature.references.get(name)
+        if record is not None:
+            text = _title(connection, rules, actor, record, int(value))
+        elif name in operation.signature.money:
+            text = won(value, lang)
+        else:
+            text = day(value, lang) if isinstance(value, date) else str(value)
+        rows.append({"name": name, "label": parameter_label(name, field.description).to(lang), "value": text})
+    return rows
+
+
+def parameter_label(name: str, description: str | None) -> Text:
+    """Read a parameter's name for people from its description: "첫날 (first day), e.g. …"."""
+    match = _DESCRIPTION.match(description or "")
+    if match is None:
+        return Text(name, name)
+    return Text(match["ko"], match["en"] or name.replace("_", " "))
+
+
+def _title(connection: Connection, rules: Rules, actor: Actor, record: type[Record], key: int) -> str:
+    projection = project(rules, record, actor)
+    wanted = [
+        column for column, name in zip(projection.columns, projection.keys, strict=True) if name in record.__title__
+    ]
+    table = record.__table__
+    statement = table.select().with_only_columns(*wanted).where(table.c.id == key, rules.visible(record, actor))
+    row = connection.execute(statement).one_or_none()
+    return " ".join(str(value) for value in row if value) if row else f"{label_of(record).ko} {key}"
+
+
+def _pointer(location: tuple[int | str, ...]) -> str:
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in location)

@@ -1,0 +1,118 @@
+"""What is a company to Daeri? Its catalogs, its agents and its organisation chart, checked once at start."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from daeri.errors import DeclarationError, NotFound
+from daeri.operations.operation import Catalog, Operation
+from daeri.records.access import Actor, Rule, Rules
+from daeri.records.people import People
+from daeri.records.record import Person, Record, Team
+from daeri.wording import Text
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """A deputy: what it may do at most for whoever it acts for.
+
+    Attributes:
+        name: its name on every protocol and in the audit.
+        instructions: what a model is told about its work.
+        scope: patterns of operations it may call ("leave.*"), or effects ("read").
+        roles: the roles of its person that it may use; None = all of them.
+    """
+
+    name: str
+    label: Text
+    instructions: str = ""
+    scope: tuple[str, ...] = ("*",)
+    roles: frozenset[str] | None = None
+
+    def acting_for(self, actor: Actor) -> Actor:
+        """Return the person's authority cut down to what this agent may use of it."""
+        return actor.through(self.name, self.scope, self.roles)
+
+
+@dataclass(frozen=True)
+class Company:
+    """A company's declarations, put together.
+
+    Attributes:
+        catalogs: its records, rules and operations by subject.
+        agents: its deputies; the first is the default.
+        roles: what its roles are called ("hr" is 인사 담당).
+        migrations: a folder of Alembic scripts for its tables; None creates missing tables at start.
+    """
+
+    name: Text
+    catalogs: Sequence[Catalog]
+    agents: Sequence[Agent]
+    roles: Mapping[str, Text] = field(default_factory=dict)
+    migrations: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Check what only shows when the parts stand together."""
+        if not self.agents:
+            raise DeclarationError('a Company needs at least one Agent, e.g. Agent("assistant", Text("비서", ...))')
+        seen: set[str] = set()
+        for catalog in self.catalogs:
+            if catalog.name in seen:
+                raise DeclarationError(f"two catalogs are called {catalog.name}")
+            seen.add(catalog.name)
+        _ = self.people
+
+    @cached_property
+    def operations(self) -> dict[str, Operation]:
+        """Every operation by name, in name order."""
+        both = {name: item for catalog in self.catalogs for name, item in catalog.operations.items()}
+        return dict(sorted(both.items()))
+
+    @cached_property
+    def rules(self) -> Rules:
+        """The rules of all catalogs."""
+        rows = _joined((catalog.row_rules for catalog in self.catalogs), "row rules")
+        changes = _joined((catalog.change_rules for catalog in self.catalogs), "change rules")
+        return Rules(rows=rows, changes=changes, roles=self.roles)
+
+    @cached_property
+    def records(self) -> dict[str, type[Record]]:
+        """The records that anyone may see at all, by type name."""
+        return {record.__tablename__: record for record in self.rules.rows}
+
+    @cached_property
+    def people(self) -> People:
+        """The organisation chart: the company's one Person and one Team record."""
+        return People(self._only(Person), self._only(Team))
+
+    def agent(self, name: str | None) -> Agent:
+        """Return a deputy by name, the first one for None.
+
+        Raises:
+            NotFound: the company has no such agent.
+        """
+        if name is None:
+            return self.agents[0]
+        for agent in self.agents:
+            if agent.name == name:
+                return agent
+        raise NotFound(Text(f"'{name}' 에이전트가 없어요", f"There is no agent '{name}'"))
+
+    def _only(self, base: type[Person] | type[Team]) -> type:
+        found = [record for record in self.records.values() if issubclass(record, base)]
+        if len(found) != 1:
+            raise DeclarationError(
+                f"a Company needs exactly one record that extends {base.__name__}, with a row rule; found {len(found)}"
+            )
+        return found[0]
+
+
+def _joined(parts: Iterable[Mapping[type[Record], Rule]], what: str) -> dict[type[Record], Rule]:
+    result: dict[type[Record], Rule] = {}
+    for part in parts:
+        for record, rule in part.items():
+            if record in result:
+                raise DeclarationError(f"{record.__name__} has {what} in two catalogs")
+            result[record] = rule
+    return result

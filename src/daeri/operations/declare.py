@@ -1,0 +1,187 @@
+"""What did the company write? Reads a function's signature once, at import, and refuses what is vague.
+
+Every declaration error is raised here (or in Catalog, for names), as a sentence that says what to write.
+"""
+
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, create_model
+from pydantic_core import CoreSchema, core_schema
+
+from daeri.clock import Clock
+from daeri.errors import DeclarationError
+from daeri.operations.pending import Pending
+from daeri.records.access import Actor, Records
+from daeri.records.record import Record
+
+R = TypeVar("R", bound=Record)
+INJECTED: tuple[type, ...] = (Records, Actor, Clock, Pending)
+
+
+class Ref(int, Generic[R]):
+    """The id of a row: `employee: Ref[Employee]`. Callers may also send a name; the door resolves it."""
+
+    __slots__ = ()
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Validate as an integer id."""
+        del source, handler
+        return core_schema.no_info_after_validator_function(cls, core_schema.int_schema(ge=1))
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Describe as an integer or a name."""
+        del schema, handler
+        return {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "minLength": 1}]}
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """Marks an integer as an amount in the smallest unit of a currency."""
+
+    currency: str
+
+
+Won = Annotated[int, Money("KRW"), Field(ge=0)]
+"""An amount in won."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A function's parameters: what is injected, what the caller sends, what comes back.
+
+    Attributes:
+        injected: parameter name to Records, Actor, Clock or Pending.
+        references: parameter name to the record its id names.
+        money: the parameters that are amounts.
+    """
+
+    model: type[BaseModel]
+    output: type[BaseModel]
+    injected: Mapping[str, type]
+    references: Mapping[str, type[Record]]
+    money: frozenset[str]
+
+
+def read_signature(function: Callable[..., Any], hooks: tuple[Callable[..., Any] | None, ...] = ()) -> Signature:
+    """Read an operation's function and check the hooks that share its parameters.
+
+    Raises:
+        DeclarationError: something is missing, vague or does not fit; the message says what to write.
+    """
+    name = f"{function.__module__}.{function.__qualname__}"
+    if not inspect.iscoroutinefunction(function):
+        raise DeclarationError(f"{name} must be written `async def`")
+    if not (function.__doc__ or "").strip():
+        raise DeclarationError(f"{name} needs a docstring: its first line is what people and models read")
+    hints = _hints(function, name)
+    output = hints.pop("return", None)
+    if not (isinstance(output, type) and issubclass(output, BaseModel)):
+        raise DeclarationError(f"{name} must return a Pydantic model; write `-> YourModel`")
+    injected: dict[str, type] = {}
+    fields: dict[str, Any] = {}
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            raise DeclarationError(f"{name}: *{parameter.name} cannot be described to a caller; name each parameter")
+        if parameter.name not in hints:
+            raise DeclarationError(f"{name}: parameter {parameter.name} needs a type")
+        hint = hints[parameter.name]
+        if hint in INJECTED:
+            injected[parameter.name] = hint
+        else:
+            fields[parameter.name] = (hint, ... if parameter.default is parameter.empty else parameter.default)
+    for hook in hooks:
+        if hook is not None:
+            _check_hook(hook, fields, name)
+    model = create_model(f"{function.__name__}_input", __config__=ConfigDict(extra="forbid"), **fields)
+    types = {key: hint for key, (hint, _) in fields.items()}
+    return Signature(
+        model=model,
+        output=output,
+        injected=injected,
+        references={key: record for key, hint in types.items() if (record := _referenced(hint)) is not None},
+        money=frozenset(key for key, hint in types.items() if _is_money(hint)),
+    )
+
+
+def injected_into(hook: Callable[..., Any]) -> dict[str, type]:
+    """Return which parameters of an approval or preview function are injected."""
+    hints = _hints(hook, hook.__qualname__)
+    hints.pop("return", None)
+    return {name: hint for name, hint in hints.items() if hint in INJECTED}
+
+
+def _hints(function: Callable[..., Any], name: str) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(function, include_extras=True)
+    except NameError as error:
+        raise DeclarationError(f"{name}: {error}; types used in an operation must stand at module level") from error
+
+
+def _check_hook(hook: Callable[..., Any], fields: Mapping[str, Any], name: str) -> None:
+    hints = _hints(hook, hook.__qualname__)
+    hints.pop("return", None)
+    for parameter, hint in hints.items():
+        if hint in INJECTED:
+            continue
+        if parameter not in fields:
+            known = ", ".join(fields) or "none"
+            raise DeclarationError(f"{hook.__qualname__}: {name} has no parameter {parameter}; it has: {known}")
+        if _bare(hint) != _bare(fields[parameter][0]):
+            raise DeclarationError(
+                f"{hook.__qualname__}: {parameter} is {_bare(hint)} here and {_bare(fields[parameter][0])} in {name}"
+            )
+
+
+def _bare(hint: Any) -> Any:
+    return get_args(hint)[0] if get_origin(hint) is Annotated else hint
+
+
+def _members(hint: Any) -> tuple[Any, ...]:
+    """Return a hint without Annotated and without its `| None`."""
+    bare = _bare(hint)
+    origin = get_origin(bare)
+    if origin is typing.Union or type(bare).__name__ == "UnionType":
+        return tuple(_bare(member) for member in get_args(bare) if member is not type(None))
+    return (bare,)
+
+
+def _referenced(hint: Any) -> type[Record] | None:
+    for member in _members(hint):
+        if get_origin(member) is Ref:
+            record = get_args(member)[0]
+            return record if isinstance(record, type) and issubclass(record, Record) else None
+    return None
+
+
+def _is_money(hint: Any) -> bool:
+    if get_origin(hint) is Annotated and any(isinstance(extra, Money) for extra in get_args(hint)[1:]):
+        return True
+    bare = _bare(hint)
+    return any(member is not hint and _is_money(member) for member in get_args(bare) if get_origin(bare) is not Ref)
+
+
+def kind_of(hint: Any) -> str:
+    """Name the sort of value a parameter takes: reference, money, date, choice, integer, decimal, flag, text, other."""
+    if _is_money(hint):
+        return "money"
+    member = _members(hint)[0]
+    if get_origin(member) is Ref:
+        return "reference"
+    if get_origin(member) is typing.Literal:
+        return "choice"
+    kinds = {date: "date", bool: "flag", int: "integer", Decimal: "decimal", str: "text"}
+    return kinds.get(member, "other") if isinstance(member, type) else "other"
+
+
+def choices_of(hint: Any) -> tuple[Any, ...]:
+    """Return the values a choice parameter takes."""
+    member = _members(hint)[0]
+    return get_args(member) if get_origin(member) is typing.Literal else ()

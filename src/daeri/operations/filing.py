@@ -1,0 +1,177 @@
+"""How does a held call become a document? Finds the people of its line, freezes the content, files it (상신).
+
+Everything here runs in the transaction of the call that is held.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert
+from ulid import ULID
+
+from daeri.canonical import digest
+from daeri.errors import Conflict
+from daeri.operations.documents import approval, approval_act, approval_step
+from daeri.operations.line import Approver, Change, Line, Superior
+from daeri.operations.operation import Operation
+from daeri.records.access import Actor
+from daeri.records.people import People, Someone, person_body
+from daeri.wording import Lang, Text
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """One step of a line, with the person found for it."""
+
+    person: Someone
+    role: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Everything of a document that is frozen when it is filed."""
+
+    operation: Operation
+    arguments: dict[str, Any]
+    worded: dict[str, list[dict[str, str]]]
+    preview: Sequence[Change]
+    line: Line
+    seats: Sequence[Seat]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a document comes from: who asked, in what words, in which run."""
+
+    actor: Actor
+    at: datetime
+    lang: Lang
+    run_id: str | None
+    question: str | None
+
+
+def seats_of(connection: Connection, people: People, drafter_id: int, line: Line) -> list[Seat]:
+    """Find the people of a line, in order; the same person twice in a row is merged, the later role stays.
+
+    A vacant post, a leaver and the drafter's own seat go up to the next lead.
+
+    Raises:
+        Conflict: nobody is left who could decide.
+    """
+    drafter = people.one(connection, drafter_id)
+    superiors = people.superiors(connection, drafter)
+    seats: list[Seat] = []
+    for step in line.steps:
+        person = _find(connection, people, superiors, step)
+        if person is None or person.id == drafter_id:
+            continue
+        if seats and seats[-1].person.id == person.id:
+            seats.pop()
+        seats.append(Seat(person, step.role))
+    if not seats:
+        raise Conflict(
+            Text(
+                "결재할 사람이 없어요. 관리자에게 조직도를 확인해 달라고 해 주세요.",
+                "Nobody can approve this. Ask an administrator to check the organisation chart.",
+            )
+        )
+    return seats
+
+
+def _find(connection: Connection, people: People, superiors: Sequence[Someone], step: Approver) -> Someone | None:
+    if isinstance(step, Superior):
+        if not superiors:
+            return None
+        return superiors[min(step.level, len(superiors)) - 1]
+    return people.holder(connection, step.role_name)
+
+
+def line_body(seats: Sequence[Seat], lang: Lang) -> list[dict[str, Any]]:
+    """Render a line that nobody has decided on yet."""
+    return [
+        {
+            "position": position,
+            "person": person_body(seat.person),
+            "role": seat.role.to(lang),
+            "status": "waiting" if position == 1 else "upcoming",
+            "decided_at": None,
+            "comment": None,
+        }
+        for position, seat in enumerate(seats, 1)
+    ]
+
+
+def operation_digest(operation: Operation) -> str:
+    """Identify an operation's shape: an approval does not carry over to another one of the same name."""
+    return digest([operation.name, operation.effect, operation.input.model_json_schema()])
+
+
+def content_digest(content: Content, actor: Actor) -> str:
+    """Return the digest that approvers approve and the door executes."""
+    return digest(
+        {
+            "operation": content.operation.name,
+            "operation_digest": operation_digest(content.operation),
+            "arguments": content.arguments,
+            "preview": [[change.label.ko, change.before, change.after] for change in content.preview],
+            "rule": content.line.rule,
+            "line": [seat.person.id for seat in content.seats],
+            "drafter": actor.person_id,
+            "agent": actor.agent,
+        }
+    )
+
+
+def file(connection: Connection, content: Content, origin: Origin) -> str:
+    """Write the document with its line and its first act; return its id."""
+    actor, approval_id = origin.actor, f"apr_{ULID()}"
+    sealed = content_digest(content, actor)
+    connection.execute(
+        insert(approval).values(
+            id=approval_id,
+            operation=content.operation.name,
+            operation_digest=operation_digest(content.operation),
+            status="in_progress",
+            drafter_id=actor.person_id,
+            agent=actor.agent,
+            scopes=[list(scope) for scope in actor.scopes],
+            door=actor.door,
+            lang=origin.lang,
+            arguments=content.arguments,
+            worded=content.worded,
+            preview=[[change.label.ko, change.label.en, change.before, change.after] for change in content.preview],
+            rule=content.line.rule,
+            because=[content.line.because.ko, content.line.because.en],
+            digest=sealed,
+            run_id=origin.run_id,
+            question=origin.question,
+            drafted_at=origin.at,
+        )
+    )
+    connection.execute(
+        insert(approval_step),
+        [
+            {
+                "approval_id": approval_id,
+                "position": position,
+                "person_id": seat.person.id,
+                "role": [seat.role.ko, seat.role.en],
+                "status": "waiting" if position == 1 else "upcoming",
+            }
+            for position, seat in enumerate(content.seats, 1)
+        ],
+    )
+    connection.execute(
+        insert(approval_act).values(
+            approval_id=approval_id,
+            seq=1,
+            act="draft",
+            person_id=actor.person_id,
+            agent=actor.agent,
+            at=origin.at,
+            digest=sealed,
+        )
+    )
+    return approval_id

@@ -1,0 +1,443 @@
+"""The single door: validate → allowed? → which line? → run or file a document → audit. Nothing else runs an operation.
+
+Above stand the protocols, the agent and the approvals; below, the records. Effect, run step, use of the approval and
+audit row commit in one transaction. An operation's body runs in one visit to the database and may not wait for
+anything else: no model, no network, no client can hold a transaction open.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import structlog
+from pydantic import BaseModel
+from sqlalchemy import JSON, Column, Connection, Integer, PrimaryKeyConstraint, Row, String, Table, insert, select
+
+from daeri.canonical import digest
+from daeri.clock import Clock, rfc3339
+from daeri.errors import Conflict, DaeriError, IdempotencyMismatch, NotFound, PermissionDenied
+from daeri.operations import arguments as args
+from daeri.operations import filing
+from daeri.operations.company import Company
+from daeri.operations.declare import injected_into
+from daeri.operations.line import Change
+from daeri.operations.operation import Operation
+from daeri.operations.outcome import Done, Draft, Held, Journal, Outcome, Replayed, dump
+from daeri.operations.pending import Pending
+from daeri.records import audit
+from daeri.records.access import Actor, Records, Trail
+from daeri.records.mentions import Mention, mentions
+from daeri.records.record import Instant
+from daeri.records.store import Store, system
+from daeri.wording import Lang, Text
+
+LANGUAGES: tuple[Lang, ...] = ("ko", "en")
+"""A document is worded in both when it is filed: its approvers may read another language than its drafter."""
+
+idempotency = Table(
+    "idempotency",
+    system,
+    Column("person_id", Integer, nullable=False),
+    Column("key", String(255), nullable=False),
+    Column("request_digest", String(64), nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("body", JSON, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    PrimaryKeyConstraint("person_id", "key"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to the door, as it travels through it."""
+
+    operation: Operation
+    actor: Actor
+    sent: Mapping[str, Any]
+    lang: Lang
+    idempotency_key: str | None = None
+    journal: Journal | None = None
+
+
+class Door:
+    """Runs operations for actors; the only holder of operation functions."""
+
+    def __init__(self, company: Company, store: Store, clock: Clock) -> None:
+        """Take the company's declarations, its database and the clock."""
+        self.company = company
+        self._store = store
+        self._clock = clock
+
+    def operations(self, actor: Actor) -> list[Operation]:
+        """Return the operations the actor may call, in name order."""
+        return [item for item in self.company.operations.values() if _allowed(item, actor)]
+
+    def operation(self, actor: Actor, name: str) -> Operation:
+        """Return one operation by name (`leave.request` or `leave__request`).
+
+        Raises:
+            NotFound: there is no such operation.
+            PermissionDenied: the person, the agent or the key may not call it.
+        """
+        found = self.company.operations.get(name) or self.company.operations.get(name.replace("__", "."))
+        if found is None:
+            raise NotFound(Text(f"'{name}' 작업이 없어요", f"There is no operation '{name}'"))
+        if not _allowed(found, actor):
+            raise PermissionDenied(
+                Text(f"'{found.label.ko}'을(를) 할 권한이 없어요", f"You may not call {found.name}"),
+                extra={"who": (found.allow.__doc__ or "").strip()},
+            )
+        return found
+
+    async def call(
+        self,
+        actor: Actor,
+        name: str,
+        arguments: Mapping[str, Any],
+        *,
+        lang: Lang = "ko",
+        idempotency_key: str | None = None,
+        journal: Journal | None = None,
+    ) -> Outcome:
+        """Run an operation, or file the document that its approval line asks for.
+
+        Raises:
+            DaeriError: whatever stands in the way; refusals are audited.
+        """
+        try:
+            call = Call(self.operation(actor, name), actor, arguments, lang, idempotency_key, journal)
+            if call.operation.effect == "read":
+                return await self._read(call)
+            return await self._store.write(lambda connection: self._write(connection, call))
+        except DaeriError as error:
+            await self._refused(actor, name, error, journal)
+            raise
+
+    async def dry_run(self, actor: Actor, name: str, arguments: Mapping[str, Any], *, lang: Lang = "ko") -> Draft:
+        """Tell what a call would do: it is carried out and rolled back, so the answer is the real one."""
+        call = Call(self.operation(actor, name), actor, arguments, lang)
+
+        def try_it(connection: Connection) -> Draft:
+            model = self._validated(connection, call)
+            content = self._content(connection, call, model)
+            if call.operation.effect != "read":
+                self._rehearse(connection, call, model)
+            preview = self._preview(connection, call, model) if content is None else content.preview
+            return Draft(
+                operation=call.operation.name,
+                effect=call.operation.effect,
+                arguments=args.canonical(model),
+                worded=args.worded(connection, self.company.rules, actor, call.operation, model, lang),
+                preview=preview,
+                line=filing.line_body(content.seats, lang) if content else [],
+                rule=content.line.rule if content else None,
+                because=content.line.because if content else None,
+            )
+
+        return await self._store.write(try_it)
+
+    async def mentions(self, actor: Actor, phrases: Sequence[str]) -> list[Mention]:
+        """Return the rows that any of the phrases names, among those the actor may see."""
+        records = self.company.records.values()
+        return await self._store.read(
+            lambda connection: mentions(connection, self.company.rules, actor, records, phrases)
+        )
+
+    def describe(self, operation: Operation, lang: Lang) -> dict[str, Any]:
+        """Render an operation as the resource shape."""
+        return {
+            "name": operation.name,
+            "catalog": operation.catalog,
+            "label": operation.label.to(lang),
+            "summary": operation.summary,
+            "description": operation.description,
+            "effect": operation.effect,
+            "approval": operation.approval is not None,
+            "examples": list(operation.examples),
+            "input_schema": operation.input.model_json_schema(),
+            "output_schema": operation.output.model_json_schema(mode="serialization"),
+        }
+
+    def execute_approved(self, connection: Connection, document: Row[Any]) -> Done:
+        """Run exactly what an approved document froze, in the deciding transaction.
+
+        Raises:
+            Conflict: the operation, or the content's digest, is no longer what was approved.
+            DaeriError: the drafter may no longer do it, or the company's rules refuse it now.
+        """
+        operation = self.company.operations.get(document.operation)
+        if operation is None or filing.operation_digest(operation) != document.operation_digest:
+            raise Conflict(
+                Text("결재한 뒤 작업의 정의가 바뀌었어요", "The operation was changed after this was approved")
+            )
+        actor = self._drafter(connection, document)
+        self.operation(actor, operation.name)
+        call = Call(operation, actor, document.arguments, document.lang)
+        model = self._validated(connection, call)
+        done = self._run(connection, call, model)
+        self._audit(connection, call, done, outcome="applied", approval_id=document.id, run_id=document.run_id)
+        return done
+
+    def _drafter(self, connection: Connection, document: Row[Any]) -> Actor:
+        person = self.company.people.one(connection, document.drafter_id)
+        if person.left:
+            raise PermissionDenied(Text("기안자가 퇴사했어요", "The drafter has left the company"))
+        roles = person.roles
+        if document.agent is not None:
+            limit = self.company.agent(document.agent).roles
+            roles = roles if limit is None else roles & limit
+        return Actor(
+            person_id=person.id,
+            name=person.name,
+            team_id=person.team_id,
+            roles=roles,
+            login=person.login,
+            agent=document.agent,
+            scopes=tuple(tuple(scope) for scope in document.scopes),
+            door=document.door,
+        )
+
+    async def _read(self, call: Call) -> Done:
+        def look(connection: Connection) -> tuple[Done, str]:
+            model = self._validated(connection, call)
+            return self._run(connection, call, model), digest(args.canonical(model))
+
+        done, arguments_digest = await self._store.read(look)
+
+        def write_down(connection: Connection) -> None:
+            self._check_journal(connection, call)
+            self._audit(connection, call, done, arguments_digest=arguments_digest)
+            self._record(connection, call, done)
+
+        await self._store.write(write_down)
+        return done
+
+    def _write(self, connection: Connection, call: Call) -> Outcome:
+        self._check_journal(connection, call)
+        model = self._validated(connection, call)
+        canonical = args.canonical(model)
+        request = digest([call.operation.name, canonical])
+        before = self._replay(connection, call, request)
+        if before is not None:
+            return before
+        content = self._content(connection, call, model)
+        outcome: Done | Held
+        if content is None:
+            outcome = self._run(connection, call, model)
+            self._audit(connection, call, outcome, arguments_digest=digest(canonical))
+        else:
+            self._rehearse(connection, call, model)
+            outcome = self._file(connection, call, content)
+        self._record(connection, call, outcome)
+        self._remember(connection, call, request, outcome)
+        return outcome
+
+    def _validated(self, connection: Connection, call: Call) -> BaseModel:
+        return args.validate(connection, self.company.rules, call.actor, call.operation, call.sent)
+
+    def _run(self, connection: Connection, call: Call, model: BaseModel) -> Done:
+        started, trail = time.perf_counter(), Trail()
+        values = {name: getattr(model, name) for name in type(model).model_fields}
+        values |= self._injected(connection, call.actor, call.operation.signature.injected, trail)
+        result = run_to_end(call.operation.function(**values))
+        if not isinstance(result, call.operation.output):
+            msg = f"{call.operation.name} returned {type(result).__name__}, not {call.operation.output.__name__}"
+            raise TypeError(msg)
+        say = getattr(result, "say", None)
+        return Done(
+            operation=call.operation.name,
+            result=dump(result),
+            say=say(call.lang) if callable(say) else None,
+            sources=[
+                {
+                    "n": 1,
+                    "operation": call.operation.name,
+                    "label": call.operation.label.to(call.lang),
+                    "records": [
+                        {"type": kind, "id": key, "title": title} for (kind, key), title in trail.records.items()
+                    ],
+                    "as_of": rfc3339(self._clock.now()),
+                }
+            ],
+            masked=sorted(trail.masked),
+            milliseconds=round((time.perf_counter() - started) * 1000, 2),
+            rows=trail.rows,
+        )
+
+    def _injected(
+        self, connection: Connection, actor: Actor, wanted: Mapping[str, type], trail: Trail
+    ) -> dict[str, Any]:
+        def make(kind: type) -> Any:
+            if kind is Records:
+                return Records(connection, self.company.rules, actor, trail)
+            if kind is Pending:
+                return Pending(connection, actor)
+            return actor if kind is Actor else self._clock
+
+        return {name: make(kind) for name, kind in wanted.items()}
+
+    def _hook(self, connection: Connection, call: Call, model: BaseModel, hook: Callable[..., Any]) -> Any:
+        """Call an approval or preview function with the parameters it names."""
+        injected = injected_into(hook)
+        names = set(hook.__annotations__) - {"return"} - set(injected)
+        values = {name: getattr(model, name) for name in names}
+        return hook(**values, **self._injected(connection, call.actor, injected, Trail()))
+
+    def _preview(self, connection: Connection, call: Call, model: BaseModel) -> Sequence[Change]:
+        if call.operation.preview is None:
+            return ()
+        waiting = cast("Awaitable[Sequence[Change]]", self._hook(connection, call, model, call.operation.preview))
+        preview: Sequence[Change] = run_to_end(waiting)
+        return preview
+
+    def _content(self, connection: Connection, call: Call, model: BaseModel) -> filing.Content | None:
+        """Return what would be filed, or None where the operation needs no approval."""
+        if call.operation.approval is None or call.actor.everything:
+            return None
+        line = self._hook(connection, call, model, call.operation.approval)
+        return filing.Content(
+            operation=call.operation,
+            arguments=args.canonical(model),
+            worded={
+                lang: args.worded(connection, self.company.rules, call.actor, call.operation, model, lang)
+                for lang in LANGUAGES
+            },
+            preview=self._preview(connection, call, model),
+            line=line,
+            seats=filing.seats_of(connection, self.company.people, call.actor.person_id, line),
+        )
+
+    def _rehearse(self, connection: Connection, call: Call, model: BaseModel) -> None:
+        """Carry the operation out and roll it back: a draft that the rules would refuse is never filed."""
+        savepoint = connection.begin_nested()
+        try:
+            self._run(connection, call, model)
+        finally:
+            savepoint.rollback()
+
+    def _file(self, connection: Connection, call: Call, content: filing.Content) -> Held:
+        journal = call.journal
+        origin = filing.Origin(
+            actor=call.actor,
+            at=self._clock.now(),
+            lang=call.lang,
+            run_id=journal.run_id if journal else None,
+            question=journal.question if journal else None,
+        )
+        approval_id = filing.file(connection, content, origin)
+        held = Held(
+            approval_id=approval_id,
+            operation=call.operation.name,
+            preview=content.preview,
+            line=filing.line_body(content.seats, call.lang),
+            because=content.line.because,
+            worded=content.worded[call.lang],
+        )
+        entry = self._entry(call, "filed", digest(content.arguments))
+        audit.append(connection, _with(entry, approval_id=approval_id))
+        return held
+
+    def _entry(self, call: Call, outcome: str, arguments_digest: str | None) -> dict[str, Any]:
+        return {
+            **_who(call.actor),
+            "at": self._clock.now(),
+            "action": call.operation.name,
+            "outcome": outcome,
+            "arguments_digest": arguments_digest,
+            "run_id": call.journal.run_id if call.journal else None,
+            "step": call.journal.step if call.journal else None,
+        }
+
+    def _audit(self, connection: Connection, call: Call, done: Done, *, outcome: str = "done", **more: Any) -> None:
+        entry = self._entry(call, outcome, more.pop("arguments_digest", None) or digest(dict(call.sent)))
+        seen = [[item["type"], item["id"]] for source in done.sources for item in source["records"]]
+        detail = {"rows": done.rows, "masked": done.masked}
+        audit.append(connection, _with(entry, records=seen, detail=detail, **more))
+
+    async def _refused(self, actor: Actor, name: str, error: DaeriError, journal: Journal | None) -> None:
+        entry = {
+            **_who(actor),
+            "at": self._clock.now(),
+            "action": name[:200],
+            "outcome": "refused",
+            "run_id": journal.run_id if journal else None,
+            "step": journal.step if journal else None,
+            "detail": {"code": error.code},
+        }
+
+        def write_down(connection: Connection) -> None:
+            audit.append(connection, audit.Entry(**entry))
+            if journal is not None:
+                journal.check(connection)
+                journal.record(connection, error)
+
+        await self._store.write(write_down)
+
+    @staticmethod
+    def _check_journal(connection: Connection, call: Call) -> None:
+        if call.journal is not None:
+            call.journal.check(connection)
+
+    @staticmethod
+    def _record(connection: Connection, call: Call, outcome: Done | Held) -> None:
+        if call.journal is not None:
+            call.journal.record(connection, outcome)
+
+    def _replay(self, connection: Connection, call: Call, request: str) -> Replayed | None:
+        if call.idempotency_key is None:
+            return None
+        row = connection.execute(
+            select(idempotency).where(
+                idempotency.c.person_id == call.actor.person_id, idempotency.c.key == call.idempotency_key
+            )
+        ).one_or_none()
+        if row is None:
+            return None
+        if row.request_digest != request:
+            raise IdempotencyMismatch
+        return Replayed(row.status, row.body)
+
+    def _remember(self, connection: Connection, call: Call, request: str, outcome: Done | Held) -> None:
+        if call.idempotency_key is None:
+            return
+        connection.execute(
+            insert(idempotency).values(
+                person_id=call.actor.person_id,
+                key=call.idempotency_key,
+                request_digest=request,
+                status=outcome.status,
+                body=outcome.body(call.lang),
+                created_at=self._clock.now(),
+            )
+        )
+
+
+def run_to_end(body: Awaitable[Any]) -> Any:
+    """Run an operation's body without an event loop: everything it may await answers at once.
+
+    Raises:
+        RuntimeError: the body waits for something else, which would hold the transaction open.
+    """
+    coroutine = cast("Coroutine[Any, Any, Any]", body)
+    try:
+        coroutine.send(None)
+    except StopIteration as finished:
+        return finished.value
+    coroutine.close()
+    name = getattr(coroutine, "__qualname__", "the operation")
+    msg = f"{name} waits for something other than its records; a transaction may not be held for that"
+    raise RuntimeError(msg)
+
+
+def _allowed(operation: Operation, actor: Actor) -> bool:
+    return operation.allow(actor) and actor.may_call(operation.name, operation.effect)
+
+
+def _who(actor: Actor) -> dict[str, Any]:
+    request_id = structlog.contextvars.get_contextvars().get("request_id", "")
+    return {"person_id": actor.person_id, "agent": actor.agent, "door": actor.door, "request_id": request_id}
+
+
+def _with(entry: dict[str, Any], **more: Any) -> audit.Entry:
+    return audit.Entry(**(entry | more))

@@ -1,0 +1,175 @@
+"""What is an operation? The one value that every protocol, form, tool and command renders.
+
+A company fills a `Catalog`; `declare.py` reads the functions; `invoke.py` alone runs them.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+from sqlalchemy import ColumnElement
+
+from daeri.errors import DeclarationError
+from daeri.operations.declare import Signature, read_signature
+from daeri.operations.line import Change, Line
+from daeri.records.access import Actor, Effect, Rule
+from daeri.records.record import Record
+from daeri.wording import Text
+
+Function = TypeVar("Function", bound=Callable[..., Awaitable[BaseModel]])
+RuleFunction = TypeVar("RuleFunction", bound=Callable[[Actor], ColumnElement[bool]])
+Allow = Callable[[Actor], bool]
+ApprovalRule = Callable[..., Line]
+Preview = Callable[..., Awaitable[Sequence[Change]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A typed function over the company's records, with everything that governs it.
+
+    Attributes:
+        name: catalog.function, the same on every protocol, in the audit and in policies.
+        label: its short name for people ("연차 휴가 신청").
+        summary: the first line of its docstring; description is the whole.
+        effect: read, write or irreversible.
+        allow: who may call it at all; rows and fields are ruled separately.
+        approval: gives the approval line for given arguments; None = no approval.
+        preview: tells what would change; None = nothing to show.
+        examples, words: how people ask for it.
+        signature: the function's parameters, read once at import.
+    """
+
+    name: str
+    catalog: str
+    label: Text
+    summary: str
+    description: str
+    effect: Effect
+    allow: Allow
+    function: Callable[..., Awaitable[BaseModel]]
+    signature: Signature
+    approval: ApprovalRule | None = None
+    preview: Preview | None = None
+    examples: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+
+    @property
+    def input(self) -> type[BaseModel]:
+        """The model of the arguments that a caller sends."""
+        return self.signature.model
+
+    @property
+    def output(self) -> type[BaseModel]:
+        """The model of the result."""
+        return self.signature.output
+
+
+def anyone(actor: Actor) -> bool:
+    """Everyone who is signed in."""
+    return actor.person_id >= 0
+
+
+def having(*roles: str) -> Allow:
+    """Allow whoever holds any of the roles."""
+
+    def holds_a_role(actor: Actor) -> bool:
+        return any(actor.has(role) for role in roles)
+
+    holds_a_role.__doc__ = f"Whoever holds a role of: {', '.join(roles)}."
+    return holds_a_role
+
+
+@dataclass(slots=True)
+class Catalog:
+    """The records, rules and operations of one subject, as a company declares them."""
+
+    name: str
+    label: Text
+    row_rules: dict[type[Record], Rule] = field(default_factory=dict)
+    change_rules: dict[type[Record], Rule] = field(default_factory=dict)
+    operations: dict[str, Operation] = field(default_factory=dict)
+
+    def rows(self, record: type[Record]) -> Callable[[RuleFunction], RuleFunction]:
+        """Declare who sees which rows of a record; the docstring tells people the rule."""
+        return self._rule(self.row_rules, record, "rows")
+
+    def changes(self, record: type[Record]) -> Callable[[RuleFunction], RuleFunction]:
+        """Declare who may add or change which rows of a record."""
+        return self._rule(self.change_rules, record, "changes")
+
+    def read(
+        self, *, label: Text, allow: Allow, examples: Sequence[str] = (), words: Sequence[str] = ()
+    ) -> Callable[[Function], Function]:
+        """Declare an operation that only reads."""
+        return self._operation("read", {"label": label, "allow": allow, "examples": examples, "words": words})
+
+    def write(
+        self,
+        *,
+        label: Text,
+        allow: Allow,
+        approval: ApprovalRule | None = None,
+        preview: Preview | None = None,
+        examples: Sequence[str] = (),
+        words: Sequence[str] = (),
+    ) -> Callable[[Function], Function]:
+        """Declare an operation that changes records; with `approval`, people decide first."""
+        governed = {"label": label, "allow": allow, "examples": examples, "words": words}
+        return self._operation("write", {**governed, "approval": approval, "preview": preview})
+
+    def irreversible(
+        self,
+        *,
+        label: Text,
+        allow: Allow,
+        approval: ApprovalRule,
+        preview: Preview,
+        examples: Sequence[str] = (),
+        words: Sequence[str] = (),
+    ) -> Callable[[Function], Function]:
+        """Declare an operation that cannot be undone: it always needs an approval and a preview."""
+        governed = {"label": label, "allow": allow, "examples": examples, "words": words}
+        return self._operation("irreversible", {**governed, "approval": approval, "preview": preview})
+
+    def _rule(
+        self, rules: dict[type[Record], Rule], record: type[Record], kind: str
+    ) -> Callable[[RuleFunction], RuleFunction]:
+        def declare(rule: RuleFunction) -> RuleFunction:
+            if record in rules:
+                msg = f"{record.__name__} has two rules for its {kind}: {rules[record].__name__} and {rule.__name__}"
+                raise DeclarationError(msg)
+            if not rule.__doc__:
+                msg = f"{rule.__name__} needs a docstring that tells people who sees or changes what"
+                raise DeclarationError(msg)
+            rules[record] = rule
+            return rule
+
+        return declare
+
+    def _operation(self, effect: Effect, governed: dict[str, Any]) -> Callable[[Function], Function]:
+        def declare(function: Function) -> Function:
+            name = f"{self.name}.{function.__name__}"
+            if name in self.operations:
+                msg = f"{name} is declared twice"
+                raise DeclarationError(msg)
+            signature = read_signature(function, hooks=(governed.get("approval"), governed.get("preview")))
+            description = (function.__doc__ or "").strip()
+            self.operations[name] = Operation(
+                name=name,
+                catalog=self.name,
+                summary=description.splitlines()[0],
+                description=description,
+                effect=effect,
+                function=function,
+                signature=signature,
+                label=governed["label"],
+                allow=governed["allow"],
+                approval=governed.get("approval"),
+                preview=governed.get("preview"),
+                examples=tuple(governed["examples"]),
+                words=tuple(governed["words"]),
+            )
+            return function
+
+        return declare

@@ -1,0 +1,150 @@
+"""What can come of a call? The values that every protocol renders: done, held for approval, shown as a draft."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from pydantic import BaseModel
+from sqlalchemy import Connection
+
+from daeri.errors import DaeriError
+from daeri.operations.line import Change
+from daeri.wording import Lang, Text
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The operation ran; its effect, if any, is committed.
+
+    Attributes:
+        say: the result as a sentence, where the operation words one.
+        sources: which records the answer rests on, as of when.
+        masked: fields that were left out because the actor may not see them ("employee.salary").
+    """
+
+    operation: str
+    result: dict[str, Any]
+    say: str | None
+    sources: list[dict[str, Any]]
+    masked: list[str]
+    milliseconds: float
+    rows: int = 0
+
+    status = 200
+
+    def body(self, lang: Lang = "ko") -> dict[str, Any]:
+        """Render as the resource shape of a call's result."""
+        del lang
+        return {
+            "operation": self.operation,
+            "result": self.result,
+            "say": self.say,
+            "sources": self.sources,
+            "masked": self.masked,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a call would do: nothing has happened."""
+
+    operation: str
+    effect: str
+    arguments: dict[str, Any]
+    worded: list[dict[str, str]]
+    preview: Sequence[Change]
+    line: list[dict[str, Any]]
+    rule: str | None
+    because: Text | None
+
+    status = 200
+
+    def body(self, lang: Lang = "ko") -> dict[str, Any]:
+        """Render as the resource shape of a dry run."""
+        return {
+            "operation": self.operation,
+            "dry_run": True,
+            "effect": self.effect,
+            "arguments": self.arguments,
+            "worded": self.worded,
+            "preview": [change.body(lang) for change in self.preview],
+            "line": self.line,
+            "because": self.because.to(lang) if self.because else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The call became a document and waits for its approval line."""
+
+    approval_id: str
+    operation: str
+    preview: Sequence[Change]
+    line: list[dict[str, Any]]
+    because: Text
+    worded: list[dict[str, str]] = field(default_factory=list)
+
+    status = 202
+
+    def body(self, lang: Lang = "ko") -> dict[str, Any]:
+        """Render as the resource shape of a held call."""
+        return {
+            "approval_id": self.approval_id,
+            "status": "in_progress",
+            "operation": self.operation,
+            "worded": self.worded,
+            "preview": [change.body(lang) for change in self.preview],
+            "line": self.line,
+            "because": self.because.to(lang),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """The same request came before with the same Idempotency-Key: this was its answer."""
+
+    status: int
+    stored: dict[str, Any]
+
+    def body(self, lang: Lang = "ko") -> dict[str, Any]:
+        """Return the stored answer."""
+        del lang
+        return self.stored
+
+
+Outcome = Done | Held | Replayed
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How a document ended, for the run that waits for it."""
+
+    approval_id: str
+    run_id: str | None
+    status: str
+    done: Done | None
+    error: DaeriError | None
+    by: str
+    comment: str | None
+
+
+class Journal(Protocol):
+    """A run's side of a call. The door calls it inside the call's own transaction, so that both commit or neither.
+
+    Above it stand runs (which implement it); below it the store's connection.
+    """
+
+    run_id: str
+    step: int
+    question: str | None
+
+    def check(self, connection: Connection) -> None:
+        """Raise if the run is no longer this worker's to advance."""
+
+    def record(self, connection: Connection, outcome: "Done | Held | DaeriError") -> None:
+        """Write the step's outcome."""
+
+
+def dump(result: BaseModel) -> dict[str, Any]:
+    """Return a result as JSON values."""
+    return result.model_dump(mode="json")

@@ -1,0 +1,49 @@
+"""What has been asked for and not yet decided? What an operation may know of documents under way.
+
+A balance that leaves pending requests out misleads, so operations may ask; they learn only of documents that the
+actor drafted or decides.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, or_, select
+
+from daeri.operations.documents import approval, approval_step
+from daeri.records.access import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class PendingDocument:
+    """A document under way: its id and the canonical arguments that will run."""
+
+    approval_id: str
+    arguments: Mapping[str, Any]
+    drafted_at: datetime
+
+
+class Pending:
+    """Documents under way, as one actor may know them; injected into operations like `Records`."""
+
+    def __init__(self, connection: Connection, actor: Actor) -> None:
+        """Bind a connection to an actor; made by the door only."""
+        self._connection = connection
+        self._actor = actor
+
+    async def of(self, operation: str, person_id: int) -> list[PendingDocument]:
+        """Return the documents under way that a person drafted for an operation, oldest first."""
+        statement = (
+            select(approval.c.id, approval.c.arguments, approval.c.drafted_at)
+            .where(
+                approval.c.operation == operation,
+                approval.c.drafter_id == person_id,
+                approval.c.status == "in_progress",
+            )
+            .order_by(approval.c.drafted_at)
+        )
+        if not self._actor.everything and person_id != self._actor.person_id:
+            decides = select(approval_step.c.approval_id).where(approval_step.c.person_id == self._actor.person_id)
+            statement = statement.where(or_(approval.c.id.in_(decides)))
+        return [PendingDocument(*row) for row in self._connection.execute(statement)]

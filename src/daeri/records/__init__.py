@@ -1,0 +1,7 @@
+"""Company data: what it is, who may see and change it, and what happened to it."""
+
+from daeri.clock import Clock
+from daeri.records.access import Actor, Records
+from daeri.records.record import Exact, Instant, Person, Record, Team, labelled, visible_to
+
+__all__ = ["Actor", "Clock", "Exact", "Instant", "Person", "Record", "Records", "Team", "labelled", "visible_to"]

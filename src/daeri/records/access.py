@@ -1,0 +1,456 @@
+"""Who may see and change which rows and fields? The only way from an operation to a record.
+
+`Records` is what operation code gets: each statement it makes carries the row rule, leaves hidden fields out in SQL
+and refuses a predicate on them. There is no session, no lazy loading and no raw SQL to go round it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from typing import Any, Literal, TypeVar
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    case,
+    delete,
+    false,
+    func,
+    insert,
+    null,
+    select,
+    update,
+)
+from sqlalchemy.sql import visitors
+
+from daeri.errors import Conflict, FieldHidden, NotFound, PermissionDenied
+from daeri.records.record import Hidden, Mark, Person, Record, label_of, mark_of
+from daeri.wording import Text, fit_josa
+
+R = TypeVar("R", bound=Record)
+Rule = Callable[["Actor"], ColumnElement[bool]]
+Effect = Literal["read", "write", "irreversible"]
+Sight = Literal["open", "own", "hidden"]
+
+FOUND_MAX = 200
+"""Rows one `find` or `group` returns at most when the operation names no limit."""
+SOURCES_MAX = 20
+"""Rows an answer names as its sources; more would bury the reader."""
+
+# fmt: off
+_SAFE_NODES = frozenset({
+    "binary", "bindparam", "case", "cast", "clauselist", "expression_clauselist", "extract", "false", "function",
+    "grouping", "label", "null", "true", "type_clause", "unary",
+})
+_SAFE_FUNCTIONS = frozenset({
+    "abs", "avg", "coalesce", "count", "length", "lower", "max", "min", "round", "strftime", "substr", "sum", "upper",
+})
+# fmt: on
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: a person, perhaps through an agent and a key. Authority is what all of them may do.
+
+    Attributes:
+        person_id: the person (0 for the system itself).
+        roles: the person's roles that the agent, if any, may use too.
+        agent: the agent that acts on the person's behalf, or None.
+        scopes: one tuple of patterns for each limit (key, agent); an operation must match one of each.
+        door: the protocol the request came by, for the audit only.
+        decides: whether the credential may decide approvals (a person's own session or a key marked so).
+    """
+
+    person_id: int
+    name: str
+    team_id: int | None = None
+    roles: frozenset[str] = frozenset()
+    login: str | None = None
+    agent: str | None = None
+    scopes: tuple[tuple[str, ...], ...] = ()
+    door: str = "python"
+    decides: bool = False
+    everything: bool = False
+
+    @classmethod
+    def system(cls, name: str) -> "Actor":
+        """Daeri itself, setting a company up in its own process; no request ever becomes this."""
+        return cls(person_id=0, name=name, door="system", everything=True)
+
+    def has(self, role: str) -> bool:
+        """Say whether the actor holds a role, after the agent's limits."""
+        return self.everything or role in self.roles
+
+    def may_call(self, operation: str, effect: Effect) -> bool:
+        """Say whether every limit (key, agent) lets this operation through."""
+        return all(
+            any(pattern == effect or fnmatchcase(operation, pattern) for pattern in scope) for scope in self.scopes
+        )
+
+    def through(self, agent: str, scope: tuple[str, ...], roles: frozenset[str] | None) -> "Actor":
+        """Return this person acting through an agent: fewer rights, never more, and no decisions."""
+        kept = self.roles if roles is None else self.roles & roles
+        return replace(self, agent=agent, roles=kept, scopes=(*self.scopes, scope), decides=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """A company's rules by record: who sees which rows, who may change which; and what its roles are called."""
+
+    rows: Mapping[type[Record], Rule] = field(default_factory=dict)
+    changes: Mapping[type[Record], Rule] = field(default_factory=dict)
+    roles: Mapping[str, Text] = field(default_factory=dict)
+
+    def visible(self, record: type[Record], actor: Actor) -> ColumnElement[bool]:
+        """Return the condition a row must meet for the actor to see it; no rule means no row."""
+        rule = self.rows.get(record)
+        return rule(actor) if rule else false()
+
+    def changeable(self, record: type[Record], actor: Actor) -> ColumnElement[bool]:
+        """Return the condition a row must meet for the actor to add or change it; no rule means none."""
+        rule = self.changes.get(record)
+        return rule(actor) if rule else false()
+
+    def hidden_reason(self, record: type[Record], name: str, mark: Mark) -> Text:
+        """Say in words who may see a field."""
+        label = mark.label or Text(name, name)
+        if not mark.readers:
+            return Text(fit_josa(f"{label.ko}은(는) 아무도 볼 수 없어요"), f"Nobody may see {label.en}")
+        readers = [self._reader(record, reader) for reader in mark.readers]
+        ko = " · ".join(reader.ko for reader in readers)
+        return Text(
+            fit_josa(f"{label.ko}은(는) {ko}만 볼 수 있어요"),
+            f"Only {' and '.join(reader.en for reader in readers)} may see {label.en}",
+        )
+
+    def _reader(self, record: type[Record], reader: str) -> Text:
+        if reader != "self":
+            return self.roles.get(reader, Text(reader, reader))
+        return Text("본인", "the person themself" if issubclass(record, Person) else "the person it is about")
+
+
+def sight(actor: Actor, mark: Mark) -> Sight:
+    """Say whether the actor sees a field on every row, on rows about themself, or on none."""
+    if mark.readers is None or any(actor.has(reader) for reader in mark.readers if reader != "self"):
+        return "open"
+    return "own" if "self" in mark.readers else "hidden"
+
+
+def owner_column(record: type[Record]) -> Column[Any] | None:
+    """Return the column that holds the person a row is about, or None."""
+    columns = record.__table__.columns
+    for name in (record.__owner__, "employee_id", "person_id"):
+        if name is not None and name in columns:
+            return columns[name]  # type: ignore[return-value]
+    return None
+
+
+@dataclass(slots=True)
+class Trail:
+    """What a call has looked at: the rows it names as sources, the fields it did not get."""
+
+    records: dict[tuple[str, int], str] = field(default_factory=dict)
+    masked: set[str] = field(default_factory=set)
+    rows: int = 0
+
+    def saw(self, record: type[Record], row: Record) -> None:
+        """Note a row that was read."""
+        self.rows += 1
+        if len(self.records) < SOURCES_MAX:
+            self.records[(record.__tablename__, row.id)] = title_of(row)
+
+
+def title_of(row: Record) -> str:
+    """Name a row to people by its title fields ("김하은 대리"); hidden and empty ones are left out."""
+    values = (row.__dict__.get(name) for name in row.__title__)
+    return " ".join(str(value) for value in values if value not in (None, "") and type(value) is not Hidden)
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """The columns an actor gets of a record: hidden ones never leave the database."""
+
+    columns: tuple[ColumnElement[Any], ...]
+    keys: tuple[str, ...]
+    own: tuple[str, ...]
+    hidden: Mapping[str, Hidden]
+    owner_key: str | None
+
+
+def project(rules: Rules, record: type[Record], actor: Actor) -> Projection:
+    """Work out what the actor may see of a record's fields."""
+    owner = owner_column(record)
+    columns: list[ColumnElement[Any]] = []
+    keys: list[str] = []
+    own: list[str] = []
+    hidden: dict[str, Hidden] = {}
+    for column in record.__table__.columns:
+        mark = mark_of(column.info)
+        seen = sight(actor, mark)
+        if seen != "open":
+            hidden[column.key] = Hidden(column.key, rules.hidden_reason(record, column.key, mark))
+        if seen == "hidden" or (seen == "own" and owner is None):
+            continue
+        if seen == "own" and owner is not None:
+            columns.append(case((owner == actor.person_id, column), else_=null()).label(column.key))
+            own.append(column.key)
+        else:
+            columns.append(column)
+        keys.append(column.key)
+    return Projection(tuple(columns), tuple(keys), tuple(own), hidden, None if owner is None else owner.key)
+
+
+class Records:
+    """The records as one actor may see and change them, inside one transaction.
+
+    The methods are `async` so that operations read naturally, but none of them ever waits: the door runs an
+    operation's whole body in one visit to the database and refuses one that would wait for anything else.
+    """
+
+    def __init__(self, connection: Connection, rules: Rules, actor: Actor, trail: Trail) -> None:
+        """Bind a connection to an actor; made by the door only."""
+        self._connection = connection
+        self._rules = rules
+        self._actor = actor
+        self._trail = trail
+        self._projections: dict[type[Record], Projection] = {}
+
+    async def get(self, record: type[R], id: int) -> R:  # noqa: A002 - the field's own name
+        """Return one row by id.
+
+        Raises:
+            NotFound: there is no such row, or the actor may not see it.
+        """
+        row = await self.first(record, record.id == int(id))
+        if row is None:
+            raise missing(record)
+        return row
+
+    async def first(self, record: type[R], *where: ColumnElement[bool], order_by: Sequence[Any] = ()) -> R | None:
+        """Return the first row that fits, or None."""
+        rows = await self.find(record, *where, order_by=order_by, limit=1)
+        return rows[0] if rows else None
+
+    async def find(
+        self, record: type[R], *where: ColumnElement[bool], order_by: Sequence[Any] = (), limit: int = FOUND_MAX
+    ) -> list[R]:
+        """Return the rows that fit, at most `limit`, in the given order (by id where none is given)."""
+        projection = self._projection(record)
+        statement = self._guarded(record, select(*projection.columns), where)
+        self._check(record, order_by)
+        statement = statement.order_by(*order_by, record.__table__.c.id).limit(limit)
+        return [self._row(record, projection, row) for row in self._connection.execute(statement)]
+
+    async def count(self, record: type[Record], *where: ColumnElement[bool]) -> int:
+        """Count the rows that fit among those the actor may see."""
+        statement = self._guarded(record, select(func.count()).select_from(record.__table__), where)
+        return int(self._connection.execute(statement).scalar_one())
+
+    async def sum(self, column: Any, *where: ColumnElement[bool]) -> int:
+        """Add a column up over the rows that fit; 0 where none fits."""
+        record = column.class_
+        self._check(record, (column,))
+        statement = self._guarded(record, select(func.coalesce(func.sum(column), 0)), where)
+        return int(self._connection.execute(statement).scalar_one())
+
+    async def group(
+        self,
+        *keys: Any,
+        measures: Mapping[str, Any],
+        where: Sequence[ColumnElement[bool]] = (),
+        order_by: Sequence[Any] = (),
+        limit: int = FOUND_MAX,
+    ) -> list[Row[Any]]:
+        """Group the rows that fit by `keys`; each row has the keys and the measures by name.
+
+        `order_by` takes expressions, and measures by name: "total", or "-total" for the largest first.
+        """
+        record = keys[0].class_
+        labels = {name: measure.label(name) for name, measure in measures.items()}
+        order = [_measure_order(labels, item) if isinstance(item, str) else item for item in order_by]
+        self._check(record, (*keys, *labels.values(), *order))
+        statement = self._guarded(record, select(*keys, *labels.values()), where).group_by(*keys)
+        return list(self._connection.execute(statement.order_by(*order).limit(limit)))
+
+    async def add(self, row: R) -> R:
+        """Insert a row and return it with its id.
+
+        Raises:
+            PermissionDenied: the actor may not add such a row, or may not write one of its fields.
+        """
+        record = type(row)
+        values = {key: value for key, value in row.__dict__.items() if not key.startswith("_")}
+        self._check_writes(record, values, row)
+        result = self._connection.execute(insert(record.__table__).values(**values))  # type: ignore[arg-type]
+        key = int(result.inserted_primary_key[0])  # type: ignore[index]
+        self._check_changeable(record, key)
+        return self._reload(record, key, row)
+
+    async def add_all(self, rows: Sequence[R]) -> int:
+        """Insert many rows of one record at once and return how many; for loading, where ids are not needed.
+
+        Raises:
+            PermissionDenied: the actor may not add one of them; then none is added.
+        """
+        if not rows:
+            return 0
+        record = type(rows[0])
+        table = record.__table__
+        allowed = self._rules.changeable(record, self._actor)
+        values = [{key: value for key, value in row.__dict__.items() if not key.startswith("_")} for row in rows]
+        for row, one in zip(rows, values, strict=True):
+            self._check_writes(record, one, row)
+        before = self._connection.execute(select(func.coalesce(func.max(table.c.id), 0))).scalar_one()
+        same_fields: dict[frozenset[str], list[dict[str, Any]]] = {}
+        for one in values:
+            same_fields.setdefault(frozenset(one), []).append(one)
+        for batch in same_fields.values():  # one INSERT takes its fields from its first row
+            self._connection.execute(insert(table), batch)  # type: ignore[arg-type]
+        added = self._connection.execute(
+            select(func.count()).select_from(table).where(table.c.id > before, allowed)
+        ).scalar_one()
+        if added != len(rows):
+            raise self._may_not_write(record)
+        return len(rows)
+
+    async def change(self, row: R, **values: Any) -> R:
+        """Change fields of a row that was read in this call and return it as it is now.
+
+        Raises:
+            Conflict: someone else changed the row since it was read.
+            PermissionDenied: the actor may not change this row, or may not write one of the fields.
+        """
+        record = type(row)
+        table = record.__table__
+        self._check_writes(record, values, row)
+        self._check_changeable(record, row.id)
+        result = self._connection.execute(
+            update(table)  # type: ignore[arg-type]
+            .where(table.c.id == row.id, table.c.version == row.version)
+            .values(**values, version=row.version + 1)
+        )
+        if result.rowcount != 1:
+            raise Conflict(Text("다른 사람이 먼저 바꾼 기록이에요.", "Someone else changed this record first."))
+        self._check_changeable(record, row.id)
+        return self._reload(record, row.id, row)
+
+    async def remove(self, row: Record) -> None:
+        """Delete a row that was read in this call.
+
+        Raises:
+            Conflict: someone else changed the row since it was read.
+            PermissionDenied: the actor may not change this row.
+        """
+        table = type(row).__table__
+        self._check_changeable(type(row), row.id)
+        gone = self._connection.execute(
+            delete(table).where(table.c.id == row.id, table.c.version == row.version)  # type: ignore[arg-type]
+        )
+        if gone.rowcount != 1:
+            raise Conflict(Text("다른 사람이 먼저 바꾼 기록이에요.", "Someone else changed this record first."))
+
+    def _projection(self, record: type[Record]) -> Projection:
+        if record not in self._projections:
+            self._projections[record] = project(self._rules, record, self._actor)
+        return self._projections[record]
+
+    def _guarded(
+        self, record: type[Record], statement: Select[Any], where: Sequence[ColumnElement[bool]]
+    ) -> Select[Any]:
+        self._check(record, where)
+        return statement.where(and_(self._rules.visible(record, self._actor), *where))
+
+    def _check(self, record: type[Record], expressions: Sequence[Any]) -> None:
+        for expression in expressions:
+            check_expression(self._rules, self._actor, record, expression)
+
+    def _row(self, record: type[R], projection: Projection, row: Row[Any]) -> R:
+        values = dict(zip(projection.keys, row, strict=True))
+        owner = projection.owner_key
+        owned = owner is not None and values.get(owner) == self._actor.person_id
+        for name, hidden in projection.hidden.items():
+            if not (owned and name in projection.own):
+                values[name] = hidden
+                self._trail.masked.add(f"{record.__tablename__}.{name}")
+        result = record(**values)
+        self._trail.saw(record, result)
+        return result
+
+    def _reload(self, record: type[R], key: int, written: R) -> R:
+        """Return the row as it is stored; one that its writer may not see comes back as it was written."""
+        projection = self._projection(record)
+        table = record.__table__
+        statement = select(*projection.columns).where(table.c.id == key, self._rules.visible(record, self._actor))
+        row = self._connection.execute(statement).one_or_none()
+        if row is None:
+            written.id = key
+            return written
+        return self._row(record, projection, row)
+
+    def _check_changeable(self, record: type[Record], key: int) -> None:
+        statement = select(record.__table__.c.id).where(
+            record.__table__.c.id == key, self._rules.changeable(record, self._actor)
+        )
+        if self._connection.execute(statement).one_or_none() is None:
+            raise self._may_not_write(record)
+
+    @staticmethod
+    def _may_not_write(record: type[Record]) -> PermissionDenied:
+        label = label_of(record)
+        return PermissionDenied(
+            Text(fit_josa(f"이 {label.ko}을(를) 쓸 권한이 없어요"), f"You may not write this {label.en}")
+        )
+
+    def _check_writes(self, record: type[Record], values: Mapping[str, Any], row: Record) -> None:
+        owner = owner_column(record)
+        owned = owner is not None and row.__dict__.get(owner.key) == self._actor.person_id
+        for name in values:
+            mark = mark_of(record.__table__.columns[name].info)
+            seen = sight(self._actor, mark)
+            if seen == "hidden" or (seen == "own" and not owned):
+                raise FieldHidden(self._rules.hidden_reason(record, name, mark))
+
+
+def _measure_order(labels: Mapping[str, Any], name: str) -> Any:
+    return labels[name[1:]].desc() if name.startswith("-") else labels[name]
+
+
+def missing(record: type[Record]) -> NotFound:
+    """Return the error for a row that is not there or may not be seen: one answer for both."""
+    label = label_of(record)
+    return NotFound(Text(fit_josa(f"그런 {label.ko}을(를) 찾을 수 없어요"), f"No such {label.en}"))
+
+
+def check_expression(rules: Rules, actor: Actor, record: type[Record], expression: Any) -> None:
+    """Refuse an expression that is not plainly about the visible fields of one record.
+
+    Raises:
+        FieldHidden: it reads a field that the actor does not see on every row.
+        TypeError: it holds anything but columns of this record, values, comparisons and simple functions.
+    """
+    clause = expression.__clause_element__() if hasattr(expression, "__clause_element__") else expression
+    for node in visitors.iterate(clause):
+        kind = node.__visit_name__
+        if kind == "column":
+            _check_column(rules, actor, record, node)
+        elif kind == "function" and getattr(node, "name", "") not in _SAFE_FUNCTIONS:
+            msg = f"{getattr(node, 'name', kind)}() may not be used on records"
+            raise TypeError(msg)
+        elif kind not in _SAFE_NODES:
+            msg = f"a {kind} may not be used on records: write plain conditions on {record.__name__}'s own fields"
+            raise TypeError(msg)
+
+
+def _check_column(rules: Rules, actor: Actor, record: type[Record], node: Any) -> None:
+    table = record.__table__
+    if getattr(node, "is_literal", False) or getattr(node.table, "name", None) != table.name:  # type: ignore[attr-defined]
+        msg = f"{node} is not a field of {record.__name__}"
+        raise TypeError(msg)
+    column = table.columns[node.key]
+    mark = mark_of(column.info)
+    if sight(actor, mark) != "open":
+        raise FieldHidden(rules.hidden_reason(record, column.key, mark))

@@ -1,0 +1,263 @@
+"""Who is it? Accounts, API keys and sign-in sessions, and how each becomes an Actor.
+
+Only hashes of keys and session tokens are kept. A person's roles and team are read at each request, so a change
+takes hold at once.
+"""
+
+import asyncio
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from sqlalchemy import JSON, Boolean, Column, Connection, Integer, String, Table, insert, select, update
+from ulid import ULID
+
+from daeri.clock import Clock
+from daeri.errors import NotFound, PermissionDenied, Unauthenticated
+from daeri.records import audit
+from daeri.records.access import Actor
+from daeri.records.people import People, person_body
+from daeri.records.record import Instant
+from daeri.records.store import Store, system
+from daeri.wording import Lang, Text
+
+SESSION_LIFE = timedelta(hours=12)
+"""A working day: long enough not to interrupt it, short enough that a forgotten screen ends by itself."""
+
+account = Table(
+    "account",
+    system,
+    Column("login", String(64), primary_key=True),
+    Column("person_id", Integer, nullable=False, unique=True),
+    Column("password_hash", String(200)),
+    Column("demo", Boolean, nullable=False, default=False),
+    Column("disabled_at", Instant),
+)
+api_key = Table(
+    "api_key",
+    system,
+    Column("id", String(40), primary_key=True),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("prefix", String(16), nullable=False),
+    Column("person_id", Integer, nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("scopes", JSON),
+    Column("decides", Boolean, nullable=False, default=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant),
+    Column("revoked_at", Instant),
+)
+session = Table(
+    "session",
+    system,
+    Column("hash", String(64), primary_key=True),
+    Column("person_id", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+)
+
+_BAD_LOGIN = Text("아이디나 비밀번호를 확인해 주세요", "Check the id or the password")
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key that was just made: the only moment its secret is known."""
+
+    id: str
+    secret: str
+
+
+class Identity:
+    """Turns credentials into actors."""
+
+    def __init__(self, store: Store, people: People, clock: Clock, *, demo: bool) -> None:
+        """Take the store, the organisation chart and whether demo sign-in is allowed."""
+        self._store = store
+        self._people = people
+        self._clock = clock
+        self._demo = demo
+        self._hasher = PasswordHasher()
+        self._hashing = asyncio.Semaphore(2)
+
+    async def actor_of_key(self, key: str, door: str) -> Actor:
+        """Return the actor behind an API key.
+
+        Raises:
+            Unauthenticated: unknown, expired, revoked, or its person has left.
+        """
+
+        def find(connection: Connection) -> Actor:
+            row = connection.execute(select(api_key).where(api_key.c.hash == _hash(key))).one_or_none()
+            now = self._clock.now()
+            if row is None or row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
+                raise Unauthenticated(Text("알 수 없거나 끝난 API 키예요", "The API key is unknown or has ended"))
+            scopes = (tuple(row.scopes),) if row.scopes is not None else ()
+            return self._actor(connection, row.person_id, door, scopes=scopes, decides=row.decides)
+
+        return await self._store.read(find)
+
+    async def actor_of_session(self, token: str) -> Actor:
+        """Return the actor of a signed-in browser.
+
+        Raises:
+            Unauthenticated: unknown or ended session, or its person has left.
+        """
+
+        def find(connection: Connection) -> Actor:
+            row = connection.execute(select(session).where(session.c.hash == _hash(token))).one_or_none()
+            if row is None or row.ended_at is not None or row.expires_at <= self._clock.now():
+                raise Unauthenticated
+            return self._actor(connection, row.person_id, "web", decides=True)
+
+        return await self._store.read(find)
+
+    async def actor_of_person(self, person_id: int, door: str, scopes: tuple[tuple[str, ...], ...] = ()) -> Actor:
+        """Return a person's present authority, for work that goes on without them (runs, approved effects)."""
+        return await self._store.read(lambda connection: self._actor(connection, person_id, door, scopes=scopes))
+
+    async def sign_in(self, login: str, password: str) -> tuple[str, Actor]:
+        """Check a password and start a session; return its token and the actor.
+
+        Raises:
+            Unauthenticated: never says which of id and password was wrong.
+        """
+        row = await self._store.read(
+            lambda connection: connection.execute(select(account).where(account.c.login == login)).one_or_none()
+        )
+        known = row.password_hash if row and row.disabled_at is None and row.password_hash else None
+        async with self._hashing:
+            matches = await asyncio.to_thread(self._matches, known, password)
+        if row is None or not matches:
+            raise Unauthenticated(_BAD_LOGIN)
+        return await self._start_session(row.person_id)
+
+    async def sign_in_demo(self, login: str) -> tuple[str, Actor]:
+        """Start a session for a demo account without a password.
+
+        Raises:
+            PermissionDenied: this server is not a demo.
+            NotFound: no such demo account.
+        """
+        if not self._demo:
+            raise PermissionDenied(Text("데모 서버가 아니에요", "This is not a demo server"))
+        row = await self._store.read(
+            lambda connection: connection.execute(
+                select(account).where(account.c.login == login, account.c.demo)
+            ).one_or_none()
+        )
+        if row is None:
+            raise NotFound
+        return await self._start_session(row.person_id)
+
+    async def sign_out(self, token: str) -> None:
+        """End a session; unknown ones are ignored."""
+        ended = self._clock.now()
+        await self._store.write(
+            lambda connection: connection.execute(
+                update(session).where(session.c.hash == _hash(token)).values(ended_at=ended)
+            )
+        )
+
+    async def demo_people(self) -> list[dict[str, Any]]:
+        """Return the demo accounts with their logins; none unless this is a demo server."""
+        if not self._demo:
+            return []
+
+        def find(connection: Connection) -> list[dict[str, Any]]:
+            rows = connection.execute(select(account).where(account.c.demo).order_by(account.c.person_id)).all()
+            people = self._people.many(connection, [row.person_id for row in rows])
+            return [person_body(people[row.person_id]) | {"login": row.login} for row in rows]
+
+        return await self._store.read(find)
+
+    async def me(self, actor: Actor, lang: Lang) -> dict[str, Any]:
+        """Return who the actor is, as `GET /v1/me` tells it."""
+        person = await self._store.read(lambda connection: self._people.one(connection, actor.person_id))
+        return {
+            "person": person_body(person),
+            "login": actor.login,
+            "roles": sorted(actor.roles),
+            "agent": actor.agent,
+            "scopes": [list(scope) for scope in actor.scopes] or None,
+            "decides": actor.decides,
+            "lang": lang,
+        }
+
+    async def add_account(self, login: str, person_id: int, *, password: str | None = None, demo: bool = False) -> None:
+        """Let a person sign in; a demo account needs no password and works on demo servers only."""
+        hashed = await asyncio.to_thread(self._hasher.hash, password) if password else None
+        row = {"login": login, "person_id": person_id, "password_hash": hashed, "demo": demo}
+        await self._store.write(lambda connection: connection.execute(insert(account).values(**row)))
+
+    async def add_key(
+        self,
+        person_id: int,
+        name: str,
+        *,
+        decides: bool,
+        scopes: list[str] | None = None,
+        life: timedelta | None = None,
+    ) -> NewKey:
+        """Make an API key that acts as a person, within `scopes`; the secret is shown this once."""
+        secret = f"dk_live_{secrets.token_urlsafe(32)}"
+        now = self._clock.now()
+        row = {
+            "id": f"key_{ULID()}",
+            "hash": _hash(secret),
+            "prefix": secret[:12],
+            "person_id": person_id,
+            "name": name,
+            "scopes": scopes,
+            "decides": decides,
+            "created_at": now,
+            "expires_at": now + life if life else None,
+        }
+        await self._store.write(lambda connection: connection.execute(insert(api_key).values(**row)))
+        return NewKey(str(row["id"]), secret)
+
+    async def _start_session(self, person_id: int) -> tuple[str, Actor]:
+        token = secrets.token_urlsafe(32)
+        now = self._clock.now()
+
+        def start(connection: Connection) -> Actor:
+            actor = self._actor(connection, person_id, "web", decides=True)
+            values = {"person_id": person_id, "created_at": now, "expires_at": now + SESSION_LIFE}
+            connection.execute(insert(session).values(hash=_hash(token), **values))
+            audit.append(connection, audit.Entry(now, person_id, None, "web", "session.start", "done"))
+            return actor
+
+        return token, await self._store.write(start)
+
+    def _actor(self, connection: Connection, person_id: int, door: str, **more: Any) -> Actor:
+        person = self._people.one(connection, person_id)
+        disabled: datetime | None = connection.execute(
+            select(account.c.disabled_at).where(account.c.person_id == person_id)
+        ).scalar_one_or_none()
+        if person.left or disabled is not None:
+            raise Unauthenticated(Text("더는 쓸 수 없는 계정이에요", "This account is no longer in use"))
+        return Actor(
+            person_id=person.id,
+            name=person.name,
+            team_id=person.team_id,
+            roles=person.roles,
+            login=person.login,
+            door=door,
+            **more,
+        )
+
+    def _matches(self, known: str | None, password: str) -> bool:
+        """Compare in the same time whether or not the account exists."""
+        try:
+            return self._hasher.verify(known or self._hasher.hash("no such account"), password) and known is not None
+        except (VerifyMismatchError, InvalidHashError):
+            return False
+
+
+def _hash(secret: str) -> str:
+    """Hash a random token; it has 256 bits of entropy, so a fast hash is enough."""
+    return hashlib.sha256(secret.encode()).hexdigest()

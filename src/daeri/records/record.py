@@ -1,0 +1,182 @@
+"""What is a record? The base classes a company extends and the marks it puts on fields.
+
+Only declarations live here: no query, no rule, no connection.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, MetaData, String
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+from daeri.errors import FieldHidden
+from daeri.wording import Text
+
+DataClass = Literal["public", "internal", "personal", "secret"]
+NAMING = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What is declared of a field beside its type.
+
+    Attributes:
+        label: the field's name for people; None uses the column's name.
+        readers: "self" and role names that may read it; None = whoever may see the row.
+        data_class: how sensitive the value is.
+    """
+
+    label: Text | None = None
+    readers: tuple[str, ...] | None = None
+    data_class: DataClass = "internal"
+
+
+def labelled(ko: str, en: str) -> dict[str, Any]:
+    """Name a field for people: `mapped_column(info=labelled("입사일", "hired on"))`."""
+    return {"label": Text(ko, en)}
+
+
+def visible_to(*readers: str, data_class: DataClass = "internal") -> dict[str, Any]:
+    """Say who may read a field: role names, and "self" for the person whom the row is about."""
+    return {"readers": readers, "data_class": data_class}
+
+
+def mark_of(info: Mapping[str, Any]) -> Mark:
+    """Read a column's `info` back into a mark."""
+    return Mark(info.get("label"), info.get("readers"), info.get("data_class", "internal"))
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """Stands in a row where a field's value would be, when the asker may not see it."""
+
+    field: str
+    reason: Text
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware instant, kept as naive UTC so that SQLite and PostgreSQL give the same back."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive values: an instant without a zone is a mistake."""
+        del dialect
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            msg = "an instant needs a time zone"
+            raise ValueError(msg)
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the zone back."""
+        del dialect
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class Exact(TypeDecorator[Decimal]):
+    """A decimal with a fixed number of places, kept as an integer: exact on every database."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def __init__(self, places: int) -> None:
+        """Keep `places` digits after the point."""
+        super().__init__()
+        self.places = places
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:
+        """Scale up; refuse a value with more places than are kept."""
+        del dialect
+        if value is None:
+            return None
+        scaled = value.scaleb(self.places)
+        if scaled != scaled.to_integral_value():
+            msg = f"{value} has more than {self.places} decimal places"
+            raise ValueError(msg)
+        return int(scaled)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:
+        """Scale back down."""
+        del dialect
+        return None if value is None else Decimal(value).scaleb(-self.places)
+
+
+class Record(DeclarativeBase):
+    """The base of every record a company keeps: an id, and a version that guards against lost updates.
+
+    Class attributes a company may set:
+        __label__: the record's name for people.
+        __title__: the fields that together name a row ("김하은 대리") and are searched.
+        __also__: further names of a row that people may use for it (an English name); found by, not shown.
+        __owner__: the column that holds the person a row is about, for fields visible to "self".
+    """
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: Instant(), list[str]: JSON()}
+
+    __label__: ClassVar[Text]
+    __title__: ClassVar[tuple[str, ...]] = ("id",)
+    __also__: ClassVar[tuple[str, ...]] = ()
+    __owner__: ClassVar[str | None] = None
+
+    id: Mapped[int] = mapped_column(primary_key=True, sort_order=-2)
+    version: Mapped[int] = mapped_column(default=1, sort_order=-1)
+
+    if not TYPE_CHECKING:
+
+        def __getattribute__(self, name: str) -> Any:
+            """Refuse to read a field that the asker may not see."""
+            value = object.__getattribute__(self, name)
+            if type(value) is Hidden:
+                raise FieldHidden(value.reason)
+            return value
+
+
+class Person(Record):
+    """Someone on the company's organisation chart; approval lines and authority are read from here.
+
+    A company extends it with its own columns. `rank` is 직급 (대리), `title` is 직책 (팀장), "" if none.
+    """
+
+    __abstract__ = True
+    __title__ = ("name", "rank")
+    __owner__ = "id"
+
+    login: Mapped[str | None] = mapped_column(String(64), unique=True, info=labelled("아이디", "login"))
+    name: Mapped[str] = mapped_column(String(100), index=True, info=labelled("이름", "name"))
+    rank: Mapped[str] = mapped_column(String(40), default="", info=labelled("직급", "rank"))
+    title: Mapped[str] = mapped_column(String(40), default="", info=labelled("직책", "title"))
+    team_id: Mapped[int | None] = mapped_column(index=True, info=labelled("소속", "team"))
+    roles: Mapped[list[str]] = mapped_column(
+        JSON, default=list, info=labelled("역할", "roles") | visible_to("self", "admin", "hr")
+    )
+    left_on: Mapped[date | None] = mapped_column(info=labelled("퇴사일", "left on"))
+
+
+class Team(Record):
+    """A unit of the organisation chart; `lead_id` is the person who approves for it."""
+
+    __abstract__ = True
+    __title__ = ("name",)
+
+    name: Mapped[str] = mapped_column(String(100), index=True, info=labelled("이름", "name"))
+    parent_id: Mapped[int | None] = mapped_column(index=True, info=labelled("상위 조직", "parent"))
+    lead_id: Mapped[int | None] = mapped_column(info=labelled("조직장", "lead"))
+
+
+def label_of(record: type[Record]) -> Text:
+    """Name a record type for people; the table's name where the company gave no label."""
+    return getattr(record, "__label__", None) or Text(record.__tablename__, record.__tablename__)

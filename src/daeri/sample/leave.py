@@ -1,0 +1,429 @@
+"""What can people ask and do about leave? Annual leave by the Act (`leave_law.py`) and by the company's own rules.
+
+The company's own rules (취업규칙):
+
+- half days (반차) and quarter days (반반차), which the Act does not know today;
+- leave is counted from the day of hiring, and extra days (포상휴가) come on top;
+- the team lead decides on leave of up to two days, longer leave goes on to the head of division;
+- whoever is to be away may cancel without asking, as long as the leave has not begun.
+"""
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from daeri.errors import PermissionDenied, Refused
+from daeri.operations import Change, Line, Pending, anyone, having, superior
+from daeri.records import Actor, Clock, Records
+from daeri.sample.leave_law import QUARTERS, rules_on
+from daeri.sample.leave_records import (
+    BOOKED,
+    CANCELLED,
+    ENTRIES_MAX,
+    KINDS,
+    QUARTERS_OF,
+    Leave,
+    LeaveAccount,
+    LeaveGrant,
+    LeaveKind,
+    Standing,
+    in_days,
+    leave,
+    standing,
+    uses_of,
+)
+from daeri.sample.organisation import LOADER, Employee, called, chart, names
+from daeri.sample.people import InTeam, Loaded, WhoOrMe
+from daeri.sample.period import End, Period, Start, this_month, this_year
+from daeri.sample.workdays import holidays_between, workdays
+from daeri.wording import Lang, Text, day, day_range, days, josa
+
+LEAD_DECIDES_DAYS = 2
+"""Leave of up to so many working days is the team lead's to decide."""
+SPAN_DAYS_MAX = 60
+"""Longer absences are a leave of absence (휴직), which HR arranges in person."""
+AWAY_MAX = 100
+"""Absences one answer lists."""
+NAMED_MAX = 8
+"""Absences one sentence names; the rows hold the rest."""
+
+Kind = Annotated[LeaveKind, Field(description="종류 (kind): 연차 (annual leave), 반차 (half day), 반반차 (quarter day)")]
+First = Annotated[date, Field(description="첫날 (first day), e.g. 2026-11-26")]
+Last = Annotated[date | None, Field(description="마지막 날 (last day), included; 없으면 하루 (missing: one day)")]
+
+
+class DaysLeft(BaseModel):
+    """Days that expire together."""
+
+    days: Decimal
+    usable_until: date
+    source: str
+
+
+class Waiting(BaseModel):
+    """A request nobody has decided on yet."""
+
+    approval_id: str
+    start: date
+    end: date
+    kind: LeaveKind
+    days: Decimal
+
+
+class LeaveBalance(BaseModel):
+    """What a person has left. Booked leave is taken off, also where it lies ahead; `waiting` is not."""
+
+    employee_id: int
+    name: str
+    as_of: date
+    days: Decimal
+    rows: list[DaysLeft]
+    waiting: list[Waiting]
+
+    def say(self, lang: Lang) -> str:
+        """Tell what is left, by when it must be used, and what waits for a decision."""
+        asked = sum((request.days for request in self.waiting), Decimal(0))
+        if lang == "ko":
+            said = [f"{self.name}님의 남은 연차는 {josa(days(self.days, lang), '이에요/예요')}."]
+            said += [f"{days(row.days, lang)}은 {day(row.usable_until, lang)}까지 쓸 수 있어요." for row in self.rows[:2]]
+            said += [f"결재를 기다리는 휴가가 {days(asked, lang)} 더 있어요."] if asked else []
+        else:
+            said = [f"{self.name} has {days(self.days, lang)} of leave left."]
+            said += [f"{days(row.days, lang)} can be used until {day(row.usable_until, lang)}." for row in self.rows[:2]]
+            said += [f"Another {days(asked, lang)} asked for and not yet decided."] if asked else []
+        return " ".join(said)
+
+
+@leave.read(
+    label=Text("남은 연차", "Leave left"),
+    allow=anyone,
+    examples=[
+        "김대리 휴가 며칠 남았어?",
+        "내 연차 며칠 남았지?",
+        "나 휴가 얼마나 쓸 수 있어?",
+        "박서연 팀장 남은 연차 알려줘",
+        "내 연차 언제까지 써야 해?",
+        "연차 잔여일수 조회해줘",
+        "How many leave days has Kim left?",
+        "How much annual leave do I have left?",
+        "What is my leave balance?",
+        "When do my leave days expire?",
+        "Remaining PTO of Kim Haeun",
+    ],
+    words=["연차", "휴가", "남은", "잔여", "잔여일수", "며칠", "소멸", "leave", "vacation", "PTO", "balance", "remaining", "left"],
+)
+async def balance(
+    records: Records, actor: Actor, clock: Clock, pending: Pending, employee: WhoOrMe = None
+) -> LeaveBalance:
+    """Tell how many leave days a person has left today, by when, and what is asked for (남은 연차).
+
+    Use it for "how many days are left". Not for who is away (leave.away) or how much was used (leave.used).
+    """
+    today = clock.today()
+    person = await records.get(Employee, employee or actor.person_id)
+    reckoned = await standing(records, person, today)
+    result = reckoned.after()
+    return LeaveBalance(
+        employee_id=person.id,
+        name=called(person),
+        as_of=today,
+        days=in_days(result.quarters_on(today)),
+        rows=_expiring(result.left, today),
+        waiting=await _waiting(pending, person.id),
+    )
+
+
+class LeaveBooked(BaseModel):
+    """Leave that now stands in the calendar."""
+
+    leave_id: int
+    name: str
+    kind: LeaveKind
+    start: date
+    end: date
+    days: Decimal
+    days_left: Decimal
+
+    def say(self, lang: Lang) -> str:
+        """Tell what was booked and what is left."""
+        when, left = day_range(self.start, self.end, lang), days(self.days_left, lang)
+        if lang == "ko":
+            return f"{when} {self.kind} {josa(days(self.days, lang), '을/를')} 등록했어요. 남은 연차는 {josa(left, '이에요/예요')}."
+        return f"Booked: {KINDS[self.kind].en}, {when} ({days(self.days, lang)}). {left} left."
+
+
+def leave_line(start: date, end: date | None, kind: LeaveKind) -> Line:
+    """Choose who decides: the team lead up to two working days, then also the head of division."""
+    quarters = sum(used for _, used in uses_of(kind, start, _last(start, end, kind)))
+    if quarters <= LEAD_DECIDES_DAYS * QUARTERS:
+        return Line(
+            superior(1),
+            rule="leave-2days",
+            because=Text("2일까지는 팀장 전결이에요", "Up to two days the team lead decides alone"),
+        )
+    return Line(
+        superior(1),
+        superior(2),
+        rule="leave-long",
+        because=Text("3일 이상은 본부장까지 결재해요", "Three days or more also need the head of division"),
+    )
+
+
+async def leave_effect(
+    records: Records, actor: Actor, clock: Clock, pending: Pending, start: date, end: date | None, kind: LeaveKind
+) -> list[Change]:
+    """Show the days left before and after; refuse what can only be refused while it is being drafted."""
+    today = clock.today()
+    if start < today:
+        # Only here: a request filed in time may be approved after its first day has come.
+        raise Refused(
+            Text(
+                "이미 지난 날은 신청할 수 없어요. 지난 휴가는 인사팀에 알려 주세요.",
+                "Days in the past cannot be requested; tell HR about leave already taken.",
+            )
+        )
+    person = await records.get(Employee, actor.person_id)
+    last = _last(start, end, kind)
+    uses = uses_of(kind, start, last)
+    reckoned = await standing(records, person, today, last)
+    asked = [use for request in await _waiting(pending, person.id) for use in uses_of(request.kind, request.start, request.end)]
+    _check_free(Standing(reckoned.buckets, [*reckoned.booked, *asked]), uses)
+    before, after = reckoned.after(asked).quarters_on(start), reckoned.after([*asked, *uses]).quarters_on(start)
+    waiting = Text(" (결재 대기 포함)", " (with requests under way)") if asked else Text("", "")
+    return [
+        Change(
+            Text(f"남은 연차{waiting.ko}", f"Leave left{waiting.en}"),
+            before=days(in_days(before), "ko"),
+            after=days(in_days(after), "ko"),
+        ),
+        Change(
+            Text(f"{kind} 기록", "Leave booked"),
+            before="없음",
+            after=f"{day_range(start, last, 'ko')} {days(in_days(sum(used for _, used in uses)), 'ko')}",
+        ),
+    ]
+
+
+@leave.write(
+    label=Text("연차 휴가 신청", "Leave request"),
+    allow=anyone,
+    approval=leave_line,
+    preview=leave_effect,
+    examples=[
+        "다음 주 목금 연차 올려줘",
+        "내일 반차 쓸게",
+        "12월 1일부터 3일까지 휴가 신청해줘",
+        "금요일에 반반차 내줘",
+        "모레 하루 쉬고 싶어, 연차 신청",
+        "11월 27일 연차 상신해줘",
+        "Request leave next Thursday and Friday",
+        "I'd like a half day off tomorrow",
+        "Book annual leave from December 1 to 3",
+        "Take the day off on Monday",
+        "File a quarter day for Friday",
+    ],
+    words=["연차", "휴가", "반차", "반반차", "신청", "올려", "내줘", "쉬고 싶어", "쓸게", "request", "book", "day off", "time off"],
+)
+async def request(
+    records: Records,
+    actor: Actor,
+    clock: Clock,
+    start: First,
+    end: Last = None,
+    kind: Kind = "연차",
+    reason: Annotated[str, Field(max_length=200, description="사유 (reason), not needed")] = "",
+) -> LeaveBooked:
+    """Request leave for the asker from start to end, both included; weekends and holidays do not count (연차 신청).
+
+    Needs the approval of the team lead, from three days on also of the head of division. A half or quarter day is for
+    one day only. Not for asking what is left (leave.balance) and not for cancelling (leave.cancel).
+    """
+    today = clock.today()
+    last = _last(start, end, kind)
+    person = await records.get(Employee, actor.person_id)
+    uses = uses_of(kind, start, last)
+    reckoned = await standing(records, person, today, last)
+    _check_free(reckoned, uses)
+    quarters = sum(used for _, used in uses)
+    booked = await records.add(
+        Leave(
+            employee_id=person.id,
+            kind=kind,
+            start_on=start,
+            end_on=last,
+            quarters=quarters,
+            status=BOOKED,
+            reason=reason,
+        )
+    )
+    return LeaveBooked(
+        leave_id=booked.id,
+        name=called(person),
+        kind=kind,
+        start=start,
+        end=last,
+        days=in_days(quarters),
+        days_left=in_days(reckoned.after(uses).quarters_on(start)),
+    )
+
+
+class LeaveCancelled(BaseModel):
+    """Leave that was taken out of the calendar."""
+
+    leave_id: int
+    kind: LeaveKind
+    start: date
+    end: date
+    days: Decimal
+
+    def say(self, lang: Lang) -> str:
+        """Tell what was cancelled."""
+        when, given_back = day_range(self.start, self.end, lang), days(self.days, lang)
+        if lang == "ko":
+            return f"{when} {self.kind} {josa(given_back, '을/를')} 취소했어요. 그만큼 다시 쓸 수 있어요."
+        return f"Cancelled: {KINDS[self.kind].en}, {when}. {given_back} given back."
+
+
+@leave.write(
+    label=Text("휴가 취소", "Cancel leave"),
+    allow=anyone,
+    examples=[
+        "다음 주 목요일 휴가 취소해줘",
+        "12월 1일 연차 취소할게",
+        "내일 반차 안 쓸래, 취소해줘",
+        "등록된 내 휴가 취소해줘",
+        "Cancel my leave next Thursday",
+        "I don't need the day off tomorrow any more, cancel it",
+        "Withdraw my leave on December 1",
+        "Please cancel my half day on Friday",
+    ],
+    words=["취소", "철회", "안 쓸래", "무르기", "cancel", "withdraw", "call off"],
+)
+async def cancel(
+    records: Records,
+    actor: Actor,
+    clock: Clock,
+    start: Annotated[date, Field(description="휴가 중 하루 (a day of the leave), e.g. 2026-11-26")],
+) -> LeaveCancelled:
+    """Cancel the asker's own booked leave that includes a day; the whole entry goes (휴가 취소).
+
+    Only leave that has not begun. A request that still waits for approval is withdrawn in the approval box instead.
+    """
+    found = await records.first(
+        Leave,
+        Leave.employee_id == actor.person_id,
+        Leave.status == BOOKED,
+        Leave.start_on <= start,
+        Leave.end_on >= start,
+    )
+    if found is None:
+        raise Refused(
+            Text(f"{day(start, 'ko')}에는 등록된 휴가가 없어요.", f"You have no leave booked on {day(start, 'en')}.")
+        )
+    if found.start_on < clock.today():
+        raise Refused(
+            Text(
+                "이미 시작한 휴가는 취소할 수 없어요. 인사팀에 알려 주세요.",
+                "Leave that has begun cannot be cancelled; tell HR.",
+            )
+        )
+    gone = await records.change(found, status=CANCELLED)
+    return LeaveCancelled(
+        leave_id=gone.id,
+        kind=_kind(gone.kind),
+        start=gone.start_on,
+        end=gone.end_on,
+        days=in_days(gone.quarters),
+    )
+
+
+class Absence(BaseModel):
+    """One person's absence."""
+
+    leave_id: int
+    employee_id: int
+    name: str
+    kind: LeaveKind
+    start: date
+    end: date
+    days: Decimal
+
+
+class Absences(BaseModel):
+    """Who is away in a period, as far as the asker may know."""
+
+    about: Text
+    start: date
+    end: date
+    people: int
+    rows: list[Absence]
+
+    def say(self, lang: Lang) -> str:
+        """Name who is away and when."""
+        when, about = Period(start=self.start, end=self.end).say(lang), self.about.to(lang)
+        if not self.rows:
+            return f"{when}에 쉬는 사람이 없어요 ({about})." if lang == "ko" else f"Nobody is away, {when} ({about})."
+        named = ", ".join(f"{row.name} {_when(row, lang)}" for row in self.rows[:NAMED_MAX])
+        more = len(self.rows) - min(len(self.rows), NAMED_MAX)
+        if lang == "ko":
+            return f"{when}에 {self.people}명이 쉬어요 ({about}): {named}{f' 외 {more}건' if more else ''}."
+        return f"{self.people} away, {when} ({about}): {named}{f' and {more} more' if more else ''}."
+
+
+@leave.read(
+    label=Text("휴가자", "Who is away"),
+    allow=anyone,
+    examples=[
+        "누가 다음 주에 쉬어?",
+        "오늘 휴가 간 사람 누구야?",
+        "우리 팀 이번 달 휴가자 알려줘",
+        "다음 주에 박서연 팀장 휴가야?",
+        "내 휴가 일정 보여줘",
+        "영업1팀 12월 휴가 일정",
+        "Who is off next week?",
+        "Who is on leave today?",
+        "Show my team's leave this month",
+        "Is Park Seoyeon away next week?",
+        "List my booked leave",
+    ],
+    words=["휴가자", "쉬어", "쉬는 사람", "부재", "휴가 일정", "일정", "누가", "away", "off", "on leave", "absent", "schedule", "calendar"],
+)
+async def away(
+    records: Records,
+    actor: Actor,
+    clock: Clock,
+    start: Start = None,
+    end: End = None,
+    team: InTeam = None,
+    employee: Annotated[
+        WhoOrMe, Field(description="직원 (person): id or name; 없으면 볼 수 있는 모두 (missing: everyone you may see)")
+    ] = None,
+) -> Absences:
+    """List who is away in a period, by team or person; without a period, this month (휴가자).
+
+    Everyone sees their own team; leads, heads of division and HR see their people. Not for how many days are left:
+    that is leave.balance.
+    """
+    span = this_month(start, end, clock.today())
+    about, who = await _seen(records, actor, team, employee)
+    where = [Leave.status == BOOKED, Leave.start_on <= span.end, Leave.end_on >= span.start]
+    if who is not None:
+        where.append(Leave.employee_id.in_(who))
+    found = await records.find(Leave, *where, order_by=[Leave.start_on], limit=AWAY_MAX)
+    named = await names(records, [entry.employee_id for entry in found])
+    rows = [
+        Absence(
+            leave_id=entry.id,
+            employee_id=entry.employee_id,
+            name=named[entry.employee_id],
+            kind=_kind(entry.kind),
+            start=entry.start_on,
+            end=entry.end_on,
+            days=in_days(entry.quarters),
+        )
+        for entry in found
+        if entry.employee_id in named
+    ]
+    return Absences(about=about, start=span.start, end=span.end, people=len({row.employee_id for row in rows}), rows=rows)

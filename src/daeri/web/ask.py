@@ -1,0 +1,129 @@
+"""How does a person ask, and see the answer come about?
+
+The question box and a conversation: each turn is one run with its steps, sources and drafts. Runs are made and kept
+by runs/; here they are shown, and the browser follows their events by itself.
+"""
+
+import re
+import secrets
+from typing import Any, Final
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from daeri.errors import NotFound
+from daeri.operations.operation import Operation
+from daeri.web import forms
+from daeri.web.desk import Api, Desk, Visitor, see_other
+from daeri.wording import Lang
+
+TURNS_MAX: Final = 20
+"""A page shows this many turns of a conversation; older ones stay in the run list."""
+
+PAST_MAX: Final = 5
+STARTS: Final = 4
+PATIENCE_SECONDS: Final = 8.0
+"""A browser without JavaScript waits this long for an answer before it gets the page of a run still at work."""
+
+LIVE_HEADER: Final = "x-daeri-live"
+SETTLED: Final = frozenset({"succeeded", "failed", "cancelled", "expired"})
+_HANGUL: Final = re.compile(r"[가-힣]")
+
+
+class Ask:
+    """The question box and conversations."""
+
+    def __init__(self, desk: Desk) -> None:
+        """Stand on the desk."""
+        self._desk = desk
+
+    def add_to(self, router: APIRouter) -> None:
+        """Put the screens at their paths."""
+        self._desk.add(router, "/ask", self.show_new)
+        self._desk.add(router, "/ask", self.send, methods=["POST"])
+        self._desk.add(router, "/ask/{session_id}", self.show)
+        self._desk.add(router, "/runs/{run_id}/cancel", self.stop, methods=["POST"])
+
+    async def show_new(self, request: Request, visitor: Visitor) -> Response:
+        """Show an empty conversation with what one could ask, and earlier conversations."""
+        return await self._page(request, visitor, [])
+
+    async def send(self, request: Request, visitor: Visitor) -> Response:
+        """Start a run for the question and lead to its conversation."""
+        form = await request.form()
+        question, session = forms.field(form, "input"), forms.field(form, "session_id") or None
+        if not question:
+            return see_other(f"/ask/{session}" if session else "/ask")
+        runs = self._desk.services.runs
+        key = forms.field(form, "key") or None
+        run = await runs.create(
+            visitor.signed, question, session_id=session, lang=visitor.lang, idempotency_key=key
+        )
+        if LIVE_HEADER not in request.headers:
+            await runs.wait(visitor.signed, run["run_id"], PATIENCE_SECONDS, visitor.lang)
+        return see_other(f"/ask/{run['session_id']}")
+
+    async def show(self, request: Request, visitor: Visitor) -> Response:
+        """Show a conversation."""
+        session_id = request.path_params["session_id"]
+        runs = self._desk.services.runs
+        page = await runs.list(visitor.signed, limit=TURNS_MAX, cursor=None, session_id=session_id)
+        if not page["data"]:
+            raise NotFound
+        turns = [await self._turn(visitor, run["run_id"]) for run in reversed(page["data"])]
+        return await self._page(request, visitor, turns, older=page["has_more"])
+
+    async def stop(self, request: Request, visitor: Visitor) -> Response:
+        """Cancel a run and go back to its conversation."""
+        run = await self._desk.services.runs.cancel(visitor.signed, request.path_params["run_id"])
+        return see_other(f"/ask/{run['session_id']}")
+
+    async def _turn(self, visitor: Visitor, run_id: str) -> dict[str, Any]:
+        """Return a run with the documents it filed, and whether it is still at work."""
+        run = await self._desk.services.runs.get(visitor.signed, run_id, visitor.lang)
+        approvals = self._desk.services.approvals
+        documents = [await approvals.show(visitor.signed, each, visitor.lang) for each in run["approvals"]]
+        return run | {"documents": documents, "live": run["status"] not in SETTLED}
+
+    async def _page(
+        self, request: Request, visitor: Visitor, turns: list[dict[str, Any]], *, older: bool = False
+    ) -> Response:
+        session_id = turns[-1]["session_id"] if turns else ""
+        return await self._desk.page(
+            request,
+            visitor,
+            "ask.html",
+            turns=turns,
+            older=older,
+            session_id=session_id,
+            key=secrets.token_urlsafe(16),
+            starts=[] if turns else suggestions(self._desk.services.door.operations(visitor.signed), visitor.lang),
+            past=[] if turns else await self._past(visitor),
+            running=next((turn for turn in turns if turn["status"] in {"queued", "running"}), None),
+            api=Api(f"/v1/runs/{turns[-1]['run_id']}") if turns else Api("/v1/runs", "POST", '{"input": "…"}'),
+        )
+
+    async def _past(self, visitor: Visitor) -> list[dict[str, Any]]:
+        """Return the latest run of each of the last conversations."""
+        page = await self._desk.services.runs.list(visitor.signed, limit=TURNS_MAX, cursor=None)
+        latest: dict[str, dict[str, Any]] = {}
+        for run in page["data"]:
+            latest.setdefault(run["session_id"], run)
+        return list(latest.values())[:PAST_MAX]
+
+
+def suggestions(operations: list[Operation], lang: Lang) -> list[str]:
+    """Choose example questions this person may ask: from as many catalogs as possible, and one that changes something.
+
+    Returns at most four, in the reader's language.
+    """
+    reads: dict[str, str] = {}
+    writes: dict[str, str] = {}
+    for operation in operations:
+        spoken = [each for each in operation.examples if bool(_HANGUL.search(each)) == (lang == "ko")]
+        if spoken:
+            kind = reads if operation.effect == "read" else writes
+            kind.setdefault(operation.name.partition(".")[0], spoken[0])
+    chosen = [*list(reads.values())[: STARTS - 1], *list(writes.values())[:1]]
+    return chosen[:STARTS]

@@ -1,0 +1,199 @@
+// What happens live on a page: sending a question once, following a run's events, stopping it.
+// Pages work without this file; the server's markup is the truth, and this only fetches it again at the right moment.
+
+const talk = () => document.getElementById("talk");
+const words = () => document.getElementById("words").dataset;
+const announce = (text) => { document.getElementById("live").textContent = text; };
+let source = null;
+let poll = 0;
+let sending = false;
+
+/** Put the conversation of a freshly fetched page in place of the one shown; what is being typed stays. */
+function show(html, address) {
+  const page = new DOMParser().parseFromString(html, "text/html");
+  const fresh = page.getElementById("talk");
+  if (!fresh) return page.querySelector("#problem, h1")?.textContent ?? words().failed;
+  const typed = document.getElementById("question");
+  const focused = document.activeElement === typed;
+  const open = new Map([...document.querySelectorAll(".turn")].map((turn) => [turn.id, turn.querySelector(".margin details")?.open]));
+  const field = fresh.querySelector("#question");
+  field.replaceWith(typed);
+  for (const turn of fresh.querySelectorAll(".turn")) {
+    const was = open.get(turn.id);
+    if (was !== undefined) turn.querySelector(".margin details").open = was;
+  }
+  talk().replaceWith(fresh);
+  document.title = page.title;
+  const menu = page.querySelector(".menu");
+  if (menu) document.querySelector(".menu").replaceWith(menu);
+  const api = page.querySelector(".api");
+  if (api) document.querySelector(".api")?.replaceWith(api);
+  if (address && address !== location.pathname) history.pushState(null, "", address);
+  if (focused) typed.focus({ preventScroll: true });
+  return "";
+}
+
+async function reload() {
+  const answer = await fetch(location.pathname, { headers: { Accept: "text/html" } }).catch(() => null);
+  if (answer?.redirected && new URL(answer.url).pathname === "/login") location.assign(answer.url);
+  else if (answer?.ok) show(await answer.text());
+}
+
+/** Send a form that asks; on trouble the words stay where they were typed. */
+async function send(form, submitter) {
+  const field = form.querySelector("textarea");
+  if (sending || (field && !field.value.trim())) return;
+  sending = true;
+  const body = new FormData(form, submitter);
+  const text = field?.value;
+  if (field) field.value = "";
+  talk().setAttribute("aria-busy", "true");
+  let trouble = words().failed;
+  try {
+    const answer = await fetch(form.getAttribute("action"), { method: "POST", body: new URLSearchParams(body), headers: { "X-Daeri-Live": "1" } });
+    const address = new URL(answer.url).pathname;
+    if (answer.redirected && address === "/login") return location.assign(answer.url);
+    trouble = show(await answer.text(), answer.ok ? address : "");
+  } catch (error) {
+    console.warn(error);
+  } finally {
+    sending = false;
+    talk().removeAttribute("aria-busy");
+  }
+  const now = document.getElementById("question");
+  document.getElementById("trouble").textContent = trouble;
+  if (trouble && text) now.value = text;
+  if (field) now.focus({ preventScroll: true });
+  document.querySelector(".turn:last-of-type")?.scrollIntoView({ block: "end", behavior: calm() });
+  follow();
+}
+
+const calm = () => (matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth");
+const span = (name, text) => Object.assign(document.createElement("span"), { className: name, textContent: text });
+const took = (ms) => (ms < 1000 ? words().ms.replace("#", Math.round(ms)) : words().s.replace("#", (ms / 1000).toFixed(1)));
+
+/** One line of "what happened", made when its step starts and filled when it ends. */
+function step(list, event) {
+  const key = String(event.step ?? `${event.kind}:${event.name ?? ""}`);
+  let line = [...list.children].find((each) => each.dataset.key === key);
+  if (!line) {
+    line = document.createElement("li");
+    line.dataset.key = key;
+    const kind = document.createElement("b");
+    kind.textContent = words()[event.kind] ?? event.kind;
+    line.append(kind, span("ms", words().running), span("sum", event.summary ?? event.name ?? ""));
+    list.append(line);
+  }
+  const over = event.type.endsWith("finished");
+  line.dataset.status = over ? event.status ?? "succeeded" : "running";
+  if (over && event.milliseconds != null) line.querySelector(".ms").textContent = took(event.milliseconds);
+  if (event.summary) line.querySelector(".sum").textContent = event.summary;
+  if (over) announce(`${line.firstChild.textContent} ${event.summary ?? ""}`);
+}
+
+/** Follow the newest run that has not ended: one stream a tab, none while the tab is hidden. */
+function follow() {
+  source?.close();
+  source = null;
+  clearTimeout(poll);
+  const open = [...document.querySelectorAll("[data-live]")];
+  if (!open.length || document.hidden) return;
+  const running = open.filter((turn) => ["queued", "running"].includes(turn.dataset.status));
+  const turn = (running.length ? running : open).at(-1);
+  if (open.length > 1) poll = setTimeout(() => reload().then(follow), 8000);
+  const id = turn.dataset.live;
+  const waits = turn.dataset.status === "waiting_approval";
+  let steps = null;
+  let settled = false;
+  source = new EventSource(`/v1/runs/${id}/events`);
+  const on = (types, act) => types.forEach((type) => source.addEventListener(type, (message) => act(JSON.parse(message.data))));
+  const place = () => document.getElementById(id);
+  const again = async (note) => {
+    if (settled) return;
+    settled = true;
+    source?.close();
+    await reload();
+    announce(note === undefined ? "" : note || (place()?.querySelector(".answer")?.textContent.trim() ?? words().done));
+    follow();
+  };
+  let parked = waits;
+  if (!waits) {
+    on(["step.started", "step.finished"], (event) => {
+      if (!steps) { steps = place().querySelector(".steps"); steps.replaceChildren(); }
+      step(steps, event);
+    });
+    on(["message.delta"], (event) => {
+      const answer = place().querySelector(".answer");
+      answer.append(event.delta ?? event.text ?? "");
+      place().querySelector(".working")?.remove();
+    });
+    on(["message.completed"], (event) => {
+      if (event.text) place().querySelector(".answer").textContent = event.text;
+    });
+  }
+  // A replay of a parked run passes its old wait first; what counts is what comes after it.
+  on(["run.waiting"], () => { if (parked) parked = false; else again(words().waiting); });
+  on(["run.resumed"], () => { if (waits && !parked) again(undefined); });
+  on(["run.succeeded", "run.failed", "run.cancelled", "stream.end"], () => again(""));
+}
+
+function stop() {
+  document.getElementById("stop")?.click();
+}
+
+/** Enter sends once, also when a Hangul syllable is still being composed: then it waits for that syllable. */
+function typing(field) {
+  let composing = false;
+  let wanted = false;
+  let entered = false;
+  const submit = () => field.form.requestSubmit(document.getElementById("send"));
+  field.addEventListener("compositionstart", () => { composing = true; });
+  field.addEventListener("compositionend", () => {
+    composing = false;
+    if (!wanted) return;
+    wanted = false;
+    setTimeout(submit);
+  });
+  field.addEventListener("keydown", (event) => {
+    entered = event.key === "Enter" && !event.shiftKey;
+    if (event.key === "Escape") stop();
+    if (!entered) return;
+    if (composing || event.isComposing) { wanted = true; return; }
+    event.preventDefault();
+    submit();
+  });
+  field.addEventListener("beforeinput", (event) => {
+    if (entered && (event.inputType === "insertLineBreak" || event.inputType === "insertParagraph")) event.preventDefault();
+  });
+  field.addEventListener("keyup", () => { entered = false; });
+}
+
+if (talk()) {
+  document.addEventListener("submit", (event) => {
+    if (!event.target.matches("[data-send]") || event.submitter?.hasAttribute("formaction")) return;
+    event.preventDefault();
+    send(event.target, event.submitter);
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && event.target.id !== "question") stop();
+  });
+  document.addEventListener("visibilitychange", () => (document.hidden ? follow() : reload().then(follow)));
+  addEventListener("popstate", () => location.reload());
+  typing(document.getElementById("question"));
+  if (matchMedia("(max-width: 1119px)").matches) {
+    for (const turn of document.querySelectorAll(".turn:not([data-live]) .margin details")) turn.open = false;
+  }
+  document.querySelector(".turn:last-of-type")?.scrollIntoView({ block: "end" });
+  follow();
+}
+
+document.addEventListener("click", (event) => {
+  const sheet = document.querySelector(".account[open]");
+  if (sheet && !sheet.contains(event.target)) sheet.open = false;
+});
+document.addEventListener("keydown", (event) => {
+  const sheet = document.querySelector(".account[open]");
+  if (event.key !== "Escape" || !sheet) return;
+  sheet.open = false;
+  sheet.querySelector("summary").focus();
+});
