@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import traceback
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -88,6 +89,11 @@ def text_of(items):
 
 def calls_in(items):
     return [item for item in items if isinstance(item, ToolCall | InvalidToolCall)]
+
+
+def falls_silent():
+    whole = says(ANSWER)
+    return replace(whole, steps=(*whole.steps[:3], Silence()))
 
 
 # What goes out
@@ -178,6 +184,21 @@ async def test_an_emoji_escaped_in_two_halves_becomes_one_character(server, clie
     assert text_of(await reply(client, model)) == "a🙂b\ufffd"
 
 
+async def test_half_an_emoji_at_the_end_becomes_a_replacement_character(server, client, model):
+    half = b'data: {"choices":[{"index":0,"delta":{"content":"a\\ud83d"},"finish_reason":"stop"}]}\n\n'
+    server.always(raw(half))
+    assert text_of(await reply(client, model)) == "a\ufffd"
+
+
+async def test_closing_the_client_ends_streams_that_are_open(server, client, model):
+    server.always(falls_silent())
+    async with aclosing(client.stream(model, QUESTION)) as items:
+        await anext(items)
+        await client.close()
+        with pytest.raises(EndpointFailed):
+            [_ async for _ in items]
+
+
 async def test_a_whole_json_reply_is_read_although_a_stream_was_asked_for(server, client, model):
     asked = {"id": "x", "type": "function", "function": {"name": "leave.balance", "arguments": "{}"}}
     choice = {"index": 0, "message": {"content": "네", "tool_calls": [asked]}, "finish_reason": "tool_calls"}
@@ -185,6 +206,13 @@ async def test_a_whole_json_reply_is_read_although_a_stream_was_asked_for(server
     items = await reply(client, model)
     assert text_of(items) == "네"
     assert calls_in(items) == [ToolCall("x", "leave.balance", {})]
+
+
+async def test_other_choices_than_the_first_are_left_out(server, client, model):
+    other = event({"choices": [{"index": 1, "delta": {"content": "다른 답"}}]})
+    whole = says(ANSWER)
+    server.always(replace(whole, steps=(other, *whole.steps)))
+    assert text_of(await reply(client, model)) == ANSWER
 
 
 async def test_the_connection_is_kept_for_the_next_request(server, client, model):
@@ -235,6 +263,18 @@ async def test_calls_without_proper_indexes_are_told_apart_by_their_ids(server, 
 async def test_no_arguments_mean_an_empty_object(server, client, model):
     server.always(calls(Asked("leave.mine", "")))
     assert calls_in(await reply(client, model)) == [ToolCall("call_0", "leave.mine", {})]
+
+
+async def test_arguments_that_come_as_an_object_are_taken_as_one(server, client, model):
+    function = {"name": "leave.balance", "arguments": {"employee": "김하은"}}
+    server.always(stream({"tool_calls": [{"id": "x", "function": function}]}))
+    assert calls_in(await reply(client, model)) == [ToolCall("x", "leave.balance", {"employee": "김하은"})]
+
+
+async def test_a_call_that_names_no_tool_is_invalid(server, client, model):
+    server.always(calls(Asked("", {})))
+    (call,) = calls_in(await reply(client, model))
+    assert call == InvalidToolCall("call_0", "", "{}", "The call names no tool.")
 
 
 @pytest.mark.parametrize(
@@ -322,6 +362,11 @@ async def test_a_missing_done_after_the_finish_reason_is_forgiven(server, client
     assert calls_in(await reply(client, model)) == [ToolCall("call_a", "leave.balance", {"employee": "김하은"})]
 
 
+async def test_nothing_after_done_is_read(server, client, model):
+    server.always(raw(says(ANSWER).body + b"data: {half\n\n"))
+    assert text_of(await reply(client, model)) == ANSWER
+
+
 async def test_done_without_a_finish_reason_is_an_error(server, client, model):
     server.always(stream({"content": "네"}, finish_reason=None))
     with pytest.raises(EndpointFailed, match="broke off"):
@@ -341,7 +386,15 @@ async def test_an_error_inside_the_stream_is_raised_after_the_text(server, clien
 
 async def _hear(client, model, heard):
     async for item in client.stream(model, QUESTION):
-        heard.append(item)  # noqa: PERF401 - what came before an error counts
+        heard.append(item)
+
+
+async def test_an_error_inside_a_choice_is_raised(server, client, model):
+    choice = {"index": 0, "error": "moderated", "finish_reason": "stop"}
+    server.always(raw(json.dumps({"choices": [choice]}).encode(), "application/json"))
+    with pytest.raises(EndpointFailed) as caught:
+        await reply(client, model)
+    assert caught.value.upstream == "moderated"
 
 
 async def test_the_finish_reason_error_is_an_error(server, client, model):
@@ -461,6 +514,22 @@ async def test_a_closed_port_is_repeated_and_then_said_in_plain_words(client, mo
     assert [entry["event"] for entry in logs] == ["model.repeat"] * 2
 
 
+async def test_a_broken_tls_handshake_is_not_repeated(server, client, model):
+    with capture_logs() as logs, pytest.raises(EndpointFailed, match="cannot be reached") as caught:
+        await reply(client, replace(model, base_url=server.base_url.replace("http:", "https:")))
+    assert "SSL" in caught.value.upstream
+    assert logs == []
+
+
+async def test_an_error_body_of_another_form_is_told_as_it_is(server, client, model):
+    plain = replace(raw(b"upstream connect error\n", "text/plain"), status=501)
+    server.always(plain)
+    with pytest.raises(EndpointFailed) as caught:
+        await reply(client, model)
+    assert caught.value.upstream == "upstream connect error"
+    assert not caught.value.repeatable
+
+
 # Limits of time, and leaving early
 
 
@@ -473,7 +542,7 @@ async def test_silence_before_the_first_byte_ends_at_the_idle_limit_without_repe
 
 
 async def test_silence_in_the_middle_ends_at_the_idle_limit(server, client, model):
-    server.always(says(ANSWER).cut(300, Silence()))
+    server.always(falls_silent())
     with pytest.raises(ModelTimeout, match="silent"):
         await reply(client, replace(model, idle_seconds=0.05))
 
@@ -485,7 +554,7 @@ async def test_keep_alives_alone_end_at_the_total_limit(server, client, model):
 
 
 async def test_cancelling_the_reader_hangs_up_at_once(server, client, model):
-    server.always(says(ANSWER).cut(300, Silence()))
+    server.always(falls_silent())
     heard = asyncio.Event()
 
     async def read():
@@ -509,7 +578,7 @@ async def test_cancelling_before_the_first_byte_hangs_up_at_once(server, client,
 
 
 async def test_leaving_the_iteration_early_hangs_up_at_once(server, client, model):
-    server.always(says(ANSWER).cut(300, Silence()))
+    server.always(falls_silent())
     async with aclosing(client.stream(model, QUESTION)) as items:
         assert isinstance(await anext(items), TextDelta)
     await asyncio.wait_for(server.requests[0].left.wait(), 2)
@@ -527,6 +596,19 @@ async def test_the_key_is_in_no_error_repr_or_log(client, model):
     shown = [repr(error), str(error), str(error.problem("ko")), repr(vars(error)), repr(model), repr(logs)]
     assert not [text for text in shown if KEY in text]
     assert error.__cause__ is None
+
+
+async def test_the_key_is_in_no_traceback_when_the_endpoint_speaks_no_http(client, model):
+    async def babble(_, writer):
+        writer.write(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(babble, "127.0.0.1", 0) as babbling:
+        port = babbling.sockets[0].getsockname()[1]
+        with pytest.raises(EndpointFailed, match="cannot be reached") as caught:
+            await reply(client, replace(model, base_url=f"http://127.0.0.1:{port}/v1"))
+    assert KEY not in "".join(traceback.format_exception(caught.value))
+    assert caught.value.__cause__ is None
 
 
 @pytest.mark.parametrize(

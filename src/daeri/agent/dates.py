@@ -105,7 +105,7 @@ def _may_start(text: str, at: int) -> bool:
     if at == 0:
         return True
     before = text[at - 1]
-    return not (before.isalnum() or before in ".,-/" and at > 1 and text[at - 2].isdigit() and text[at].isdigit())
+    return not (before.isalnum() or (before in ".,-/" and at > 1 and text[at - 2].isdigit() and text[at].isdigit()))
 
 
 def _expression(text: str, at: int, grammar: Grammar, frame: Frame) -> FoundDate | None:

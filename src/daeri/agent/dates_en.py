@@ -28,8 +28,8 @@ from daeri.agent.dates import (
     whole_year,
 )
 
-_MONTHS: Final = "jan feb mar apr may jun jul aug sep oct nov dec".split()
-_WEEKDAYS: Final = "mon tue wed thu fri sat sun".split()
+_MONTHS: Final = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_WEEKDAYS: Final = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 _ORDINALS: Final[Mapping[str, int]] = MappingProxyType({"first": 1, "second": 2, "third": 3, "fourth": 4})
 _NUMBERS: Final[Mapping[str, int]] = MappingProxyType(
     {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8}

@@ -202,7 +202,7 @@ RULES: Final = (
     _rule(rf"(?:{_YEAR})?{_MONTH}\s?(?:(?P<day>\d\d?)\s?[~∼–-]\s?(?P<until>\d\d?)\s?일){_BRACKET}", _month_day),
     _rule(rf"(?:{_YEAR})?{_MONTH}의?\s?(?P<day>\d\d?)\s?일(?!정|주일|간){_BRACKET}", _month_day),
     _rule(rf"(?<![\d.])(?P<month>1[0-2]|0?[1-9])/(?P<day>\d\d?)(?![\d/]|\s?분기){_BRACKET}", _month_day),
-    _rule(rf"(?P<month>1[0-2]|0?[1-9])\.\s?(?P<day>[0-3]?\d)\.?\s?\([월화수목금토일]\)", _month_day),
+    _rule(r"(?P<month>1[0-2]|0?[1-9])\.\s?(?P<day>[0-3]?\d)\.?\s?\([월화수목금토일]\)", _month_day),
     _rule(rf"{_MONTH_WORD}{_DAY}", _month_word_day),
     _rule(rf"{_MONTH_WORD}(?:말일|말(?=$|[^가-힣]|까지|에))", _month_end),
     _rule(rf"(?:{_YEAR})?{_MONTH}\s?(?:말일|말(?=$|[^가-힣]|까지|에))", _month_end),

@@ -39,11 +39,11 @@ _KOREAN_AMOUNT: Final = re.compile(
 _KOREAN_ROUND: Final = re.compile(
     rf"(?<![\d.,가-힣])(?P<amount>(?:{_NUMBER}\s?[천백십]?\s?[조억만]\s?)+(?:{_NUMBER}\s?[천백십]?)?)(?=$|[^가-힣\d]|으?로|짜리|이|을|정도)"
 )
-_SIGNED: Final = re.compile(rf"[₩￦]\s?(?P<number>{_NUMBER})\s?(?P<scale>k|m|mil|bn|b|million|billion|thousand)?\b", re.I)
+_SIGNED: Final = re.compile(rf"[₩￦]\s?(?P<number>{_NUMBER})\s?(?P<scale>k|m|mil|bn|b|million|billion|thousand)?\b", re.IGNORECASE)
 _ENGLISH_AMOUNT: Final = re.compile(
     rf"(?<![\w.,])(?P<number>{_NUMBER})\s?(?P<scale>k|m|mil|bn|b|million|billion|thousand)?\s?(?:won|krw)\b"
     rf"|\bkrw\s?(?P<number2>{_NUMBER})\s?(?P<scale2>k|m|mil|bn|b|million|billion|thousand)?\b",
-    re.I,
+    re.IGNORECASE,
 )
 _COUNTERS: Final = "시간|명|분|개월|개|건|대|권|장|박스|세트|박|일|회|번|인|위|프로|퍼센트|층|살|년차|년|주|달|곳|부|호"
 _COUNTED: Final = re.compile(
@@ -53,7 +53,7 @@ _COUNTED: Final = re.compile(
 )
 _ENGLISH_COUNTED: Final = re.compile(
     rf"(?<![\w.,/])(?P<number>{_NUMBER}|{'|'.join(_ENGLISH_NUMBERS)})(?:st|nd|rd|th)?\b(?:\s(?P<unit>{'|'.join(_ENGLISH_UNITS)})s?\b|\s?(?P<percent>%))?",
-    re.I,
+    re.IGNORECASE,
 )
 _TERM: Final = re.compile(rf"({_NUMBER}|{_SINO})?\s?([천백십])?")
 

@@ -284,7 +284,7 @@ class ReplyReader:
             self.done = True
             return None
         try:
-            chunk = json.loads(payload)
+            chunk = json.loads(payload.decode())
         except (ValueError, RecursionError):
             raise self._broken(Text("읽을 수 없는 응답을 보냈어요", "sent a reply that is not JSON")) from None
         if not isinstance(chunk, dict):
@@ -533,7 +533,8 @@ async def _read(model: Model, response: aiohttp.ClientResponse, *, began: bool =
     """Return what has arrived, b"" at the end."""
     try:
         return await response.content.readany()
-    except (TimeoutError, aiohttp.ClientError) as error:
+    # aiohttp's RuntimeError: this client was closed in the meantime
+    except (TimeoutError, aiohttp.ClientError, RuntimeError) as error:
         raise _network_failure(model, error, began=began) from None
 
 

@@ -6,7 +6,7 @@ and the word to the run that waits. Only a person in their own session or by a k
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
 from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select, update
 
@@ -24,7 +24,17 @@ from daeri.wording import Lang, Text
 Box = Literal["waiting", "upcoming", "drafted", "done", "rejected", "cc"]
 Decision = Literal["approve", "reject"]
 Execute = Callable[[Connection, Row[Any]], Done]
-Settled = Callable[[Connection, Settlement], None]
+
+
+class Heard(Protocol):
+    """Whoever waits for documents: told inside the deciding transaction, and again once it is committed."""
+
+    def settled(self, connection: Connection, settlement: Settlement) -> None:
+        """Write down that a document ended."""
+
+    async def resume(self, run_id: str | None) -> None:
+        """Go on with what waited for it."""
+
 
 BOX_MAX = 200
 NUMBER = "DR-{year}-{count:06}"
@@ -43,14 +53,14 @@ class Act:
 class Approvals:
     """The approval documents of a company."""
 
-    def __init__(self, company: Company, store: Store, clock: Clock, execute: Execute, settled: Settled) -> None:
-        """Take what runs an approved document and what hears of its end, both inside the deciding transaction."""
+    def __init__(self, company: Company, store: Store, clock: Clock, execute: Execute, heard: Heard) -> None:
+        """Take what runs an approved document, and who hears of a document's end."""
         self._company = company
         self._people = company.people
         self._store = store
         self._clock = clock
         self._execute = execute
-        self._settled = settled
+        self._heard = heard
 
     async def box(
         self, actor: Actor, box: Box, *, limit: int = 50, cursor: str | None = None, lang: Lang = "ko"
@@ -143,7 +153,7 @@ class Approvals:
                 self._complete(connection, document, actor, comment)
             return self._body(connection, self._document(connection, actor, approval_id), actor, lang)
 
-        return await self._store.write(act)
+        return await self._decided(await self._store.write(act))
 
     async def withdraw(
         self,
@@ -179,7 +189,13 @@ class Approvals:
             self._end(connection, document, "withdrawn", actor, comment)
             return self._body(connection, self._document(connection, actor, approval_id), actor, lang)
 
-        return await self._store.write(act)
+        return await self._decided(await self._store.write(act))
+
+    async def _decided(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Let the run that waited go on, now that the decision is committed."""
+        if body["status"] != "in_progress":
+            await self._heard.resume(body["run_id"])
+        return body
 
     @staticmethod
     def _may_decide(actor: Actor, decision: str, comment: str | None) -> None:
@@ -296,7 +312,7 @@ class Approvals:
     ) -> None:
         by = self._people.one(connection, actor.person_id).called
         settlement = Settlement(document.id, document.run_id, status, None, None, by, comment or None)
-        self._settled(connection, replace(settlement, **end))
+        self._heard.settled(connection, replace(settlement, **end))
 
     @staticmethod
     def _change(connection: Connection, document: Row[Any], **values: Any) -> None:

@@ -3,7 +3,7 @@
 Everything here runs in the transaction of the call that is held.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,14 @@ from daeri.operations.operation import Operation
 from daeri.records.access import Actor
 from daeri.records.people import People, Someone, person_body
 from daeri.wording import Lang, Text
+
+# fmt: off
+SEALED = (
+    "id", "operation", "operation_digest", "drafter_id", "agent", "scopes", "arguments", "worded", "preview", "rule",
+    "because", "run_id", "question",
+)
+"""What of a document is bound by its digest, together with the people of its line."""
+# fmt: on
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,45 +116,37 @@ def operation_digest(operation: Operation) -> str:
     return digest([operation.name, operation.effect, operation.input.model_json_schema()])
 
 
-def content_digest(content: Content, actor: Actor) -> str:
-    """Return the digest that approvers approve and the door executes."""
-    return digest(
-        {
-            "operation": content.operation.name,
-            "operation_digest": operation_digest(content.operation),
-            "arguments": content.arguments,
-            "preview": [[change.label.ko, change.before, change.after] for change in content.preview],
-            "rule": content.line.rule,
-            "line": [seat.person.id for seat in content.seats],
-            "drafter": actor.person_id,
-            "agent": actor.agent,
-        }
-    )
+def seal(document: Mapping[str, Any], line: Sequence[int]) -> str:
+    """Return the digest that approvers approve and the door executes, over everything the document froze."""
+    return digest({name: document[name] for name in SEALED} | {"line": list(line)})
 
 
 def file(connection: Connection, content: Content, origin: Origin) -> str:
     """Write the document with its line and its first act; return its id."""
     actor, approval_id = origin.actor, f"apr_{ULID()}"
-    sealed = content_digest(content, actor)
+    document = {
+        "id": approval_id,
+        "operation": content.operation.name,
+        "operation_digest": operation_digest(content.operation),
+        "drafter_id": actor.person_id,
+        "agent": actor.agent,
+        "scopes": [list(scope) for scope in actor.scopes],
+        "arguments": content.arguments,
+        "worded": content.worded,
+        "preview": [[change.label.ko, change.label.en, change.before, change.after] for change in content.preview],
+        "rule": content.line.rule,
+        "because": [content.line.because.ko, content.line.because.en],
+        "run_id": origin.run_id,
+        "question": origin.question,
+    }
+    sealed = seal(document, [seat.person.id for seat in content.seats])
     connection.execute(
         insert(approval).values(
-            id=approval_id,
-            operation=content.operation.name,
-            operation_digest=operation_digest(content.operation),
+            **document,
             status="in_progress",
-            drafter_id=actor.person_id,
-            agent=actor.agent,
-            scopes=[list(scope) for scope in actor.scopes],
             door=actor.door,
             lang=origin.lang,
-            arguments=content.arguments,
-            worded=content.worded,
-            preview=[[change.label.ko, change.label.en, change.before, change.after] for change in content.preview],
-            rule=content.line.rule,
-            because=[content.line.because.ko, content.line.because.en],
             digest=sealed,
-            run_id=origin.run_id,
-            question=origin.question,
             drafted_at=origin.at,
         )
     )

@@ -21,6 +21,7 @@ from daeri.operations import arguments as args
 from daeri.operations import filing
 from daeri.operations.company import Company
 from daeri.operations.declare import injected_into
+from daeri.operations.documents import approval_step
 from daeri.operations.line import Change
 from daeri.operations.operation import Operation
 from daeri.operations.outcome import Done, Draft, Held, Journal, Outcome, Replayed, dump
@@ -170,6 +171,15 @@ class Door:
         if operation is None or filing.operation_digest(operation) != document.operation_digest:
             raise Conflict(
                 Text("결재한 뒤 작업의 정의가 바뀌었어요", "The operation was changed after this was approved")
+            )
+        line = connection.execute(
+            select(approval_step.c.person_id)
+            .where(approval_step.c.approval_id == document.id)
+            .order_by(approval_step.c.position)
+        ).scalars()
+        if filing.seal(dict(document._mapping), list(line)) != document.digest:  # noqa: SLF001 - public, despite its name
+            raise Conflict(
+                Text("결재받은 내용과 문서의 내용이 달라요", "The document is not what its approvers approved")
             )
         actor = self._drafter(connection, document)
         self.operation(actor, operation.name)

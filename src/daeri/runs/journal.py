@@ -147,6 +147,12 @@ def steps(connection: Connection, run_id: str) -> Sequence[Row[Any]]:
     return connection.execute(select(step).where(step.c.run_id == run_id).order_by(step.c.seq)).all()
 
 
+def last_step(connection: Connection, run_id: str) -> int:
+    """Return the number of a run's last step, 0 where it has none."""
+    last = select(func.coalesce(func.max(step.c.seq), 0)).where(step.c.run_id == run_id)
+    return int(connection.execute(last).scalar_one())
+
+
 def events_after(connection: Connection, run_id: str, after: int, limit: int = 500) -> Sequence[Row[Any]]:
     """Return a run's events with a sequence number above `after`, in order."""
     statement = select(event).where(event.c.run_id == run_id, event.c.seq > after)

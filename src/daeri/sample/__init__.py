@@ -1,0 +1,45 @@
+"""한빛상사 (Hanbit Trading), the sample company: what a company writes to put its systems behind Daeri.
+
+Read in this order:
+
+1. `organisation.py`: the people and teams, who may see what of them, and questions about the tree;
+2. `leave_law.py` and `leave_records.py`: rules of the law as dated data, and what is kept of leave;
+3. `leave.py`: a request with its approval line, its preview and its refusals;
+4. `expense.py`, `purchase.py`, `sales.py`, ...: the other subjects, made alike;
+5. `generate.py` and `build.py`: 240 invented people, and how everything comes in through the public operations.
+
+Everything in it is invented.
+"""
+
+from daeri.operations import Agent, Company
+from daeri.sample import customers, leave_calendar, products, sales
+from daeri.sample import leave as leave_operations
+from daeri.sample.expense import expense
+from daeri.sample.leave_records import leave
+from daeri.sample.organisation import ROLES, organisation
+from daeri.sample.people import people, teams
+from daeri.sample.purchase import purchase
+from daeri.sample.sales_records import customer, product
+from daeri.sample.sales_records import sales as sales_catalog
+from daeri.wording import Text
+
+__all__ = ["hanbit"]
+
+# Catalogs are filled where their operations are written; a module that is not imported would declare nothing.
+DECLARING = (customers, leave_calendar, leave_operations, products, sales)
+
+INSTRUCTIONS = (
+    "You are 대리, the deputy of an employee of 한빛상사, a trading company in Seoul. Answer in the language of the "
+    "request, in 해요체 when it is Korean, in one or two sentences. Say only what the operations returned. A request "
+    "that needs approval is filed, not done: say who decides."
+)
+
+
+def hanbit() -> Company:
+    """Put the company together."""
+    return Company(
+        name=Text("한빛상사", "Hanbit Trading"),
+        catalogs=[organisation, people, teams, leave, expense, purchase, sales_catalog, product, customer],
+        agents=[Agent(name="assistant", label=Text("대리", "Deputy"), instructions=INSTRUCTIONS)],
+        roles=ROLES,
+    )

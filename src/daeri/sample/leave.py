@@ -8,20 +8,20 @@ The company's own rules (취업규칙):
 - whoever is to be away may cancel without asking, as long as the leave has not begun.
 """
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from daeri.errors import PermissionDenied, Refused
+from daeri.errors import Refused
 from daeri.operations import Change, Line, Pending, anyone, having, superior
 from daeri.records import Actor, Clock, Records
-from daeri.sample.leave_law import QUARTERS, rules_on
+from daeri.sample.leave_law import QUARTERS, Bucket
 from daeri.sample.leave_records import (
     BOOKED,
     CANCELLED,
-    ENTRIES_MAX,
     KINDS,
     QUARTERS_OF,
     Leave,
@@ -34,20 +34,15 @@ from daeri.sample.leave_records import (
     standing,
     uses_of,
 )
-from daeri.sample.organisation import LOADER, Employee, called, chart, names
-from daeri.sample.people import InTeam, Loaded, WhoOrMe
-from daeri.sample.period import End, Period, Start, this_month, this_year
-from daeri.sample.workdays import holidays_between, workdays
+from daeri.sample.organisation import LOADER, Employee, called
+from daeri.sample.people import Loaded, WhoOrMe
 from daeri.wording import Lang, Text, day, day_range, days, josa
 
+SOURCES = {"②": "법정 연차 (월 단위)", "④": "법정 연차", "회사": "포상휴가"}
 LEAD_DECIDES_DAYS = 2
 """Leave of up to so many working days is the team lead's to decide."""
 SPAN_DAYS_MAX = 60
 """Longer absences are a leave of absence (휴직), which HR arranges in person."""
-AWAY_MAX = 100
-"""Absences one answer lists."""
-NAMED_MAX = 8
-"""Absences one sentence names; the rows hold the rest."""
 
 Kind = Annotated[LeaveKind, Field(description="종류 (kind): 연차 (annual leave), 반차 (half day), 반반차 (quarter day)")]
 First = Annotated[date, Field(description="첫날 (first day), e.g. 2026-11-26")]
@@ -332,98 +327,147 @@ async def cancel(
     gone = await records.change(found, status=CANCELLED)
     return LeaveCancelled(
         leave_id=gone.id,
-        kind=_kind(gone.kind),
+        kind=gone.kind,
         start=gone.start_on,
         end=gone.end_on,
         days=in_days(gone.quarters),
     )
 
 
-class Absence(BaseModel):
-    """One person's absence."""
+class AccountRow(BaseModel):
+    """A person's leave account as the old personnel system exports it."""
 
-    leave_id: int
     employee_id: int
-    name: str
+    counted_from: date
+    attendance: dict[str, list[int]]
+
+
+class GrantRow(BaseModel):
+    """Extra days as the old personnel system exports them."""
+
+    employee_id: int
+    quarters: int
+    given_on: date
+    usable_until: date
+    reason: str
+
+
+class LeaveRow(BaseModel):
+    """An absence as the old personnel system exports it."""
+
+    employee_id: int
     kind: LeaveKind
-    start: date
-    end: date
-    days: Decimal
+    start_on: date
+    end_on: date
+    reason: str
 
 
-class Absences(BaseModel):
-    """Who is away in a period, as far as the asker may know."""
-
-    about: Text
-    start: date
-    end: date
-    people: int
-    rows: list[Absence]
-
-    def say(self, lang: Lang) -> str:
-        """Name who is away and when."""
-        when, about = Period(start=self.start, end=self.end).say(lang), self.about.to(lang)
-        if not self.rows:
-            return f"{when}에 쉬는 사람이 없어요 ({about})." if lang == "ko" else f"Nobody is away, {when} ({about})."
-        named = ", ".join(f"{row.name} {_when(row, lang)}" for row in self.rows[:NAMED_MAX])
-        more = len(self.rows) - min(len(self.rows), NAMED_MAX)
-        if lang == "ko":
-            return f"{when}에 {self.people}명이 쉬어요 ({about}): {named}{f' 외 {more}건' if more else ''}."
-        return f"{self.people} away, {when} ({about}): {named}{f' and {more} more' if more else ''}."
-
-
-@leave.read(
-    label=Text("휴가자", "Who is away"),
-    allow=anyone,
-    examples=[
-        "누가 다음 주에 쉬어?",
-        "오늘 휴가 간 사람 누구야?",
-        "우리 팀 이번 달 휴가자 알려줘",
-        "다음 주에 박서연 팀장 휴가야?",
-        "내 휴가 일정 보여줘",
-        "영업1팀 12월 휴가 일정",
-        "Who is off next week?",
-        "Who is on leave today?",
-        "Show my team's leave this month",
-        "Is Park Seoyeon away next week?",
-        "List my booked leave",
-    ],
-    words=["휴가자", "쉬어", "쉬는 사람", "부재", "휴가 일정", "일정", "누가", "away", "off", "on leave", "absent", "schedule", "calendar"],
-)
-async def away(
+@leave.write(label=Text("휴가 계정 이관", "Load leave accounts"), allow=having(LOADER))
+async def load_accounts(
     records: Records,
-    actor: Actor,
-    clock: Clock,
-    start: Start = None,
-    end: End = None,
-    team: InTeam = None,
-    employee: Annotated[
-        WhoOrMe, Field(description="직원 (person): id or name; 없으면 볼 수 있는 모두 (missing: everyone you may see)")
-    ] = None,
-) -> Absences:
-    """List who is away in a period, by team or person; without a period, this month (휴가자).
+    accounts: Annotated[list[AccountRow], Field(max_length=500, description="휴가 계정 (accounts)")],
+    grants: Annotated[list[GrantRow], Field(max_length=500, description="포상휴가 (extra days)")],
+) -> Loaded:
+    """Bring in leave accounts and extra days of the old personnel system, once (휴가 계정 이관)."""
+    loaded = await records.add_all([LeaveAccount(**row.model_dump()) for row in accounts])
+    return Loaded(rows=loaded + await records.add_all([LeaveGrant(**row.model_dump()) for row in grants]))
 
-    Everyone sees their own team; leads, heads of division and HR see their people. Not for how many days are left:
-    that is leave.balance.
+
+@leave.write(label=Text("휴가 자료 이관", "Load leave"), allow=having(LOADER))
+async def load(
+    records: Records, rows: Annotated[list[LeaveRow], Field(max_length=500, description="휴가 (absences)")]
+) -> Loaded:
+    """Bring in past and booked leave of the old personnel system, once (휴가 자료 이관)."""
+    counted = [(row, sum(used for _, used in uses_of(row.kind, row.start_on, row.end_on))) for row in rows]
+    leaves = [Leave(**row.model_dump(), quarters=quarters, status=BOOKED) for row, quarters in counted]
+    return Loaded(rows=await records.add_all(leaves))
+
+
+def _last(start: date, end: date | None, kind: LeaveKind) -> date:
+    """Return the last day of a request.
+
+    Raises:
+        Refused: it ends before it starts, is too long, or is a part of a day over several days.
     """
-    span = this_month(start, end, clock.today())
-    about, who = await _seen(records, actor, team, employee)
-    where = [Leave.status == BOOKED, Leave.start_on <= span.end, Leave.end_on >= span.start]
-    if who is not None:
-        where.append(Leave.employee_id.in_(who))
-    found = await records.find(Leave, *where, order_by=[Leave.start_on], limit=AWAY_MAX)
-    named = await names(records, [entry.employee_id for entry in found])
-    rows = [
-        Absence(
-            leave_id=entry.id,
-            employee_id=entry.employee_id,
-            name=named[entry.employee_id],
-            kind=_kind(entry.kind),
-            start=entry.start_on,
-            end=entry.end_on,
-            days=in_days(entry.quarters),
+    last = end or start
+    if last < start:
+        raise Refused(
+            Text("휴가의 끝이 시작보다 빨라요. 날짜를 확인해 주세요.", "The leave ends before it starts: check the dates.")
         )
-        for entry in found
-        if entry.employee_id in named
+    if (last - start).days >= SPAN_DAYS_MAX:
+        raise Refused(
+            Text(
+                f"휴가는 한 번에 {SPAN_DAYS_MAX}일까지만 신청할 수 있어요. 더 길면 인사팀과 휴직을 상의해 주세요.",
+                f"Leave may span {SPAN_DAYS_MAX} days at most; talk to HR about a leave of absence.",
+            )
+        )
+    if last != start and QUARTERS_OF[kind] < QUARTERS:
+        raise Refused(
+            Text(
+                f"{josa(kind, '은/는')} 하루에만 쓸 수 있어요. 날짜를 하나만 골라 주세요.",
+                f"{KINDS[kind].en.capitalize()} is for one day only: choose one date.",
+            )
+        )
+    return last
+
+
+def _check_free(reckoned: Standing, uses: list[tuple[date, int]]) -> None:
+    """Refuse leave on days nobody works, on days already taken, and beyond what is left."""
+    if not uses:
+        raise Refused(
+            Text("고른 날은 모두 쉬는 날이라 연차가 필요 없어요.", "Nobody works on those days: no leave is needed.")
+        )
+    taken = [used for used, quarters in uses if reckoned.taken_on(used) + quarters > QUARTERS]
+    if taken:
+        raise Refused(
+            Text(
+                f"{day(taken[0], 'ko')}에는 이미 신청했거나 등록된 휴가가 있어요.",
+                f"There is already leave on {day(taken[0], 'en')}.",
+            )
+        )
+    result = reckoned.after(uses)
+    if result.short:
+        left = in_days(reckoned.after().quarters_on(uses[0][0]))
+        wanted = in_days(sum(quarters for _, quarters in uses))
+        raise Refused(
+            Text(
+                f"{days(wanted, 'ko')}을 쓰려는데 남은 연차는 {days(left, 'ko')}뿐이에요. 기간을 줄여 주세요.",
+                f"You ask for {days(wanted, 'en')} and have {days(left, 'en')} left: shorten it.",
+            )
+        )
+
+
+def _expiring(left: Sequence[tuple[Bucket, int]], today: date) -> list[DaysLeft]:
+    """Return what is usable today, days of one date together, what expires first on top."""
+    found: dict[tuple[date, str], int] = {}
+    for bucket, quarters in left:
+        if quarters and bucket.covers(today):
+            key = (bucket.usable_until, SOURCES[bucket.paragraph])
+            found[key] = found.get(key, 0) + quarters
+    return [
+        DaysLeft(days=in_days(quarters), usable_until=until, source=source)
+        for (until, source), quarters in sorted(found.items())
     ]
-    return Absences(about=about, start=span.start, end=span.end, people=len({row.employee_id for row in rows}), rows=rows)
+
+
+class _Asked(BaseModel):
+    """The arguments of a request under way, as they were filed."""
+
+    start: date
+    end: date | None
+    kind: LeaveKind
+
+
+async def _waiting(pending: Pending, person_id: int) -> list[Waiting]:
+    documents = await pending.of("leave.request", person_id)
+    asked = [(document.approval_id, _Asked.model_validate(document.arguments)) for document in documents]
+    return [
+        Waiting(
+            approval_id=approval_id,
+            start=request.start,
+            end=request.end or request.start,
+            kind=request.kind,
+            days=in_days(sum(used for _, used in uses_of(request.kind, request.start, request.end or request.start))),
+        )
+        for approval_id, request in asked
+    ]

@@ -127,7 +127,7 @@ class Chart:
 
     def root(self) -> int:
         """Return the unit above all others: the company."""
-        return next(unit.id for unit in self._units.values() if unit.parent_id is None)
+        return int(next(unit.id for unit in self._units.values() if unit.parent_id is None))
 
     def parent(self, team_id: int | None) -> int | None:
         """Return the unit above a unit."""

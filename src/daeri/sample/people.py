@@ -518,7 +518,7 @@ async def load(
 
 
 def _conditions(units: Chart, team: int | None, rank: str | None, title: str | None) -> list[ColumnElement[bool]]:
-    where = [Employee.left_on.is_(None)]
+    where: list[ColumnElement[bool]] = [Employee.left_on.is_(None)]
     if team is not None:
         where.append(Employee.team_id.in_(units.below(team)))
     if rank is not None:

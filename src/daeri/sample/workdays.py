@@ -3,6 +3,7 @@
 Pure functions over dates. A day nobody works costs nobody leave.
 """
 
+from bisect import bisect_left, bisect_right
 from datetime import date, timedelta
 from functools import lru_cache
 
@@ -34,9 +35,18 @@ def days_between(start: date, end: date) -> list[date]:
     return [start + timedelta(days=n) for n in range((end - start).days + 1)]
 
 
+@lru_cache(maxsize=64)
+def _worked(year: int) -> tuple[date, ...]:
+    return tuple(day for day in days_between(date(year, 1, 1), date(year, 12, 31)) if is_workday(day))
+
+
 def workdays(start: date, end: date) -> list[date]:
     """Return the working days from `start` to `end`, both included."""
-    return [day for day in days_between(start, end) if is_workday(day)]
+    found: list[date] = []
+    for year in range(start.year, end.year + 1):
+        worked = _worked(year)
+        found += worked[bisect_left(worked, start) : bisect_right(worked, end)]
+    return found
 
 
 def holidays_between(start: date, end: date, lang: Lang = "ko") -> list[tuple[date, str]]:

@@ -4,7 +4,7 @@ The approval boxes and the document. Deciding is a call of operations.approval w
 file only keeps what the person wrote when the answer is "it changed meanwhile".
 """
 
-from typing import Any, Final
+from typing import Any, Final, cast, get_args
 
 from fastapi import APIRouter
 from starlette.datastructures import FormData
@@ -12,10 +12,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from daeri.errors import Conflict, StaleVersion, ValidationFailed
+from daeri.operations.approval import Box, Decision
 from daeri.web import forms
 from daeri.web.desk import Api, Desk, Visitor, see_other
 
-BOXES: Final = ("waiting", "upcoming", "drafted", "done", "rejected", "cc")
+BOXES: Final = get_args(Box)
 PAGE: Final = 30
 ACTS: Final = ("approve", "reject", "withdraw")
 
@@ -36,8 +37,8 @@ class ApprovalScreens:
     async def box(self, request: Request, visitor: Visitor) -> Response:
         """Show one box."""
         approvals = self._desk.services.approvals
-        box = request.query_params.get("box", "waiting")
-        box = box if box in BOXES else "waiting"
+        asked = request.query_params.get("box")
+        box = cast("Box", asked) if asked in BOXES else "waiting"
         cursor = request.query_params.get("cursor")
         return await self._desk.page(
             request,
@@ -74,15 +75,18 @@ class ApprovalScreens:
         return see_other(f"/approvals/{request.path_params['approval_id']}?done={decision}")
 
     async def _decide(self, visitor: Visitor, approval_id: str, decision: str, form: FormData) -> None:
-        approvals, comment = self._desk.services.approvals, forms.field(form, "comment")
-        version = forms.field(form, "version")
+        approvals, comment, version = (
+            self._desk.services.approvals,
+            forms.field(form, "comment") or None,
+            forms.field(form, "version"),
+        )
         if decision not in ACTS or not version.isdecimal():
             raise ValidationFailed
         if decision == "withdraw":
-            await approvals.withdraw(visitor.signed, approval_id, comment, version=int(version), lang=visitor.lang)
+            await approvals.withdraw(visitor.signed, approval_id, comment, version=int(version))
         else:
             await approvals.decide(
-                visitor.signed, approval_id, decision, comment, version=int(version), lang=visitor.lang
+                visitor.signed, approval_id, cast("Decision", decision), comment, version=int(version)
             )
 
     async def _read(self, request: Request, visitor: Visitor) -> dict[str, Any]:

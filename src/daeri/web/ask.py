@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from daeri.errors import NotFound
 from daeri.operations.operation import Operation
+from daeri.runs.runs import LIST_MAX
 from daeri.web import forms
 from daeri.web.desk import Api, Desk, Visitor, see_other
 from daeri.wording import Lang
@@ -66,22 +67,32 @@ class Ask:
 
     async def show(self, request: Request, visitor: Visitor) -> Response:
         """Show a conversation."""
-        session_id = request.path_params["session_id"]
-        runs = self._desk.services.runs
-        page = await runs.list(visitor.signed, limit=TURNS_MAX, cursor=None, session_id=session_id)
-        if not page["data"]:
-            raise NotFound
-        turns = [await self._turn(visitor, run["run_id"]) for run in reversed(page["data"])]
-        return await self._page(request, visitor, turns, older=page["has_more"])
+        runs = await self._conversation(visitor, request.path_params["session_id"])
+        turns = [await self._turn(visitor, run) for run in runs[-TURNS_MAX:]]
+        return await self._page(request, visitor, turns, older=len(runs) > TURNS_MAX)
 
     async def stop(self, request: Request, visitor: Visitor) -> Response:
         """Cancel a run and go back to its conversation."""
         run = await self._desk.services.runs.cancel(visitor.signed, request.path_params["run_id"])
         return see_other(f"/ask/{run['session_id']}")
 
-    async def _turn(self, visitor: Visitor, run_id: str) -> dict[str, Any]:
+    async def _conversation(self, visitor: Visitor, session_id: str) -> list[dict[str, Any]]:
+        """Return the runs of a conversation, oldest first; only the newest ones of a very long one."""
+        cursor, runs = None, list[dict[str, Any]]()
+        while True:
+            page = await self._desk.services.runs.page(
+                visitor.signed, limit=LIST_MAX, cursor=cursor, session_id=session_id
+            )
+            runs = [*runs, *page["data"]][-TURNS_MAX - 1 :]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                break
+        if not runs:
+            raise NotFound
+        return runs
+
+    async def _turn(self, visitor: Visitor, run: dict[str, Any]) -> dict[str, Any]:
         """Return a run with the documents it filed, and whether it is still at work."""
-        run = await self._desk.services.runs.get(visitor.signed, run_id, visitor.lang)
         approvals = self._desk.services.approvals
         documents = [await approvals.show(visitor.signed, each, visitor.lang) for each in run["approvals"]]
         return run | {"documents": documents, "live": run["status"] not in SETTLED}
@@ -106,7 +117,7 @@ class Ask:
 
     async def _past(self, visitor: Visitor) -> list[dict[str, Any]]:
         """Return the latest run of each of the last conversations."""
-        page = await self._desk.services.runs.list(visitor.signed, limit=TURNS_MAX, cursor=None)
+        page = await self._desk.services.runs.page(visitor.signed, limit=TURNS_MAX)
         latest: dict[str, dict[str, Any]] = {}
         for run in page["data"]:
             latest.setdefault(run["session_id"], run)

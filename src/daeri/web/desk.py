@@ -112,11 +112,11 @@ class Desk:
             visitor = self.guest(request)
             try:
                 visitor = await self._known(request, visitor)
-                if not public and visitor.actor is None:
-                    raise Unauthenticated
-                if request.method == "POST":
-                    await forms.own_form(request, forms.form_token(visitor.secret))
-                response = await screen(request, visitor)
+                if visitor.actor is None and not public:
+                    response = self.to_login(request)
+                else:
+                    await self._check_form(request, visitor)
+                    response = await screen(request, visitor)
             except Unauthenticated:
                 response = self.to_login(request)
             except DaeriError as error:
@@ -125,6 +125,11 @@ class Desk:
             return response
 
         return serve
+
+    @staticmethod
+    async def _check_form(request: Request, visitor: Visitor) -> None:
+        if request.method == "POST":
+            await forms.own_form(request, forms.form_token(visitor.secret))
 
     def guest(self, request: Request) -> Visitor:
         """Return the visitor as nobody in particular: a language, a theme, a form cookie."""

@@ -15,8 +15,9 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from daeri.clock import SEOUL
 from daeri.web.texts import say
-from daeri.wording import SEOUL, Lang, moment, won
+from daeri.wording import Lang, moment, won
 
 STATIC: Final = Path(__file__).parent / "static"
 _MARK: Final = re.compile(r"\[(\d{1,2})\]")
@@ -74,6 +75,8 @@ class Words:
         """Say a span of work: milliseconds below a second, else seconds."""
         if milliseconds is None:
             return self("unknown")
+        if milliseconds < 1:
+            return self("ms.less")
         if milliseconds < _SECOND_MS:
             return self("ms", n=round(milliseconds))
         return self("seconds", n=f"{milliseconds / _SECOND_MS:.1f}")
@@ -81,6 +84,11 @@ class Words:
     def count(self, number: int | None) -> str:
         """Say a count with thousands apart, or that it is unknown: never a zero nobody measured."""
         return self("unknown") if number is None else f"{number:,}"
+
+    def rows(self, done: dict[str, Any]) -> str:
+        """Say what a call read: how many rows, and that something was left out if it was."""
+        told = self("step.rows", n=done["rows"])
+        return told + self("step.masked", fields=", ".join(done["masked"])) if done["masked"] else told
 
     def cost(self, usd: float | None) -> str:
         """Say what a model cost in US dollars, or that nobody knows."""

@@ -18,6 +18,8 @@ from daeri.web.approvals import ApprovalScreens
 from daeri.web.ask import Ask
 from daeri.web.desk import Desk, Options, Services
 from daeri.web.markup import STATIC
+from daeri.web.operations import OperationScreens
+from daeri.web.records import RecordScreens
 from daeri.web.runs import RunScreens
 from daeri.web.signin import SignIn
 
@@ -56,7 +58,14 @@ def pages(services: Services, options: Options) -> Pages:
     """Build the screens over the services."""
     desk = Desk(services, options)
     router = APIRouter()
-    for screens in (SignIn(desk), Ask(desk), ApprovalScreens(desk), RunScreens(desk)):
+    for screens in (
+        SignIn(desk),
+        Ask(desk),
+        ApprovalScreens(desk),
+        RecordScreens(desk),
+        RunScreens(desk),
+        OperationScreens(desk),
+    ):
         screens.add_to(router)
     return Pages(router, StaticPages(directory=STATIC), desk.error_page)
 

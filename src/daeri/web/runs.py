@@ -29,7 +29,7 @@ class RunScreens:
     async def listed(self, request: Request, visitor: Visitor) -> Response:
         """List one's own runs, newest first."""
         cursor = request.query_params.get("cursor")
-        page = await self._desk.services.runs.list(visitor.signed, limit=PAGE, cursor=cursor)
+        page = await self._desk.services.runs.page(visitor.signed, limit=PAGE, cursor=cursor)
         return await self._desk.page(
             request, visitor, "runs.html", listed=page, first=cursor is None, api=Api(f"/v1/runs?limit={PAGE}")
         )

@@ -90,6 +90,7 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
         "ask.asof": Text("{when} 기준", "as of {when}"),
         "ask.steps": Text("실행 과정", "What happened"),
         "ask.record": Text("실행 기록", "Run record"),
+        "ask.filed": Text("결재를 올렸어요.", "I have filed it for approval."),
         "ask.waiting": Text(
             "결재가 끝나면 여기에 이어서 알려 드려요.", "I will go on here as soon as the approval is decided."
         ),
@@ -106,8 +107,10 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
         "kind.approval": Text("결재", "Approval"),
         "step.running": Text("하는 중", "running"),
         "step.waiting": Text("기다림", "waiting"),
-        "step.succeeded": Text("끝남", "done"),
-        "step.failed": Text("실패", "failed"),
+        "step.done": Text("끝남", "done"),
+        "step.refused": Text("거절됨", "refused"),
+        "step.rows": Text("{n}행을 읽었어요", "read {n} rows"),
+        "step.masked": Text(", 가린 항목: {fields}", ", hidden: {fields}"),
         # runs
         "runs": Text("실행", "Runs"),
         "runs.about": Text("에이전트가 나를 대신해 한 일이에요.", "What the agent did on your behalf."),
@@ -193,8 +196,8 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
         "line.skipped": Text("건너뜀", "Skipped"),
         "line.approved": Text("승인", "Approved"),
         "line.rejected": Text("반려", "Rejected"),
-        "stamp.approved": Text("승인", "OK"),
-        "stamp.rejected": Text("반려", "NO"),
+        "stamp.approved": Text("승인", "Approved"),
+        "stamp.rejected": Text("반려", "Rejected"),
         "act.draft": Text("기안", "Drafted"),
         "act.approve": Text("승인", "Approved"),
         "act.reject": Text("반려", "Rejected"),
@@ -243,9 +246,10 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
         "operator.eq": Text("같음", "is"),
         "operator.ne": Text("다름", "is not"),
         "operator.lt": Text("미만", "less than"),
-        "operator.le": Text("이하", "at most"),
+        "operator.lte": Text("이하", "at most"),
         "operator.gt": Text("초과", "more than"),
-        "operator.ge": Text("이상", "at least"),
+        "operator.gte": Text("이상", "at least"),
+        "operator.in": Text("다음 중 하나", "one of"),
         "operator.contains": Text("포함", "contains"),
         # operations
         "ops": Text("작업 목록", "Operations"),
@@ -284,6 +288,7 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
         "ago.minutes": Text("{n}분 전", "{n} min ago"),
         "ago.hours": Text("{n}시간 전", "{n} h ago"),
         "ago.days": Text("{n}일 전", "{n} d ago"),
+        "ms.less": Text("1밀리초 미만", "<1 ms"),
         "ms": Text("{n}밀리초", "{n} ms"),
         "seconds": Text("{n}초", "{n} s"),
     }

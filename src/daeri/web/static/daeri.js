@@ -70,25 +70,27 @@ async function send(form, submitter) {
 
 const calm = () => (matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth");
 const span = (name, text) => Object.assign(document.createElement("span"), { className: name, textContent: text });
-const took = (ms) => (ms < 1000 ? words().ms.replace("#", Math.round(ms)) : words().s.replace("#", (ms / 1000).toFixed(1)));
+const took = (ms) => (ms < 1 ? words().less : ms < 1000 ? words().ms.replace("#", Math.round(ms)) : words().s.replace("#", (ms / 1000).toFixed(1)));
 
 /** One line of "what happened", made when its step starts and filled when it ends. */
 function step(list, event) {
-  const key = String(event.step ?? `${event.kind}:${event.name ?? ""}`);
+  const kind = event.kind ?? "execute";
+  const key = String(event.step ?? kind);
   let line = [...list.children].find((each) => each.dataset.key === key);
   if (!line) {
     line = document.createElement("li");
     line.dataset.key = key;
-    const kind = document.createElement("b");
-    kind.textContent = words()[event.kind] ?? event.kind;
-    line.append(kind, span("ms", words().running), span("sum", event.summary ?? event.name ?? ""));
+    const name = document.createElement("b");
+    name.textContent = words()[kind] ?? kind;
+    line.append(name, span("ms", words().running), span("sum", event.summary ?? event.operation ?? ""));
     list.append(line);
   }
   const over = event.type.endsWith("finished");
-  line.dataset.status = over ? event.status ?? "succeeded" : "running";
-  if (over && event.milliseconds != null) line.querySelector(".ms").textContent = took(event.milliseconds);
+  line.dataset.status = over ? (event.refused ? "refused" : "done") : "running";
+  if (!over) return;
+  line.querySelector(".ms").textContent = event.refused ? words().refused : took(event.ms ?? 0);
   if (event.summary) line.querySelector(".sum").textContent = event.summary;
-  if (over) announce(`${line.firstChild.textContent} ${event.summary ?? ""}`);
+  announce(`${line.firstChild.textContent} ${event.summary ?? event.operation ?? ""}`);
 }
 
 /** Follow the newest run that has not ended: one stream a tab, none while the tab is hidden. */
@@ -118,7 +120,7 @@ function follow() {
   };
   let parked = waits;
   if (!waits) {
-    on(["step.started", "step.finished"], (event) => {
+    on(["step.started", "step.finished", "tool.started", "tool.finished"], (event) => {
       if (!steps) { steps = place().querySelector(".steps"); steps.replaceChildren(); }
       step(steps, event);
     });
@@ -179,7 +181,9 @@ if (talk()) {
   });
   document.addEventListener("visibilitychange", () => (document.hidden ? follow() : reload().then(follow)));
   addEventListener("popstate", () => location.reload());
-  typing(document.getElementById("question"));
+  const question = document.getElementById("question");
+  typing(question);
+  if (matchMedia("(min-width: 900px)").matches) question.focus({ preventScroll: true });
   if (matchMedia("(max-width: 1119px)").matches) {
     for (const turn of document.querySelectorAll(".turn:not([data-live]) .margin details")) turn.open = false;
   }

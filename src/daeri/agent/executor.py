@@ -1,0 +1,282 @@
+"""How is a run carried out? The loop: analyze, select, plan, execute, answer; with limits, parking and recovery.
+
+Each turn is written to the journal before the next begins, so another process can go on after the last step. The
+executor calls operations by the door only, as the person through their agent, with the authority they have now.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import structlog
+
+from daeri.agent.analyzer import Analysis, analyze
+from daeri.agent.planner import Answer, Call, Choice, Declined, Happened, Planner, Said, Situation, Waits
+from daeri.agent.selector import select
+from daeri.clock import SEOUL
+from daeri.errors import DaeriError, Timeout
+from daeri.operations.invoke import Door
+from daeri.operations.operation import Operation
+from daeri.operations.outcome import Done, Held, Replayed
+from daeri.records.access import Actor
+from daeri.records.identity import Identity
+from daeri.runs.journal import Fenced
+from daeri.runs.work import Ending, StepView, Work, Workbench
+from daeri.wording import Lang, Text
+
+TURNS_MAX = 8
+"""Times a planner may be asked in one run; a plan that needs more is going in circles."""
+CALLS_MAX = 20
+"""Operations one run may call."""
+SEGMENT_SECONDS = 120
+"""Time one segment may take, model included; waiting for people does not count."""
+TOOLS_MAX = 12
+"""Operations a planner is shown; more of them make models choose worse and cost more."""
+COALESCE_SECONDS = 0.04
+"""Text is stored in pieces of this length of time, not token by token."""
+
+Working = Callable[[str, asyncio.Task[None] | None], None]
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Voice:
+    """The answer's text on its way out, stored in pieces."""
+
+    bench: Workbench
+    work: Work
+    spoken: str
+    _waiting: str = ""
+    _last: float = field(default_factory=time.monotonic)
+
+    async def say(self, text: str) -> None:
+        """Add text; it is stored when enough time has passed."""
+        self._waiting += text
+        if time.monotonic() - self._last >= COALESCE_SECONDS:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Store what has not been stored yet."""
+        text, self._waiting, self._last = self._waiting, "", time.monotonic()
+        if text:
+            self.spoken += text
+            await self.bench.emit(self.work.lease, ("message.delta", {"text": text}))
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where a run stands: what has happened, what the last turn still asked for, how often it was planned."""
+
+    happened: list[Happened] = field(default_factory=list)
+    pending: list[Call] = field(default_factory=list)
+    plan: dict[str, Any] = field(default_factory=dict)
+    usage: dict[str, Any] = field(default_factory=dict)
+    spoken: str = ""
+    turns: int = 0
+    steps: int = 0
+
+    @property
+    def finished(self) -> list[Done]:
+        """The results so far."""
+        return [item.outcome for item in self.happened if isinstance(item.outcome, Done)]
+
+
+class Executor:
+    """Advances runs by one segment each."""
+
+    def __init__(self, door: Door, identity: Identity, bench: Workbench, planner: Planner, working: Working) -> None:
+        """Take the door, what gives a person's authority, the journal, who plans, and who may cancel."""
+        self._door = door
+        self._identity = identity
+        self._bench = bench
+        self._planner = planner
+        self._working = working
+
+    async def segment(self, run_id: str, segment: int) -> None:
+        """Carry a run on until it ends or waits for a person; never raises."""
+        work = await self._bench.claim(run_id, segment)
+        if work is None:
+            return
+        task = asyncio.create_task(self._ended(work), name=run_id)
+        self._working(run_id, task)
+        try:
+            await asyncio.wait({task})
+        finally:
+            self._working(run_id, None)
+        if not task.cancelled():
+            task.result()
+
+    async def _ended(self, work: Work) -> None:
+        structlog.contextvars.bind_contextvars(run_id=work.lease.run_id)
+        try:
+            async with asyncio.timeout(SEGMENT_SECONDS):
+                await self._advance(work)
+        except Fenced:
+            log.info("run.fenced")
+        except DaeriError as error:
+            await self._bench.fail(work.lease, error, work.lang)
+        except TimeoutError:
+            limit = Text(
+                f"{SEGMENT_SECONDS}초 안에 끝내지 못했어요", f"It did not finish within {SEGMENT_SECONDS} seconds"
+            )
+            await self._bench.fail(work.lease, Timeout(limit), work.lang)
+        except Exception:
+            log.exception("run.failed")
+            await self._bench.fail(work.lease, DaeriError(), work.lang)
+
+    async def _advance(self, work: Work) -> None:
+        started = time.perf_counter()
+        agent = self._door.company.agent(work.agent)
+        person = await self._identity.actor_of_person(work.person_id, work.door, work.scopes)
+        actor = agent.acting_for(person)
+        progress = replay(work.steps, work.lang)
+        analysis = await self._analyzed(work, progress)
+        tools = await self._selected(work, progress, actor, analysis)
+        voice = Voice(self._bench, work, progress.spoken)
+        situation = Situation(
+            actor=actor,
+            lang=analysis.lang,
+            input=work.input,
+            analysis=analysis,
+            tools=tools,
+            find_mentions=lambda phrases: self._door.mentions(actor, phrases),
+            say=voice.say,
+            instructions=agent.instructions,
+            plan=progress.plan,
+            usage=progress.usage,
+            history=[_said(turn.input, turn.answer, turn.choices) for turn in work.history],
+        )
+        answer = await self._loop(work, progress, situation, voice)
+        if answer is not None:
+            milliseconds = round((time.perf_counter() - started) * 1000)
+            await self._bench.succeed(work.lease, self._ending(answer, progress, situation, milliseconds))
+
+    async def _loop(self, work: Work, progress: Progress, situation: Situation, voice: Voice) -> Answer | None:
+        """Alternate between planning and calling; None when the run waits for an approval."""
+        while True:
+            for call in progress.pending:
+                happened = await self._execute(work, progress, situation, call)
+                progress.happened.append(happened)
+                if isinstance(happened.outcome, Waits):
+                    return None
+            if progress.turns >= TURNS_MAX or len(progress.happened) >= CALLS_MAX:
+                raise Timeout(Text("너무 여러 번 시도해서 멈췄어요", "It was stopped after too many attempts"))
+            situation.happened = tuple(progress.happened)
+            began, before = time.perf_counter(), len(voice.spoken)
+            decision = await self._planner.next(situation)
+            await voice.flush()
+            if isinstance(decision, Answer):
+                await voice.say(decision.text.removeprefix(voice.spoken[before:]))
+                await voice.flush()
+                return replace(decision, text=voice.spoken)
+            progress.spoken = voice.spoken
+            progress.pending = list(decision)
+            progress.turns += 1
+            await self._note_plan(work, progress, situation, began)
+
+    async def _execute(self, work: Work, progress: Progress, situation: Situation, call: Call) -> Happened:
+        progress.steps += 1
+        journal = self._bench.call(work.lease, progress.steps, call.operation, call.arguments, work.input)
+        started = {"step": progress.steps, "operation": call.operation, "arguments": call.arguments, "note": call.note}
+        await self._bench.emit(work.lease, ("tool.started", started))
+        try:
+            outcome = await self._door.call(
+                situation.actor, call.operation, call.arguments, lang=situation.lang, journal=journal
+            )
+        except DaeriError as error:
+            return Happened(call, Declined("refused", error.problem(situation.lang)))
+        finally:
+            self._bench.wake(work.lease)
+        if isinstance(outcome, Held):
+            return Happened(call, Waits(outcome.approval_id, outcome.body(situation.lang)))
+        if isinstance(outcome, Replayed):
+            msg = "a run's call has no idempotency key and cannot be a replay"
+            raise TypeError(msg)
+        return Happened(call, outcome)
+
+    async def _analyzed(self, work: Work, progress: Progress) -> Analysis:
+        began = time.perf_counter()
+        today = work.created_at.astimezone(SEOUL).date()
+        analysis = analyze(work.input, today, work.lang)
+        if progress.steps < 1:
+            summary = " · ".join(entity.text for entity in analysis.entities) or work.input[:60]
+            await self._note(work, progress, "analyze", analysis.body(), summary, began)
+        return analysis
+
+    async def _selected(self, work: Work, progress: Progress, actor: Actor, analysis: Analysis) -> Sequence[Operation]:
+        began = time.perf_counter()
+        permitted = self._door.operations(actor)
+        scored = select(analysis, permitted, TOOLS_MAX)
+        if progress.steps < 2:  # noqa: PLR2004 - the second step of every run
+            output = {
+                "permitted": len(permitted),
+                "chosen": [{"operation": item.operation.name, "score": round(item.score, 3)} for item in scored],
+            }
+            best = ", ".join(item.operation.label.to(work.lang) for item in scored[:3])
+            await self._note(work, progress, "select", output, best, began)
+        return [item.operation for item in scored]
+
+    async def _note_plan(self, work: Work, progress: Progress, situation: Situation, began: float) -> None:
+        calls = [
+            {"operation": call.operation, "arguments": call.arguments, "note": call.note} for call in progress.pending
+        ]
+        summary = ", ".join(self._label(call.operation, situation.lang) for call in progress.pending)
+        state = {"calls": calls, "plan": situation.plan, "usage": situation.usage, "spoken": progress.spoken}
+        await self._note(work, progress, "plan", state, summary, began)
+
+    async def _note(
+        self, work: Work, progress: Progress, kind: str, output: dict[str, Any], summary: str, began: float
+    ) -> None:
+        progress.steps += 1
+        milliseconds = round((time.perf_counter() - began) * 1000)
+        await self._bench.note(work.lease, kind, output, summary, milliseconds)
+
+    def _label(self, name: str, lang: Lang) -> str:
+        operation = self._door.company.operations.get(name)
+        return operation.label.to(lang) if operation else name
+
+    def _ending(self, answer: Answer, progress: Progress, situation: Situation, milliseconds: int) -> Ending:
+        sources = [source for done in progress.finished for source in done.sources]
+        usage = {"model": self._planner.name, "input_tokens": 0, "output_tokens": 0, "cost_usd": None}
+        return Ending(
+            answer=answer.text,
+            kind=answer.kind,
+            citations=[{**source, "n": number} for number, source in enumerate(sources, 1)],
+            choices=[{"label": choice.label, "input": choice.input} for choice in answer.choices],
+            usage=usage | situation.usage | {"milliseconds": milliseconds},
+        )
+
+
+def replay(steps: Sequence[StepView], lang: Lang) -> Progress:
+    """Return where a run stands from its journal: the calls of its last plan that have no step yet are pending."""
+    progress = Progress(steps=len(steps))
+    for step in steps:
+        if step.kind == "plan":
+            progress.turns += 1
+            progress.plan = step.output["plan"]
+            progress.usage = step.output["usage"]
+            progress.spoken = step.output["spoken"]
+            progress.pending = [Call(**call) for call in step.output["calls"]]
+        elif step.kind == "execute":
+            call = progress.pending.pop(0)
+            progress.happened.append(_happened(call, step.output, lang))
+    return progress
+
+
+def _happened(call: Call, output: Mapping[str, Any], lang: Lang) -> Happened:
+    settled = output.get("settled")
+    if "done" in output:
+        body = output["done"]
+        names = ("operation", "result", "say", "sources", "masked", "milliseconds", "rows")
+        return Happened(call, Done(**{name: body[name] for name in names}), settled["by"] if settled else "")
+    if settled is not None:
+        problem = settled["problem"][lang] if settled["problem"] else None
+        return Happened(call, Declined(settled["status"], problem, settled["by"], settled["comment"]))
+    return Happened(call, Declined("refused", output["refused"][lang]))
+
+
+def _said(request: str, answer: str, choices: Sequence[Mapping[str, str]]) -> Said:
+    return Said(request, answer, tuple(Choice(item["label"], item["input"]) for item in choices))

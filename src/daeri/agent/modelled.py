@@ -1,0 +1,155 @@
+"""How does a language model plan? By function calling: the selected operations are its tools, its text is the answer.
+
+The model only proposes: its calls go through the same door as anyone's. What it wrote is rebuilt from the journal at
+each turn, so a run can go on in another process.
+"""
+
+import json
+from collections.abc import Sequence
+from contextlib import aclosing
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from daeri.agent.planner import Answer, Call, Declined, Happened, Situation, Waits
+from daeri.errors import ModelUnavailable
+from daeri.models.client import InvalidToolCall, TextDelta, ToolCall, Usage, assistant_message, tool_message
+from daeri.models.route import Models
+from daeri.operations.operation import Operation
+from daeri.operations.outcome import Done
+from daeri.wording import Text
+
+REPAIRS_MAX = 2
+"""Times a model may mend a call that cannot be read."""
+RESULT_MAX = 20_000
+"""Characters of one result that a model is shown."""
+
+_PROMPTS = Path(__file__).parent / "prompts"
+
+
+class Modelled:
+    """A planner that asks a language model."""
+
+    def __init__(self, models: Models, company: str) -> None:
+        """Take the models, in order of preference, and the company's name."""
+        self._models = models
+        self._company = company
+        self.name = models.names[0]
+        self._templates = Environment(
+            loader=FileSystemLoader(_PROMPTS),
+            undefined=StrictUndefined,
+            autoescape=False,  # noqa: S701 - prompts are plain text
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+    async def next(self, situation: Situation) -> Sequence[Call] | Answer:
+        """Ask for the next calls or the answer.
+
+        Raises:
+            ModelUnavailable: no model answered, or none of its calls could be read.
+        """
+        messages = self._messages(situation)
+        tools = [_tool(operation) for operation in situation.tools]
+        for _ in range(REPAIRS_MAX + 1):
+            text, calls, broken = await self._ask(situation, messages, tools)
+            if calls and not broken:
+                return [Call(call.name.replace("__", ".", 1), call.arguments) for call in calls]
+            if not broken:
+                return Answer(text)
+            messages.append(assistant_message(text, [*calls, *broken]))
+            messages += [tool_message(call, "not run: mend the other call first") for call in calls]
+            messages += [tool_message(call, call.reason) for call in broken]
+        raise ModelUnavailable(
+            Text("모델이 읽을 수 없는 호출만 보냈어요", "The model sent only calls that cannot be read")
+        )
+
+    async def _ask(
+        self, situation: Situation, messages: list[dict[str, Any]], tools: list[dict[str, Any]]
+    ) -> tuple[str, list[ToolCall], list[InvalidToolCall]]:
+        pieces: list[str] = []
+        calls: list[ToolCall] = []
+        broken: list[InvalidToolCall] = []
+        async with aclosing(self._models.stream(messages, tools)) as items:
+            async for item in items:
+                if isinstance(item, TextDelta):
+                    pieces.append(item.text)
+                    await situation.say(item.text)
+                elif isinstance(item, ToolCall):
+                    calls.append(item)
+                elif isinstance(item, InvalidToolCall):
+                    broken.append(item)
+                elif isinstance(item, Usage):
+                    _add_usage(situation.usage, item)
+        return "".join(pieces), calls, broken
+
+    def _messages(self, situation: Situation) -> list[dict[str, Any]]:
+        actor, today = situation.actor, situation.analysis.today
+        system = self._render(
+            "system",
+            agent=actor.agent,
+            company=self._company,
+            lang=situation.lang,
+            instructions=situation.instructions,
+        )
+        context = self._render(
+            "context",
+            today=today.isoformat(),
+            weekday=today.strftime("%A"),
+            person=actor.name,
+            person_id=actor.person_id,
+            team_id=actor.team_id,
+        )
+        messages: list[dict[str, Any]] = [{"role": "system", "content": f"{system}\n\n{context}"}]
+        for turn in situation.history:
+            messages += [{"role": "user", "content": turn.input}, {"role": "assistant", "content": turn.answer}]
+        messages.append({"role": "user", "content": self._render("user", input=situation.input)})
+        for number, happened in enumerate(situation.happened, 1):
+            call = ToolCall(f"call_{number}", happened.call.operation.replace(".", "__", 1), happened.call.arguments)
+            messages += [assistant_message("", [call]), tool_message(call, _told(happened))]
+        return messages
+
+    def _render(self, prompt: str, **values: Any) -> str:
+        return self._templates.get_template(f"{prompt}.j2").render(values).strip()
+
+
+def _tool(operation: Operation) -> dict[str, Any]:
+    return {
+        "type": "function",
+        "function": {
+            "name": operation.name.replace(".", "__", 1),
+            "description": f"{operation.label.ko}. {operation.description}",
+            "parameters": operation.input.model_json_schema(),
+        },
+    }
+
+
+def _told(happened: Happened) -> str:
+    """Word what came of a call for the model: results are data, marked with where they come from."""
+    outcome = happened.outcome
+    if isinstance(outcome, Done):
+        told: dict[str, Any] = {"data": outcome.result, "from": outcome.operation, "hidden_fields": outcome.masked}
+        if outcome.say:
+            told["in_words"] = outcome.say
+        if happened.settled_by:
+            told["approved_by"] = happened.settled_by
+    elif isinstance(outcome, Declined):
+        problem = outcome.problem or {}
+        told = {"refused": problem.get("detail", outcome.status), "help": problem.get("help"), "status": outcome.status}
+        told |= {"by": outcome.by, "comment": outcome.comment, "errors": problem.get("errors")}
+        told |= {"candidates": problem["candidates"]} if "candidates" in problem else {}
+    elif isinstance(outcome, Waits):
+        told = {"waiting_for_approval": outcome.approval_id}
+    return json.dumps(told, ensure_ascii=False)[:RESULT_MAX]
+
+
+def _add_usage(total: dict[str, Any], usage: Usage) -> None:
+    """Add up a run's tokens; the cost is unknown as soon as one reply's is."""
+    first = "input_tokens" not in total
+    total["input_tokens"] = total.get("input_tokens", 0) + usage.input_tokens
+    total["output_tokens"] = total.get("output_tokens", 0) + usage.output_tokens
+    before = Decimal(0) if first else total.get("cost_usd")
+    known = before is not None and usage.cost_usd is not None
+    total["cost_usd"] = float(Decimal(str(before)) + Decimal(str(usage.cost_usd))) if known else None

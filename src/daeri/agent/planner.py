@@ -1,0 +1,122 @@
+"""What does a planner see, and what may it say? The seam between the executor above and any planner below.
+
+A planner decides and never acts: it names calls, and the executor takes them through the door. Keyless and model
+planners read the same situation and answer in the same values.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from daeri.agent.analyzer import Analysis
+from daeri.operations.operation import Operation
+from daeri.operations.outcome import Done
+from daeri.records.access import Actor
+from daeri.records.mentions import Mention
+from daeri.wording import Lang
+
+AnswerKind = Literal["answer", "question", "decline"]
+FindMentions = Callable[[Sequence[str]], Awaitable[list[Mention]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An operation to be called; `note` tells an assumption worth knowing ("'김대리'를 ... 이해했어요")."""
+
+    operation: str
+    arguments: dict[str, Any]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Something to ask instead: what it is called, and the whole request to send."""
+
+    label: str
+    input: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The end of a run: an answer, a question back, or an honest refusal."""
+
+    text: str
+    choices: tuple[Choice, ...] = ()
+    kind: AnswerKind = "answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """A call that became a document: its id, what it would change, its line and why."""
+
+    approval_id: str
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """A call that was refused, by the door or by the people of its line.
+
+    Attributes:
+        status: "refused" by the door; "rejected", "withdrawn" or "apply_failed" after filing.
+        problem: the problem object in the run's language, where the door refused.
+        by, comment: who decided, and their words.
+    """
+
+    status: str
+    problem: Mapping[str, Any] | None = None
+    by: str = ""
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """A call and what came of it; `settled_by` names who approved it, where it had waited."""
+
+    call: Call
+    outcome: Done | Waits | Declined
+    settled_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An earlier turn of the conversation."""
+
+    input: str
+    answer: str
+    choices: tuple[Choice, ...] = ()
+
+
+@dataclass(slots=True)
+class Situation:
+    """Everything a planner may look at.
+
+    Attributes:
+        tools: the operations that the selector chose among those this actor may call.
+        plan: what the planner wrote down at its first turn, for it to go on from.
+        happened: the calls so far, in order.
+        find_mentions: names in the request to rows the actor may see.
+        say: streams a piece of the answer's text to whoever listens.
+    """
+
+    actor: Actor
+    lang: Lang
+    input: str
+    analysis: Analysis
+    tools: Sequence[Operation]
+    find_mentions: FindMentions
+    say: Callable[[str], Awaitable[None]]
+    instructions: str = ""
+    plan: dict[str, Any] = field(default_factory=dict)
+    happened: Sequence[Happened] = ()
+    history: Sequence[Said] = ()
+    usage: dict[str, Any] = field(default_factory=dict)
+
+
+class Planner(Protocol):
+    """Decides what to do next. `name` is "keyless" or the model's name."""
+
+    name: str
+
+    async def next(self, situation: Situation) -> Sequence[Call] | Answer:
+        """Return calls to make now, or the answer that ends the run."""

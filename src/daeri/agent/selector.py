@@ -1,0 +1,167 @@
+"""Which of the operations that this actor may use fit a request? Likeness to what the operations say of themselves.
+
+No model, no network: tf-idf over stems, senses, syllable pairs and kinds of entities, of each example and of the whole
+declaration. The index is built once for a set of operations. Whether a request is understood is not decided here.
+"""
+
+import math
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from daeri.agent.analyzer import Analysis, Part
+from daeri.agent.tokens import Word, bigrams, words_of
+from daeri.agent.vocabulary import Vocabulary, read_vocabulary
+from daeri.operations import Operation
+
+INDEXES_KEPT: Final = 32
+"""Sets of operations differ by role, not by person: a company has few."""
+WEIGHT_STEM: Final = 1.0
+WEIGHT_SENSE: Final = 1.0
+WEIGHT_BIGRAM: Final = 0.35
+WEIGHT_ENTITY: Final = 0.6
+WEIGHT_PASSED: Final = 0.25
+WEIGHT_QUESTION: Final = 0.6
+SHARE_OF_EXAMPLE: Final = 0.6
+"""How much the most alike example counts against the whole declaration."""
+
+Features = Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """An operation and how well it fits, from 0 to 1."""
+
+    operation: Operation
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """Weighted features of one example (or of the whole of what an operation says), of length 1."""
+
+    operation: int
+    whole: bool
+
+
+class Index:
+    """The features of a set of operations, for many requests."""
+
+    def __init__(self, operations: Sequence[Operation]) -> None:
+        """Read every operation once."""
+        self.vocabularies: dict[str, Vocabulary] = {each.name: read_vocabulary(each) for each in operations}
+        self._operations = tuple(operations)
+        raw = [
+            (at, whole, features)
+            for at, vocabulary in enumerate(self.vocabularies.values())
+            for whole, features in _documents(vocabulary)
+        ]
+        self._rarity = _rarity(raw, len(operations))
+        self._documents: list[_Document] = []
+        self._postings: dict[str, list[tuple[int, float]]] = {}
+        for at, whole, features in raw:
+            number = len(self._documents)
+            self._documents.append(_Document(at, whole))
+            for feature, weight in self._unit(features).items():
+                self._postings.setdefault(feature, []).append((number, weight))
+
+    def scores(self, part: Part) -> dict[str, float]:
+        """How well each operation fits one part of a request, from 0 to 1."""
+        likeness = [0.0] * len(self._documents)
+        for feature, weight in self._unit(_features(part)).items():
+            for number, other in self._postings.get(feature, ()):
+                likeness[number] += weight * other
+        best = [0.0] * len(self._operations)
+        whole = [0.0] * len(self._operations)
+        for document, value in zip(self._documents, likeness, strict=True):
+            kind = whole if document.whole else best
+            kind[document.operation] = max(kind[document.operation], value)
+        return {
+            operation.name: SHARE_OF_EXAMPLE * best[at] + (1 - SHARE_OF_EXAMPLE) * whole[at]
+            for at, operation in enumerate(self._operations)
+        }
+
+    def _unit(self, features: Features) -> dict[str, float]:
+        common = self._rarity.get("", 1.0)
+        weighted = {name: value * self._rarity.get(name, common) for name, value in features.items()}
+        length = math.sqrt(sum(value * value for value in weighted.values())) or 1.0
+        return {name: value / length for name, value in weighted.items()}
+
+
+class Selector:
+    """Chooses operations for requests; keeps the index of each set of operations it has seen."""
+
+    def __init__(self) -> None:
+        """Start with nothing read."""
+        self._indexes: OrderedDict[tuple[int, ...], Index] = OrderedDict()
+
+    def select(self, analysis: Analysis, operations: Sequence[Operation], top: int) -> list[Scored]:
+        """The `top` operations that fit any part of the request best, best first."""
+        index = self.index(operations)
+        best: dict[str, float] = {}
+        for part in analysis.parts:
+            for name, score in index.scores(part).items():
+                best[name] = max(best.get(name, 0.0), score)
+        scored = [Scored(operation, round(best.get(operation.name, 0.0), 4)) for operation in operations]
+        return sorted(scored, key=lambda each: (-each.score, each.operation.name))[:top]
+
+    def index(self, operations: Sequence[Operation]) -> Index:
+        """The index of a set of operations."""
+        key = tuple(id(operation) for operation in operations)
+        if key in self._indexes:
+            self._indexes.move_to_end(key)
+        else:
+            self._indexes[key] = Index(operations)
+            if len(self._indexes) > INDEXES_KEPT:
+                self._indexes.popitem(last=False)
+        return self._indexes[key]
+
+
+def _documents(vocabulary: Vocabulary) -> Iterable[tuple[bool, Features]]:
+    operation = vocabulary.operation
+    whole: Counter[str] = Counter()
+    for part in vocabulary.parts:
+        features = _features(part)
+        yield False, features
+        for name, value in features.items():
+            whole[name] = max(whole[name], value)
+    declared = [operation.label.ko, operation.label.en, *operation.words, operation.name.replace("_", " ").replace(".", " ")]
+    for text in [*declared, operation.summary]:
+        for name, value in _of_words(words_of(text)).items():
+            whole[name] = max(whole[name], value if text in declared else value / 2)
+    yield True, whole
+
+
+def _features(part: Part) -> Features:
+    """What a part of a request looks like: its words, and of its entities only the kind."""
+    found = _of_words(part.words)
+    for entity in part.entities:
+        grain = entity.value.get("grain", "")
+        kind = f"<{entity.kind}>" if entity.kind != "date" else "<days>" if grain in {"day", "days"} else "<period>"
+        found[kind] = max(found.get(kind, 0.0), WEIGHT_ENTITY)
+    return found
+
+
+def _of_words(words: Iterable[Word]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for word in words:
+        if word.question:
+            found[f"?{word.question}"] = WEIGHT_QUESTION
+        weight = WEIGHT_PASSED if word.passed else WEIGHT_STEM
+        for stem in word.stems:
+            found[stem] = max(found.get(stem, 0.0), WEIGHT_SENSE * weight if stem.startswith("=") else weight)
+        if not word.passed:
+            for pair in bigrams(word.text):
+                found[f"2{pair}"] = max(found.get(f"2{pair}", 0.0), WEIGHT_BIGRAM)
+    return found
+
+
+def _rarity(documents: Sequence[tuple[int, bool, Features]], operations: int) -> dict[str, float]:
+    """Inverse document frequency over operations; under "" that of a feature never seen."""
+    holders: dict[str, set[int]] = {}
+    for at, _, features in documents:
+        for feature in features:
+            holders.setdefault(feature, set()).add(at)
+    rarity = {name: math.log(1 + (operations + 1) / (len(ops) + 0.5)) for name, ops in holders.items()}
+    return rarity | {"": math.log(1 + (operations + 1) / 0.5) / 2}

@@ -1,0 +1,101 @@
+"""How are the parts put together? The composition root: the only place where settings become objects.
+
+`Daeri` holds the parts of one server and opens and closes them in order; `application` makes the web application of it.
+"""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from daeri.agent.executor import Executor
+from daeri.agent.keyless import Keyless
+from daeri.agent.modelled import Modelled
+from daeri.agent.planner import Planner
+from daeri.clock import Clock
+from daeri.models.client import Model, ModelClient
+from daeri.models.route import Models
+from daeri.operations.approval import Approvals
+from daeri.operations.company import Company
+from daeri.operations.invoke import Door
+from daeri.operations.listing import Shelf
+from daeri.records.identity import Identity
+from daeri.records.record import Record
+from daeri.records.store import Store
+from daeri.runs.engine import Engine
+from daeri.runs.runs import Runs
+from daeri.runs.wakeups import Wakeups
+from daeri.runs.work import Workbench
+from daeri.settings import Settings
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+OPENROUTER = "https://openrouter.ai/api/v1"
+
+
+class Daeri:
+    """One company's server, put together: `async with Daeri(company, settings) as daeri`."""
+
+    def __init__(self, company: Company, settings: Settings, clock: Clock | None = None) -> None:
+        """Make the parts; nothing is opened yet."""
+        self.company = company
+        self.settings = settings
+        self.clock = clock or Clock()
+        settings.dir.mkdir(parents=True, exist_ok=True)
+        self.store = Store(f"sqlite:///{settings.database}")
+        self.identity = Identity(self.store, company.people, self.clock, demo=settings.demo)
+        self.door = Door(company, self.store, self.clock)
+        self.shelf = Shelf(company, self.store, self.clock)
+        wakeups = Wakeups()
+        self.runs = Runs(company, self.store, self.clock, wakeups)
+        self.approvals = Approvals(company, self.store, self.clock, self.door.execute_approved, self.runs)
+        self._models = ModelClient(self.clock)
+        executor = Executor(
+            self.door, self.identity, Workbench(self.store, self.clock, wakeups), self._planner(), self.runs.working
+        )
+        self.engine = Engine(f"sqlite:///{settings.engine_database}", executor.segment, self.runs.due)
+
+    def _planner(self) -> Planner:
+        models = models_of(self.settings)
+        if not models:
+            return Keyless()
+        return Modelled(Models(self._models, models), self.company.name.en)
+
+    async def open(self, *, working: bool = True) -> None:
+        """Migrate the databases and, where it is `working`, take up the runs that are due."""
+        await self.store.upgrade(MIGRATIONS, "daeri_version")
+        if self.company.migrations is None:
+            await self.store.create(Record.metadata)
+        else:
+            await self.store.upgrade(self.company.migrations, "company_version")
+        if working:
+            await self._models.open()
+            self.runs.start = self.engine.start
+            await self.engine.open()
+
+    async def close(self) -> None:
+        """Stop taking up work and close what is open."""
+        if self.runs.start is not None:
+            self.runs.start = None
+            await self.engine.close()
+            await self._models.close()
+        await self.store.close()
+
+    async def __aenter__(self) -> Self:
+        """Open."""
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close."""
+        await self.close()
+
+
+def models_of(settings: Settings) -> list[Model]:
+    """Return the language models that the settings name; none means keyless."""
+    if settings.model_url:
+        key = settings.model_api_key.get_secret_value() if settings.model_api_key else ""
+        return [Model(settings.model, settings.model_url, key, settings.model)]
+    if settings.openrouter_api_key:
+        return [Model(settings.model, OPENROUTER, settings.openrouter_api_key.get_secret_value(), settings.model)]
+    return []

@@ -1,0 +1,303 @@
+"""What may people do with runs? Create, look, listen, wait, cancel: the service that every protocol calls.
+
+A run belongs to the person who asked; nobody else learns that it exists.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, Row, insert, select, update
+from ulid import ULID
+
+from daeri.clock import Clock, rfc3339
+from daeri.errors import Conflict, FieldError, IdempotencyMismatch, NotFound, ValidationFailed
+from daeri.operations.company import Company
+from daeri.operations.outcome import Settlement
+from daeri.records import audit
+from daeri.records.access import Actor
+from daeri.records.store import Store
+from daeri.runs import journal
+from daeri.runs.wakeups import Wakeups, woken
+from daeri.wording import Lang, Text, normal
+
+INPUT_MAX = 8_000
+"""Characters of a request; a longer text belongs into a document."""
+LIST_MAX = 100
+HEARTBEAT_SECONDS = 15
+"""Longest silence on a stream: proxies drop connections that are quiet for a minute."""
+
+Start = Callable[[str, int], Awaitable[None]]
+
+
+class Runs:
+    """The runs of a company's agents."""
+
+    def __init__(self, company: Company, store: Store, clock: Clock, wakeups: Wakeups) -> None:
+        """Take the declarations, the database, the clock and the listeners; `start` is set when the engine opens."""
+        self._company = company
+        self._store = store
+        self._clock = clock
+        self._wakeups = wakeups
+        self._working: dict[str, asyncio.Task[None]] = {}
+        self.start: Start | None = None
+
+    async def create(
+        self,
+        actor: Actor,
+        input: str,  # noqa: A002 - the field's name in the API
+        *,
+        agent: str | None = None,
+        session_id: str | None = None,
+        lang: Lang = "ko",
+        idempotency_key: str | None = None,
+    ) -> dict[str, Any]:
+        """Accept a request; once this returns, the run survives any crash.
+
+        Raises:
+            ValidationFailed: empty or too long.
+            NotFound: no such agent, or the session is not this person's.
+            IdempotencyMismatch: the key came with another request before.
+        """
+        text = _checked(input)
+        deputy = self._company.agent(agent)
+
+        def accept(connection: Connection) -> tuple[Row[Any], bool]:
+            before = self._replay(connection, actor, text, idempotency_key)
+            if before is not None:
+                return before, False
+            if session_id is not None:
+                self._check_session(connection, actor, session_id)
+            run_id, now = f"run_{ULID()}", self._clock.now()
+            connection.execute(
+                insert(journal.run).values(
+                    id=run_id,
+                    session_id=session_id or f"ses_{ULID()}",
+                    person_id=actor.person_id,
+                    agent=deputy.name,
+                    scopes=[list(scope) for scope in actor.scopes],
+                    door=actor.door,
+                    lang=lang,
+                    input=text,
+                    status="queued",
+                    idempotency_key=idempotency_key,
+                    created_at=now,
+                )
+            )
+            journal.emit(connection, run_id, now, ("run.started", {"input": text, "agent": deputy.name}))
+            self._audit(connection, actor, run_id, "run.create")
+            return self._row(connection, actor, run_id), True
+
+        row, is_new = await self._store.write(accept)
+        if is_new and self.start is not None:
+            await self.start(row.id, 1)
+        return _body(row, [], lang)
+
+    async def get(self, actor: Actor, run_id: str, lang: Lang = "ko") -> dict[str, Any]:
+        """Return a run with its steps.
+
+        Raises:
+            NotFound: there is none, or it is someone else's.
+        """
+
+        def look(connection: Connection) -> dict[str, Any]:
+            row = self._row(connection, actor, run_id)
+            return _body(row, journal.steps(connection, run_id), lang)
+
+        return await self._store.read(look)
+
+    async def page(
+        self, actor: Actor, *, limit: int = 20, cursor: str | None = None, session_id: str | None = None
+    ) -> dict[str, Any]:
+        """Return one page of the person's runs, newest first (of one session: oldest first)."""
+        limit = max(1, min(limit, LIST_MAX))
+        statement = select(journal.run).where(journal.run.c.person_id == actor.person_id)
+        if session_id is not None:
+            statement = statement.where(journal.run.c.session_id == session_id)
+        oldest_first = session_id is not None
+        if cursor:
+            statement = statement.where(journal.run.c.id > cursor if oldest_first else journal.run.c.id < cursor)
+        order = journal.run.c.id.asc() if oldest_first else journal.run.c.id.desc()
+
+        def look(connection: Connection) -> dict[str, Any]:
+            rows = connection.execute(statement.order_by(order).limit(limit + 1)).all()
+            page = rows[:limit]
+            data = [_body(row, journal.steps(connection, row.id), row.lang) for row in page]
+            more = len(rows) > limit
+            return {"data": data, "next_cursor": page[-1].id if more else None, "has_more": more}
+
+        return await self._store.read(look)
+
+    async def wait(self, actor: Actor, run_id: str, seconds: float, lang: Lang = "ko") -> dict[str, Any]:
+        """Return the run when it has ended or waits for someone, or as it is after so many seconds."""
+        deadline = time.monotonic() + seconds
+        settled = (*journal.TERMINAL, *journal.PARKED)
+        with self._wakeups.listening(run_id) as flag:
+            while True:
+                flag.clear()
+                body = await self.get(actor, run_id, lang)
+                left = deadline - time.monotonic()
+                if body["status"] in settled or left <= 0:
+                    return body
+                await woken(flag, min(left, HEARTBEAT_SECONDS))
+
+    async def events(self, actor: Actor, run_id: str, after: int = 0) -> AsyncIterator[dict[str, Any] | None]:
+        """Yield a run's events after a sequence number, first those that were, then as they come.
+
+        None is yielded when nothing happened for a while, so that the protocol can keep its connection alive.
+
+        Raises:
+            NotFound: there is none, or it is someone else's.
+        """
+        await self._store.read(lambda connection: self._row(connection, actor, run_id))
+        with self._wakeups.listening(run_id) as flag:
+            while True:
+                flag.clear()
+                rows = await self._store.read(partial(journal.events_after, run_id=run_id, after=after))
+                for row in rows:
+                    after = row.seq
+                    yield journal.event_body(row)
+                    if row.type == "stream.end":
+                        return
+                if not rows and not await woken(flag, HEARTBEAT_SECONDS):
+                    yield None
+
+    async def cancel(self, actor: Actor, run_id: str, lang: Lang = "ko") -> dict[str, Any]:
+        """Stop a run; what it has filed stays with its approvers until it is withdrawn.
+
+        Raises:
+            NotFound: there is none, or it is someone else's.
+            Conflict: it has ended already.
+        """
+
+        def stop(connection: Connection) -> None:
+            row = self._row(connection, actor, run_id)
+            if row.status in journal.TERMINAL:
+                raise Conflict(Text("이미 끝난 실행이에요", "The run has ended already"))
+            connection.execute(update(journal.run).where(journal.run.c.id == run_id).values(epoch=row.epoch + 1))
+            journal.finish(connection, run_id, "cancelled", self._clock.now())
+            self._audit(connection, actor, run_id, "run.cancel")
+
+        await self._store.write(stop)
+        self._wakeups.notify(run_id)
+        task = self._working.get(run_id)
+        if task is not None:
+            task.cancel()
+        return await self.get(actor, run_id, lang)
+
+    def settled(self, connection: Connection, settlement: Settlement) -> None:
+        """Hear, inside the deciding transaction, how a document ended that one of the runs waits for."""
+        journal.settle(connection, settlement, self._clock.now())
+
+    async def resume(self, run_id: str | None) -> None:
+        """Go on with a run after its document was decided."""
+        if run_id is None:
+            return
+        self._wakeups.notify(run_id)
+        due = dict(await self.due())
+        if self.start is not None and run_id in due:
+            await self.start(run_id, due[run_id])
+
+    async def due(self) -> list[tuple[str, int]]:
+        """Return what some worker should advance: (run, segment)."""
+        return await self._store.read(journal.due)
+
+    def working(self, run_id: str, task: asyncio.Task[None] | None) -> None:
+        """Note which task advances a run, so that a cancellation reaches it at once."""
+        if task is None:
+            self._working.pop(run_id, None)
+        else:
+            self._working[run_id] = task
+
+    @staticmethod
+    def _row(connection: Connection, actor: Actor, run_id: str) -> Row[Any]:
+        statement = select(journal.run).where(journal.run.c.id == run_id, journal.run.c.person_id == actor.person_id)
+        row = connection.execute(statement).one_or_none()
+        if row is None:
+            raise NotFound(Text("그런 실행을 찾을 수 없어요", "No such run"))
+        return row
+
+    @staticmethod
+    def _check_session(connection: Connection, actor: Actor, session_id: str) -> None:
+        owners = select(journal.run.c.person_id).where(journal.run.c.session_id == session_id).limit(1)
+        if connection.execute(owners).scalar_one_or_none() != actor.person_id:
+            raise NotFound(Text("그런 대화를 찾을 수 없어요", "No such session"))
+
+    @staticmethod
+    def _replay(connection: Connection, actor: Actor, text: str, key: str | None) -> Row[Any] | None:
+        if key is None:
+            return None
+        statement = select(journal.run).where(
+            journal.run.c.person_id == actor.person_id, journal.run.c.idempotency_key == key
+        )
+        row = connection.execute(statement).one_or_none()
+        if row is not None and row.input != text:
+            raise IdempotencyMismatch
+        return row
+
+    def _audit(self, connection: Connection, actor: Actor, run_id: str, action: str) -> None:
+        entry = audit.Entry(
+            at=self._clock.now(),
+            person_id=actor.person_id,
+            agent=actor.agent,
+            door=actor.door,
+            action=action,
+            outcome="done",
+            run_id=run_id,
+            request_id=structlog.contextvars.get_contextvars().get("request_id", ""),
+        )
+        audit.append(connection, entry)
+
+
+def _checked(text: str) -> str:
+    cleaned = normal(text).strip()
+    if not cleaned:
+        raise ValidationFailed(
+            Text("질문이나 요청을 적어 주세요", "Write a question or a request"),
+            errors=[FieldError("/input", "must not be empty")],
+        )
+    if len(cleaned) > INPUT_MAX:
+        raise ValidationFailed(
+            Text(f"{INPUT_MAX:,}자까지 쓸 수 있어요", f"At most {INPUT_MAX:,} characters"),
+            errors=[FieldError("/input", f"at most {INPUT_MAX} characters")],
+        )
+    return cleaned
+
+
+def _body(row: Row[Any], steps: Any, lang: Lang) -> dict[str, Any]:
+    return {
+        "run_id": row.id,
+        "session_id": row.session_id,
+        "agent": row.agent,
+        "status": row.status,
+        "input": row.input,
+        "answer": row.answer,
+        "choices": row.choices or [],
+        "citations": row.citations or [],
+        "approvals": [item.approval_id for item in steps if item.approval_id],
+        "usage": row.usage or {},
+        "steps": [_step_body(item, lang) for item in steps],
+        "error": row.error,
+        "created_at": rfc3339(row.created_at),
+        "finished_at": rfc3339(row.finished_at) if row.finished_at else None,
+    }
+
+
+def _step_body(item: Row[Any], lang: Lang) -> dict[str, Any]:
+    output = item.output or {}
+    if output.get("refused"):
+        output = {**output, "refused": output["refused"][lang]}
+    return {
+        "seq": item.seq,
+        "kind": item.kind,
+        "name": item.name,
+        "status": item.status,
+        "summary": item.summary,
+        "milliseconds": item.milliseconds,
+        "input": item.input,
+        "output": output,
+        "approval_id": item.approval_id,
+    }

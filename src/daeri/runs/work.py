@@ -1,0 +1,212 @@
+"""What does a worker do to a run? The agent's side of the journal: load, note a step, speak, end.
+
+Everything is written under a lease, so a worker that was overtaken or cancelled writes nothing more.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from daeri.clock import Clock
+from daeri.errors import DaeriError
+from daeri.records.store import Store
+from daeri.runs import journal
+from daeri.runs.journal import Lease, StepJournal
+from daeri.runs.wakeups import Wakeups
+from daeri.wording import Lang
+
+HISTORY_MAX = 10
+"""Earlier turns of the conversation that a run is told of."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """A step as the journal has it; `output` holds done, held, settled or refused for calls."""
+
+    seq: int
+    kind: str
+    name: str
+    status: str
+    input: dict[str, Any]
+    output: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """An earlier request of the conversation and its answer."""
+
+    input: str
+    answer: str
+    choices: list[dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A run as its worker gets it.
+
+    Attributes:
+        steps: what has been done so far, in order: after a crash or a wait, work goes on from here.
+        history: the conversation before this run, oldest first.
+    """
+
+    lease: Lease
+    person_id: int
+    agent: str
+    scopes: tuple[tuple[str, ...], ...]
+    door: str
+    lang: Lang
+    input: str
+    session_id: str
+    created_at: datetime
+    steps: Sequence[StepView] = field(default=())
+    history: Sequence[Turn] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ends well: the answer (or question back, or refusal), what it rests on, what to ask next."""
+
+    answer: str
+    kind: str
+    citations: list[dict[str, Any]]
+    choices: list[dict[str, str]]
+    usage: dict[str, Any]
+
+
+class Workbench:
+    """Writes to the journal for workers and wakes the listeners after each commit."""
+
+    def __init__(self, store: Store, clock: Clock, wakeups: Wakeups) -> None:
+        """Take the database, the clock and the listeners."""
+        self._store = store
+        self._clock = clock
+        self._wakeups = wakeups
+
+    async def claim(self, run_id: str, segment: int) -> Work | None:
+        """Take a run up; None where this segment is not due any more."""
+
+        def take(connection: Connection) -> Work | None:
+            lease = journal.claim(connection, run_id, segment)
+            return None if lease is None else _load(connection, lease)
+
+        return await self._store.write(take)
+
+    async def note(self, lease: Lease, kind: str, output: dict[str, Any], summary: str, milliseconds: int) -> None:
+        """Write a step that had no effect outside the run (analyze, select, plan, answer) with its events."""
+
+        def write(connection: Connection) -> None:
+            journal.check(connection, lease)
+            seq = self._insert(connection, lease, kind, output, summary, milliseconds)
+            told = {"step": seq, "kind": kind, "summary": summary}
+            self._emit(connection, lease, ("step.started", told), ("step.finished", {**told, "ms": milliseconds}))
+
+        await self._write(lease, write)
+
+    def call(self, lease: Lease, seq: int, name: str, arguments: dict[str, Any], question: str) -> StepJournal:
+        """Return the journal of one call, for the door to write in the call's transaction."""
+        step = StepJournal(lease, seq, question, self._clock, arguments)
+        step.name = name
+        return step
+
+    async def emit(self, lease: Lease, *events: tuple[str, dict[str, Any]]) -> None:
+        """Append events that belong to no step (text as it is spoken)."""
+
+        def write(connection: Connection) -> None:
+            journal.check(connection, lease)
+            self._emit(connection, lease, *events)
+
+        await self._write(lease, write)
+
+    async def succeed(self, lease: Lease, ending: Ending) -> None:
+        """End the run with an answer."""
+
+        def write(connection: Connection) -> None:
+            journal.check(connection, lease)
+            self._insert(connection, lease, "answer", {"kind": ending.kind}, ending.kind, 0)
+            self._emit(
+                connection,
+                lease,
+                *(("citation.added", item) for item in ending.citations),
+                ("message.completed", {"text": ending.answer, "choices": ending.choices}),
+                ("usage.updated", ending.usage),
+            )
+            journal.finish(
+                connection,
+                lease.run_id,
+                "succeeded",
+                self._clock.now(),
+                answer=ending.answer,
+                citations=ending.citations,
+                choices=ending.choices,
+                usage=ending.usage,
+            )
+
+        await self._write(lease, write)
+
+    async def fail(self, lease: Lease, error: DaeriError, lang: Lang) -> None:
+        """End the run with an error."""
+
+        def write(connection: Connection) -> None:
+            journal.check(connection, lease)
+            journal.finish(connection, lease.run_id, "failed", self._clock.now(), error=error.problem(lang))
+
+        await self._write(lease, write)
+
+    def wake(self, lease: Lease) -> None:
+        """Tell listeners that a call's own transaction has written events."""
+        self._wakeups.notify(lease.run_id)
+
+    async def _write(self, lease: Lease, work: Callable[[Connection], None]) -> None:
+        await self._store.write(work)
+        self._wakeups.notify(lease.run_id)
+
+    def _insert(
+        self, connection: Connection, lease: Lease, kind: str, output: dict[str, Any], summary: str, milliseconds: int
+    ) -> int:
+        seq = journal.last_step(connection, lease.run_id) + 1
+        values = {"kind": kind, "name": kind, "status": "done", "summary": summary, "output": output}
+        connection.execute(
+            insert(journal.step).values(
+                run_id=lease.run_id, seq=seq, milliseconds=milliseconds, at=self._clock.now(), **values
+            )
+        )
+        return seq
+
+    def _emit(self, connection: Connection, lease: Lease, *events: tuple[str, dict[str, Any]]) -> None:
+        journal.emit(connection, lease.run_id, self._clock.now(), *events)
+
+
+def _load(connection: Connection, lease: Lease) -> Work:
+    row = connection.execute(select(journal.run).where(journal.run.c.id == lease.run_id)).one()
+    steps = [
+        StepView(item.seq, item.kind, item.name, item.status, item.input or {}, item.output or {})
+        for item in journal.steps(connection, lease.run_id)
+    ]
+    before = (
+        select(journal.run.c.input, journal.run.c.answer, journal.run.c.choices)
+        .where(
+            journal.run.c.session_id == row.session_id,
+            journal.run.c.person_id == row.person_id,
+            journal.run.c.status == "succeeded",
+            journal.run.c.id < row.id,
+        )
+        .order_by(journal.run.c.id.desc())
+        .limit(HISTORY_MAX)
+    )
+    turns = [Turn(item.input, item.answer or "", item.choices or []) for item in connection.execute(before)]
+    return Work(
+        lease=lease,
+        person_id=row.person_id,
+        agent=row.agent,
+        scopes=tuple(tuple(scope) for scope in row.scopes),
+        door=row.door,
+        lang=row.lang,
+        input=row.input,
+        session_id=row.session_id,
+        created_at=row.created_at,
+        steps=steps,
+        history=turns[::-1],
+    )

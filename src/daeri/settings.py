@@ -1,0 +1,54 @@
+"""What can be set, and by which name? Typed, read once at start from the environment and `.env`, then frozen."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """The settings of one server; each is an environment variable with the prefix DAERI_."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="DAERI_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+    )
+
+    dir: Path = Field(default=Path("daeri-data"), description="Folder of the databases and keys.")
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8787, ge=0, le=65535, description="Port to listen on.")
+    demo: bool = Field(default=False, description="Sign-in by picking a demo person; never on real data.")
+    secure_cookies: bool = Field(default=False, description="Served over TLS: cookies get the __Host- prefix.")
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Origins, separated by commas, whose pages may call the API."
+    )
+    body_max: int = Field(default=1_048_576, ge=1024, description="Bytes of a request body at most.")
+    log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
+
+    openrouter_api_key: SecretStr | None = Field(
+        default=None,
+        alias="OPENROUTER_API_KEY",
+        description="Key for OpenRouter; without a model key Daeri plans by itself.",
+    )
+    model_api_key: SecretStr | None = Field(default=None, description="Key for the endpoint in DAERI_MODEL_URL.")
+    model_url: str = Field(
+        default="", description="Base address of an OpenAI-compatible endpoint, e.g. http://127.0.0.1:8000/v1."
+    )
+    model: str = Field(default="openai/gpt-4.1-mini", description="The model's name at that endpoint.")
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(item.strip() for item in value.split(",") if item.strip())
+        return value
+
+    @property
+    def database(self) -> Path:
+        """The file of the company's records, approvals, runs and audit."""
+        return self.dir / "daeri.db"
+
+    @property
+    def engine_database(self) -> Path:
+        """The file of the engine that carries runs; it can be lost without losing a run."""
+        return self.dir / "engine.db"

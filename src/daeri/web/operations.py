@@ -1,0 +1,165 @@
+"""What can be called, and what would happen if I did?
+
+The list of the operations a person may call, and a form for each: a preview that changes nothing comes first, and only
+from it can a change be made or filed.
+"""
+
+import json
+import re
+import secrets
+from typing import Any, Final
+
+from fastapi import APIRouter
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import Response
+
+from daeri.errors import DaeriError, ValidationFailed
+from daeri.operations.operation import Operation
+from daeri.operations.outcome import Held
+from daeri.web import forms
+from daeri.web.desk import Api, Desk, Visitor, see_other
+
+_INTEGER: Final = re.compile(r"-?\d{1,18}")
+_HANGUL: Final = re.compile(r"[가-힣]")
+
+
+class OperationScreens:
+    """The list of operations and the form of one."""
+
+    def __init__(self, desk: Desk) -> None:
+        """Stand on the desk."""
+        self._desk = desk
+
+    def add_to(self, router: APIRouter) -> None:
+        """Put the screens at their paths."""
+        self._desk.add(router, "/ops", self.listed)
+        self._desk.add(router, "/ops/{name}", self.show)
+        self._desk.add(router, "/ops/{name}", self.call, methods=["POST"])
+
+    async def listed(self, request: Request, visitor: Visitor) -> Response:
+        """List what the person may call, by catalog."""
+        door = self._desk.services.door
+        catalogs: dict[str, list[dict[str, Any]]] = {}
+        for operation in door.operations(visitor.signed):
+            told = _spoken(door.describe(operation, visitor.lang), visitor)
+            catalogs.setdefault(told["catalog"], []).append(told)
+        return await self._desk.page(request, visitor, "operations.html", catalogs=catalogs, api=Api("/v1/ops"))
+
+    async def show(self, request: Request, visitor: Visitor) -> Response:
+        """Show one operation with its form."""
+        return await self._page(request, visitor, self._operation(request, visitor))
+
+    async def call(self, request: Request, visitor: Visitor) -> Response:
+        """Preview the call, or make it."""
+        form = await request.form()
+        operation, door = self._operation(request, visitor), self._desk.services.door
+        arguments, actor = _arguments(form, operation), visitor.signed
+        try:
+            if operation.effect != "read" and forms.field(form, "act") != "call":
+                draft = await door.dry_run(actor, operation.name, arguments, lang=visitor.lang)
+                return await self._page(request, visitor, operation, sent=arguments, draft=draft.body(visitor.lang))
+            outcome = await door.call(
+                actor,
+                operation.name,
+                arguments,
+                lang=visitor.lang,
+                idempotency_key=forms.field(form, "key") or None if operation.effect != "read" else None,
+            )
+        except ValidationFailed as error:
+            wrong = {each.pointer.strip("/").split("/")[0]: each.detail for each in error.errors}
+            return await self._page(request, visitor, operation, status=422, sent=arguments, wrong=wrong, error=error)
+        except DaeriError as error:
+            return await self._page(request, visitor, operation, status=error.status, sent=arguments, error=error)
+        body = outcome.body(visitor.lang)
+        if isinstance(outcome, Held) or "approval_id" in body:
+            return see_other(f"/approvals/{body['approval_id']}")
+        return await self._page(request, visitor, operation, sent=arguments, done=body)
+
+    def _operation(self, request: Request, visitor: Visitor) -> Operation:
+        return self._desk.services.door.operation(visitor.signed, request.path_params["name"])
+
+    async def _page(  # noqa: PLR0913 - one page, its states by name
+        self,
+        request: Request,
+        visitor: Visitor,
+        operation: Operation,
+        *,
+        status: int = 200,
+        sent: dict[str, Any] | None = None,
+        draft: dict[str, Any] | None = None,
+        done: dict[str, Any] | None = None,
+        wrong: dict[str, str] | None = None,
+        error: DaeriError | None = None,
+    ) -> Response:
+        told = _spoken(self._desk.services.door.describe(operation, visitor.lang), visitor)
+        body = json.dumps(sent or {}, ensure_ascii=False)
+        path = f"/v1/ops/{operation.name}" + ("" if operation.effect == "read" else "?dry_run=true")
+        return await self._desk.page(
+            request,
+            visitor,
+            "operation.html",
+            status=status,
+            operation=told,
+            inputs=_inputs(told["input_schema"]),
+            sent=sent or {},
+            draft=draft,
+            done=done,
+            wrong=wrong or {},
+            problem=error.problem(visitor.lang) if error else None,
+            key=secrets.token_urlsafe(16),
+            api=Api(path, "POST", body),
+        )
+
+
+def _spoken(told: dict[str, Any], visitor: Visitor) -> dict[str, Any]:
+    """Keep the examples in the reader's language."""
+    korean = visitor.lang == "ko"
+    return told | {"examples": [each for each in told["examples"] if bool(_HANGUL.search(each)) == korean][:3]}
+
+
+def _inputs(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """Turn an input schema into what a form shows of each argument."""
+    required = set(schema.get("required", ()))
+    return [
+        {
+            "name": name,
+            "label": shape.get("title", name),
+            "description": shape.get("description", ""),
+            "required": name in required,
+            "default": shape.get("default"),
+            **_control(shape, schema.get("$defs", {})),
+        }
+        for name, shape in schema.get("properties", {}).items()
+    ]
+
+
+def _control(shape: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """Choose the control for one argument: a choice, a day, yes or no, else text."""
+    options = [shape, *shape.get("anyOf", ())]
+    options += [definitions.get(each["$ref"].rpartition("/")[2], {}) for each in options if "$ref" in each]
+    for option in options:
+        if "enum" in option:
+            return {"control": "choice", "choices": option["enum"]}
+        if option.get("format") == "date":
+            return {"control": "date", "choices": []}
+        if option.get("type") == "boolean":
+            return {"control": "choice", "choices": ["true", "false"]}
+    return {"control": "text", "choices": []}
+
+
+def _arguments(form: FormData, operation: Operation) -> dict[str, Any]:
+    """Read the form's arguments: what was left empty is left out, whole numbers and yes or no become JSON's own."""
+    arguments: dict[str, Any] = {}
+    for name, shape in operation.input.model_json_schema().get("properties", {}).items():
+        text = forms.field(form, f"arg.{name}")
+        if not text:
+            continue
+        kinds = {option.get("type") for option in [shape, *shape.get("anyOf", ())]}
+        if "integer" in kinds and _INTEGER.fullmatch(text):
+            arguments[name] = int(text)
+        elif "boolean" in kinds and text in {"true", "false"}:
+            arguments[name] = text == "true"
+        else:
+            arguments[name] = text
+    return arguments

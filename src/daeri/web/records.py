@@ -1,0 +1,199 @@
+"""How does a person find and read the company's records, within what they may see?
+
+The kinds of records, a list with filters, search and order in its address, one row. What is hidden stays visible as
+hidden, with the reason. Rules are in records.access; here values only become words.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from fastapi import APIRouter
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import Response
+
+from daeri.errors import NotFound
+from daeri.operations.listing import OPERATORS, ListQuery
+from daeri.web.desk import Api, Desk, Visitor, see_other
+from daeri.web.markup import Words
+from daeri.wording import day
+
+PAGE: Final = 30
+COLUMNS_MAX: Final = 7
+"""More columns than this do not fit a laptop's screen; the rest stand on the row's own page."""
+
+BOOKKEEPING: Final = frozenset({"id", "version"})
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+_MOMENT: Final = re.compile(r"\d{4}-\d{2}-\d{2}T[\d:.]+Z")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a list's address asks for: the very parameters of `GET /v1/records/{type}`."""
+
+    kind: str
+    search: str = ""
+    sort: str = ""
+    filters: tuple[tuple[str, str, str], ...] = ()
+    cursor: str | None = None
+
+    def address(self, **change: Any) -> str:
+        """Return the address of this list with something changed; a changed list starts at its first page."""
+        now = {"search": self.search, "sort": self.sort, "filters": self.filters, "cursor": None} | change
+        pairs = [("q", now["search"]), ("sort", now["sort"]), ("cursor", now["cursor"])]
+        pairs = [("filter", ":".join(each)) for each in now["filters"]] + pairs
+        query = urlencode([(name, value) for name, value in pairs if value])
+        return f"/records/{self.kind}" + (f"?{query}" if query else "")
+
+    def without(self, dropped: tuple[str, str, str]) -> str:
+        """Return the address without one filter."""
+        return self.address(filters=tuple(each for each in self.filters if each != dropped))
+
+    def sorted_by(self, name: str) -> str:
+        """Return the address ordered by a field; asking twice turns the order around."""
+        return self.address(sort=f"-{name}" if self.sort == name else name)
+
+    def order_of(self, name: str) -> str | None:
+        """Say how the list is ordered by a field, in the words of aria-sort."""
+        return {name: "ascending", f"-{name}": "descending"}.get(self.sort)
+
+
+class RecordScreens:
+    """Kinds of records, lists, rows."""
+
+    def __init__(self, desk: Desk) -> None:
+        """Stand on the desk."""
+        self._desk = desk
+
+    def add_to(self, router: APIRouter) -> None:
+        """Put the screens at their paths."""
+        self._desk.add(router, "/records", self.kinds)
+        self._desk.add(router, "/records/{kind}", self.listed)
+        self._desk.add(router, "/records/{kind}/{key:int}", self.show)
+
+    async def kinds(self, request: Request, visitor: Visitor) -> Response:
+        """List the kinds of records."""
+        kinds = self._desk.services.shelf.types(visitor.signed, visitor.lang)
+        return await self._desk.page(request, visitor, "kinds.html", kinds=kinds, api=Api("/v1/records"))
+
+    async def listed(self, request: Request, visitor: Visitor) -> Response:
+        """List the rows of one kind."""
+        view = _view(request)
+        field = request.query_params.get("field")
+        if field:
+            added = (field, request.query_params.get("operator", "eq"), request.query_params.get("value", "").strip())
+            return see_other(view.address(filters=(*view.filters, added) if added[2] else view.filters))
+        query = ListQuery(
+            limit=PAGE,
+            cursor=view.cursor,
+            sort=view.sort or None,
+            filters=list(view.filters),
+            search=view.search or None,
+        )
+        page = await self._desk.services.shelf.page(visitor.signed, view.kind, query, visitor.lang)
+        naming, columns = _columns(page["fields"], page["data"])
+        return await self._desk.page(
+            request,
+            visitor,
+            "records.html",
+            view=view,
+            page=page,
+            naming=naming,
+            columns=columns,
+            labels={field["name"]: field["label"] for field in page["fields"]},
+            open_fields=[field for field in page["fields"] if field["sight"] == "open"],
+            closed_fields=[field for field in page["fields"] if field["why"] and field["sight"] != "open"],
+            operators=[each for each in OPERATORS if each != "in"],
+            value=_Values(visitor, self._kinds_of(visitor)),
+            api=Api(_api_address(view)),
+        )
+
+    async def show(self, request: Request, visitor: Visitor) -> Response:
+        """Show one row."""
+        kind, key = request.path_params["kind"], request.path_params["key"]
+        shelf = self._desk.services.shelf
+        row = await shelf.get(visitor.signed, kind, key, visitor.lang)
+        known = next((each for each in shelf.types(visitor.signed, visitor.lang) if each["type"] == kind), None)
+        if known is None:
+            raise NotFound
+        return await self._desk.page(
+            request,
+            visitor,
+            "record.html",
+            kind=known,
+            row=row,
+            fields=[field for field in known["fields"] if field["name"] not in BOOKKEEPING],
+            value=_Values(visitor, self._kinds_of(visitor)),
+            api=Api(f"/v1/records/{kind}/{key}"),
+        )
+
+    def _kinds_of(self, visitor: Visitor) -> frozenset[str]:
+        return frozenset(each["type"] for each in self._desk.services.shelf.types(visitor.signed, visitor.lang))
+
+
+class _Values:
+    """Words the values of a row's fields for one reader."""
+
+    def __init__(self, visitor: Visitor, kinds: frozenset[str]) -> None:
+        self._lang = visitor.lang
+        self._kinds = kinds
+
+    def __call__(self, words: Words, field: dict[str, Any], value: Any) -> str:
+        """Return the value as people write it; a reference to another record leads there."""
+        if value is None or value in ("", []):
+            return ""
+        if isinstance(value, bool):
+            return words("yes" if value else "no")
+        if isinstance(value, int):
+            return self._number(words, field, value)
+        if isinstance(value, list):
+            return ", ".join(map(str, value))
+        text = str(value)
+        if _DAY.fullmatch(text):
+            return day(date.fromisoformat(text), self._lang)
+        return words.moment(text) if _MOMENT.fullmatch(text) else text
+
+    def _number(self, words: Words, field: dict[str, Any], value: int) -> str:
+        name = str(field["name"])
+        kind = field.get("refers_to") or name.removesuffix("_id")
+        if name.endswith("_id") and kind in self._kinds:
+            return Markup('<a href="/records/{}/{}">#{}</a>').format(kind, value, value)
+        if field.get("kind") == "won":
+            return words.won(value)
+        return str(value) if name.endswith(("_id", "year")) else f"{value:,}"
+
+
+def _view(request: Request) -> View:
+    asked = request.query_params
+    filters = [tuple(each.split(":", 2)) for each in asked.getlist("filter") if each.count(":") > 1]
+    return View(
+        kind=request.path_params["kind"],
+        search=asked.get("q", "").strip(),
+        sort=asked.get("sort", ""),
+        filters=tuple((name, operator, value) for name, operator, value in filters),
+        cursor=asked.get("cursor") or None,
+    )
+
+
+def _api_address(view: View) -> str:
+    """Return the API address of the same list."""
+    return view.address(cursor=view.cursor).replace("/records/", "/v1/records/", 1)
+
+
+def _columns(
+    fields: list[dict[str, Any]], rows: list[dict[str, Any]]
+) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+    """Choose the columns of a list: the field that names a row, then others that the name does not already say."""
+    shown = [field for field in fields if field["name"] not in BOOKKEEPING]
+
+    def named(field: dict[str, Any]) -> bool:
+        values = [row.get(field["name"]) for row in rows]
+        return bool(rows) and all(
+            isinstance(value, str) and value and value in row["title"] for value, row in zip(values, rows, strict=True)
+        )
+
+    naming = next((field for field in shown if named(field)), None)
+    return naming, [field for field in shown if not named(field)][:COLUMNS_MAX]
