@@ -3,15 +3,22 @@
 `Daeri` holds the parts of one server and opens and closes them in order; `application` makes the web application of it.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from fastapi import FastAPI
+
+from daeri import __version__
 from daeri.agent.executor import Executor
 from daeri.agent.keyless import Keyless
 from daeri.agent.modelled import Modelled
 from daeri.agent.planner import Planner
 from daeri.clock import Clock
+from daeri.gateway import Options, Services, gateway
 from daeri.models.client import Model, ModelClient
 from daeri.models.route import Models
 from daeri.operations.approval import Approvals
@@ -20,12 +27,14 @@ from daeri.operations.invoke import Door
 from daeri.operations.listing import Shelf
 from daeri.records.identity import Identity
 from daeri.records.record import Record
-from daeri.records.store import Store
+from daeri.records.store import Store, is_reachable
 from daeri.runs.engine import Engine
 from daeri.runs.runs import Runs
 from daeri.runs.wakeups import Wakeups
 from daeri.runs.work import Workbench
 from daeri.settings import Settings
+from daeri.web import desk
+from daeri.web.pages import pages
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 OPENROUTER = "https://openrouter.ai/api/v1"
@@ -89,6 +98,50 @@ class Daeri:
     ) -> None:
         """Close."""
         await self.close()
+
+
+def application(daeri: Daeri, *, working: bool = True) -> FastAPI:
+    """Return the web application: every protocol and every page over the same services.
+
+    With `working=False` it answers, but takes up no runs: for looking at the data while no server runs.
+    """
+    settings = daeri.settings
+    screens = pages(
+        desk.Services(daeri.identity, daeri.door, daeri.shelf, daeri.approvals, daeri.runs, daeri.clock),
+        desk.Options(demo=settings.demo, secure_cookies=settings.secure_cookies),
+    )
+    checks = {"database": partial(is_reachable, daeri.store)}
+    wire = gateway(
+        Services(daeri.identity, daeri.door, daeri.shelf, daeri.approvals, daeri.runs, checks),
+        Options(
+            secure_cookies=settings.secure_cookies,
+            body_max=settings.body_max,
+            origins=settings.cors_origins,
+            version=__version__,
+        ),
+        screens.error_page,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await daeri.open(working=working)
+        yield
+        await daeri.close()
+
+    app = FastAPI(
+        title="Daeri",
+        version=__version__,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        middleware=list(wire.middleware),
+        exception_handlers=wire.handlers,  # type: ignore[arg-type]  # Starlette wants coroutines
+    )
+    for router in (*wire.routers, screens.router):
+        app.include_router(router)
+    app.mount("/static", screens.static)
+    return app
 
 
 def models_of(settings: Settings) -> list[Model]:

@@ -5,13 +5,13 @@ Whether a word names a row is not decided here: `phrases` gives the candidates, 
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final, Literal
 
 from daeri.agent import dates_en, dates_ko
-from daeri.agent.dates import Sense, find_dates
+from daeri.agent.dates import Grammar, Sense, Span, find_dates
 from daeri.agent.people import find_people, find_self, find_units
 from daeri.agent.quantities import find_counts, find_money
 from daeri.agent.tokens import Word, words_of
@@ -19,7 +19,7 @@ from daeri.wording import Lang, normal
 
 Act = Literal["ask", "tell", "do", "name"]
 """A question, a request to tell, a request to act, or a bare naming ("다음 주 목금 연차")."""
-Kind = Literal["date", "impossible_date", "money", "count", "person", "self", "unit", "quote"]
+Kind = Literal["date", "impossible_date", "money", "count", "person", "self", "unit", "quote", "name"]
 
 PHRASE_WORDS_MAX = 4
 PHRASES_MAX = 160
@@ -75,7 +75,7 @@ class Entity:
     """A stretch of the text that is understood by itself: a day, an amount, a person, a quotation.
 
     `value` holds JSON values by kind: date: start, end, grain, assumed, edge; money: won; count: number, unit;
-    person: phrases; unit: unit; quote: text.
+    person: phrases; unit: unit; quote: text; name (a row, known by its looks or from the door): nothing. An assumed date holds under "past" how it reads of what is over.
     """
 
     kind: Kind
@@ -96,6 +96,13 @@ class Part:
     sense: Sense
     entities: tuple[Entity, ...]
     words: tuple[Word, ...]
+
+    def apart_from(self, names: Sequence[tuple[int, int]]) -> "Part":
+        """The part with what the names cover taken out of its words: a name says nothing about the subject."""
+        covered = [(entity.start, entity.end) for entity in self.entities] + list(names)
+        found = tuple(Entity("name", start, end, self.text[start - self.start : end - self.start], {}) for start, end in names)
+        words = _words(self.text, self.start, covered)
+        return replace(self, words=words, entities=tuple(sorted((*self.entities, *found), key=lambda each: each.start)))
 
     def of(self, *kinds: Kind) -> list[Entity]:
         """The entities of these kinds, in the order of the text."""
@@ -134,11 +141,15 @@ class Analysis:
         }
 
 
-def analyze(text: str, today: date, lang: Lang | None = None) -> Analysis:
-    """Read a request. Its language is seen from its letters; `lang` decides where there are none."""
+def analyze(text: str, today: date, lang: Lang | None = None, *, split: bool = True) -> Analysis:
+    """Read a request. Its language is seen from its letters; `lang` decides where there are none.
+
+    Without `split` a request that looks compound is read as one part.
+    """
     clean = " ".join(normal(text)[:TEXT_MAX].split(" ")).strip()
     spoken = language_of(clean, lang)
-    parts = [_part(clean, start, end, today, spoken) for start, end in _spans(clean, today, spoken)]
+    spans = _spans(clean, today, spoken) if split else [(0, len(clean))]
+    parts = [_part(clean, start, end, today, spoken) for start, end in spans]
     said = [part for part in parts if part.entities or any(not word.passed or word.question for word in part.words)]
     return Analysis(spoken, clean, today, tuple(said or parts[:1]))
 
@@ -178,6 +189,10 @@ _PARTICLE: Final = re.compile(
 )
 
 
+# 재무팀장 is the 팀장 of 재무팀: the name of the unit shares a syllable with the post, which stays a word.
+_LEAD_OF: Final = re.compile(r"^(?P<unit>[가-힣A-Za-z0-9 ]+(?:팀|본부|실|센터))장(?:님)?(?:은|는|이|가|을|를|의|께|한테|에게)?$")
+
+
 def _name_forms(written: str) -> Iterator[tuple[str, int]]:
     """A run of words as a name: as written and without particle, honorific or possessive."""
     bare = written.rstrip(".,;:").removesuffix("'s").removesuffix("’s")
@@ -187,6 +202,9 @@ def _name_forms(written: str) -> Iterator[tuple[str, int]]:
         stem = bare[:-size]
         if len(stem) > 1 and _PARTICLE.fullmatch(bare[-size:]):
             yield stem, len(stem)
+    unit = _LEAD_OF.match(bare)
+    if unit:
+        yield unit["unit"], len(unit["unit"]) - (1 if unit["unit"].endswith(("팀", "실")) else 2)
     names = bare.split()
     if len(names) == 2 and all(re.fullmatch(r"[A-Z][A-Za-z-]+", name) for name in names):
         for form in (f"{names[1]} {names[0]}", bare.replace("-", ""), f"{names[1]} {names[0]}".replace("-", "")):
@@ -225,12 +243,13 @@ def _part(text: str, start: int, end: int, today: date, lang: Lang) -> Part:
     act = _act_ko(written) if lang == "ko" else _act_en(written)
     sense = _sense(written, act, lang)
     entities = sorted(_entities(written, start, today, sense, lang), key=lambda entity: entity.start)
-    skip = [(entity.start - start, entity.end - start) for entity in entities]
-    words = [
-        Word(word.text, word.start + start, word.end + start, word.stems, word.passed, word.question)
-        for word in words_of(written, skip)
-    ]
-    return Part(written, start, end, act, sense, tuple(entities), tuple(words))
+    words = _words(written, start, [(entity.start, entity.end) for entity in entities])
+    return Part(written, start, end, act, sense, tuple(entities), words)
+
+
+def _words(text: str, offset: int, covered: Sequence[tuple[int, int]]) -> tuple[Word, ...]:
+    words = words_of(text, [(start - offset, end - offset) for start, end in covered])
+    return tuple(replace(word, start=word.start + offset, end=word.end + offset) for word in words)
 
 
 def _act_ko(text: str) -> Act:
@@ -265,7 +284,23 @@ def _sense(text: str, act: Act, lang: Lang) -> Sense:
     return "past" if past.search(text) else "near"
 
 
-def _grammar(lang: Lang) -> Any:
+def _span_value(span: Span) -> dict[str, Any]:
+    return {
+        "start": span.first.isoformat(),
+        "end": span.last.isoformat(),
+        "grain": span.grain,
+        "assumed": span.assumed,
+        "edge": span.edge,
+    }
+
+
+def _in_the_past(text: str, today: date, lang: Lang) -> dict[str, Any] | None:
+    """The same expression as one would read it of what is over: for operations about what has happened."""
+    found = find_dates(text, _grammar(lang), today, "past")
+    return _span_value(found[0].span) if found and found[0].span else None
+
+
+def _grammar(lang: Lang) -> Grammar:
     return dates_ko.GRAMMAR if lang == "ko" else dates_en.GRAMMAR
 
 
@@ -285,18 +320,10 @@ def _entities(text: str, offset: int, today: date, sense: Sense, lang: Lang) -> 
         if when.span is None:
             add("impossible_date", when.start, when.end, {})
             continue
-        add(
-            "date",
-            when.start,
-            when.end,
-            {
-                "start": when.span.first.isoformat(),
-                "end": when.span.last.isoformat(),
-                "grain": when.span.grain,
-                "assumed": when.span.assumed,
-                "edge": when.span.edge,
-            },
-        )
+        value = _span_value(when.span)
+        if when.span.assumed and sense != "past":
+            value["past"] = _in_the_past(text[when.start : when.end], today, lang)
+        add("date", when.start, when.end, value)
     for unit in find_units(text):
         add("unit", unit.start, unit.end, {"unit": unit.value})
     for person in find_people(text, lang):

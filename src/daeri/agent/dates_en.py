@@ -181,7 +181,7 @@ def _rule(pattern: str, read: Callable[[re.Match[str], Frame], Span | None]) -> 
     return Rule(re.compile(pattern, re.IGNORECASE), read)
 
 
-_ON: Final = r"(?:on\s+)?"
+_ON: Final = r"(?:(?:on|for)\s+)?"
 _IN: Final = r"(?:in\s+|for\s+|of\s+|during\s+)?(?:the\s+)?"
 
 RULES: Final = (

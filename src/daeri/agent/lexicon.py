@@ -35,7 +35,7 @@ SENSES: Final = tuple(
     for line in """
     남다 잔여 남은 remaining remain left balance
     휴가 연차 연차휴가 vacation leave pto holiday
-    쓰다 사용 사용하다 썼다 use used take taken took spend spent
+    쓰다 사용 사용하다 썼다 쓸래 쓸게 use used take taken took spend spent
     매출 매출액 판매액 판매금액 수주액 sales revenue
     팔다 판매 판매하다 팔리다 sold sell selling
     신청 신청하다 올리다 상신 상신하다 기안 기안하다 request apply submit file raise
@@ -69,7 +69,7 @@ SENSES: Final = tuple(
     취소 취소하다 철회 철회하다 cancel
     출장 출장비 trip travel
     식대 식비 밥값 meal meals
-    회식 회식비 dinner
+    회식 회식비
     택시비 택시 taxi
     교통비 transport transportation
     노트북 laptop laptops notebook

@@ -32,7 +32,8 @@ _COMMON_RANKS: Final = ("사원", "대리", "과장", "차장", "부장", "이�
 _WORDS_TOO: Final = frozenset({"an", "oh", "won", "you", "go", "do", "so", "no", "ha", "min", "song", "moon", "bang", "sung", "son", "sin", "shin"})
 
 _SELF_KO: Final = re.compile(
-    r"(?<![가-힣])(?:나의|저의|내가|제가|나는|저는|나한테|저한테|제게|내게|제것|내것|내꺼|본인의|본인은|본인이|본인|나|내|제|저|난)(?![가-힣])"
+    r"(?<![가-힣])(?:나의|저의|내가|제가|나는|저는|제것|내것|내꺼|본인의|본인은|본인이|본인|나|내|제|저|난)(?![가-힣])"
+    r"|(?<![가-힣])(?:우리|저희)(?=\s?(?:팀장|본부장|부서장|실장|파트장|상사|상급자|매니저))"
 )
 _SELF_EN: Final = re.compile(
     r"\b(?:my(?:\s+own)?|mine|myself)\b|(?<=\bdo )I\b|(?<=\bdid )I\b|(?<=\bhave )I\b|(?<=\bam )I\b|(?<=\bwas )I\b|\bI(?='ve\b)"

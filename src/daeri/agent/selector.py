@@ -5,9 +5,10 @@ declaration. The index is built once for a set of operations. Whether a request 
 """
 
 import math
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from daeri.agent.analyzer import Analysis, Part
@@ -18,13 +19,16 @@ from daeri.operations import Operation
 INDEXES_KEPT: Final = 32
 """Sets of operations differ by role, not by person: a company has few."""
 WEIGHT_STEM: Final = 1.0
-WEIGHT_SENSE: Final = 1.0
+WEIGHT_GUESS: Final = 0.3
+"""A word as written and its guessed verb stems, beside the stems that are surer."""
 WEIGHT_BIGRAM: Final = 0.35
 WEIGHT_ENTITY: Final = 0.6
-WEIGHT_PASSED: Final = 0.25
+WEIGHT_PASSED: Final = 0.1
 WEIGHT_QUESTION: Final = 0.6
-SHARE_OF_EXAMPLE: Final = 0.6
-"""How much the most alike example counts against the whole declaration."""
+SHARE_OF_EXAMPLE: Final = 0.5
+SHARE_OF_WHOLE: Final = 0.25
+SHARE_OF_DECLARED: Final = 0.25
+"""How much count: the most alike example; the whole declaration; the part of the request that its label and words name."""
 
 Features = Mapping[str, float]
 
@@ -78,9 +82,23 @@ class Index:
             kind = whole if document.whole else best
             kind[document.operation] = max(kind[document.operation], value)
         return {
-            operation.name: SHARE_OF_EXAMPLE * best[at] + (1 - SHARE_OF_EXAMPLE) * whole[at]
+            operation.name: SHARE_OF_EXAMPLE * best[at]
+            + SHARE_OF_WHOLE * whole[at]
+            + SHARE_OF_DECLARED * self._declared(part, self.vocabularies[operation.name])
             for at, operation in enumerate(self._operations)
         }
+
+    def _declared(self, part: Part, vocabulary: Vocabulary) -> float:
+        """The share of the request's meaning words that the label and words of an operation hold; rare words count more."""
+        named = total = 0.0
+        for word in part.words:
+            if word.passed or word.question:
+                continue
+            shared = word.stems & vocabulary.declared
+            rarity = max((self._rarity.get(stem, 0.0) for stem in shared or word.stems), default=0.0) or self._rarity[""]
+            total += rarity
+            named += rarity if shared else 0.0
+        return named / total if total else 0.0
 
     def _unit(self, features: Features) -> dict[str, float]:
         common = self._rarity.get("", 1.0)
@@ -89,33 +107,41 @@ class Index:
         return {name: value / length for name, value in weighted.items()}
 
 
-class Selector:
-    """Chooses operations for requests; keeps the index of each set of operations it has seen."""
+class _Same:
+    """A set of operations, told apart by identity: operations are made once, at import."""
 
-    def __init__(self) -> None:
-        """Start with nothing read."""
-        self._indexes: OrderedDict[tuple[int, ...], Index] = OrderedDict()
+    __slots__ = ("_key", "operations")
 
-    def select(self, analysis: Analysis, operations: Sequence[Operation], top: int) -> list[Scored]:
-        """The `top` operations that fit any part of the request best, best first."""
-        index = self.index(operations)
-        best: dict[str, float] = {}
-        for part in analysis.parts:
-            for name, score in index.scores(part).items():
-                best[name] = max(best.get(name, 0.0), score)
-        scored = [Scored(operation, round(best.get(operation.name, 0.0), 4)) for operation in operations]
-        return sorted(scored, key=lambda each: (-each.score, each.operation.name))[:top]
+    def __init__(self, operations: Sequence[Operation]) -> None:
+        self.operations = tuple(operations)
+        self._key = tuple(id(operation) for operation in self.operations)
 
-    def index(self, operations: Sequence[Operation]) -> Index:
-        """The index of a set of operations."""
-        key = tuple(id(operation) for operation in operations)
-        if key in self._indexes:
-            self._indexes.move_to_end(key)
-        else:
-            self._indexes[key] = Index(operations)
-            if len(self._indexes) > INDEXES_KEPT:
-                self._indexes.popitem(last=False)
-        return self._indexes[key]
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other._key == self._key
+
+
+def index_of(operations: Sequence[Operation]) -> Index:
+    """The index of a set of operations, built when the set is first seen."""
+    return _built(_Same(operations))
+
+
+def select(analysis: Analysis, operations: Sequence[Operation], top: int) -> list[Scored]:
+    """The `top` operations that fit any part of the request best, best first."""
+    index = index_of(operations)
+    best: dict[str, float] = {}
+    for part in analysis.parts:
+        for name, score in index.scores(part).items():
+            best[name] = max(best.get(name, 0.0), score)
+    scored = [Scored(operation, round(best.get(operation.name, 0.0), 4)) for operation in operations]
+    return sorted(scored, key=lambda each: (-each.score, each.operation.name))[:top]
+
+
+@lru_cache(maxsize=INDEXES_KEPT)
+def _built(same: _Same) -> Index:
+    return Index(same.operations)
 
 
 def _documents(vocabulary: Vocabulary) -> Iterable[tuple[bool, Features]]:
@@ -145,15 +171,23 @@ def _features(part: Part) -> Features:
 
 def _of_words(words: Iterable[Word]) -> dict[str, float]:
     found: dict[str, float] = {}
+
+    def add(feature: str, weight: float) -> None:
+        found[feature] = max(found.get(feature, 0.0), weight)
+
     for word in words:
         if word.question:
-            found[f"?{word.question}"] = WEIGHT_QUESTION
-        weight = WEIGHT_PASSED if word.passed else WEIGHT_STEM
+            add(f"?{word.question}", WEIGHT_QUESTION)
+            continue
+        if word.passed:
+            add(word.text.lower(), WEIGHT_PASSED)
+            continue
+        written = word.text.lower()
         for stem in word.stems:
-            found[stem] = max(found.get(stem, 0.0), WEIGHT_SENSE * weight if stem.startswith("=") else weight)
-        if not word.passed:
-            for pair in bigrams(word.text):
-                found[f"2{pair}"] = max(found.get(f"2{pair}", 0.0), WEIGHT_BIGRAM)
+            guessed = stem == written or (stem.endswith("다") and "가" <= stem[0] <= "힣")
+            add(stem, WEIGHT_GUESS if guessed and len(word.stems) > 1 else WEIGHT_STEM)
+        for pair in bigrams(word.text):
+            add(f"2{pair}", WEIGHT_BIGRAM)
     return found
 
 

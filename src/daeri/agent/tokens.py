@@ -6,7 +6,7 @@ candidates do little harm: both sides are made alike and rare stems rarely meet.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, Literal
@@ -31,6 +31,8 @@ _JOSA: Final = tuple(
         reverse=True,
     )
 )
+_HONORIFIC: Final = frozenset({"씨", "님", "째", "쯤", "들", "요", "네", "니", "지", "인", "임", "고", "랑", "나"})
+"""After one syllable these are rather a part of the word: 날씨 is not 날."""
 _HELPERS: Final = re.compile(
     r"(?:(?:해|아|어|여)?(?:줘요|줘라|줘|주세요|주십시오|주라|주시겠어요|주실래요|주실수|주실|주시|줄래요|줄래|줄게|줄수|줄|주고|주면|준|주는|줬어|줬|달라|달라고|달래|"
     r"드려요|드려|드릴|봐요|봐줘|봐|볼래|볼|보고|보자|보여|놔|놓고)|주)$"
@@ -47,6 +49,7 @@ _SHORT_STEM_ENDINGS: Final = frozenset(
 )
 _AFTER_ADNOMINAL: Final = frozenset(["까", "까요", "게", "게요", "래", "래요", "지", "지요", "데", "데요", "니다", "니까", "가", "가요", "수"])
 _AFTER_MELTED: Final = frozenset(["요", "서", "도", "야", "서요", "야지"])
+_HONOURING: Final = re.compile(r"(?<=.)(?:으시|시|으셔|셔|으세)$")
 _HADA: Final = re.compile(
     r"^(?P<noun>[가-힣]{1,8}?)(?:하|해|했|한|할|함|합|됐|되|된|될|돼|됩|시켜|시킨)(?:[가-힣]{0,6})$"
 )
@@ -72,6 +75,7 @@ _QUESTIONS: Final[Mapping[str, Question]] = MappingProxyType(
     | dict.fromkeys(["어디", "어디서", "어디야", "어딘지"], "where")
     | dict.fromkeys(["왜"], "why")
     | dict.fromkeys(["어떻게"], "how")
+    | dict.fromkeys(["many", "much"], "amount")
     | dict.fromkeys(["who", "whos", "who's", "whose", "whom"], "who")
     | dict.fromkeys(["when", "when's"], "when")
     | dict.fromkeys(["where", "where's"], "where")
@@ -97,7 +101,12 @@ class Word:
 def words_of(text: str, skip: Iterable[tuple[int, int]] = ()) -> list[Word]:
     """The words of `text` outside the spans of `skip` (what is already understood as a date, a person, ...)."""
     spans = sorted(skip)
-    return [word for match in _WORD.finditer(text) for word in _outside(match, spans, text)]
+    words = [word for match in _WORD.finditer(text) for word in _outside(match, spans, text)]
+    for at, word in enumerate(words):
+        following = words[at + 1].text.lower() if at + 1 < len(words) else ""
+        if word.text.lower() == "how" and following not in {"many", "much", "long", "do", "about"}:
+            words[at] = replace(word, question="how")
+    return words
 
 
 def stems_of(word: str) -> frozenset[str]:
@@ -182,7 +191,7 @@ def _nouns(word: str) -> Iterator[str]:
     bare = {word}
     for _ in range(2):
         for form in list(bare):
-            bare |= {form[: -len(josa)] for josa in _JOSA if form.endswith(josa) and len(form) > len(josa)}
+            bare |= {form[: -len(josa)] for josa in _JOSA if form.endswith(josa) and len(form) > len(josa) + (josa in _HONORIFIC)}
     for form in bare:
         if form != word:
             yield form
@@ -200,14 +209,14 @@ def _verbs(word: str) -> set[str]:
         stems |= {helped} | _opened(helped, adnominal=False, melted=True)
     forms = {word}
     for _ in range(2):
-        for form in forms:
+        for form in list(forms):
             for ending in _SENTENCE_ENDINGS:
                 rest = form[: -len(ending)]
                 if form.endswith(ending) and rest and (len(rest) > 1 or ending in _SHORT_STEM_ENDINGS):
                     forms.add(rest)
                     stems.add(rest)
                     stems |= _opened(rest, adnominal=ending in _AFTER_ADNOMINAL, melted=ending in _AFTER_MELTED)
-    return stems
+    return stems | {_HONOURING.sub("", stem) for stem in stems if _HONOURING.search(stem)} - {""}
 
 
 def _opened(form: str, *, adnominal: bool, melted: bool) -> set[str]:

@@ -7,7 +7,7 @@ docstring is not read here: "not for severance pay" there must not make the plan
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from typing import Any, Final, Literal
@@ -17,6 +17,7 @@ from daeri.agent.tokens import Question, Word, stems_of, words_of
 from daeri.operations import Operation
 from daeri.operations.declare import choices_of, kind_of
 from daeri.records import Person, Team
+from daeri.wording import Lang
 
 SlotKind = Literal["reference", "date", "money", "choice", "integer", "decimal", "text", "flag", "other"]
 
@@ -25,9 +26,18 @@ EXAMPLES_READ_ON: Final = date(2026, 3, 11)
 COMMON_EXAMPLES: Final = 2
 """A word in so many examples is how people speak of the operation; a word in one may be a filler such as an item."""
 
+MARKING_EXAMPLES: Final = 3
+MARKING_SHARE: Final = 0.6
+"""A stem in so many and so large a share of the examples marks the operation."""
+
 _DEFAULT_ME: Final = re.compile(r"없으면 (?:나|본인|자신|요청자)\b|\bmissing: the asker|\bdefault: the asker", re.IGNORECASE)
 _DEFAULT: Final = re.compile(r"없으면 ([^()]+)|\(missing: ([^()]+)\)")
 _CHOICE_WORDS: Final = r"{choice}\s*\(([^()]*)\)"
+# Names as examples write them: Korean units by their ending, English names by their capitals, "the sales division".
+_KOREAN_UNIT: Final = re.compile(r"(?<![가-힣A-Za-z0-9])[가-힣A-Za-z0-9]+(?:팀|본부|센터)(?=$|[^가-힣]|장|은|는|이|가|을|를|의|에|과|와|도)")
+_NAME: Final = re.compile(
+    rf"{_KOREAN_UNIT.pattern}|\b[A-Z][A-Za-z-]*(?:\s(?:[A-Z][A-Za-z-]*|\d+))*\b|(?<=\bthe )(?:[a-z]+\s){{1,2}}(?:team|division|department)\b"
+)
 _LABEL: Final = re.compile(r"^\s*([^(,:;]+?)\s*(?:\(([^()]*)\))?\s*(?:[,:;]|$)")
 
 
@@ -102,6 +112,16 @@ class Vocabulary:
                 found |= {first.text.lower() + stem for stem in second.stems if not stem.startswith("=")}
         return frozenset(found)
 
+    def marks(self, *, korean: bool) -> frozenset[str]:
+        """Stems in most of its examples of one language: what people say when they mean it."""
+        counted: Counter[str] = Counter()
+        examples = [each for each in self.examples if (each.lang == "ko") == korean]
+        for example in examples:
+            words = [word for part in example.parts for word in part.words if not word.passed]
+            counted.update({stem for word in words for stem in word.stems})
+        enough = max(MARKING_EXAMPLES, MARKING_SHARE * len(examples))
+        return frozenset(stem for stem, count in counted.items() if count >= enough)
+
     @cached_property
     def questions(self) -> frozenset[Question]:
         """The sorts of question its examples and words ask."""
@@ -132,6 +152,16 @@ class Vocabulary:
             for e in self.dates
         )
 
+    @cached_property
+    def _marks(self) -> dict[bool, frozenset[str]]:
+        return {korean: self.marks(korean=korean) for korean in (True, False)}
+
+    def marked(self, words: Iterable[Word], lang: Lang) -> float:
+        """The share of its marks that the words bear; 1 where it has none."""
+        marks = self._marks[lang == "ko"]
+        borne = {stem for word in words for stem in word.stems} & marks
+        return len(borne) / len(marks) if marks else 1.0
+
     def slots_of(self, *kinds: SlotKind) -> list[Slot]:
         """The parameters of these kinds, in the order of the signature."""
         return [slot for slot in self.slots if slot.kind in kinds]
@@ -151,8 +181,20 @@ def read_vocabulary(operation: Operation) -> Vocabulary:
     """Read an operation's declaration."""
     hints = {name: field for name, field in operation.input.model_fields.items()}
     slots = tuple(_slot(operation, name, field) for name, field in hints.items())
-    examples = tuple(analyze(text, EXAMPLES_READ_ON) for text in operation.examples)
+    examples = tuple(_nameless(analyze(text, EXAMPLES_READ_ON)) for text in operation.examples)
     return Vocabulary(operation, slots, examples)
+
+
+def _nameless(example: Analysis) -> Analysis:
+    """An example without the names it speaks of: "Sales" in "Sales Team 1" is not a word about sales."""
+    parts = []
+    for part in example.parts:
+        names = [(part.start + match.start(), part.start + match.end()) for match in _NAME.finditer(part.text)]
+        taken = [(entity.start, entity.end) for entity in part.entities]
+        free = [(a, b) for a, b in names if a > part.start and not any(a < end and start < b for start, end in taken)]
+        first = [(a, b) for a, b in names if a == part.start and _KOREAN_UNIT.match(part.text)]
+        parts.append(part.apart_from([*first, *free]))
+    return replace(example, parts=tuple(parts))
 
 
 def _slot(operation: Operation, name: str, field: Any) -> Slot:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, get_args
 
+import structlog
 from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select, update
 
 from daeri.clock import Clock, rfc3339
@@ -138,9 +139,9 @@ class Approvals:
             StaleVersion: the document changed since the actor read it.
             ValidationFailed: a rejection without a comment.
         """
-        self._may_decide(actor, decision, comment)
 
         def act(connection: Connection) -> dict[str, Any]:
+            self._may_decide(actor, decision, comment)
             document = self._document(connection, actor, approval_id)
             if version is not None and version != document.version:
                 raise StaleVersion
@@ -153,7 +154,7 @@ class Approvals:
                 self._complete(connection, document, actor, comment)
             return self._body(connection, self._document(connection, actor, approval_id), actor, lang)
 
-        return await self._decided(await self._store.write(act))
+        return await self._acted(actor, approval_id, decision, act)
 
     async def withdraw(
         self,
@@ -179,8 +180,7 @@ class Approvals:
                 raise PermissionDenied(Text("기안한 사람만 회수할 수 있어요", "Only the drafter may withdraw this"))
             if version is not None and version != document.version:
                 raise StaleVersion
-            decided = [step for step in self._steps(connection, document.id) if step.status == "approved"]
-            if document.status != "in_progress" or decided:
+            if document.status != "in_progress" or not self._is_untouched(connection, document.id):
                 raise Conflict(
                     Text("이미 결재가 시작된 문서는 회수할 수 없어요", "Someone has already decided on this document")
                 )
@@ -189,13 +189,28 @@ class Approvals:
             self._end(connection, document, "withdrawn", actor, comment)
             return self._body(connection, self._document(connection, actor, approval_id), actor, lang)
 
-        return await self._decided(await self._store.write(act))
+        return await self._acted(actor, approval_id, "withdraw", act)
 
-    async def _decided(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Let the run that waited go on, now that the decision is committed."""
+    async def _acted(
+        self, actor: Actor, approval_id: str, name: str, act: Callable[[Connection], dict[str, Any]]
+    ) -> dict[str, Any]:
+        """Carry an act out, or write its refusal down; then let the run that waited go on."""
+        try:
+            body = await self._store.write(act)
+        except DaeriError as error:
+            entry = self._entry(actor, approval_id, name, "refused", detail={"code": error.code})
+            await self._store.write(lambda connection: audit.append(connection, entry))
+            raise
         if body["status"] != "in_progress":
             await self._heard.resume(body["run_id"])
         return body
+
+    def _is_untouched(self, connection: Connection, approval_id: str) -> bool:
+        """Say whether its drafter may still take a document back: nobody approved yet, or who should has left."""
+        steps = self._steps(connection, approval_id)
+        waiting = next((step.person_id for step in steps if step.status == "waiting"), None)
+        stuck = waiting is not None and self._people.one(connection, waiting).left
+        return stuck or not any(step.status == "approved" for step in steps)
 
     @staticmethod
     def _may_decide(actor: Actor, decision: str, comment: str | None) -> None:
@@ -276,6 +291,7 @@ class Approvals:
             failure = [error.detail.ko, error.detail.en]
             self._write_act(connection, document, Act("apply_failed", SYSTEM.id, error.detail.ko))
             self._change(connection, document, status="apply_failed", failure=failure, completed_at=self._clock.now())
+            self._audit(connection, actor, document, "apply", "failed", detail={"code": error.code})
             self._tell(connection, document, "apply_failed", actor, comment, error=error)
             return
         savepoint.commit()
@@ -345,20 +361,23 @@ class Approvals:
             )
         )
 
-    def _audit(self, connection: Connection, actor: Actor, document: Row[Any], act: str) -> None:
-        audit.append(
-            connection,
-            audit.Entry(
-                at=self._clock.now(),
-                person_id=actor.person_id,
-                agent=actor.agent,
-                door=actor.door,
-                action=f"approval.{act}",
-                outcome="done",
-                approval_id=document.id,
-                run_id=document.run_id,
-                arguments_digest=document.digest,
-            ),
+    def _audit(
+        self, connection: Connection, actor: Actor, document: Row[Any], act: str, outcome: str = "done", **more: Any
+    ) -> None:
+        more |= {"run_id": document.run_id, "arguments_digest": document.digest}
+        audit.append(connection, self._entry(actor, document.id, act, outcome, **more))
+
+    def _entry(self, actor: Actor, approval_id: str, act: str, outcome: str, **more: Any) -> audit.Entry:
+        return audit.Entry(
+            at=self._clock.now(),
+            person_id=actor.person_id,
+            agent=actor.agent,
+            door=actor.door,
+            action=f"approval.{act}",
+            outcome=outcome,
+            approval_id=approval_id[:40],
+            request_id=structlog.contextvars.get_contextvars().get("request_id", ""),
+            **more,
         )
 
     def _body(self, connection: Connection, row: Row[Any], actor: Actor, lang: Lang) -> dict[str, Any]:
@@ -367,11 +386,10 @@ class Approvals:
             select(approval_act).where(approval_act.c.approval_id == row.id).order_by(approval_act.c.seq)
         ).all()
         ids = {row.drafter_id, *(step.person_id for step in steps), *(act.person_id for act in acts)}
-        people = self._people.many(connection, ids)
+        people = {key: Someone.unknown(key) for key in ids} | self._people.many(connection, ids)
         operation = self._company.operations.get(row.operation)
         which = 0 if lang == "ko" else 1
         waiting = next((step.person_id for step in steps if step.status == "waiting"), None)
-        untouched = not any(step.status == "approved" for step in steps)
         in_person = actor.agent is None
         return {
             "approval_id": row.id,
@@ -404,7 +422,7 @@ class Approvals:
                 "withdraw": in_person
                 and row.status == "in_progress"
                 and row.drafter_id == actor.person_id
-                and untouched,
+                and self._is_untouched(connection, row.id),
             },
             "completed_at": rfc3339(row.completed_at) if row.completed_at else None,
         }

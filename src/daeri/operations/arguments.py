@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from daeri.errors import FieldError, ValidationFailed
 from daeri.operations.operation import Operation
-from daeri.records.access import Actor, Rules, project
+from daeri.records.access import Actor, Rules
 from daeri.records.mentions import mentions
 from daeri.records.record import Record, label_of
 from daeri.wording import Lang, Text, day, fit_josa, won
@@ -97,7 +97,7 @@ def parameter_label(name: str, description: str | None) -> Text:
 
 
 def _title(connection: Connection, rules: Rules, actor: Actor, record: type[Record], key: int) -> str:
-    projection = project(rules, record, actor)
+    projection = rules.projection(record, actor)
     wanted = [
         column for column, name in zip(projection.columns, projection.keys, strict=True) if name in record.__title__
     ]

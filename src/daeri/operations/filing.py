@@ -72,7 +72,7 @@ def seats_of(connection: Connection, people: People, drafter_id: int, line: Line
     superiors = people.superiors(connection, drafter)
     seats: list[Seat] = []
     for step in line.steps:
-        person = _find(connection, people, superiors, step)
+        person = _find(connection, people, drafter_id, superiors, step) or _escalated(superiors, seats)
         if person is None or person.id == drafter_id:
             continue
         if seats and seats[-1].person.id == person.id:
@@ -88,12 +88,18 @@ def seats_of(connection: Connection, people: People, drafter_id: int, line: Line
     return seats
 
 
-def _find(connection: Connection, people: People, superiors: Sequence[Someone], step: Approver) -> Someone | None:
+def _find(
+    connection: Connection, people: People, drafter_id: int, superiors: Sequence[Someone], step: Approver
+) -> Someone | None:
     if isinstance(step, Superior):
-        if not superiors:
-            return None
-        return superiors[min(step.level, len(superiors)) - 1]
-    return people.holder(connection, step.role_name)
+        return superiors[min(step.level, len(superiors)) - 1] if superiors else None
+    return people.holder(connection, step.role_name, drafter_id)
+
+
+def _escalated(superiors: Sequence[Someone], seats: Sequence[Seat]) -> Someone | None:
+    """Return who decides for a vacant post: the next lead who is not in the line yet, else the highest."""
+    seated = {seat.person.id for seat in seats}
+    return next((lead for lead in superiors if lead.id not in seated), superiors[-1] if superiors else None)
 
 
 def line_body(seats: Sequence[Seat], lang: Lang) -> list[dict[str, Any]]:

@@ -6,7 +6,8 @@ anything else: no model, no network, no client can hold a transaction open.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -23,7 +24,7 @@ from daeri.operations.company import Company
 from daeri.operations.declare import injected_into
 from daeri.operations.documents import approval_step
 from daeri.operations.line import Change
-from daeri.operations.operation import Operation
+from daeri.operations.operation import ApprovalRule, Having, Operation
 from daeri.operations.outcome import Done, Draft, Held, Journal, Outcome, Replayed, dump
 from daeri.operations.pending import Pending
 from daeri.records import audit
@@ -31,7 +32,7 @@ from daeri.records.access import Actor, Records, Trail
 from daeri.records.mentions import Mention, mentions
 from daeri.records.record import Instant
 from daeri.records.store import Store, system
-from daeri.wording import Lang, Text
+from daeri.wording import Lang, Text, fit_josa
 
 LANGUAGES: tuple[Lang, ...] = ("ko", "en")
 """A document is worded in both when it is filed: its approvers may read another language than its drafter."""
@@ -85,11 +86,30 @@ class Door:
         if found is None:
             raise NotFound(Text(f"'{name}' 작업이 없어요", f"There is no operation '{name}'"))
         if not _allowed(found, actor):
-            raise PermissionDenied(
-                Text(f"'{found.label.ko}'을(를) 할 권한이 없어요", f"You may not call {found.name}"),
-                extra={"who": (found.allow.__doc__ or "").strip()},
-            )
+            raise self._not_allowed(found, actor)
         return found
+
+    def _not_allowed(self, operation: Operation, actor: Actor) -> PermissionDenied:
+        """Say who may: the roles by their names for people, or the docstring of the company's own rule."""
+        label = operation.label
+        if operation.allow(actor):
+            return PermissionDenied(
+                Text(
+                    fit_josa(f"{label.ko}은(는) 이 에이전트나 키로는 할 수 없어요"),
+                    f"This agent or key may not call {operation.name}",
+                )
+            )
+        if not isinstance(operation.allow, Having):
+            rule = (operation.allow.__doc__ or "").strip()
+            return PermissionDenied(Text(f"{label.ko}: {rule}", f"{label.en}: {rule}"))
+        known = self.company.roles
+        roles = [known.get(role, Text(role, role)) for role in operation.allow.roles]
+        return PermissionDenied(
+            Text(
+                fit_josa(f"{label.ko}은(는) {' · '.join(role.ko for role in roles)}만 할 수 있어요"),
+                f"{label.en} is for {', '.join(role.en for role in roles)} only",
+            )
+        )
 
     async def call(
         self,
@@ -121,10 +141,12 @@ class Door:
 
         def try_it(connection: Connection) -> Draft:
             model = self._validated(connection, call)
-            content = self._content(connection, call, model)
-            if call.operation.effect != "read":
-                self._rehearse(connection, call, model)
-            preview = self._preview(connection, call, model) if content is None else content.preview
+            with rolled_back(connection):
+                rule = call.operation.approval
+                content = None if rule is None else self._content(connection, call, model, rule)
+                preview = self._preview(connection, call, model) if content is None else content.preview
+                if call.operation.effect != "read":
+                    self._run(connection, call, model)
             return Draft(
                 operation=call.operation.name,
                 effect=call.operation.effect,
@@ -231,13 +253,14 @@ class Door:
         before = self._replay(connection, call, request)
         if before is not None:
             return before
-        content = self._content(connection, call, model)
         outcome: Done | Held
-        if content is None:
+        if call.operation.approval is None or call.actor.everything:
             outcome = self._run(connection, call, model)
             self._audit(connection, call, outcome, arguments_digest=digest(canonical))
         else:
-            self._rehearse(connection, call, model)
+            with rolled_back(connection):  # a draft that the rules would refuse is never filed
+                content = self._content(connection, call, model, call.operation.approval)
+                self._run(connection, call, model)
             outcome = self._file(connection, call, content)
         self._record(connection, call, outcome)
         self._remember(connection, call, request, outcome)
@@ -301,11 +324,9 @@ class Door:
         preview: Sequence[Change] = run_to_end(waiting)
         return preview
 
-    def _content(self, connection: Connection, call: Call, model: BaseModel) -> filing.Content | None:
-        """Return what would be filed, or None where the operation needs no approval."""
-        if call.operation.approval is None or call.actor.everything:
-            return None
-        line = self._hook(connection, call, model, call.operation.approval)
+    def _content(self, connection: Connection, call: Call, model: BaseModel, rule: ApprovalRule) -> filing.Content:
+        """Return what would be filed."""
+        line = self._hook(connection, call, model, rule)
         return filing.Content(
             operation=call.operation,
             arguments=args.canonical(model),
@@ -317,14 +338,6 @@ class Door:
             line=line,
             seats=filing.seats_of(connection, self.company.people, call.actor.person_id, line),
         )
-
-    def _rehearse(self, connection: Connection, call: Call, model: BaseModel) -> None:
-        """Carry the operation out and roll it back: a draft that the rules would refuse is never filed."""
-        savepoint = connection.begin_nested()
-        try:
-            self._run(connection, call, model)
-        finally:
-            savepoint.rollback()
 
     def _file(self, connection: Connection, call: Call, content: filing.Content) -> Held:
         journal = call.journal
@@ -421,6 +434,16 @@ class Door:
                 created_at=self._clock.now(),
             )
         )
+
+
+@contextmanager
+def rolled_back(connection: Connection) -> Iterator[None]:
+    """Let something happen to the records and undo it."""
+    savepoint = connection.begin_nested()
+    try:
+        yield
+    finally:
+        savepoint.rollback()
 
 
 def run_to_end(body: Awaitable[Any]) -> Any:

@@ -8,7 +8,7 @@ import binascii
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -16,10 +16,10 @@ import structlog
 from sqlalchemy import Column, ColumnElement, Connection, Row, Select, String, and_, case, func, or_, select
 
 from daeri.clock import Clock, rfc3339
-from daeri.errors import FieldError, FieldHidden, NotFound, ValidationFailed
+from daeri.errors import FieldError, FieldHidden, NotFound, PermissionDenied, ValidationFailed
 from daeri.operations.company import Company
 from daeri.records import audit
-from daeri.records.access import Actor, Projection, missing, project, sight
+from daeri.records.access import Actor, Projection, missing, sight
 from daeri.records.record import Record, label_of, mark_of
 from daeri.records.store import Store
 from daeri.wording import Lang, Text, normal
@@ -70,8 +70,8 @@ class Shelf:
             FieldHidden: a filter, sort or search on a field that the actor may not see.
             ValidationFailed: an unknown field, operator or cursor.
         """
-        record = self._record(kind)
-        projection = project(self._company.rules, record, actor)
+        record = self._record(actor, kind)
+        projection = self._company.rules.projection(record, actor)
         limit = max(1, min(query.limit, LIMIT_MAX))
         order = self._order(actor, record, query.sort)
         statement = self._statement(actor, record, projection, query, order).limit(limit + 1)
@@ -100,8 +100,8 @@ class Shelf:
         Raises:
             NotFound: there is no such type or row, or the actor may not see it.
         """
-        record = self._record(kind)
-        projection = project(self._company.rules, record, actor)
+        record = self._record(actor, kind)
+        projection = self._company.rules.projection(record, actor)
         statement = select(*projection.columns).where(
             record.__table__.c.id == key, self._company.rules.visible(record, actor)
         )
@@ -111,10 +111,12 @@ class Shelf:
         await self._audit(actor, f"{kind}.get", [[kind, key]], 1)
         return self._row(record, projection, actor, row, lang)
 
-    def _record(self, kind: str) -> type[Record]:
+    def _record(self, actor: Actor, kind: str) -> type[Record]:
         record = self._company.records.get(kind)
         if record is None:
             raise NotFound(Text(f"'{kind}' 기록은 없어요", f"There are no '{kind}' records"))
+        if not actor.may_call(f"{kind}.list", "read"):
+            raise PermissionDenied(Text("이 키로는 볼 수 없는 기록이에요", "This key may not read these records"))
         return record
 
     def _fields(self, actor: Actor, record: type[Record], lang: Lang) -> list[dict[str, Any]]:
@@ -240,8 +242,11 @@ def _parsed(column: Column[Any], value: str) -> Any:
     try:
         if kind is bool:
             return {"true": True, "false": False}[value]
-        if kind in (date, datetime):
-            return kind.fromisoformat(value)
+        if kind is datetime:
+            instant = datetime.fromisoformat(value)
+            return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+        if kind is date:
+            return date.fromisoformat(value)
         return kind(value)
     except (ValueError, KeyError, ArithmeticError):
         raise ValidationFailed(

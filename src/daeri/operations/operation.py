@@ -70,14 +70,20 @@ def anyone(actor: Actor) -> bool:
     return actor.person_id >= 0
 
 
+@dataclass(frozen=True, slots=True)
+class Having:
+    """Whoever holds any of the roles."""
+
+    roles: tuple[str, ...]
+
+    def __call__(self, actor: Actor) -> bool:
+        """Say whether the actor holds one of them."""
+        return any(actor.has(role) for role in self.roles)
+
+
 def having(*roles: str) -> Allow:
     """Allow whoever holds any of the roles."""
-
-    def holds_a_role(actor: Actor) -> bool:
-        return any(actor.has(role) for role in roles)
-
-    holds_a_role.__doc__ = f"Whoever holds a role of: {', '.join(roles)}."
-    return holds_a_role
+    return Having(roles)
 
 
 @dataclass(slots=True)
@@ -129,6 +135,8 @@ class Catalog:
         words: Sequence[str] = (),
     ) -> Callable[[Function], Function]:
         """Declare an operation that cannot be undone: it always needs an approval and a preview."""
+        if approval is None or preview is None:
+            raise DeclarationError("an irreversible operation needs an approval line and a preview")
         governed = {"label": label, "allow": allow, "examples": examples, "words": words}
         return self._operation("irreversible", {**governed, "approval": approval, "preview": preview})
 

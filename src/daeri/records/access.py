@@ -4,10 +4,12 @@
 and refuses a predicate on them. There is no session, no lazy loading and no raw SQL to go round it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from fnmatch import fnmatchcase
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 from sqlalchemy import (
     Column,
@@ -15,6 +17,7 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
+    Table,
     and_,
     case,
     delete,
@@ -25,19 +28,25 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.exc import IntegrityError, StatementError
+from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql import visitors
+from sqlalchemy.sql.operators import custom_op
 
-from daeri.errors import Conflict, FieldHidden, NotFound, PermissionDenied
-from daeri.records.record import Hidden, Mark, Person, Record, label_of, mark_of
+from daeri.errors import Conflict, FieldHidden, NotFound, PermissionDenied, ValidationFailed
+from daeri.records.record import Exact, Hidden, Mark, Person, Record, label_of, mark_of
 from daeri.wording import Text, fit_josa
 
 R = TypeVar("R", bound=Record)
+N = TypeVar("N", int, Decimal)
 Rule = Callable[["Actor"], ColumnElement[bool]]
 Effect = Literal["read", "write", "irreversible"]
 Sight = Literal["open", "own", "hidden"]
 
 FOUND_MAX = 200
 """Rows one `find` or `group` returns at most when the operation names no limit."""
+PROJECTIONS_KEPT = 10_000
+"""Projections kept at most, about 2 kB each; then they are worked out anew."""
 SOURCES_MAX = 20
 """Rows an answer names as its sources; more would bury the reader."""
 
@@ -104,6 +113,17 @@ class Rules:
     rows: Mapping[type[Record], Rule] = field(default_factory=dict)
     changes: Mapping[type[Record], Rule] = field(default_factory=dict)
     roles: Mapping[str, Text] = field(default_factory=dict)
+    _projections: dict[tuple[Any, ...], "Projection"] = field(default_factory=dict, repr=False)
+
+    def projection(self, record: type[Record], actor: Actor) -> "Projection":
+        """Return what the actor may see of a record's fields, worked out once for each person and set of roles."""
+        key = (record, actor.person_id, actor.roles, actor.everything)
+        found = self._projections.get(key)
+        if found is None:
+            if len(self._projections) >= PROJECTIONS_KEPT:
+                self._projections.clear()
+            found = self._projections[key] = _project(self, record, actor)
+        return found
 
     def visible(self, record: type[Record], actor: Actor) -> ColumnElement[bool]:
         """Return the condition a row must meet for the actor to see it; no rule means no row."""
@@ -181,8 +201,7 @@ class Projection:
     owner_key: str | None
 
 
-def project(rules: Rules, record: type[Record], actor: Actor) -> Projection:
-    """Work out what the actor may see of a record's fields."""
+def _project(rules: Rules, record: type[Record], actor: Actor) -> Projection:
     owner = owner_column(record)
     columns: list[ColumnElement[Any]] = []
     keys: list[str] = []
@@ -217,7 +236,6 @@ class Records:
         self._rules = rules
         self._actor = actor
         self._trail = trail
-        self._projections: dict[type[Record], Projection] = {}
 
     async def get(self, record: type[R], id: int) -> R:  # noqa: A002 - the field's own name
         """Return one row by id.
@@ -239,10 +257,9 @@ class Records:
         self, record: type[R], *where: ColumnElement[bool], order_by: Sequence[Any] = (), limit: int = FOUND_MAX
     ) -> list[R]:
         """Return the rows that fit, at most `limit`, in the given order (by id where none is given)."""
-        projection = self._projection(record)
+        projection = self._rules.projection(record, self._actor)
         statement = self._guarded(record, select(*projection.columns), where)
-        self._check(record, order_by)
-        statement = statement.order_by(*order_by, record.__table__.c.id).limit(limit)
+        statement = statement.order_by(*self._checked(record, order_by), record.__table__.c.id).limit(limit)
         return [self._row(record, projection, row) for row in self._connection.execute(statement)]
 
     async def count(self, record: type[Record], *where: ColumnElement[bool]) -> int:
@@ -250,12 +267,13 @@ class Records:
         statement = self._guarded(record, select(func.count()).select_from(record.__table__), where)
         return int(self._connection.execute(statement).scalar_one())
 
-    async def sum(self, column: Any, *where: ColumnElement[bool]) -> int:
+    async def sum(self, column: InstrumentedAttribute[N], *where: ColumnElement[bool]) -> N:
         """Add a column up over the rows that fit; 0 where none fits."""
-        record = column.class_
-        self._check(record, (column,))
-        statement = self._guarded(record, select(func.coalesce(func.sum(column), 0)), where)
-        return int(self._connection.execute(statement).scalar_one())
+        record = cast("type[Record]", column.class_)
+        (checked,) = self._checked(record, (column,))
+        total = self._connection.execute(self._guarded(record, select(func.sum(checked)), where)).scalar_one()
+        nothing: Any = Decimal(0) if isinstance(column.type, Exact) else 0
+        return nothing if total is None else cast("N", total)
 
     async def group(
         self,
@@ -270,10 +288,13 @@ class Records:
         `order_by` takes expressions, and measures by name: "total", or "-total" for the largest first.
         """
         record = keys[0].class_
-        labels = {name: measure.label(name) for name, measure in measures.items()}
-        order = [_measure_order(labels, item) if isinstance(item, str) else item for item in order_by]
-        self._check(record, (*keys, *labels.values(), *order))
-        statement = self._guarded(record, select(*keys, *labels.values()), where).group_by(*keys)
+        by = self._checked(record, keys)
+        labels = {name: self._checked(record, [measure])[0].label(name) for name, measure in measures.items()}
+        order = [
+            _measure_order(labels, item) if isinstance(item, str) else self._checked(record, [item])[0]
+            for item in order_by
+        ]
+        statement = self._guarded(record, select(*by, *labels.values()), where).group_by(*by)
         return list(self._connection.execute(statement.order_by(*order).limit(limit)))
 
     async def add(self, row: R) -> R:
@@ -285,9 +306,10 @@ class Records:
         record = type(row)
         values = {key: value for key, value in row.__dict__.items() if not key.startswith("_")}
         self._check_writes(record, values, row)
-        result = self._connection.execute(insert(record.__table__).values(**values))  # type: ignore[arg-type]
-        key = int(result.inserted_primary_key[0])  # type: ignore[index]
-        self._check_changeable(record, key)
+        with self._writing():
+            result = self._connection.execute(insert(record.__table__).values(**values))  # type: ignore[arg-type]
+            key = int(result.inserted_primary_key[0])  # type: ignore[index]
+            self._check_changeable(record, key)
         return self._reload(record, key, row)
 
     async def add_all(self, rows: Sequence[R]) -> int:
@@ -304,17 +326,16 @@ class Records:
         values = [{key: value for key, value in row.__dict__.items() if not key.startswith("_")} for row in rows]
         for row, one in zip(rows, values, strict=True):
             self._check_writes(record, one, row)
-        before = self._connection.execute(select(func.coalesce(func.max(table.c.id), 0))).scalar_one()
         same_fields: dict[frozenset[str], list[dict[str, Any]]] = {}
         for one in values:
             same_fields.setdefault(frozenset(one), []).append(one)
-        for batch in same_fields.values():  # one INSERT takes its fields from its first row
-            self._connection.execute(insert(table), batch)  # type: ignore[arg-type]
-        added = self._connection.execute(
-            select(func.count()).select_from(table).where(table.c.id > before, allowed)
-        ).scalar_one()
-        if added != len(rows):
-            raise self._may_not_write(record)
+        count = select(func.count()).select_from(table).where(allowed)
+        with self._writing():
+            before = self._connection.execute(count).scalar_one()
+            for batch in same_fields.values():  # one INSERT takes its fields from its first row
+                self._connection.execute(insert(table), batch)  # type: ignore[arg-type]
+            if self._connection.execute(count).scalar_one() - before != len(rows):
+                raise self._may_not_write(record)
         return len(rows)
 
     async def change(self, row: R, **values: Any) -> R:
@@ -328,14 +349,15 @@ class Records:
         table = record.__table__
         self._check_writes(record, values, row)
         self._check_changeable(record, row.id)
-        result = self._connection.execute(
-            update(table)  # type: ignore[arg-type]
-            .where(table.c.id == row.id, table.c.version == row.version)
-            .values(**values, version=row.version + 1)
-        )
-        if result.rowcount != 1:
-            raise Conflict(Text("다른 사람이 먼저 바꾼 기록이에요.", "Someone else changed this record first."))
-        self._check_changeable(record, row.id)
+        with self._writing():
+            result = self._connection.execute(
+                update(table)  # type: ignore[arg-type]
+                .where(table.c.id == row.id, table.c.version == row.version)
+                .values(**values, version=row.version + 1)
+            )
+            if result.rowcount != 1:
+                raise Conflict(Text("다른 사람이 먼저 바꾼 기록이에요.", "Someone else changed this record first."))
+            self._check_changeable(record, row.id)
         return self._reload(record, row.id, row)
 
     async def remove(self, row: Record) -> None:
@@ -347,26 +369,42 @@ class Records:
         """
         table = type(row).__table__
         self._check_changeable(type(row), row.id)
-        gone = self._connection.execute(
-            delete(table).where(table.c.id == row.id, table.c.version == row.version)  # type: ignore[arg-type]
-        )
+        with self._writing():
+            gone = self._connection.execute(
+                delete(table).where(table.c.id == row.id, table.c.version == row.version)  # type: ignore[arg-type]
+            )
         if gone.rowcount != 1:
             raise Conflict(Text("다른 사람이 먼저 바꾼 기록이에요.", "Someone else changed this record first."))
 
-    def _projection(self, record: type[Record]) -> Projection:
-        if record not in self._projections:
-            self._projections[record] = project(self._rules, record, self._actor)
-        return self._projections[record]
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Undo a refused write at once: an operation that goes on after the refusal must not commit it."""
+        savepoint = self._connection.begin_nested()
+        try:
+            yield
+        except IntegrityError:
+            savepoint.rollback()
+            raise Conflict(
+                Text("다른 기록과 어긋나서 저장할 수 없어요", "It contradicts another record and cannot be stored")
+            ) from None
+        except StatementError as error:
+            savepoint.rollback()
+            raise ValidationFailed(
+                Text("저장할 수 없는 값이 있어요", f"A value cannot be stored: {error.orig}")
+            ) from None
+        except BaseException:
+            savepoint.rollback()
+            raise
+        savepoint.commit()
 
     def _guarded(
         self, record: type[Record], statement: Select[Any], where: Sequence[ColumnElement[bool]]
     ) -> Select[Any]:
-        self._check(record, where)
-        return statement.where(and_(self._rules.visible(record, self._actor), *where))
+        checked = self._checked(record, where)
+        return statement.where(and_(self._rules.visible(record, self._actor), *checked))
 
-    def _check(self, record: type[Record], expressions: Sequence[Any]) -> None:
-        for expression in expressions:
-            check_expression(self._rules, self._actor, record, expression)
+    def _checked(self, record: type[Record], expressions: Sequence[Any]) -> list[Any]:
+        return [check_expression(self._rules, self._actor, record, expression) for expression in expressions]
 
     def _row(self, record: type[R], projection: Projection, row: Row[Any]) -> R:
         values = dict(zip(projection.keys, row, strict=True))
@@ -382,7 +420,7 @@ class Records:
 
     def _reload(self, record: type[R], key: int, written: R) -> R:
         """Return the row as it is stored; one that its writer may not see comes back as it was written."""
-        projection = self._projection(record)
+        projection = self._rules.projection(record, self._actor)
         table = record.__table__
         statement = select(*projection.columns).where(table.c.id == key, self._rules.visible(record, self._actor))
         row = self._connection.execute(statement).one_or_none()
@@ -425,8 +463,8 @@ def missing(record: type[Record]) -> NotFound:
     return NotFound(Text(fit_josa(f"그런 {label.ko}을(를) 찾을 수 없어요"), f"No such {label.en}"))
 
 
-def check_expression(rules: Rules, actor: Actor, record: type[Record], expression: Any) -> None:
-    """Refuse an expression that is not plainly about the visible fields of one record.
+def check_expression(rules: Rules, actor: Actor, record: type[Record], expression: Any) -> Any:
+    """Return an expression's clause if it is plainly about the visible fields of one record.
 
     Raises:
         FieldHidden: it reads a field that the actor does not see on every row.
@@ -440,17 +478,28 @@ def check_expression(rules: Rules, actor: Actor, record: type[Record], expressio
         elif kind == "function" and getattr(node, "name", "") not in _SAFE_FUNCTIONS:
             msg = f"{getattr(node, 'name', kind)}() may not be used on records"
             raise TypeError(msg)
-        elif kind not in _SAFE_NODES:
+        elif kind not in _SAFE_NODES or _is_raw(node):
             msg = f"a {kind} may not be used on records: write plain conditions on {record.__name__}'s own fields"
             raise TypeError(msg)
+    return clause
+
+
+def _is_raw(node: Any) -> bool:
+    """Say whether a node carries SQL text of its own: an invented operator, or a type that is not SQLAlchemy's."""
+    operators_used = (getattr(node, name, None) for name in ("operator", "modifier"))
+    if any(isinstance(operator, custom_op) for operator in operators_used):
+        return True
+    return node.__visit_name__ == "type_clause" and not type(node.type).__module__.startswith("sqlalchemy.sql.sqltypes")
 
 
 def _check_column(rules: Rules, actor: Actor, record: type[Record], node: Any) -> None:
-    table = record.__table__
-    if getattr(node, "is_literal", False) or getattr(node.table, "name", None) != table.name:  # type: ignore[attr-defined]
+    if node.is_literal and node.name == "*":  # the argument of count()
+        return
+    column = record.__table__.columns.get(node.key)
+    ours = column is not None and isinstance(node.table, Table) and node.shares_lineage(column)
+    if node.is_literal or column is None or not ours or node.name != column.name:
         msg = f"{node} is not a field of {record.__name__}"
         raise TypeError(msg)
-    column = table.columns[node.key]
     mark = mark_of(column.info)
     if sight(actor, mark) != "open":
         raise FieldHidden(rules.hidden_reason(record, column.key, mark))

@@ -82,6 +82,7 @@ class Identity:
         self._clock = clock
         self._demo = demo
         self._hasher = PasswordHasher()
+        self._nobody = self._hasher.hash("no such account")
         self._hashing = asyncio.Semaphore(2)
 
     async def actor_of_key(self, key: str, door: str) -> Actor:
@@ -133,6 +134,7 @@ class Identity:
         async with self._hashing:
             matches = await asyncio.to_thread(self._matches, known, password)
         if row is None or not matches:
+            await self._store.write(lambda connection: self._audit(connection, 0, "session.start", "refused"))
             raise Unauthenticated(_BAD_LOGIN)
         return await self._start_session(row.person_id)
 
@@ -157,11 +159,14 @@ class Identity:
     async def sign_out(self, token: str) -> None:
         """End a session; unknown ones are ignored."""
         ended = self._clock.now()
-        await self._store.write(
-            lambda connection: connection.execute(
-                update(session).where(session.c.hash == _hash(token)).values(ended_at=ended)
-            )
-        )
+
+        def end(connection: Connection) -> None:
+            row = connection.execute(select(session).where(session.c.hash == _hash(token))).one_or_none()
+            if row is not None and row.ended_at is None:
+                connection.execute(update(session).where(session.c.hash == row.hash).values(ended_at=ended))
+                self._audit(connection, row.person_id, "session.end")
+
+        await self._store.write(end)
 
     async def demo_people(self) -> list[dict[str, Any]]:
         """Return the demo accounts with their logins; none unless this is a demo server."""
@@ -192,7 +197,12 @@ class Identity:
         """Let a person sign in; a demo account needs no password and works on demo servers only."""
         hashed = await asyncio.to_thread(self._hasher.hash, password) if password else None
         row = {"login": login, "person_id": person_id, "password_hash": hashed, "demo": demo}
-        await self._store.write(lambda connection: connection.execute(insert(account).values(**row)))
+
+        def add(connection: Connection) -> None:
+            connection.execute(insert(account).values(**row))
+            self._audit(connection, person_id, "account.add")
+
+        await self._store.write(add)
 
     async def add_key(
         self,
@@ -217,7 +227,12 @@ class Identity:
             "created_at": now,
             "expires_at": now + life if life else None,
         }
-        await self._store.write(lambda connection: connection.execute(insert(api_key).values(**row)))
+
+        def add(connection: Connection) -> None:
+            connection.execute(insert(api_key).values(**row))
+            self._audit(connection, person_id, "key.add")
+
+        await self._store.write(add)
         return NewKey(str(row["id"]), secret)
 
     async def _start_session(self, person_id: int) -> tuple[str, Actor]:
@@ -228,10 +243,13 @@ class Identity:
             actor = self._actor(connection, person_id, "web", decides=True)
             values = {"person_id": person_id, "created_at": now, "expires_at": now + SESSION_LIFE}
             connection.execute(insert(session).values(hash=_hash(token), **values))
-            audit.append(connection, audit.Entry(now, person_id, None, "web", "session.start", "done"))
+            self._audit(connection, person_id, "session.start")
             return actor
 
         return token, await self._store.write(start)
+
+    def _audit(self, connection: Connection, person_id: int, action: str, outcome: str = "done") -> None:
+        audit.append(connection, audit.Entry(self._clock.now(), person_id, None, "identity", action, outcome))
 
     def _actor(self, connection: Connection, person_id: int, door: str, **more: Any) -> Actor:
         person = self._people.one(connection, person_id)
@@ -253,7 +271,7 @@ class Identity:
     def _matches(self, known: str | None, password: str) -> bool:
         """Compare in the same time whether or not the account exists."""
         try:
-            return self._hasher.verify(known or self._hasher.hash("no such account"), password) and known is not None
+            return self._hasher.verify(known or self._nobody, password) and known is not None
         except (VerifyMismatchError, InvalidHashError):
             return False
 

@@ -27,6 +27,11 @@ class Someone:
     roles: frozenset[str]
     left: bool
 
+    @classmethod
+    def unknown(cls, person_id: int) -> "Someone":
+        """Stand for a person whose record was removed."""
+        return cls(person_id, "?", "", "", None, "", None, frozenset(), left=True)
+
     @property
     def called(self) -> str:
         """The person's name as colleagues say it: name and title, or name and rank."""
@@ -94,11 +99,12 @@ class People:
             team_id = row.parent_id
         return seen
 
-    def holder(self, connection: Connection, role: str) -> Someone | None:
-        """Return the person who holds a role; the longest-standing one where several do."""
+    def holder(self, connection: Connection, role: str, other_than: int) -> Someone | None:
+        """Return who holds a role, other than one person; the longest-standing one where several do."""
         table = self.person.__table__.c
         rows = connection.execute(self._select.where(table.left_on.is_(None)).order_by(table.id))
-        return next((someone for someone in map(_someone, rows) if role in someone.roles), None)
+        holders = (someone for someone in map(_someone, rows) if role in someone.roles)
+        return next((someone for someone in holders if someone.id != other_than), None)
 
 
 def _someone(row: Any) -> Someone:

@@ -92,6 +92,11 @@ class Exact(TypeDecorator[Decimal]):
     impl = BigInteger
     cache_ok = True
 
+    @property
+    def python_type(self) -> type[Decimal]:
+        """What a value is in Python."""
+        return Decimal
+
     def __init__(self, places: int) -> None:
         """Keep `places` digits after the point."""
         super().__init__()

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import QueuePool
 
-from daeri.errors import NotReady
+from daeri.errors import NotReady, ValidationFailed
 from daeri.records.record import NAMING
 from daeri.wording import Text
 
@@ -62,6 +62,8 @@ class Store:
             try:
                 with engine.begin() as connection:
                     return work(connection)
+            except OverflowError:
+                raise ValidationFailed(Text("숫자가 너무 커요", "A number is too large")) from None
             except OperationalError as error:
                 said = str(error.orig)
                 raise NotReady(Text(f"데이터베이스가 답하지 않아요: {said}", f"The database says: {said}")) from error

@@ -147,6 +147,11 @@ def steps(connection: Connection, run_id: str) -> Sequence[Row[Any]]:
     return connection.execute(select(step).where(step.c.run_id == run_id).order_by(step.c.seq)).all()
 
 
+def has_ended(connection: Connection, run_id: str) -> bool:
+    """Say whether a run will have no more events."""
+    return connection.execute(select(run.c.status).where(run.c.id == run_id)).scalar_one() in TERMINAL
+
+
 def last_step(connection: Connection, run_id: str) -> int:
     """Return the number of a run's last step, 0 where it has none."""
     last = select(func.coalesce(func.max(step.c.seq), 0)).where(step.c.run_id == run_id)

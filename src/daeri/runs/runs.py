@@ -66,7 +66,7 @@ class Runs:
         deputy = self._company.agent(agent)
 
         def accept(connection: Connection) -> tuple[Row[Any], bool]:
-            before = self._replay(connection, actor, text, idempotency_key)
+            before = self._replay(connection, actor, text, deputy.name, idempotency_key)
             if before is not None:
                 return before, False
             if session_id is not None:
@@ -162,7 +162,11 @@ class Runs:
                     yield journal.event_body(row)
                     if row.type == "stream.end":
                         return
-                if not rows and not await woken(flag, HEARTBEAT_SECONDS):
+                if rows:
+                    continue
+                if await self._store.read(partial(journal.has_ended, run_id=run_id)):
+                    return
+                if not await woken(flag, HEARTBEAT_SECONDS):
                     yield None
 
     async def cancel(self, actor: Actor, run_id: str, lang: Lang = "ko") -> dict[str, Any]:
@@ -227,14 +231,14 @@ class Runs:
             raise NotFound(Text("그런 대화를 찾을 수 없어요", "No such session"))
 
     @staticmethod
-    def _replay(connection: Connection, actor: Actor, text: str, key: str | None) -> Row[Any] | None:
+    def _replay(connection: Connection, actor: Actor, text: str, agent: str, key: str | None) -> Row[Any] | None:
         if key is None:
             return None
         statement = select(journal.run).where(
             journal.run.c.person_id == actor.person_id, journal.run.c.idempotency_key == key
         )
         row = connection.execute(statement).one_or_none()
-        if row is not None and row.input != text:
+        if row is not None and (row.input, row.agent) != (text, agent):
             raise IdempotencyMismatch
         return row
 

@@ -6,7 +6,7 @@ Read in this order:
 2. `leave_law.py` and `leave_records.py`: rules of the law as dated data, and what is kept of leave;
 3. `leave.py`: a request with its approval line, its preview and its refusals;
 4. `expense.py`, `purchase.py`, `sales.py`, ...: the other subjects, made alike;
-5. `generate.py` and `build.py`: 240 invented people, and how everything comes in through the public operations.
+5. `generate.py` (with `invented/`) and `build.py`: 240 invented people, and how they move in by public operations.
 
 Everything in it is invented.
 """

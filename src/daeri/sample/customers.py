@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement
 
 from daeri.operations import Ref, having
 from daeri.records import Records
-from daeri.sample.organisation import LOADER, Chart, chart
+from daeri.sample.organisation import LOADER, Chart, chart, unit_of
 from daeri.sample.people import InTeam, Loaded
 from daeri.sample.sales_records import Customer, customer, sees_sales
 from daeri.wording import Lang, Text, day, fit_josa
@@ -18,7 +18,7 @@ NAMED_MAX = 8
 """Rows one sentence names; the others stand in `rows`."""
 
 Region = Literal["서울", "경기", "인천", "대전", "광주", "대구", "부산"]
-Grade = Literal["A", "B", "C"]
+Grade = Literal["A등급", "B등급", "C등급"]
 
 
 class CustomerProfile(BaseModel):
@@ -37,10 +37,11 @@ class CustomerProfile(BaseModel):
         since = day(self.since, lang)
         if lang == "ko":
             return fit_josa(
-                f"{self.name}은(는) {self.region}에 있는 {self.grade}등급 거래처예요. "
+                f"{self.name}은(는) {self.region}에 있는 {self.grade} 거래처예요. "
                 f"담당은 {self.team}, {since}부터 거래했어요."
             )
-        return f"{self.english_name} ({self.name}), {self.region}, grade {self.grade}; {self.team}, customer since {since}."
+        known = f"{self.english_name} ({self.name}), {self.region}, grade {self.grade[0]}"
+        return f"{known}; looked after by {self.team}, customer since {since}."
 
 
 class CustomersFound(BaseModel):
@@ -87,7 +88,7 @@ async def find(
         ),
     ] = None,
     grade: Annotated[
-        Grade | None, Field(description="등급 (grade): A (A등급, grade A), B (B등급, grade B), C (C등급, grade C)")
+        Grade | None, Field(description="등급 (grade): A등급 (grade A), B등급 (grade B), C등급 (grade C)")
     ] = None,
 ) -> CustomersFound:
     """List customers of a team, region or grade (거래처 찾기). For who buys most use sales.top_customers."""
@@ -99,10 +100,10 @@ async def find(
         where.append(Customer.region == region)
     if grade is not None:
         where.append(Customer.grade == grade)
-    scope = units.name(units.root() if team is None else team)
+    scope = await unit_of(records, units, team)
     rows = await records.find(Customer, *where, order_by=[Customer.name], limit=LISTED_MAX)
     return CustomersFound(
-        about=" ".join(part for part in (scope, region, f"{grade}등급" if grade else "") if part),
+        about=" ".join(part for part in (scope.name, region, grade) if part),
         count=await records.count(Customer, *where),
         rows=[_profile(row, units) for row in rows],
     )
@@ -121,7 +122,16 @@ async def find(
         "Since when has Dasol Tech been our customer?",
         "What grade is Maru Corporation?",
     ],
-    words=["거래처 정보", "담당 팀", "거래 시작", "등급", "customer details", "account team", "grade", "customer since"],
+    words=[
+        "거래처 정보",
+        "담당 팀",
+        "거래 시작",
+        "등급",
+        "customer details",
+        "account team",
+        "grade",
+        "customer since",
+    ],
 )
 async def profile(
     records: Records,

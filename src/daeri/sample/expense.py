@@ -46,8 +46,9 @@ NOT_YOURS = Text(
 OfCategory = Annotated[
     Category | None,
     Field(
-        description="항목 (category): 식비 (meals), 교통비 (transport), 출장비 (business trip), "
-        "접대비 (entertaining clients), 회식비 (team dinner), 소모품비 (supplies), 교육비 (training), 통신비 (phone)"
+        description="항목 (category): 식비 (meals, lunch, dinner, 점심, 밥값), 교통비 (transport, taxi, 택시비), "
+        "출장비 (business trip, travel, 출장), 접대비 (entertaining clients, 접대), 회식비 (team dinner, 회식), "
+        "소모품비 (supplies, 소모품), 교육비 (training, course, 교육), 통신비 (phone, internet, 통신)"
     ),
 ]
 
@@ -142,7 +143,20 @@ async def expense_effect(records: Records, actor: Actor, clock: Clock, amount: W
         "Submit 450,000 won of travel expenses",
         "Expense 380,000 won for the team dinner",
     ],
-    words=["경비", "비용", "청구", "정산", "택시비", "밥값", "영수증", "법인카드", "expense", "claim", "reimburse", "receipt"],
+    words=[
+        "경비",
+        "비용",
+        "청구",
+        "정산",
+        "택시비",
+        "밥값",
+        "영수증",
+        "법인카드",
+        "expense",
+        "claim",
+        "reimburse",
+        "receipt",
+    ],
 )
 async def request(
     records: Records,
@@ -152,8 +166,9 @@ async def request(
     category: Annotated[
         Category,
         Field(
-            description="항목 (category): 식비 (meals, lunch), 교통비 (transport, taxi 택시비), 출장비 (business trip, travel), "
-            "접대비 (entertaining clients), 회식비 (team dinner), 소모품비 (supplies), 교육비 (training), 통신비 (phone)"
+            description="항목 (category): 식비 (meals, lunch, dinner, 점심, 밥값), 교통비 (transport, taxi, 택시비), "
+            "출장비 (business trip, travel, 출장), 접대비 (entertaining clients, 접대), 회식비 (team dinner, 회식), "
+            "소모품비 (supplies, 소모품), 교육비 (training, course, 교육), 통신비 (phone, internet, 통신)"
         ),
     ],
     spent_on: Annotated[date | None, Field(description="사용일 (spent on); 없으면 오늘 (missing: today)")] = None,
@@ -193,6 +208,7 @@ class ExpenseTotal(BaseModel):
     """A sum of expenses."""
 
     about: str
+    category: str | None
     start: date
     end: date
     amount: int
@@ -202,8 +218,10 @@ class ExpenseTotal(BaseModel):
         """Tell the sum."""
         when, amount = Period(self.start, self.end).say(lang), won(self.amount, lang)
         if lang == "ko":
-            return f"{self.about}의 {when} 경비는 모두 {josa(amount, '이에요/예요')} ({self.claims}건)."
-        return f"Expenses of {self.about}, {when}: {amount} in {self.claims} claims."
+            what = josa(self.category or "경비", "은/는")
+            return f"{self.about}의 {when} {what} 모두 {josa(amount, '이에요/예요')} ({self.claims}건)."
+        what = f" on {CATEGORIES[self.category].en}" if self.category else ""
+        return f"Expenses of {self.about}{what}, {when}: {amount} in {self.claims} claims."
 
 
 @expense.read(
@@ -222,7 +240,7 @@ class ExpenseTotal(BaseModel):
     ],
     words=["경비", "비용", "지출", "합계", "총액", "얼마 썼", "expenses", "spent", "spend", "costs", "total"],
 )
-async def total(
+async def total(  # noqa: PLR0913, PLR0917 - one parameter for each way to look at expenses
     records: Records,
     actor: Actor,
     clock: Clock,
@@ -240,7 +258,8 @@ async def total(
     scope = await scope_of(records, actor, team, employee, who=NOT_YOURS, open_to=["finance"])
     where = _conditions(span, scope, category)
     return ExpenseTotal(
-        about=scope.label if category is None else f"{scope.label} {category}",
+        about=scope.label,
+        category=category,
         start=span.start,
         end=span.end,
         amount=await records.sum(Expense.amount, *where),
@@ -305,7 +324,7 @@ async def by_category(
     amount = func.sum(Expense.amount)
     rows = await records.group(
         Expense.category,
-        measures={"amount": amount, "claims": func.count()},
+        measures={"amount": amount, "claims": func.count(Expense.id)},
         where=_conditions(span, scope, None),
         order_by=[desc(amount)],
     )
@@ -366,7 +385,7 @@ class ExpensesFound(BaseModel):
     ],
     words=["내역", "목록", "명세", "리스트", "list", "details", "history", "items"],
 )
-async def history(
+async def history(  # noqa: PLR0913, PLR0917 - as above
     records: Records,
     actor: Actor,
     clock: Clock,

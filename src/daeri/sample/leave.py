@@ -44,7 +44,9 @@ LEAD_DECIDES_DAYS = 2
 SPAN_DAYS_MAX = 60
 """Longer absences are a leave of absence (휴직), which HR arranges in person."""
 
-Kind = Annotated[LeaveKind, Field(description="종류 (kind): 연차 (annual leave), 반차 (half day), 반반차 (quarter day)")]
+Kind = Annotated[
+    LeaveKind, Field(description="종류 (kind): 연차 (annual leave), 반차 (half day), 반반차 (quarter day)")
+]
 First = Annotated[date, Field(description="첫날 (first day), e.g. 2026-11-26")]
 Last = Annotated[date | None, Field(description="마지막 날 (last day), included; 없으면 하루 (missing: one day)")]
 
@@ -80,13 +82,18 @@ class LeaveBalance(BaseModel):
     def say(self, lang: Lang) -> str:
         """Tell what is left, by when it must be used, and what waits for a decision."""
         asked = sum((request.days for request in self.waiting), Decimal(0))
+        several = len(self.rows) > 1
         if lang == "ko":
             said = [f"{self.name}님의 남은 연차는 {josa(days(self.days, lang), '이에요/예요')}."]
-            said += [f"{days(row.days, lang)}은 {day(row.usable_until, lang)}까지 쓸 수 있어요." for row in self.rows[:2]]
+            for row in self.rows[:2]:
+                which = f"{days(row.days, lang)}은 " if several else ""
+                said.append(f"{which}{day(row.usable_until, lang)}까지 쓸 수 있어요.")
             said += [f"결재를 기다리는 휴가가 {days(asked, lang)} 더 있어요."] if asked else []
         else:
             said = [f"{self.name} has {days(self.days, lang)} of leave left."]
-            said += [f"{days(row.days, lang)} can be used until {day(row.usable_until, lang)}." for row in self.rows[:2]]
+            for row in self.rows[:2]:
+                which = days(row.days, lang) if several else "All of it"
+                said.append(f"{which} can be used until {day(row.usable_until, lang)}.")
             said += [f"Another {days(asked, lang)} asked for and not yet decided."] if asked else []
         return " ".join(said)
 
@@ -107,7 +114,21 @@ class LeaveBalance(BaseModel):
         "When do my leave days expire?",
         "Remaining PTO of Kim Haeun",
     ],
-    words=["연차", "휴가", "남은", "잔여", "잔여일수", "며칠", "소멸", "leave", "vacation", "PTO", "balance", "remaining", "left"],
+    words=[
+        "연차",
+        "휴가",
+        "남은",
+        "잔여",
+        "잔여일수",
+        "며칠",
+        "소멸",
+        "leave",
+        "vacation",
+        "PTO",
+        "balance",
+        "remaining",
+        "left",
+    ],
 )
 async def balance(
     records: Records, actor: Actor, clock: Clock, pending: Pending, employee: WhoOrMe = None
@@ -143,10 +164,11 @@ class LeaveBooked(BaseModel):
 
     def say(self, lang: Lang) -> str:
         """Tell what was booked and what is left."""
-        when, left = day_range(self.start, self.end, lang), days(self.days_left, lang)
+        when, taken, left = day_range(self.start, self.end, lang), days(self.days, lang), days(self.days_left, lang)
         if lang == "ko":
-            return f"{when} {self.kind} {josa(days(self.days, lang), '을/를')} 등록했어요. 남은 연차는 {josa(left, '이에요/예요')}."
-        return f"Booked: {KINDS[self.kind].en}, {when} ({days(self.days, lang)}). {left} left."
+            booked = f"{when} {self.kind} {josa(taken, '을/를')} 등록했어요."
+            return f"{booked} 남은 연차는 {josa(left, '이에요/예요')}."
+        return f"Booked: {KINDS[self.kind].en}, {when} ({taken}). {left} left."
 
 
 def leave_line(start: date, end: date | None, kind: LeaveKind) -> Line:
@@ -183,7 +205,11 @@ async def leave_effect(
     last = _last(start, end, kind)
     uses = uses_of(kind, start, last)
     reckoned = await standing(records, person, today, last)
-    asked = [use for request in await _waiting(pending, person.id) for use in uses_of(request.kind, request.start, request.end)]
+    asked = [
+        use
+        for request in await _waiting(pending, person.id)
+        for use in uses_of(request.kind, request.start, request.end)
+    ]
     _check_free(Standing(reckoned.buckets, [*reckoned.booked, *asked]), uses)
     before, after = reckoned.after(asked).quarters_on(start), reckoned.after([*asked, *uses]).quarters_on(start)
     waiting = Text(" (결재 대기 포함)", " (with requests under way)") if asked else Text("", "")
@@ -219,7 +245,21 @@ async def leave_effect(
         "Take the day off on Monday",
         "File a quarter day for Friday",
     ],
-    words=["연차", "휴가", "반차", "반반차", "신청", "올려", "내줘", "쉬고 싶어", "쓸게", "request", "book", "day off", "time off"],
+    words=[
+        "연차",
+        "휴가",
+        "반차",
+        "반반차",
+        "신청",
+        "올려",
+        "내줘",
+        "쉬고 싶어",
+        "쓸게",
+        "request",
+        "book",
+        "day off",
+        "time off",
+    ],
 )
 async def request(
     records: Records,
@@ -392,7 +432,10 @@ def _last(start: date, end: date | None, kind: LeaveKind) -> date:
     last = end or start
     if last < start:
         raise Refused(
-            Text("휴가의 끝이 시작보다 빨라요. 날짜를 확인해 주세요.", "The leave ends before it starts: check the dates.")
+            Text(
+                "휴가의 끝이 시작보다 빨라요. 날짜를 확인해 주세요.",
+                "The leave ends before it starts: check the dates.",
+            )
         )
     if (last - start).days >= SPAN_DAYS_MAX:
         raise Refused(

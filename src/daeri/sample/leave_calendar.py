@@ -12,7 +12,7 @@ from daeri.operations import anyone
 from daeri.records import Actor, Clock, Records
 from daeri.sample.leave_law import rules_on
 from daeri.sample.leave_records import BOOKED, ENTRIES_MAX, KINDS, Leave, LeaveKind, in_days, leave, uses_of
-from daeri.sample.organisation import Employee, called, chart, names
+from daeri.sample.organisation import Employee, called, chart, names, unit_of
 from daeri.sample.people import InTeam, WhoOrMe
 from daeri.sample.period import End, Period, Start, this_month, this_year
 from daeri.sample.workdays import holidays_between
@@ -82,7 +82,21 @@ class Absences(BaseModel):
         "Is Park Seoyeon away next week?",
         "List my booked leave",
     ],
-    words=["휴가자", "쉬어", "쉬는 사람", "부재", "휴가 일정", "일정", "누가", "away", "off", "on leave", "absent", "schedule", "calendar"],
+    words=[
+        "휴가자",
+        "쉬어",
+        "쉬는 사람",
+        "부재",
+        "휴가 일정",
+        "일정",
+        "누가",
+        "away",
+        "off",
+        "on leave",
+        "absent",
+        "schedule",
+        "calendar",
+    ],
 )
 async def away(
     records: Records,
@@ -120,7 +134,9 @@ async def away(
         for entry in found
         if entry.employee_id in named
     ]
-    return Absences(about=about, start=span.start, end=span.end, people=len({row.employee_id for row in rows}), rows=rows)
+    return Absences(
+        about=about, start=span.start, end=span.end, people=len({row.employee_id for row in rows}), rows=rows
+    )
 
 
 class LeaveUsed(BaseModel):
@@ -212,7 +228,9 @@ class Holidays(BaseModel):
             return f"{when}에는 공휴일이 없어요." if lang == "ko" else f"No public holiday, {when}."
         if lang == "ko":
             return f"{when} 공휴일: " + ", ".join(f"{day(row.day, lang)} {row.name}" for row in self.rows) + "."
-        return f"Public holidays, {when}: " + ", ".join(f"{row.english_name} on {day(row.day, lang)}" for row in self.rows)
+        return f"Public holidays, {when}: " + ", ".join(
+            f"{row.english_name} on {day(row.day, lang)}" for row in self.rows
+        )
 
 
 @leave.read(
@@ -271,11 +289,25 @@ class LawOnDay(BaseModel):
         "How does annual leave grow with service?",
         "How do newcomers earn leave?",
     ],
-    words=["규정", "법", "근로기준법", "규칙", "시간 단위", "발생", "rules", "law", "policy", "by the hour", "entitlement"],
+    words=[
+        "규정",
+        "법",
+        "근로기준법",
+        "규칙",
+        "시간 단위",
+        "발생",
+        "rules",
+        "law",
+        "policy",
+        "by the hour",
+        "entitlement",
+    ],
 )
 async def rules(
     clock: Clock,
-    on: Annotated[date | None, Field(description="기준일 (as of), e.g. 2027-07-01; 없으면 오늘 (missing: today)")] = None,
+    on: Annotated[
+        date | None, Field(description="기준일 (as of), e.g. 2027-07-01; 없으면 오늘 (missing: today)")
+    ] = None,
 ) -> LawOnDay:
     """Tell the law and company rules of annual leave in force on a day; today where none is given (연차 규정)."""
     asked = on or clock.today()
@@ -311,10 +343,11 @@ async def _in_sight(
     if team is None:
         widest = next((unit for unit in units.above(actor.team_id)[::-1] if unit in led), actor.team_id)
         return units.name(units.root() if actor.has("hr") else widest), None
+    unit = await unit_of(records, units, team)
     below = set(units.below(team))
     if not (actor.has("hr") or below <= seen):
         raise PermissionDenied(NOT_YOURS)
     members = await records.group(
-        Employee.id, measures={"n": func.count()}, where=[Employee.team_id.in_(below)], limit=ENTRIES_MAX
+        Employee.id, measures={"n": func.count(Employee.id)}, where=[Employee.team_id.in_(below)], limit=ENTRIES_MAX
     )
-    return units.name(team), [member.id for member in members]
+    return unit.name, [member.id for member in members]

@@ -1,4 +1,4 @@
-"""How many days of annual leave does the law give, and until when? (근로기준법 제60조)
+"""How many days of annual leave does the law (근로기준법 제60조) give, and until when?
 
 Pure functions over dates: no record, no clock, no database. The Act is kept as dated data (`RULES`), because a
 question about July 2027 must be answered by other rules than one about today. Amounts are whole quarter days (반반차

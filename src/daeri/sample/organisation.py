@@ -176,9 +176,13 @@ async def chart(records: Records) -> Chart:
     return Chart(await records.group(*columns, measures={}))
 
 
-async def asker(records: Records, actor: Actor) -> Employee:
-    """Return the employee who asks."""
-    return await records.get(Employee, actor.person_id)
+async def unit_of(records: Records, units: Chart, team: int | None) -> Department:
+    """Return the unit a question is about, as a source of its answer; the company where none is named.
+
+    Raises:
+        NotFound: there is no such unit. A sum over nothing would pass for an answer.
+    """
+    return await records.get(Department, units.root() if team is None else team)
 
 
 def called(person: Person) -> str:
@@ -230,10 +234,11 @@ async def scope_of(
     everything = any(actor.has(role) for role in open_to)
     units = await chart(records)
     if employee is None and team is not None:
+        unit = await records.get(Department, team)
         below = units.below(team)
         if not everything and not set(below) <= units.led_by(actor.person_id):
             raise PermissionDenied(who)
-        return Scope(units.name(team), teams=below)
+        return Scope(unit.name, teams=below)
     person = await records.get(Employee, actor.person_id if employee is None else employee)
     mine = person.id == actor.person_id or person.team_id in units.led_by(actor.person_id)
     if not (everything or mine):

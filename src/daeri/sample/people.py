@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, func
 
 from daeri.operations import Catalog, Ref, anyone, having
 from daeri.records import Actor, Clock, Records
-from daeri.sample.organisation import LOADER, Chart, Department, Employee, called, chart, names
+from daeri.sample.organisation import LOADER, Chart, Department, Employee, called, chart, names, unit_of
 from daeri.sample.period import End, Period, Start, this_year
 from daeri.wording import Lang, Text, day, fit_josa, josa, won
 
@@ -22,7 +22,16 @@ NAMED_MAX = 10
 
 Rank = Literal["사원", "대리", "과장", "차장", "부장", "이사", "상무", "대표이사"]
 Title = Literal["팀장", "본부장", "대표이사"]
-RANKS: tuple[Rank, ...] = ("사원", "대리", "과장", "차장", "부장", "이사", "상무", "대표이사")
+RANKS: dict[str, Text] = {
+    "사원": Text("사원", "staff"),
+    "대리": Text("대리", "deputies"),
+    "과장": Text("과장", "managers"),
+    "차장": Text("차장", "deputy general managers"),
+    "부장": Text("부장", "general managers"),
+    "이사": Text("이사", "directors"),
+    "상무": Text("상무", "executive directors"),
+    "대표이사": Text("대표이사", "chief executive"),
+}
 
 Who = Annotated[Ref[Employee], Field(description="직원 (person): id or name, e.g. 김하은")]
 WhoOrMe = Annotated[
@@ -40,7 +49,8 @@ OfRank = Annotated[
     ),
 ]
 OfTitle = Annotated[
-    Title | None, Field(description="직책 (post): 팀장 (team lead), 본부장 (head of division), 대표이사 (chief executive)")
+    Title | None,
+    Field(description="직책 (post): 팀장 (team lead), 본부장 (head of division), 대표이사 (chief executive)"),
 ]
 
 
@@ -69,7 +79,9 @@ class PeopleFound(BaseModel):
     def say(self, lang: Lang) -> str:
         """Tell how many there are and name some."""
         if not self.rows:
-            return f"{self.about}: 맞는 직원이 없어요." if lang == "ko" else f"{self.about}: nobody in the directory fits."
+            return (
+                f"{self.about}: 맞는 직원이 없어요." if lang == "ko" else f"{self.about}: nobody in the directory fits."
+            )
         listed = ", ".join(row.called() for row in self.rows[:NAMED_MAX])
         more = self.count - min(len(self.rows), NAMED_MAX)
         if lang == "ko":
@@ -93,7 +105,20 @@ class PeopleFound(BaseModel):
         "Show me my team members",
         "Find employees named Haeun",
     ],
-    words=["직원", "사람", "명단", "구성원", "팀원", "동료", "주소록", "조직도", "staff", "members", "colleagues", "directory"],
+    words=[
+        "직원",
+        "사람",
+        "명단",
+        "구성원",
+        "팀원",
+        "동료",
+        "주소록",
+        "조직도",
+        "staff",
+        "members",
+        "colleagues",
+        "directory",
+    ],
 )
 async def find(
     records: Records,
@@ -113,7 +138,7 @@ async def find(
         wanted = name.strip()
         english = func.lower(Employee.english_name).contains(wanted.lower(), autoescape=True)
         where.append(Employee.name.contains(wanted, autoescape=True) | english)
-    about = _about(units, team, rank, title, name)
+    about = await _about(records, units, team, rank, title, name)
     return await _found(records, units, where, about)
 
 
@@ -153,7 +178,20 @@ class Profile(PersonRow):
         "Email address of Lee Jihoo",
         "When was Jung Doyun hired?",
     ],
-    words=["소속", "연락처", "전화번호", "내선", "이메일", "메일", "입사일", "사번", "직급", "contact", "phone", "extension"],
+    words=[
+        "소속",
+        "연락처",
+        "전화번호",
+        "내선",
+        "이메일",
+        "메일",
+        "입사일",
+        "사번",
+        "직급",
+        "contact",
+        "phone",
+        "extension",
+    ],
 )
 async def profile(records: Records, actor: Actor, employee: WhoOrMe = None) -> Profile:
     """Tell a person's team, rank, post, hiring date, email and extension (직원 정보).
@@ -205,7 +243,7 @@ async def count(records: Records, team: InTeam = None, rank: OfRank = None, titl
     """
     units = await chart(records)
     number = await records.count(Employee, *_conditions(units, team, rank, title))
-    return Headcount(about=_about(units, team, rank, title), count=number)
+    return Headcount(about=await _about(records, units, team, rank, title), count=number)
 
 
 class RankCount(BaseModel):
@@ -223,8 +261,9 @@ class Ranks(BaseModel):
 
     def say(self, lang: Lang) -> str:
         """Tell the numbers."""
-        listed = ", ".join(f"{row.rank} {row.count}{'명' if lang == 'ko' else ''}" for row in self.rows)
-        return f"{self.about} 직급별 인원은 {listed}이에요." if lang == "ko" else f"{self.about} by rank: {listed}."
+        if lang == "ko":
+            return f"{self.about} 직급별 인원: {', '.join(f'{row.rank} {row.count}명' for row in self.rows)}."
+        return f"{self.about} by rank: {', '.join(f'{row.count} {RANKS[row.rank].en}' for row in self.rows)}."
 
 
 @people.read(
@@ -246,11 +285,11 @@ async def by_rank(records: Records, team: InTeam = None) -> Ranks:
     """Count people by rank, in a team, a division or the whole company (직급별 인원)."""
     units = await chart(records)
     rows = await records.group(
-        Employee.rank, measures={"people": func.count()}, where=_conditions(units, team, None, None)
+        Employee.rank, measures={"people": func.count(Employee.id)}, where=_conditions(units, team, None, None)
     )
     found = {row.rank: row.people for row in rows}
     return Ranks(
-        about=_about(units, team, None, None),
+        about=await _about(records, units, team),
         rows=[RankCount(rank=rank, count=found[rank]) for rank in RANKS if rank in found],
     )
 
@@ -270,15 +309,17 @@ async def by_rank(records: Records, team: InTeam = None) -> Ranks:
     ],
     words=["입사자", "신입", "새로 온", "입사한", "채용", "new hires", "joined", "hired", "newcomers"],
 )
-async def joined(records: Records, clock: Clock, start: Start = None, end: End = None, team: InTeam = None) -> PeopleFound:
-    """List who was hired in a period; without one, since the beginning of this year (입사자).
+async def joined(
+    records: Records, clock: Clock, start: Start = None, end: End = None, team: InTeam = None
+) -> PeopleFound:
+    """List who was hired in a period; without one, this year (입사자).
 
     Not for one person's hiring date: that is employee.profile.
     """
     span: Period = this_year(start, end, clock.today())
     units = await chart(records)
     where = [*_conditions(units, team, None, None), Employee.hired_on.between(span.start, span.end)]
-    about = f"{_about(units, team, None, None)} {span.say('ko')} 입사"
+    about = f"{await _about(records, units, team)} {span.say('ko')} 입사"
     return await _found(records, units, where, about)
 
 
@@ -383,7 +424,11 @@ class TeamLead(BaseModel):
         """Tell who it is."""
         if not self.lead:
             return f"{self.team}의 조직장 자리는 비어 있어요." if lang == "ko" else f"{self.team} has no lead now."
-        return fit_josa(f"{self.team}은(는) {self.lead}님이 이끌어요.") if lang == "ko" else f"{self.lead} leads {self.team}."
+        return (
+            fit_josa(f"{self.team}은(는) {self.lead}님이 이끌어요.")
+            if lang == "ko"
+            else f"{self.lead} leads {self.team}."
+        )
 
 
 @teams.read(
@@ -453,11 +498,11 @@ async def overview(records: Records, team: InTeam = None) -> TeamsFound:
     """List the teams of the company or of a division, each with its headcount (팀 목록)."""
     units = await chart(records)
     rows = await records.group(
-        Employee.team_id, measures={"people": func.count()}, where=_conditions(units, team, None, None)
+        Employee.team_id, measures={"people": func.count(Employee.id)}, where=_conditions(units, team, None, None)
     )
     sizes = {row.team_id: row.people for row in rows}
     return TeamsFound(
-        about=units.name(team) if team is not None else units.name(units.root()),
+        about=await _about(records, units, team),
         rows=[
             TeamSize(id=unit, team=units.name(unit), division=units.name(units.parent(unit)), people=sizes.get(unit, 0))
             for unit in units.leaves(team)
@@ -528,9 +573,9 @@ def _conditions(units: Chart, team: int | None, rank: str | None, title: str | N
     return where
 
 
-def _about(units: Chart, team: int | None, *wanted: str | None) -> str:
-    scope = units.name(team) if team is not None else units.name(units.root())
-    return " ".join([scope, *(part for part in wanted if part)])
+async def _about(records: Records, units: Chart, team: int | None, *wanted: str | None) -> str:
+    unit = await unit_of(records, units, team)
+    return " ".join([unit.name, *(part for part in wanted if part)])
 
 
 def _row(person: Employee, units: Chart) -> PersonRow:

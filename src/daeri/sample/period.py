@@ -12,7 +12,7 @@ from daeri.wording import Lang, Text, day_range
 
 Start = Annotated[date | None, Field(description="첫날 (first day), included, e.g. 2026-11-01")]
 End = Annotated[date | None, Field(description="마지막 날 (last day), included, e.g. 2026-11-30")]
-DECEMBER = 12
+JANUARY, DECEMBER = 1, 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +23,15 @@ class Period:
     end: date
 
     def say(self, lang: Lang) -> str:
-        """Word the period: whole years and months by name ("2026년 11월"), others by their days."""
-        first_of_month = self.start.day == 1
-        if first_of_month and self.end == month_end(self.start):
-            return f"{self.start.year}년 {self.start.month}월" if lang == "ko" else f"{self.start:%B %Y}"
-        if first_of_month and self.start.month == 1 and self.end == date(self.start.year, DECEMBER, 31):
-            return f"{self.start.year}년" if lang == "ko" else str(self.start.year)
-        return day_range(self.start, self.end, lang)
+        """Word the period: whole years and months by name ("2026년 11월", "2026년 1~3월"), others by their days."""
+        year, first, last = self.start.year, self.start.month, self.end.month
+        if self.start.day != 1 or self.end != month_end(self.end) or self.end.year != year:
+            return day_range(self.start, self.end, lang)
+        if (first, last) == (JANUARY, DECEMBER):
+            return f"{year}년" if lang == "ko" else str(year)
+        if first == last:
+            return f"{year}년 {first}월" if lang == "ko" else f"{self.start:%B %Y}"
+        return f"{year}년 {first}~{last}월" if lang == "ko" else f"{self.start:%B} to {self.end:%B %Y}"
 
 
 def month_start(day: date) -> date:
@@ -57,18 +59,21 @@ def this_month(start: date | None, end: date | None, today: date) -> Period:
 
 
 def this_year(start: date | None, end: date | None, today: date) -> Period:
-    """Read a period; what is missing is the year's first day, or today (the last day where a start lies ahead).
+    """Read a period; without one it is the present year, with one end it is the year of that end.
 
     Raises:
         Refused: the period ends before it starts.
     """
-    first = start or date((end or today).year, 1, 1)
-    return _checked(first, end or max(today, month_end(first)))
+    first = start or date((end or today).year, JANUARY, 1)
+    return _checked(first, end or date((start or today).year, DECEMBER, 31))
 
 
 def _checked(start: date, end: date) -> Period:
     if end < start:
         raise Refused(
-            Text("기간의 끝이 시작보다 빨라요. 날짜를 확인해 주세요.", "The period ends before it starts: check the dates.")
+            Text(
+                "기간의 끝이 시작보다 빨라요. 날짜를 확인해 주세요.",
+                "The period ends before it starts: check the dates.",
+            )
         )
     return Period(start, end)

@@ -109,7 +109,8 @@ async def find(
     words=["가격", "단가", "값", "얼마", "price", "cost", "unit price", "how much"],
 )
 async def price(
-    records: Records, product: Annotated[Ref[Product], Field(description="상품 (product): id or name, e.g. 한빛 모니터 27")]
+    records: Records,
+    product: Annotated[Ref[Product], Field(description="상품 (product): id or name, e.g. 한빛 모니터 27")],
 ) -> ProductPrice:
     """Tell the selling price of one product (상품 단가). Not for what was sold of it: that is sales.total."""
     return _price(await records.get(Product, product))
@@ -146,7 +147,8 @@ class ProductCost(BaseModel):
     words=["원가", "매입가", "마진", "이익", "cost price", "our cost", "margin", "profit"],
 )
 async def cost(
-    records: Records, product: Annotated[Ref[Product], Field(description="상품 (product): id or name, e.g. 한빛 모니터 27")]
+    records: Records,
+    product: Annotated[Ref[Product], Field(description="상품 (product): id or name, e.g. 한빛 모니터 27")],
 ) -> ProductCost:
     """Tell what a product costs the company and its margin (매입 원가).
 

@@ -70,7 +70,8 @@ def purchase_line(amount: Won) -> Line:
         return Line(superior(1), rule="purchase-lead", because=because)
     if amount <= DIRECTOR_DECIDES_WON:
         because = Text(
-            "500만원까지는 재무 담당을 거쳐 본부장 전결이에요", "Up to ₩5,000,000 the head of division decides, after Finance"
+            "500만원까지는 재무 담당을 거쳐 본부장 전결이에요",
+            "Up to ₩5,000,000 the head of division decides, after Finance",
         )
         return Line(superior(1), FINANCE, superior(2), rule="purchase-director", because=because)
     return Line(
@@ -137,7 +138,9 @@ async def request(
     records: Records,
     actor: Actor,
     clock: Clock,
-    item: Annotated[str, Field(min_length=1, max_length=100, description="품목 (item), what to buy, e.g. 노트북 (laptop)")],
+    item: Annotated[
+        str, Field(min_length=1, max_length=100, description="품목 (item), what to buy, e.g. 노트북 (laptop)")
+    ],
     amount: Annotated[Won, Field(gt=0, le=1_000_000_000, description="금액 (amount), in won, e.g. 2500000")],
     reason: Annotated[str, Field(max_length=200, description="사유 (reason), not needed")] = "",
 ) -> PurchaseDecided:
@@ -239,7 +242,9 @@ class PurchasesFound(BaseModel):
         when = Period(self.start, self.end).say(lang)
         if not self.rows:
             return f"{self.about}의 {when} 구매가 없어요." if lang == "ko" else f"No purchases of {self.about}, {when}."
-        listed = ", ".join(f"{row.item} {won(row.amount, lang)} ({day(row.decided_on, lang)})" for row in self.rows[:NAMED_MAX])
+        listed = ", ".join(
+            f"{row.item} {won(row.amount, lang)} ({day(row.decided_on, lang)})" for row in self.rows[:NAMED_MAX]
+        )
         if lang == "ko":
             return f"{self.about}의 {when} 구매는 {self.count}건이에요. 최근 것부터: {listed}."
         return f"{self.count} purchases of {self.about}, {when}. Newest first: {listed}."
@@ -258,7 +263,16 @@ class PurchasesFound(BaseModel):
         "What did my team buy last month?",
         "Purchase history of Sales Team 2",
     ],
-    words=["구매 내역", "구매 목록", "산 물건", "샀어", "품의 목록", "purchase list", "purchase history", "what was bought"],
+    words=[
+        "구매 내역",
+        "구매 목록",
+        "산 물건",
+        "샀어",
+        "품의 목록",
+        "purchase list",
+        "purchase history",
+        "what was bought",
+    ],
 )
 async def history(
     records: Records,

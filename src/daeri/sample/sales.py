@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, desc, func
 
 from daeri.operations import Ref, having
 from daeri.records import Clock, Records
-from daeri.sample.organisation import LOADER, Chart, Employee, chart, names
+from daeri.sample.organisation import LOADER, Chart, Employee, called, chart, names, unit_of
 from daeri.sample.people import InTeam, Loaded
 from daeri.sample.period import End, Period, Start, month_of, this_month, this_year
 from daeri.sample.sales_records import Customer, Order, Product, sales, sees_sales
@@ -59,9 +59,23 @@ class SalesTotal(BaseModel):
         "Revenue from Gaon Retail this year",
         "How much did Kim Haeun sell this month?",
     ],
-    words=["매출", "매출액", "판매액", "실적", "수주", "얼마나 팔", "팔렸", "합계", "sales", "revenue", "sold", "turnover", "total"],
+    words=[
+        "매출",
+        "매출액",
+        "판매액",
+        "실적",
+        "수주",
+        "얼마나 팔",
+        "팔렸",
+        "합계",
+        "sales",
+        "revenue",
+        "sold",
+        "turnover",
+        "total",
+    ],
 )
-async def total(  # noqa: PLR0913 - one parameter for each way to look at sales
+async def total(  # noqa: PLR0913, PLR0917 - one parameter for each way to look at sales
     records: Records,
     clock: Clock,
     start: Start = None,
@@ -129,7 +143,7 @@ class SalesByMonth(BaseModel):
     ],
     words=["월별", "달마다", "추이", "매달", "변화", "by month", "monthly", "trend", "per month", "each month"],
 )
-async def by_month(  # noqa: PLR0913 - one parameter for each way to look at sales
+async def by_month(  # noqa: PLR0913, PLR0917 - one parameter for each way to look at sales
     records: Records,
     clock: Clock,
     start: Start = None,
@@ -197,7 +211,17 @@ class SalesRanking(BaseModel):
         "Rank the sales teams by revenue last month",
         "Compare the teams' sales this year",
     ],
-    words=["팀별", "어느 팀", "팀 순위", "팀 비교", "1등 팀", "by team", "which team", "teams compared", "team ranking"],
+    words=[
+        "팀별",
+        "어느 팀",
+        "팀 순위",
+        "팀 비교",
+        "1등 팀",
+        "by team",
+        "which team",
+        "teams compared",
+        "team ranking",
+    ],
 )
 async def by_team(
     records: Records,
@@ -234,12 +258,23 @@ async def by_team(
         "Rank my team members by revenue this year",
         "Top seller last month",
     ],
-    words=["담당자별", "직원별", "누가 제일", "판매왕", "실적 순위", "사람별", "who sold", "by person", "top seller", "best seller"],
+    words=[
+        "담당자별",
+        "직원별",
+        "누가 제일",
+        "판매왕",
+        "실적 순위",
+        "사람별",
+        "who sold",
+        "by person",
+        "top seller",
+        "best seller",
+    ],
 )
 async def by_employee(
     records: Records, clock: Clock, start: Start = None, end: End = None, team: InTeam = None, limit: HowMany = 10
 ) -> SalesRanking:
-    """Rank people by what they sold in a period, in a team or everywhere; without a period, this month (담당자별 매출)."""
+    """Rank people by what they sold in a period, in a team or everywhere; else this month (담당자별 매출)."""
     span = this_month(start, end, clock.today())
     units = await chart(records)
     rows = await _summed(records, Order.employee_id, _conditions(units, span, team), limit=limit)
@@ -298,7 +333,16 @@ async def top_products(
         "Sales by customer last month",
         "The five largest customers of Sales Team 2",
     ],
-    words=["거래처별", "고객별", "주요 거래처", "큰 거래처", "상위 거래처", "top customers", "biggest customer", "by customer"],
+    words=[
+        "거래처별",
+        "고객별",
+        "주요 거래처",
+        "큰 거래처",
+        "상위 거래처",
+        "top customers",
+        "biggest customer",
+        "by customer",
+    ],
 )
 async def top_customers(
     records: Records, clock: Clock, start: Start = None, end: End = None, team: InTeam = None, limit: HowMany = 5
@@ -344,10 +388,8 @@ class OrdersFound(BaseModel):
         when = Period(self.start, self.end).say(lang)
         if not self.rows:
             return f"{self.about}의 {when} 주문이 없어요." if lang == "ko" else f"No orders of {self.about}, {when}."
-        listed = ", ".join(
-            f"{day(row.ordered_on, lang)} {row.customer} {row.product} {row.quantity}개 {won(row.amount, lang)}"
-            if lang == "ko"
-            else f"{day(row.ordered_on, lang)}: {row.quantity} × {row.product} to {row.customer}, {won(row.amount, lang)}"
+        listed = " / ".join(
+            f"{day(row.ordered_on, lang)} {row.customer} {row.product} × {row.quantity}, {won(row.amount, lang)}"
             for row in self.rows[:NAMED_MAX]
         )
         if lang == "ko":
@@ -370,7 +412,7 @@ class OrdersFound(BaseModel):
     ],
     words=["주문", "주문 내역", "수주 내역", "오더", "몇 건", "orders", "order list", "order history", "deals"],
 )
-async def orders(  # noqa: PLR0913 - one parameter for each way to look at sales
+async def orders(  # noqa: PLR0913, PLR0917 - one parameter for each way to look at sales
     records: Records,
     clock: Clock,
     start: Start = None,
@@ -381,7 +423,10 @@ async def orders(  # noqa: PLR0913 - one parameter for each way to look at sales
     customer: ToCustomer = None,
     limit: Annotated[int, Field(ge=1, le=ORDERS_MAX, description="몇 건 (how many), e.g. 20")] = 20,
 ) -> OrdersFound:
-    """List single orders of a period, the newest first; without a period, this month (주문 내역). For sums: sales.total."""
+    """List single orders of a period, the newest first; without a period, this month (주문 내역).
+
+    For sums use sales.total.
+    """
     span = this_month(start, end, clock.today())
     units = await chart(records)
     where = _conditions(units, span, team, employee, product, customer)
@@ -461,14 +506,14 @@ async def _about(
     Raises:
         NotFound: what is named is not there, or the asker may not see it.
     """
-    parts = [units.name(team)] if team is not None else []
+    parts = [(await unit_of(records, units, team)).name] if team is not None else []
     if employee is not None:
-        parts.append((await names(records, [employee])).get(employee, "") or (await records.get(Employee, employee)).name)
+        parts.append(called(await records.get(Employee, employee)))
     if product is not None:
         parts.append((await records.get(Product, product)).name)
     if customer is not None:
         parts.append((await records.get(Customer, customer)).name)
-    return " ".join(parts) or units.name(units.root())
+    return " ".join(parts) or (await unit_of(records, units, None)).name
 
 
 async def _summed(
@@ -478,7 +523,7 @@ async def _summed(
     amount = func.sum(Order.amount)
     return await records.group(
         key,
-        measures={"amount": amount, "orders": func.count()},
+        measures={"amount": amount, "orders": func.count(Order.id)},
         where=where,
         order_by=order_by or [desc(amount), key],
         limit=limit,

@@ -91,7 +91,7 @@ class Order(Record):
 
 
 def sees_sales(actor: Actor) -> bool:
-    """영업본부, 재무 담당, 임원만 볼 수 있어요. (Only the sales division, Finance and executives.)"""
+    """The sales division, Finance and executives (영업본부, 재무 담당, 임원)."""
     return any(actor.has(role) for role in ("sales", "finance", "executive"))
 
 

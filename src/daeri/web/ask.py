@@ -4,8 +4,9 @@ The question box and a conversation: each turn is one run with its steps, source
 by runs/; here they are shown, and the browser follows their events by itself.
 """
 
-import re
 import secrets
+from collections.abc import Collection
+from operator import itemgetter
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -13,10 +14,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from daeri.errors import NotFound
-from daeri.operations.operation import Operation
+from daeri.operations.company import Company
 from daeri.runs.runs import LIST_MAX
 from daeri.web import forms
-from daeri.web.desk import Api, Desk, Visitor, see_other
+from daeri.web.desk import Api, Desk, Visitor, see_other, spoken
 from daeri.wording import Lang
 
 TURNS_MAX: Final = 20
@@ -29,7 +30,6 @@ PATIENCE_SECONDS: Final = 8.0
 
 LIVE_HEADER: Final = "x-daeri-live"
 SETTLED: Final = frozenset({"succeeded", "failed", "cancelled", "expired"})
-_HANGUL: Final = re.compile(r"[가-힣]")
 
 
 class Ask:
@@ -58,9 +58,7 @@ class Ask:
             return see_other(f"/ask/{session}" if session else "/ask")
         runs = self._desk.services.runs
         key = forms.field(form, "key") or None
-        run = await runs.create(
-            visitor.signed, question, session_id=session, lang=visitor.lang, idempotency_key=key
-        )
+        run = await runs.create(visitor.signed, question, session_id=session, lang=visitor.lang, idempotency_key=key)
         if LIVE_HEADER not in request.headers:
             await runs.wait(visitor.signed, run["run_id"], PATIENCE_SECONDS, visitor.lang)
         return see_other(f"/ask/{run['session_id']}")
@@ -109,11 +107,16 @@ class Ask:
             older=older,
             session_id=session_id,
             key=secrets.token_urlsafe(16),
-            starts=[] if turns else suggestions(self._desk.services.door.operations(visitor.signed), visitor.lang),
+            starts=[] if turns else self._suggested(visitor),
             past=[] if turns else await self._past(visitor),
             running=next((turn for turn in turns if turn["status"] in {"queued", "running"}), None),
             api=Api(f"/v1/runs/{turns[-1]['run_id']}") if turns else Api("/v1/runs", "POST", '{"input": "…"}'),
         )
+
+    def _suggested(self, visitor: Visitor) -> list[str]:
+        door = self._desk.services.door
+        permitted = {operation.name for operation in door.operations(visitor.signed)}
+        return suggestions(door.company, permitted, visitor.lang)
 
     async def _past(self, visitor: Visitor) -> list[dict[str, Any]]:
         """Return the latest run of each of the last conversations."""
@@ -124,17 +127,18 @@ class Ask:
         return list(latest.values())[:PAST_MAX]
 
 
-def suggestions(operations: list[Operation], lang: Lang) -> list[str]:
-    """Choose example questions this person may ask: from as many catalogs as possible, and one that changes something.
+def suggestions(company: Company, permitted: Collection[str], lang: Lang) -> list[str]:
+    """Choose example questions this person may ask: from subjects where one can also do something first, and one wish.
 
     Returns at most four, in the reader's language.
     """
-    reads: dict[str, str] = {}
-    writes: dict[str, str] = {}
-    for operation in operations:
-        spoken = [each for each in operation.examples if bool(_HANGUL.search(each)) == (lang == "ko")]
-        if spoken:
-            kind = reads if operation.effect == "read" else writes
-            kind.setdefault(operation.name.partition(".")[0], spoken[0])
-    chosen = [*list(reads.values())[: STARTS - 1], *list(writes.values())[:1]]
-    return chosen[:STARTS]
+    subjects = []
+    for catalog in company.catalogs:
+        own = [item for item in catalog.operations.values() if item.name in permitted]
+        reads = [said for item in own if item.effect == "read" for said in spoken(item.examples, lang)[:1]]
+        writes = [said for item in own if item.effect != "read" for said in spoken(item.examples, lang)[:1]]
+        subjects.append((not writes, reads, writes))
+    subjects.sort(key=itemgetter(0))
+    questions = [reads[0] for _, reads, _ in subjects if reads][: STARTS - 1]
+    wishes = [writes[0] for _, _, writes in subjects if writes][:1]
+    return [*questions, *wishes]

@@ -3,6 +3,7 @@
 The screens (signin, ask, approvals, ...) stand on this; nothing here knows any of them.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
@@ -28,6 +29,7 @@ LANG_COOKIE: Final = "daeri_lang"
 THEME_COOKIE: Final = "daeri_theme"
 THEMES: Final = ("system", "light", "dark")
 REMEMBER_SECONDS: Final = 365 * 24 * 3600
+_HANGUL: Final = re.compile(r"[가-힣]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +193,10 @@ class Desk:
         problem = error.problem(visitor.lang, str(request_id))
         return await self.page(request, visitor, "error.html", status=error.status, problem=problem)
 
-    async def error_page(self, request: Request, error: DaeriError) -> Response:
-        """Render an error that arose outside every screen (an unknown address, a fault) for a browser."""
+    async def error_page(self, request: Request, error: DaeriError) -> Response | None:
+        """Render an error that arose outside every screen (an unknown address, a fault); None if no browser asks."""
+        if not wants_page(request):
+            return None
         visitor = await self._known(request, self.guest(request))
         response = await self.error(request, visitor, error)
         self._finish(request, visitor, response)
@@ -204,9 +208,20 @@ class Desk:
             self.cookies.set(response, self.cookies.form, visitor.secret)
 
 
+def wants_page(request: Request) -> bool:
+    """Say whether an error should be answered with a page: a browser asks for one by name, programs do not."""
+    asks = "text/html" in request.headers.get("accept", "")
+    return asks and not request.url.path.startswith(("/v1/", "/rpc", "/static/"))
+
+
 def see_other(address: str) -> Response:
     """Send the browser to a page after a post (303: it fetches it with GET)."""
     return RedirectResponse(address, status_code=303)
+
+
+def spoken(examples: Sequence[str], lang: Lang) -> list[str]:
+    """Return the examples that are in a language."""
+    return [each for each in examples if bool(_HANGUL.search(each)) == (lang == "ko")]
 
 
 def _language(request: Request) -> Lang:

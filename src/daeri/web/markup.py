@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from daeri.clock import SEOUL
-from daeri.web.texts import say
+from daeri.web.texts import TEXTS, say
 from daeri.wording import Lang, moment, won
 
 STATIC: Final = Path(__file__).parent / "static"
@@ -95,6 +95,10 @@ class Words:
         if usd is None:
             return self("unknown")
         return f"${round(usd * _MICRO) / _MICRO:,.6f}".rstrip("0").rstrip(".") if usd else "$0"
+
+    def operator(self, name: str) -> str:
+        """Name a comparison; one that nobody knows stays as it was typed."""
+        return self(f"operator.{name}") if f"operator.{name}" in TEXTS else name
 
     def won(self, amount: int) -> str:
         """Say an amount of won."""

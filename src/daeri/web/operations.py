@@ -15,13 +15,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from daeri.errors import DaeriError, ValidationFailed
+from daeri.operations.arguments import parameter_label
 from daeri.operations.operation import Operation
 from daeri.operations.outcome import Held
 from daeri.web import forms
-from daeri.web.desk import Api, Desk, Visitor, see_other
+from daeri.web.desk import Api, Desk, Visitor, see_other, spoken
+from daeri.wording import Lang
 
 _INTEGER: Final = re.compile(r"-?\d{1,18}")
-_HANGUL: Final = re.compile(r"[가-힣]")
 
 
 class OperationScreens:
@@ -40,11 +41,26 @@ class OperationScreens:
     async def listed(self, request: Request, visitor: Visitor) -> Response:
         """List what the person may call, by catalog."""
         door = self._desk.services.door
-        catalogs: dict[str, list[dict[str, Any]]] = {}
-        for operation in door.operations(visitor.signed):
-            told = _spoken(door.describe(operation, visitor.lang), visitor)
-            catalogs.setdefault(told["catalog"], []).append(told)
-        return await self._desk.page(request, visitor, "operations.html", catalogs=catalogs, api=Api("/v1/ops"))
+        permitted = {operation.name for operation in door.operations(visitor.signed)}
+        catalogs = [
+            (
+                catalog.name,
+                catalog.label.to(visitor.lang),
+                [
+                    self._told(operation, visitor)
+                    for operation in catalog.operations.values()
+                    if operation.name in permitted
+                ],
+            )
+            for catalog in door.company.catalogs
+        ]
+        return await self._desk.page(
+            request,
+            visitor,
+            "operations.html",
+            catalogs=[each for each in catalogs if each[2]],
+            api=Api("/v1/ops"),
+        )
 
     async def show(self, request: Request, visitor: Visitor) -> Response:
         """Show one operation with its form."""
@@ -76,6 +92,10 @@ class OperationScreens:
             return see_other(f"/approvals/{body['approval_id']}")
         return await self._page(request, visitor, operation, sent=arguments, done=body)
 
+    def _told(self, operation: Operation, visitor: Visitor) -> dict[str, Any]:
+        told = self._desk.services.door.describe(operation, visitor.lang)
+        return told | {"examples": spoken(told["examples"], visitor.lang)[:3]}
+
     def _operation(self, request: Request, visitor: Visitor) -> Operation:
         return self._desk.services.door.operation(visitor.signed, request.path_params["name"])
 
@@ -92,7 +112,7 @@ class OperationScreens:
         wrong: dict[str, str] | None = None,
         error: DaeriError | None = None,
     ) -> Response:
-        told = _spoken(self._desk.services.door.describe(operation, visitor.lang), visitor)
+        told = self._told(operation, visitor)
         body = json.dumps(sent or {}, ensure_ascii=False)
         path = f"/v1/ops/{operation.name}" + ("" if operation.effect == "read" else "?dry_run=true")
         return await self._desk.page(
@@ -101,7 +121,7 @@ class OperationScreens:
             "operation.html",
             status=status,
             operation=told,
-            inputs=_inputs(told["input_schema"]),
+            inputs=_inputs(told["input_schema"], visitor.lang),
             sent=sent or {},
             draft=draft,
             done=done,
@@ -112,19 +132,13 @@ class OperationScreens:
         )
 
 
-def _spoken(told: dict[str, Any], visitor: Visitor) -> dict[str, Any]:
-    """Keep the examples in the reader's language."""
-    korean = visitor.lang == "ko"
-    return told | {"examples": [each for each in told["examples"] if bool(_HANGUL.search(each)) == korean][:3]}
-
-
-def _inputs(schema: dict[str, Any]) -> list[dict[str, Any]]:
+def _inputs(schema: dict[str, Any], lang: Lang) -> list[dict[str, Any]]:
     """Turn an input schema into what a form shows of each argument."""
     required = set(schema.get("required", ()))
     return [
         {
             "name": name,
-            "label": shape.get("title", name),
+            "label": parameter_label(name, shape.get("description")).to(lang),
             "description": shape.get("description", ""),
             "required": name in required,
             "default": shape.get("default"),

@@ -46,12 +46,12 @@ class Pages:
     Attributes:
         router: every screen.
         static: to be mounted at /static.
-        error_page: renders an error as a page, for requests that `wants_page` says come from a browser.
+        error_page: renders an error as a page; None where the request does not come from a browser.
     """
 
     router: APIRouter
     static: StaticPages
-    error_page: Callable[[Request, DaeriError], Awaitable[Response]]
+    error_page: Callable[[Request, DaeriError], Awaitable[Response | None]]
 
 
 def pages(services: Services, options: Options) -> Pages:
@@ -68,9 +68,3 @@ def pages(services: Services, options: Options) -> Pages:
     ):
         screens.add_to(router)
     return Pages(router, StaticPages(directory=STATIC), desk.error_page)
-
-
-def wants_page(request: Request) -> bool:
-    """Say whether an error should be answered with a page: a browser asks for one by name, programs do not."""
-    asks = "text/html" in request.headers.get("accept", "")
-    return asks and not request.url.path.startswith(("/v1/", "/rpc", "/static/"))

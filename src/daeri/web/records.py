@@ -5,6 +5,7 @@ hidden, with the reason. Rules are in records.access; here values only become wo
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -15,17 +16,21 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
-from daeri.errors import NotFound
-from daeri.operations.listing import OPERATORS, ListQuery
+from daeri.operations.listing import LIMIT_MAX, OPERATORS, ListQuery
 from daeri.web.desk import Api, Desk, Visitor, see_other
 from daeri.web.markup import Words
-from daeri.wording import day
+from daeri.wording import Lang, day
 
 PAGE: Final = 30
-COLUMNS_MAX: Final = 7
+COLUMNS_MAX: Final = 6
 """More columns than this do not fit a laptop's screen; the rest stand on the row's own page."""
 
-BOOKKEEPING: Final = frozenset({"id", "version"})
+BOOKKEEPING: Final = frozenset({"id", "version", "title"})
+"""Fields that say nothing more to people: `title` is what the row is called, and stands at its head."""
+
+NO_FILTERS: Final = frozenset({"q", "sort", "cursor", "limit"})
+"""Parameters of a list that are no filters; those of our own forms begin with an underscore."""
+
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MOMENT: Final = re.compile(r"\d{4}-\d{2}-\d{2}T[\d:.]+Z")
 
@@ -44,9 +49,15 @@ class View:
         """Return the address of this list with something changed; a changed list starts at its first page."""
         now = {"search": self.search, "sort": self.sort, "filters": self.filters, "cursor": None} | change
         pairs = [("q", now["search"]), ("sort", now["sort"]), ("cursor", now["cursor"])]
-        pairs = [("filter", ":".join(each)) for each in now["filters"]] + pairs
+        pairs = [self.named(each) for each in now["filters"]] + pairs
         query = urlencode([(name, value) for name, value in pairs if value])
         return f"/records/{self.kind}" + (f"?{query}" if query else "")
+
+    @staticmethod
+    def named(each: tuple[str, str, str]) -> tuple[str, str]:
+        """Return a filter as it stands in an address: `team_id=7`, `hired_on.gte=2020-01-01`."""
+        name, operator, value = each
+        return (name if operator == "eq" else f"{name}.{operator}", value)
 
     def without(self, dropped: tuple[str, str, str]) -> str:
         """Return the address without one filter."""
@@ -67,6 +78,11 @@ class RecordScreens:
     def __init__(self, desk: Desk) -> None:
         """Stand on the desk."""
         self._desk = desk
+        company = desk.services.door.company
+        kinds = {record: kind for kind, record in company.records.items()}
+        self._refers = {f"{kind}_id": kind for kind in kinds.values()}
+        self._refers |= {"team_id": kinds[company.people.team]}
+        self._refers |= dict.fromkeys(("person_id", "lead_id"), kinds[company.people.person])
 
     def add_to(self, router: APIRouter) -> None:
         """Put the screens at their paths."""
@@ -82,9 +98,9 @@ class RecordScreens:
     async def listed(self, request: Request, visitor: Visitor) -> Response:
         """List the rows of one kind."""
         view = _view(request)
-        field = request.query_params.get("field")
-        if field:
-            added = (field, request.query_params.get("operator", "eq"), request.query_params.get("value", "").strip())
+        asked = request.query_params
+        if asked.get("_field"):
+            added = (asked["_field"], asked.get("_operator", "eq"), asked.get("_value", "").strip())
             return see_other(view.address(filters=(*view.filters, added) if added[2] else view.filters))
         query = ListQuery(
             limit=PAGE,
@@ -107,7 +123,7 @@ class RecordScreens:
             open_fields=[field for field in page["fields"] if field["sight"] == "open"],
             closed_fields=[field for field in page["fields"] if field["why"] and field["sight"] != "open"],
             operators=[each for each in OPERATORS if each != "in"],
-            value=_Values(visitor, self._kinds_of(visitor)),
+            cells=await self._cells(visitor, columns, page["data"]),
             api=Api(_api_address(view)),
         )
 
@@ -116,33 +132,47 @@ class RecordScreens:
         kind, key = request.path_params["kind"], request.path_params["key"]
         shelf = self._desk.services.shelf
         row = await shelf.get(visitor.signed, kind, key, visitor.lang)
-        known = next((each for each in shelf.types(visitor.signed, visitor.lang) if each["type"] == kind), None)
-        if known is None:
-            raise NotFound
+        known = next(each for each in shelf.types(visitor.signed, visitor.lang) if each["type"] == kind)
+        fields = _shown(known["fields"])
         return await self._desk.page(
             request,
             visitor,
             "record.html",
             kind=known,
             row=row,
-            fields=[field for field in known["fields"] if field["name"] not in BOOKKEEPING],
-            value=_Values(visitor, self._kinds_of(visitor)),
+            fields=fields,
+            cells=await self._cells(visitor, fields, [row]),
             api=Api(f"/v1/records/{kind}/{key}"),
         )
 
-    def _kinds_of(self, visitor: Visitor) -> frozenset[str]:
-        return frozenset(each["type"] for each in self._desk.services.shelf.types(visitor.signed, visitor.lang))
+    async def _cells(self, visitor: Visitor, fields: list[dict[str, Any]], rows: list[dict[str, Any]]) -> "Cells":
+        """Return what words the values: rows that are referred to are read too, within what the person may see."""
+        names: dict[str, dict[int, str]] = {}
+        for field in fields:
+            kind = self._refers.get(field["name"])
+            wanted = sorted({row[field["name"]] for row in rows if isinstance(row.get(field["name"]), int)})
+            if kind is not None and wanted:
+                query = ListQuery(limit=LIMIT_MAX, filters=[("id", "in", ",".join(map(str, wanted)))])
+                page = await self._desk.services.shelf.page(visitor.signed, kind, query, visitor.lang)
+                names[field["name"]] = {row["id"]: row["title"] for row in page["data"]}
+        return Cells(visitor.lang, self._refers, names)
 
 
-class _Values:
-    """Words the values of a row's fields for one reader."""
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Words the values of rows for one reader.
 
-    def __init__(self, visitor: Visitor, kinds: frozenset[str]) -> None:
-        self._lang = visitor.lang
-        self._kinds = kinds
+    Attributes:
+        refers: the fields that hold another record's id, and which kind that is.
+        names: for such a field, what the rows it leads to are called; rows the reader may not see are missing.
+    """
+
+    lang: Lang
+    refers: Mapping[str, str]
+    names: Mapping[str, Mapping[int, str]]
 
     def __call__(self, words: Words, field: dict[str, Any], value: Any) -> str:
-        """Return the value as people write it; a reference to another record leads there."""
+        """Return a value as people write it; one that leads to another record is a link."""
         if value is None or value in ("", []):
             return ""
         if isinstance(value, bool):
@@ -153,27 +183,39 @@ class _Values:
             return ", ".join(map(str, value))
         text = str(value)
         if _DAY.fullmatch(text):
-            return day(date.fromisoformat(text), self._lang)
+            return day(date.fromisoformat(text), self.lang)
         return words.moment(text) if _MOMENT.fullmatch(text) else text
+
+    def is_number(self, field: dict[str, Any], rows: list[dict[str, Any]]) -> bool:
+        """Say whether a column holds amounts, which stand to the right."""
+        values = [row[field["name"]] for row in rows if row.get(field["name"]) is not None]
+        counted = all(isinstance(value, int) and not isinstance(value, bool) for value in values)
+        return bool(values) and counted and field["name"] not in self.refers
 
     def _number(self, words: Words, field: dict[str, Any], value: int) -> str:
         name = str(field["name"])
-        kind = field.get("refers_to") or name.removesuffix("_id")
-        if name.endswith("_id") and kind in self._kinds:
-            return Markup('<a href="/records/{}/{}">#{}</a>').format(kind, value, value)
+        title = self.names.get(name, {}).get(value)
+        if title is not None:
+            return Markup('<a href="/records/{}/{}">{}</a>').format(self.refers[name], value, title)
+        if name in self.refers:
+            return f"#{value}"
         if field.get("kind") == "won":
             return words.won(value)
-        return str(value) if name.endswith(("_id", "year")) else f"{value:,}"
+        return str(value) if name.endswith("year") else f"{value:,}"
 
 
 def _view(request: Request) -> View:
     asked = request.query_params
-    filters = [tuple(each.split(":", 2)) for each in asked.getlist("filter") if each.count(":") > 1]
+    filters = []
+    for name, value in asked.multi_items():
+        if name not in NO_FILTERS and not name.startswith("_"):
+            field, _, operator = name.partition(".")
+            filters.append((field, operator or "eq", value))
     return View(
         kind=request.path_params["kind"],
         search=asked.get("q", "").strip(),
         sort=asked.get("sort", ""),
-        filters=tuple((name, operator, value) for name, operator, value in filters),
+        filters=tuple(filters),
         cursor=asked.get("cursor") or None,
     )
 
@@ -183,11 +225,15 @@ def _api_address(view: View) -> str:
     return view.address(cursor=view.cursor).replace("/records/", "/v1/records/", 1)
 
 
+def _shown(fields: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [field for field in fields if field["name"] not in BOOKKEEPING]
+
+
 def _columns(
     fields: list[dict[str, Any]], rows: list[dict[str, Any]]
 ) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
     """Choose the columns of a list: the field that names a row, then others that the name does not already say."""
-    shown = [field for field in fields if field["name"] not in BOOKKEEPING]
+    shown = _shown(fields)
 
     def named(field: dict[str, Any]) -> bool:
         values = [row.get(field["name"]) for row in rows]

@@ -104,39 +104,39 @@ function follow() {
   const turn = (running.length ? running : open).at(-1);
   if (open.length > 1) poll = setTimeout(() => reload().then(follow), 8000);
   const id = turn.dataset.live;
-  const waits = turn.dataset.status === "waiting_approval";
-  let steps = null;
-  let settled = false;
-  source = new EventSource(`/v1/runs/${id}/events`);
-  const on = (types, act) => types.forEach((type) => source.addEventListener(type, (message) => act(JSON.parse(message.data))));
+  const shown = turn.dataset.status;
   const place = () => document.getElementById(id);
-  const again = async (note) => {
-    if (settled) return;
-    settled = true;
-    source?.close();
-    await reload();
-    announce(note === undefined ? "" : note || (place()?.querySelector(".answer")?.textContent.trim() ?? words().done));
-    follow();
+  let steps = null;
+  let status = shown;
+  let calmed = 0;
+  const stream = new EventSource(`/v1/runs/${id}/events`);
+  source = stream;
+  const on = (types, act) => types.forEach((type) => stream.addEventListener(type, (message) => act(JSON.parse(message.data))));
+  // A stream begins with what already was; only where it comes to rest differs from the page is there news.
+  const becomes = (next) => {
+    status = next;
+    clearTimeout(calmed);
+    calmed = setTimeout(async () => {
+      if (stream !== source || status === shown) return;
+      stream.close();
+      await reload();
+      const text = place()?.querySelector(".answer")?.textContent.trim();
+      announce(status === "waiting_approval" ? words().waiting : status === "running" ? "" : text || words().done);
+      follow();
+    }, 40);
   };
-  let parked = waits;
-  if (!waits) {
-    on(["step.started", "step.finished", "tool.started", "tool.finished"], (event) => {
-      if (!steps) { steps = place().querySelector(".steps"); steps.replaceChildren(); }
-      step(steps, event);
-    });
-    on(["message.delta"], (event) => {
-      const answer = place().querySelector(".answer");
-      answer.append(event.delta ?? event.text ?? "");
-      place().querySelector(".working")?.remove();
-    });
-    on(["message.completed"], (event) => {
-      if (event.text) place().querySelector(".answer").textContent = event.text;
-    });
-  }
-  // A replay of a parked run passes its old wait first; what counts is what comes after it.
-  on(["run.waiting"], () => { if (parked) parked = false; else again(words().waiting); });
-  on(["run.resumed"], () => { if (waits && !parked) again(undefined); });
-  on(["run.succeeded", "run.failed", "run.cancelled", "stream.end"], () => again(""));
+  on(["run.waiting"], (event) => becomes(event.status));
+  on(["run.resumed"], () => becomes("running"));
+  on(["run.succeeded", "run.failed", "run.cancelled", "stream.end"], (event) => becomes(event.status));
+  if (shown === "waiting_approval") return;
+  on(["step.started", "step.finished", "tool.started", "tool.finished"], (event) => {
+    if (!steps) { steps = place().querySelector(".steps"); steps.replaceChildren(); }
+    step(steps, event);
+  });
+  on(["message.delta"], (event) => {
+    place().querySelector(".answer").append(event.delta ?? event.text ?? "");
+    place().querySelector(".working")?.remove();
+  });
 }
 
 function stop() {

@@ -1,4 +1,4 @@
-"""What is 한빛상사 made of? Names, teams, goods and habits from which `generate.py` draws. Data only, all invented."""
+"""What is 한빛상사 made of? Names, teams, goods and habits to draw from. Data only, all invented."""
 
 from typing import Final, NamedTuple
 
@@ -136,7 +136,8 @@ SURNAMES: Final = (
 )  # fmt: skip
 """Surname, in English, and how common it is."""
 GIVEN_NAMES: Final = (
-    ("가온", "Gaon"), ("건우", "Gunwoo"), ("경민", "Kyungmin"), ("규리", "Gyuri"), ("나연", "Nayeon"), ("다은", "Daeun"),
+    ("가온", "Gaon"), ("건우", "Gunwoo"), ("경민", "Kyungmin"), ("규리", "Gyuri"), ("나연", "Nayeon"),
+    ("다은", "Daeun"),
     ("다현", "Dahyun"), ("도경", "Dokyung"), ("동현", "Donghyun"), ("민경", "Minkyung"), ("민서", "Minseo"),
     ("민지", "Minji"), ("보경", "Bokyung"), ("상우", "Sangwoo"), ("서영", "Seoyoung"), ("서진", "Seojin"),
     ("선우", "Sunwoo"), ("성민", "Sungmin"), ("세영", "Seyoung"), ("소연", "Soyeon"), ("수민", "Sumin"),
@@ -150,7 +151,13 @@ GIVEN_NAMES: Final = (
     ("희수", "Heesu"),
 )  # fmt: skip
 
-MEMBER_RANKS: Final[tuple[tuple[Rank, int], ...]] = (("사원", 32), ("대리", 30), ("과장", 22), ("차장", 12), ("부장", 4))
+MEMBER_RANKS: Final[tuple[tuple[Rank, int], ...]] = (
+    ("사원", 32),
+    ("대리", 30),
+    ("과장", 22),
+    ("차장", 12),
+    ("부장", 4),
+)
 SERVICE_YEARS: Final[dict[str, tuple[float, float]]] = {
     "사원": (0.2, 3.4),
     "대리": (3.0, 7.0),
@@ -226,7 +233,8 @@ GROUP_CODES: Final[dict[str, str]] = {
 
 CUSTOMER_HEADS: Final = (
     ("가온", "Gaon"), ("나루", "Naru"), ("다솔", "Dasol"), ("라온", "Raon"), ("마루", "Maru"), ("보람", "Boram"),
-    ("새벽", "Saebyeok"), ("아람", "Aram"), ("온새", "Onsae"), ("찬솔", "Chansol"), ("푸른", "Pureun"), ("하람", "Haram"),
+    ("새벽", "Saebyeok"), ("아람", "Aram"), ("온새", "Onsae"), ("찬솔", "Chansol"), ("푸른", "Pureun"),
+    ("하람", "Haram"),
 )  # fmt: skip
 CUSTOMER_TAILS: Final = (
     ("유통", "Retail"), ("물산", "Trading"), ("테크", "Tech"), ("전자", "Electronics"), ("상사", "Corporation"),

@@ -1,0 +1,44 @@
+# What a person types is what CI runs. Everything else is behind these targets.
+# Needs python3.11+ with pip; uses uv where it is installed, to save time.
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+
+.PHONY: demo test check bench night lock clean
+.DEFAULT_GOAL := demo
+
+demo: .venv/runtime  ## the sample company on http://127.0.0.1:8787, no key and no service needed
+	@$(BIN)/daeri demo $(if $(DIR),--dir $(DIR)) $(if $(PORT),--port $(PORT))
+
+test: .venv/dev check  ## everything that must hold, in less than ten minutes
+	@scripts/chromium
+	$(BIN)/python -m pytest -m "not night" $(ARGS)
+
+check: .venv/dev  ## style, types, floors and limits
+	$(BIN)/ruff check src tests bench scripts
+	$(BIN)/ruff format --check src tests bench scripts
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/limits.py
+
+bench: .venv/dev  ## figures: CPU per call, p50 and p99, start-up, memory
+	$(BIN)/python -m bench $(ARGS)
+
+night: .venv/dev  ## slow evidence: 200 kills and longer histories
+	@scripts/chromium
+	$(BIN)/python -m pytest -m night $(ARGS)
+
+lock:  ## resolve the dependencies anew (needs uv)
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url pyproject.toml --extra build -o requirements.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url pyproject.toml --all-extras -o requirements-dev.lock
+
+.venv/runtime: requirements.lock pyproject.toml
+	@PYTHON=$(PYTHON) scripts/environment requirements.lock
+	@touch $@
+
+.venv/dev: requirements-dev.lock pyproject.toml
+	@PYTHON=$(PYTHON) scripts/environment requirements-dev.lock
+	@touch $@ .venv/runtime
+
+clean:  ## remove the environment and the demo's data
+	rm -rf .venv daeri-demo

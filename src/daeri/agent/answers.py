@@ -1,0 +1,222 @@
+"""How does the keyless planner word what it asks, declines and tells? Sentences only; what to say is decided elsewhere.
+
+An answer repeats what the operation said of its own result. Nothing is added to it but the assumptions made on the way.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from daeri.agent.fill import Candidate, Several
+from daeri.agent.planner import Answer, Choice, Declined, Happened, Situation, Waits
+from daeri.agent.vocabulary import Slot
+from daeri.operations import Operation
+from daeri.operations.outcome import Done
+from daeri.wording import Lang, Text, fit_josa
+
+CHOICES_MAX: Final = 6
+EXAMPLES_MAX: Final = 3
+FIELDS_MAX: Final = 8
+
+_STATUS: Final[Mapping[str, Text]] = {
+    "rejected": Text("{by}님이 반려해서 처리하지 않았어요.", "{by} rejected it; nothing was changed."),
+    "withdrawn": Text("{by}님이 회수해서 처리하지 않았어요.", "{by} withdrew it; nothing was changed."),
+    "apply_failed": Text("승인됐지만 반영하지 못했어요.", "It was approved but could not be carried out."),
+}
+
+
+def told(situation: Situation, operations: Mapping[str, Operation]) -> Answer:
+    """What came of all calls, in their order, with the assumptions and what was left out."""
+    lang = situation.lang
+    lines: list[str] = []
+    declined = 0
+    cited = 0
+    for happened in situation.happened:
+        sources = len(happened.outcome.sources) if isinstance(happened.outcome, Done) else 0
+        mark = f"[{cited + 1}]" if sources else ""
+        cited += sources
+        lines.append(_outcome(happened, operations, lang) + mark)
+        declined += isinstance(happened.outcome, Declined)
+        if happened.call.note and isinstance(happened.outcome, Done):
+            lines.append(f"({happened.call.note})")
+    left = situation.plan.get("left")
+    if left:
+        lines.append(left)
+    choices = tuple(Choice(each["label"], each["input"]) for each in situation.plan.get("choices", ()))
+    all_declined = declined == len(situation.happened)
+    return Answer("\n".join(dict.fromkeys(lines)), choices, "decline" if all_declined else "answer")
+
+
+def which_row(several: Several, request: str, lang: Lang) -> Answer:
+    """Ask which of several rows a name means."""
+    shown = several.rows[:CHOICES_MAX]
+    names = ", ".join(row.title for row in shown)
+    more = len(several.rows) - len(shown)
+    name = several.named.text
+    if lang == "ko":
+        tail = f" 외 {more}명" if more else ""
+        text = fit_josa(f"'{name}'에 해당하는 대상이 여럿이에요: {names}{tail}. 누구를 말씀하시는지 골라 주세요.")
+    else:
+        tail = f" and {more} more" if more else ""
+        text = f"Several match '{name}': {names}{tail}. Which one do you mean?"
+    return Answer(text, row_choices(several, request, without=None), "question")
+
+
+def row_choices(several: Several, request: str, *, without: int | None) -> tuple[Choice, ...]:
+    """The other rows a name fits, each with the whole request about it."""
+    start, end = several.named.start, several.named.end
+    rows = [row for row in several.rows if row.id != without][:CHOICES_MAX]
+    return tuple(Choice(row.title, f"{request[:start]}{row.title}{request[end:]}") for row in rows)
+
+
+def not_found(name: str, lang: Lang) -> Answer:
+    """A person whom the asker cannot see or who does not exist: both answer alike."""
+    ko = f"'{name}'에 해당하는 사람을 찾지 못했어요. 이름이나 직급을 확인해 주세요."
+    return Answer(ko if lang == "ko" else f"I cannot find '{name}'. Please check the name or rank.", (), "question")
+
+
+def impossible(date: str, lang: Lang) -> Answer:
+    """A day that no calendar has."""
+    ko = fit_josa(f"'{date}'은(는) 달력에 없는 날짜예요. 날짜를 다시 알려 주세요.")
+    return Answer(ko if lang == "ko" else f"There is no such day as '{date}'. Please give the date again.", (), "question")
+
+
+def missing(candidate: Candidate, request: str, lang: Lang) -> Answer:
+    """Ask for what a required parameter needs; offer the values where there are few."""
+    operation = candidate.vocabulary.operation
+    label = operation.label.to(lang)
+    if candidate.vague is not None:
+        ko = fit_josa(f"'{candidate.vague.text}' 중 어느 날인지 알려 주세요. 예: 다음 주 목요일, 12월 1일부터 3일까지")
+        en = f"Which days of '{candidate.vague.text}' do you mean? For example: next Thursday, from Dec 1 to Dec 3."
+        return Answer(f"{label}: {ko}" if lang == "ko" else f"{label}: {en}", (), "question")
+    names = [slot.label_ko if lang == "ko" else slot.label_en for slot in candidate.missing]
+    listed = ", ".join(f"'{name}'" for name in names)
+    if lang == "ko":
+        text = fit_josa(f"{label}을(를) 하려면 {listed}이(가) 필요해요. {_example_of(candidate.missing, lang)}")
+    else:
+        text = f"For '{label}' I also need: {listed}. {_example_of(candidate.missing, lang)}"
+    return Answer(text.strip(), _slot_choices(candidate, request), "question")
+
+
+def which_operation(candidates: Sequence[Candidate], request: str, lang: Lang) -> Answer:
+    """Ask which of several things is meant."""
+    labels = [candidate.vocabulary.operation.label.to(lang) for candidate in candidates]
+    listed = ", ".join(f"'{label}'" for label in labels)
+    ko = f"{listed} 중 어느 것을 말씀하시나요?"
+    text = ko if lang == "ko" else f"Do you mean {' or '.join(repr(label) for label in labels)}?"
+    choices = tuple(Choice(label, f"{request} ({label})") for label in labels)
+    return Answer(text, choices, "question")
+
+
+def shall_i(candidate: Candidate, request: str, lang: Lang) -> Answer:
+    """A bare naming that could be a request to act: ask before acting."""
+    label = candidate.vocabulary.operation.label.to(lang)
+    ko = fit_josa(f"'{label}'을(를) 올릴까요?")
+    request = f"{request} 신청해줘" if lang == "ko" else f"Please request: {request}"
+    return Answer(ko if lang == "ko" else f"Shall I file '{label}'?", (Choice(label, request),), "question")
+
+
+def declined(unknown: Sequence[str], near: Sequence[Operation], lang: Lang) -> Answer:
+    """Say what was not understood, and what this person could ask instead."""
+    examples = _examples(near, lang)
+    said = ", ".join(f"'{text}'" for text in unknown)
+    if lang == "ko":
+        first = f"{said} 부분을 정확히 이해하지 못해서 답하지 않을게요." if unknown else "제가 할 수 있는 일 가운데 이 요청에 맞는 것을 찾지 못했어요."
+        then = f" 이렇게 물어보실 수 있어요: {' / '.join(examples)}" if examples else ""
+    else:
+        first = (
+            f"I cannot answer this: I do not understand {said} here." if unknown else "I found nothing among what I can do that fits this."
+        )
+        then = f" You could ask: {' / '.join(examples)}" if examples else ""
+    return Answer(first + then, tuple(Choice(example, example) for example in examples), "decline")
+
+
+def partly(good: str, bad: str, lang: Lang) -> Answer:
+    """Part of a request to act is not understood: do nothing, offer to do the rest."""
+    ko = f"'{bad}' 부분을 이해하지 못해서 아직 아무것도 하지 않았어요. '{good}'만 할까요?"
+    en = f"I do not understand '{bad}', so I have done nothing yet. Shall I do only this: '{good}'?"
+    return Answer(ko if lang == "ko" else en, (Choice(good, good),), "question")
+
+
+def left_out(text: str, lang: Lang) -> str:
+    """The sentence that tells which part of a question stays unanswered."""
+    return f"'{text}' 부분은 이해하지 못해서 답하지 않았어요." if lang == "ko" else f"I did not understand '{text}', so that part is unanswered."
+
+
+def _outcome(happened: Happened, operations: Mapping[str, Operation], lang: Lang) -> str:
+    operation = operations.get(happened.call.operation)
+    label = operation.label.to(lang) if operation else happened.call.operation
+    outcome = happened.outcome
+    if isinstance(outcome, Done):
+        said = outcome.say or _fields(label, outcome.result, lang)
+        if not happened.settled_by:
+            return said
+        by = happened.settled_by
+        return f"{by}님이 승인해서 반영했어요. {said}" if lang == "ko" else f"Approved by {by} and carried out. {said}"
+    if isinstance(outcome, Waits):
+        return _filed(label, outcome.body, lang)
+    return _refusal(label, outcome, lang)
+
+
+def _refusal(label: str, outcome: Declined, lang: Lang) -> str:
+    detail = str(outcome.problem.get("detail", "")) if outcome.problem else ""
+    if outcome.status in _STATUS:
+        text = f"{label}: {_STATUS[outcome.status].to(lang).format(by=outcome.by)}"
+        if outcome.comment:
+            text += f" 의견: “{outcome.comment}”" if lang == "ko" else f" Comment: “{outcome.comment}”"
+        return f"{text} {detail}".strip()
+    fields = "; ".join(str(error.get("detail", "")) for error in (outcome.problem or {}).get("errors", ()))
+    said = detail or (outcome.problem or {}).get("title", "")
+    return f"{said} ({fields})" if fields and fields != said else str(said)
+
+
+def _filed(label: str, body: Mapping[str, Any], lang: Lang) -> str:
+    changes = ", ".join(f"{each['label']} {each['before']} → {each['after']}" for each in body.get("preview", ()))
+    line = " → ".join(_called(step["person"]) for step in body.get("line", ()))
+    because = body.get("because") or ""
+    if lang == "ko":
+        text = fit_josa(f"{label}을(를) 결재로 올렸어요.")
+        return " ".join(filter(None, [text, changes and f"승인되면: {changes}.", line and f"결재선: {line}.", because]))
+    text = f"Filed for approval: {label}."
+    return " ".join(filter(None, [text, changes and f"If approved: {changes}.", line and f"Line: {line}.", because]))
+
+
+def _called(person: Mapping[str, Any]) -> str:
+    return f"{person['name']} {person.get('title') or person.get('rank') or ''}".strip()
+
+
+def _fields(label: str, result: Mapping[str, Any], lang: Lang) -> str:
+    rows = result.get("rows")
+    if isinstance(rows, list):
+        return f"{label}: {len(rows)}건" if lang == "ko" else f"{label}: {len(rows)} rows"
+    plain = [f"{key}: {value}" for key, value in result.items() if isinstance(value, str | int | float)][:FIELDS_MAX]
+    return f"{label}: {', '.join(plain)}" if plain else label
+
+
+def _slot_choices(candidate: Candidate, request: str) -> tuple[Choice, ...]:
+    """One missing choice can be given by pressing it."""
+    if len(candidate.missing) != 1 or candidate.missing[0].kind != "choice":
+        return ()
+    slot = candidate.missing[0]
+    values = candidate.options.get(slot.name) or [value for value, _ in slot.choices]
+    return tuple(Choice(str(value), f"{request} ({value})") for value in values[:9])
+
+
+def _example_of(slots: Sequence[Slot], lang: Lang) -> str:
+    for slot in slots:
+        if slot.kind == "date":
+            return "예: 다음 주 목요일, 12월 1일부터 3일까지" if lang == "ko" else "For example: next Thursday, from Dec 1 to Dec 3."
+        if slot.kind == "choice":
+            values = ", ".join(str(value) for value, _ in slot.choices)
+            return f"하나를 골라 주세요: {values}" if lang == "ko" else f"One of: {values}."
+        if slot.kind == "money":
+            return "예: 300만원" if lang == "ko" else "For example: 300,000 won."
+    return ""
+
+
+def _examples(operations: Sequence[Operation], lang: Lang) -> list[str]:
+    found: list[str] = []
+    for operation in operations:
+        korean = [each for each in operation.examples if any("가" <= letter <= "힣" for letter in each)]
+        spoken = korean if lang == "ko" else [each for each in operation.examples if each not in korean]
+        found += spoken[:1]
+    return found[:EXAMPLES_MAX]

@@ -1,0 +1,537 @@
+"""Can this operation carry out this part of a request, with which arguments, and what of the request is left unexplained?
+
+Everything is read from the operation's declaration (types, labels, examples, words); no operation is known by name. Each
+entity and each content word must be explained: by an argument, by the operation's own vocabulary, or by a word that
+changes nothing. What is left in `unknown` makes the planner ask or decline, never guess.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from daeri.agent.analyzer import Entity, Part
+from daeri.agent.texts import take_texts
+from daeri.agent.tokens import Word, words_of
+from daeri.agent.vocabulary import Slot, Vocabulary, explains
+from daeri.records import Actor
+from daeri.records.mentions import Mention
+from daeri.wording import Lang, day_range, fit_josa
+
+SPREAD_MAX: Final = 6
+"""Calls that one enumeration ("영업1팀과 영업2팀") may become."""
+
+UNMARKED: Final = 0.6
+"""What is left of the likeness where none of an operation's marks is in the request."""
+
+_TOTAL: Final = frozenset("전체 모든 모두 전부 다 회사 전사 all every whole entire company overall everyone everybody".split())
+_COMPANY: Final = frozenset({"회사", "전사", "company", "whole", "entire"})
+_AND: Final = re.compile(r"^(?:님)?\s*(?:과|와|이랑|랑|하고|,|및|·|그리고|and|&)\s*(?:and\s*)?$", re.IGNORECASE)
+_BELONGS: Final = re.compile(r"^\s*(?:의|소속|에\s?있는|of|in|from)?\s*$")
+# Verbs of asking for something to be done say nothing about what; alone they do not choose an operation.
+_ASKING: Final = frozenset(
+    "=신청 올리다 내다 넣다 잡다 처리하다 처리 등록하다 등록 부탁 book request file submit apply take make put order want need get "
+    "please create add raise day days".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A place in the text and the rows it names."""
+
+    start: int
+    end: int
+    text: str
+    rows: tuple[Mention, ...]
+
+    def of(self, record: str) -> list[Mention]:
+        """The rows of one record type."""
+        return [row for row in self.rows if row.record == record]
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """A name that fits several rows: the planner took one of them, or none."""
+
+    named: Named
+    rows: tuple[Mention, ...]
+    taken: Mention | None
+
+
+@dataclass(slots=True)
+class Candidate:
+    """An operation filled from one part of a request.
+
+    Attributes:
+        spread: further values of one parameter, each a call of its own.
+        unknown: stretches of the text that nothing explains.
+        missing: required parameters the text does not give; `options` says what a choice may be narrowed to.
+        marked: the share of the operation's marks that the text bears.
+        anchored: the text names the operation's subject, not only a person, a day or a verb of asking.
+        vague: a period where the operation needs days ("다음 주 연차").
+    """
+
+    vocabulary: Vocabulary
+    part: Part
+    score: float = 0.0
+    arguments: dict[str, Any] = field(default_factory=dict)
+    spread: dict[str, list[Any]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    missing: list[Slot] = field(default_factory=list)
+    options: dict[str, list[Any]] = field(default_factory=dict)
+    several: Several | None = None
+    vague: Entity | None = None
+    anchored: bool = False
+    marked: float = 1.0
+
+    @property
+    def weight(self) -> float:
+        """Likeness, less where the request does not say what people say when they mean this operation."""
+        return self.score * (UNMARKED + (1 - UNMARKED) * self.marked)
+
+    @property
+    def understood(self) -> bool:
+        """Nothing of the text is left unexplained, and it speaks of the operation's subject."""
+        return not self.unknown and self.anchored
+
+    @property
+    def complete(self) -> bool:
+        """It can be called as it is."""
+        return self.understood and not self.missing and not self.vague and not (self.several and not self.several.taken)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One part of a request with what is known around it.
+
+    Attributes:
+        text: the whole request; positions are in it.
+        carried: arguments by record type or "date" that an earlier part of the same request named.
+    """
+
+    part: Part
+    text: str
+    lang: Lang
+    today: date
+    actor: Actor
+    named: Sequence[Named]
+    carried: dict[str, Any] = field(default_factory=dict)
+
+
+def fill(vocabulary: Vocabulary, request: Request, score: float) -> Candidate:
+    """Fill the operation's parameters from one part of a request and see what is left over."""
+    return _Filling(vocabulary, request, score).run()
+
+
+class _Filling:
+    """The work of `fill`: each step takes what it explains out of what is left of the text."""
+
+    def __init__(self, vocabulary: Vocabulary, request: Request, score: float) -> None:
+        self.vocabulary = vocabulary
+        self.request = request
+        self.part = request.part
+        self.candidate = Candidate(vocabulary, request.part, score)
+        self.arguments = self.candidate.arguments
+        self.used: list[tuple[int, int]] = []
+
+    def run(self) -> Candidate:
+        self._references()
+        self._own()
+        self._dates()
+        self._amounts()
+        self._choices()
+        self._counts()
+        self._texts()
+        self._carry()
+        self._rest()
+        self._missing()
+        return self.candidate
+
+    # What is left
+
+    def _use(self, *spans: Entity | Named | Word) -> None:
+        self.used += [(span.start, span.end) for span in spans]
+
+    def _free(self, span: Entity | Named | Word) -> bool:
+        return not any(span.start < end and start < span.end for start, end in self.used)
+
+    def _words(self) -> list[Word]:
+        """Words that nothing has taken yet; what a name covers is not a word."""
+        return [word for word in self.part.words if self._free(word)]
+
+    def _entities(self, *kinds: Any) -> list[Entity]:
+        return [entity for entity in self.part.of(*kinds) if self._free(entity)]
+
+    def _slot(self, *kinds: Any) -> list[Slot]:
+        return [slot for slot in self.vocabulary.slots_of(*kinds) if slot.name not in self.arguments]
+
+    def _leave(self, text: str) -> None:
+        if text not in self.candidate.unknown:
+            self.candidate.unknown.append(text)
+
+    # Rows
+
+    def _references(self) -> None:
+        named = sorted(self.request.named, key=lambda each: each.start)
+        previous: tuple[Slot, Named] | None = None
+        for at, each in enumerate(named):
+            following = named[at + 1] if at + 1 < len(named) else None
+            slot = self._reference_slot(each)
+            if self._qualifies(each, following) or self._qualifies_back(each, named[at - 1] if at else None):
+                self._use(each)
+                continue
+            if slot is not None:
+                self._refer(slot, each, qualified=bool(at) and not self._free(named[at - 1]) and previous is None)
+                previous = (slot, each)
+                self._use(each)
+            elif previous is not None and self._enumerated(previous, each):
+                self._use(each)
+                previous = (previous[0], each)
+
+    def _reference_slot(self, named: Named) -> Slot | None:
+        return next((slot for slot in self._slot("reference") if named.of(slot.record)), None)
+
+    def _qualifies(self, named: Named, following: Named | None) -> bool:
+        """영업1팀 in "영업1팀 김하은 대리" tells which person is meant."""
+        if following is None or not self._is_team(named) or not self._is_person(following):
+            return False
+        return bool(_BELONGS.match(self.request.text[named.end : following.start]))
+
+    def _qualifies_back(self, named: Named, before: Named | None) -> bool:
+        """Sales Team 1 in "Kim Haeun of Sales Team 1"."""
+        if before is None or not self._is_team(named) or not self._is_person(before):
+            return False
+        return bool(re.match(r"^\s+(?:of|in|from)\s+$", self.request.text[before.end : named.start]))
+
+    def _is_person(self, named: Named) -> bool:
+        return any(slot.person and named.of(slot.record) for slot in self.vocabulary.slots)
+
+    def _is_team(self, named: Named) -> bool:
+        person = {slot.record for slot in self.vocabulary.slots if slot.person}
+        teams = {slot.record for slot in self.vocabulary.slots if slot.team}
+        return bool(person) and all(row.record not in person for row in named.rows) and (
+            not teams or any(row.record in teams for row in named.rows)
+        )
+
+    def _refer(self, slot: Slot, named: Named, *, qualified: bool) -> None:
+        rows = tuple({row.id: row for row in named.of(slot.record)}.values())
+        taken = rows[0] if len(rows) == 1 else None
+        if taken is None:
+            own = [row for row in rows if slot.person and row.id == self.request.actor.person_id]
+            taken = own[0] if own and not qualified else None
+            self.candidate.several = Several(named, rows, taken)
+        if taken is not None:
+            self.arguments[slot.name] = taken.id
+            if len(rows) > 1 or not self._same_name(named.text, taken.title):
+                self._note(
+                    f"'{named.text}'을(를) {taken.title}(으)로 이해했어요.", f"I took '{named.text}' to be {taken.title}."
+                )
+        else:
+            self.arguments[slot.name] = None
+
+    @staticmethod
+    def _same_name(written: str, title: str) -> bool:
+        bare = re.sub(r"\s|님$|씨$", "", written).lower()
+        return bare in re.sub(r"\s", "", title).lower() or not re.search(r"[가-힣]", written)
+
+    def _enumerated(self, previous: tuple[Slot, Named], named: Named) -> bool:
+        """영업2팀 in "영업1팀과 영업2팀 매출" is a call of its own."""
+        slot, before = previous
+        rows = named.of(slot.record)
+        between = self.request.text[before.end : named.start]
+        if len({row.id for row in rows}) != 1 or not _AND.match(between):
+            return False
+        values = self.candidate.spread.setdefault(slot.name, [])
+        values.append(rows[0].id)
+        return len(values) < SPREAD_MAX
+
+    # The asker and the asker's team
+
+    def _own(self) -> None:
+        for entity in self._entities("unit"):
+            slot = next((slot for slot in self._slot("reference") if slot.team), None)
+            person_follows = any(self._is_person(each) and 0 <= each.start - entity.end <= 1 for each in self.request.named)
+            if person_follows:
+                self._use(entity)
+            elif slot is not None and entity.value["unit"] == "team" and self.request.actor.team_id is not None:
+                self.arguments[slot.name] = self.request.actor.team_id
+                self._use(entity)
+        for entity in self._entities("self"):
+            slot = next((slot for slot in self._slot("reference") if slot.person), None)
+            if slot is not None:
+                self.arguments[slot.name] = self.request.actor.person_id
+                self._use(entity)
+            elif self._self_goes_without_saying(entity):
+                self._use(entity)
+
+    def _self_goes_without_saying(self, entity: Entity) -> bool:
+        """A request in one's own name, an operation that speaks of "my" itself, or "my" said twice."""
+        if self.vocabulary.operation.effect != "read" or "self" in self.vocabulary.kinds:
+            return True
+        mine = [slot.name for slot in self.vocabulary.slots if slot.person]
+        repeated = any(self.arguments.get(name) == self.request.actor.person_id for name in mine)
+        return repeated and entity != self.part.of("self")[0]
+
+    # Days
+
+    def _dates(self) -> None:
+        slots, entities = self._slot("date"), self._entities("date")
+        if not entities:
+            return
+        if not slots:
+            for entity in entities:
+                if self._is_now(entity):
+                    self._use(entity)
+            return
+        first, *others = entities
+        if len(slots) > 1:
+            self._period(slots[0], slots[1], first)
+            self._further_periods(slots[0], slots[1], first, others)
+        else:
+            self._one_day(slots[0], first)
+
+    def _span(self, entity: Entity) -> tuple[date, date]:
+        """The days meant: an open year is taken back for operations that speak of what is over."""
+        value = entity.value
+        back = value.get("past")
+        if value["assumed"] and back and self.vocabulary.looks_back and self.part.act != "ask":
+            value = back
+        return date.fromisoformat(value["start"]), date.fromisoformat(value["end"])
+
+    def _period(self, start: Slot, end: Slot, entity: Entity) -> None:
+        first, last = self._span(entity)
+        days = entity.value["grain"] in {"day", "days"}
+        if self.vocabulary.operation.effect != "read" and not days:
+            self.candidate.vague = entity
+        edge = entity.value["edge"]
+        if edge != "until":
+            self.arguments[start.name] = first.isoformat()
+        if edge == "from" and not days:
+            self.arguments[end.name] = max(last, self.request.today).isoformat()
+        elif edge != "from":
+            self.arguments[end.name] = last.isoformat()
+        self._take_date(entity, first, last)
+
+    def _further_periods(self, start: Slot, end: Slot, first: Entity, others: Sequence[Entity]) -> None:
+        """10월과 11월 매출: each period is a call of its own; anything else stays unexplained."""
+        before = first
+        for entity in others:
+            if self.vocabulary.operation.effect != "read" or not _AND.match(self.request.text[before.end : entity.start]):
+                return
+            span = self._span(entity)
+            self.candidate.spread.setdefault(f"{start.name}\n{end.name}", []).append([day.isoformat() for day in span])
+            self._use(entity)
+            before = entity
+
+    def _one_day(self, slot: Slot, entity: Entity) -> None:
+        first, last = self._span(entity)
+        if first == last:
+            self.arguments[slot.name] = first.isoformat()
+        elif self.vocabulary.operation.effect == "read" and any(e.value["grain"] == entity.value["grain"] for e in self.vocabulary.dates):
+            self.arguments[slot.name] = (self.request.today if first <= self.request.today <= last else first).isoformat()
+        else:
+            return
+        self._take_date(entity, first, last)
+
+    def _take_date(self, entity: Entity, first: date, last: date) -> None:
+        self._use(entity)
+        if entity.value["assumed"] and {first.year, last.year} != {self.request.today.year}:
+            days = day_range(first, last, self.request.lang)
+            self._note(f"'{entity.text}'은(는) {days}(으)로 이해했어요.", f"I took '{entity.text}' to be {days}.")
+
+    def _is_now(self, entity: Entity) -> bool:
+        """Today, or a present period that the operation's own examples speak of, says nothing beyond "now"."""
+        first, last = self._span(entity)
+        today = self.request.today
+        return first == last == today or (first <= today <= last and self.vocabulary.speaks_of_now)
+
+    # Amounts, choices, counts
+
+    def _amounts(self) -> None:
+        for slot, entity in zip(self._slot("money"), self._entities("money"), strict=False):
+            self.arguments[slot.name] = entity.value["won"]
+            self._use(entity)
+
+    def _choices(self) -> None:
+        for slot in self._slot("choice"):
+            found = self._said_choices(slot)
+            if not found:
+                self._half_said(slot)
+                continue
+            value, words = found[0]
+            self.arguments[slot.name] = value
+            self._use(*words)
+            for _, others in found[1:]:
+                if all(self._free(word) for word in others):
+                    self._leave(" ".join(word.text for word in others))
+
+    def _said_choices(self, slot: Slot) -> list[tuple[Any, list[Word]]]:
+        """The values that the text names, the one said in most words first."""
+        found: list[tuple[Any, list[Word]]] = []
+        for senses in (False, True) if slot.required else (False,):
+            for value, ways in slot.choices:
+                said = [words for way in ways if (words := self._said(way, senses=senses))]
+                if said:
+                    found.append((value, max(said, key=lambda words: sum(len(word.text) for word in words))))
+            if found:
+                break
+        return sorted(found, key=lambda each: -sum(len(word.text) for word in each[1]))
+
+    def _said(self, way: Sequence[frozenset[str]], *, senses: bool) -> list[Word]:
+        words: list[Word] = []
+        for stems in way:
+            wanted = stems if senses else frozenset(stem for stem in stems if not stem.startswith("="))
+            hit = next((word for word in self._words() if word not in words and not word.stems.isdisjoint(wanted)), None)
+            if hit is None:
+                return []
+            words.append(hit)
+        return words
+
+    def _half_said(self, slot: Slot) -> None:
+        """반차 where the values are 오전 반차 and 오후 반차: the planner asks which."""
+        for word in self._words():
+            if word.passed or word.question:
+                continue
+            bare = {stem for stem in word.stems if len(stem) > 1 and not stem.endswith("다")}
+            fitting = [value for value, _ in slot.choices if any(stem in str(value) and stem != value for stem in bare)]
+            if len(fitting) > 1 and len(fitting) < len(slot.choices):
+                self.candidate.options[slot.name] = fitting
+                self._use(word)
+                return
+            if len(fitting) == 1 and not explains(self.vocabulary.known, word):
+                self.arguments[slot.name] = fitting[0]
+                self._use(word)
+                return
+
+    def _counts(self) -> None:
+        for entity in self._entities("count"):
+            number, unit = Decimal(entity.value["number"]), entity.value["unit"]
+            if unit == "일" and number == self._days_filled():
+                self._use(entity)
+                continue
+            slot = next(iter(self._slot("integer", "decimal")), None)
+            if slot is not None and unit not in {"일", "년", "월", "%"} and number == number.to_integral_value() and number > 0:
+                self.arguments[slot.name] = int(number)
+                self._use(entity)
+
+    def _days_filled(self) -> int | None:
+        days = [self.arguments[slot.name] for slot in self.vocabulary.slots_of("date") if self.arguments.get(slot.name)]
+        if not days:
+            return None
+        first, last = date.fromisoformat(days[0]), date.fromisoformat(days[-1])
+        return (last - first + timedelta(days=1)).days
+
+    # Text, what is carried over, the rest
+
+    def _texts(self) -> None:
+        taken = take_texts(self.vocabulary, self.request.text, self.part, self._slot("text"), self.used)
+        for name, text, spans in taken:
+            self.arguments[name] = text
+            self.used += spans
+
+    def _carry(self) -> None:
+        """What an earlier part of the same request named and this one leaves open."""
+        carried = self.request.carried
+        own = self.request.named or self.part.of("self", "unit", "person")
+        for slot in self._slot("reference"):
+            if slot.record in carried and not own and not self._speaks_of_all():
+                self.arguments[slot.name] = carried[slot.record].id
+                title = carried[slot.record].title
+                self._note(f"{title} 기준으로 답했어요.", f"This is about {title}.")
+        dates = self._slot("date")
+        if len(dates) > 1 and "date" in carried and self.vocabulary.operation.effect == "read":
+            self.arguments[dates[0].name], self.arguments[dates[1].name] = carried["date"]
+
+    def _rest(self) -> None:
+        """Every entity and word that no argument took must be the operation's own or change nothing."""
+        for entity in self.part.entities:
+            if entity.kind != "name" and self._free(entity) and not any(each.start < entity.end and entity.start < each.end for each in self.request.named):
+                self._leave(entity.text)
+        for named in self.request.named:
+            words = words_of(named.text)
+            if self._free(named) and not (words and all(explains(self.vocabulary.declared, word) for word in words)):
+                self._leave(named.text)
+        left = self._words()
+        joined = self._joined(left)
+        for word in left:
+            if not (self._goes(word) or word in joined):
+                self._leave(word.text)
+        self.candidate.anchored = self._anchored()
+        self.candidate.marked = self.vocabulary.marked(self.part.words, self.request.lang)
+
+    def _goes(self, word: Word) -> bool:
+        if word.question:
+            return word.question in self.vocabulary.questions or explains(self.vocabulary.declared, word)
+        if word.passed or explains(self.vocabulary.known, word):
+            return True
+        return not word.stems.isdisjoint(_TOTAL) and self._total_fits(word)
+
+    def _total_fits(self, word: Word) -> bool:
+        """전체 fits where nothing narrows the question, or what narrows it is named; it contradicts "missing: me"."""
+        narrowing = [slot for slot in self.vocabulary.slots if slot.kind == "reference" and (slot.person or slot.team)]
+        filled = any(self.arguments.get(slot.name) is not None for slot in narrowing)
+        if not word.stems.isdisjoint(_COMPANY) and filled:
+            return False
+        return filled or not any(slot.default_me for slot in narrowing)
+
+    def _speaks_of_all(self) -> bool:
+        return any(not word.stems.isdisjoint(_TOTAL) for word in self.part.words)
+
+    def _joined(self, words: Sequence[Word]) -> list[Word]:
+        """Neighbours that are one word of the operation, written apart."""
+        found: list[Word] = []
+        for first, second in zip(words, words[1:], strict=False):
+            both = {first.text.lower() + stem for stem in second.stems if not stem.startswith("=")}
+            if both & (self.vocabulary.joined | self.vocabulary.known):
+                found += [first, second]
+        return found
+
+    def _anchored(self) -> bool:
+        taken_choice = any(slot.kind == "choice" and slot.name in self.arguments for slot in self.vocabulary.slots)
+        return taken_choice or any(
+            explains(self.vocabulary.core, word) and not word.stems & _ASKING
+            for word in self.part.words
+            if not word.passed and not word.question
+        )
+
+    def _missing(self) -> None:
+        for slot in self.vocabulary.slots:
+            if slot.required and slot.name not in self.arguments:
+                if slot.person:
+                    self.arguments[slot.name] = self.request.actor.person_id
+                    self._note("본인 기준으로 답했어요.", "This is about you.")
+                else:
+                    self.candidate.missing.append(slot)
+            elif slot.name in self.candidate.options:
+                self.candidate.missing.append(slot)
+
+    def _note(self, ko: str, en: str) -> None:
+        self.candidate.notes.append(fit_josa(ko) if self.request.lang == "ko" else en)
+
+
+def resolve(spans: dict[str, tuple[int, int]], found: Iterable[Mention], text: str) -> list[Named]:
+    """Places of the text and the rows they name: the longest name wins, then the phrase that was looked for first."""
+    order = {re.sub(r"\s", "", phrase).lower(): at for at, phrase in enumerate(spans)}
+    by_phrase: dict[str, list[Mention]] = {}
+    for mention in found:
+        by_phrase.setdefault(re.sub(r"\s", "", mention.phrase).lower(), []).append(mention)
+    places = {re.sub(r"\s", "", phrase).lower(): span for phrase, span in spans.items()}
+    chosen: list[Named] = []
+    ranked = sorted(by_phrase, key=lambda each: (places[each][0] - places[each][1], order[each]))
+    for phrase in ranked:
+        start, end = places[phrase]
+        if not any(start < other.end and other.start < end for other in chosen):
+            chosen.append(Named(start, end, text[start:end], tuple(by_phrase[phrase])))
+        else:
+            same = next((each for each in chosen if (each.start, each.end) == (start, end)), None)
+            if same is not None and len(spans) and _surname_only(spans, start, end):
+                chosen[chosen.index(same)] = Named(start, end, same.text, (*same.rows, *by_phrase[phrase]))
+    return sorted(chosen, key=lambda each: each.start)
+
+
+def _surname_only(spans: dict[str, tuple[int, int]], start: int, end: int) -> bool:
+    """A surname alone was looked for with every rank: all that was found counts."""
+    return sum(1 for span in spans.values() if span == (start, end)) > 4  # noqa: PLR2004 - more forms than one name has

@@ -1,0 +1,299 @@
+"""What to do next, without any model? The deterministic planner: fill the operations that fit, ask, or decline.
+
+It claims only what it can account for: an operation is called when every word and entity of the request is explained by
+its arguments, by its own vocabulary, or by words that change nothing. Otherwise it asks back or says what it cannot do.
+It knows operations by their declarations only; the words of languages are in lexicon.py, the sentences in answers.py.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from daeri.agent import answers
+from daeri.agent.analyzer import Analysis, Part, analyze, phrases
+from daeri.agent.fill import Candidate, Named, Request, fill, resolve
+from daeri.agent.planner import Answer, Call, Choice, Situation
+from daeri.agent.selector import Index, index_of
+from daeri.agent.tokens import Word
+from daeri.agent.vocabulary import explains
+from daeri.operations import Operation
+from daeri.records.mentions import Mention
+
+FLOOR: Final = 0.16
+"""Likeness below this is chance: nothing that the operations say resembles the request."""
+CLEARLY_OTHER: Final = 2.5
+"""An operation that is so much more alike but not understood tells that the request is about it, not about the other."""
+TOO_CLOSE: Final = 0.94
+"""Two understood operations closer than this are asked about, unless the request is much like an example of one."""
+UNSURE: Final = 0.65
+"""The same, for an operation whose usual words the request does not say."""
+SURE: Final = 0.45
+NAMED_ACT: Final = 0.75
+"""A bare naming ("다음 주 목금 연차") may be a request to act when that is nearly as likely as a question."""
+TRIED_MAX: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """One part of the request: the operation to call, or why not."""
+
+    part: Part
+    candidate: Candidate | None
+    problem: Answer | None
+    named: tuple[Named, ...] = ()
+
+
+class Keyless:
+    """The planner that needs no model, no key and no network."""
+
+    name = "keyless"
+
+    async def next(self, situation: Situation) -> Sequence[Call] | Answer:
+        """Plan at the first turn; tell what came of it at the second."""
+        if situation.happened:
+            answer = answers.told(situation, {operation.name: operation for operation in situation.tools})
+        else:
+            decided = await self._first(situation)
+            if not isinstance(decided, Answer):
+                return decided
+            answer = decided
+        await situation.say(answer.text)
+        return answer
+
+    async def _first(self, situation: Situation) -> Sequence[Call] | Answer:
+        text = _picked(situation) or situation.analysis.text
+        analysis = analyze(text, situation.analysis.today, situation.lang) if text != situation.input else situation.analysis
+        decided = await self._decide(situation, analysis)
+        if isinstance(decided, Answer) and situation.history:
+            for joined in _with_history(situation, analysis):
+                again = await self._decide(situation, analyze(joined, analysis.today, situation.lang))
+                if not isinstance(again, Answer):
+                    return again
+        return decided
+
+    async def _decide(self, situation: Situation, analysis: Analysis) -> Sequence[Call] | Answer:
+        understood = await self._understand(situation, analysis)
+        if len(understood) > 1 and any(each.candidate is None for each in understood):
+            whole = await self._understand(situation, analyze(analysis.text, analysis.today, situation.lang, split=False))
+            understood = whole if _one_request(whole[0], understood) else understood
+        good = [each for each in understood if each.candidate is not None]
+        bad = [each for each in understood if each.candidate is None]
+        if not good:
+            return next((each.problem for each in bad if each.problem), answers.declined([], (), situation.lang))
+        if bad:
+            acts = any(each.candidate and each.candidate.vocabulary.operation.effect != "read" for each in good)
+            if acts:
+                rest = " ".join(each.part.text for each in good)
+                return answers.partly(rest, " ".join(each.part.text for each in bad), situation.lang)
+            situation.plan["left"] = answers.left_out(", ".join(each.part.text for each in bad), situation.lang)
+        candidates = [each.candidate for each in good if each.candidate is not None]
+        situation.plan["choices"] = [
+            {"label": choice.label, "input": choice.input} for choice in _alternatives(candidates, analysis.text)
+        ]
+        return [call for candidate in candidates for call in _calls(candidate)]
+
+    async def _understand(self, situation: Situation, analysis: Analysis) -> list[Understood]:
+        index = index_of(situation.tools)
+        looked_for = [phrases(part) for part in analysis.parts]
+        everything = list(dict.fromkeys(phrase for spans in looked_for for phrase in spans))
+        found = await situation.find_mentions(everything) if everything else []
+        understood: list[Understood] = []
+        carried: dict[str, Any] = {}
+        for part, spans in zip(analysis.parts, looked_for, strict=True):
+            named = resolve(spans, _of(found, spans), analysis.text)
+            apart = part.apart_from([(each.start, each.end) for each in named])
+            request = Request(apart, analysis.text, situation.lang, analysis.today, situation.actor, named, dict(carried))
+            each = _one(request, index, situation.tools)
+            understood.append(each)
+            _carry_on(carried, each)
+        return understood
+
+
+def _one_request(whole: Understood, parts: Sequence[Understood]) -> bool:
+    """A text that was cut in two ("모니터를 사고 싶어, 품의 올려줘") is one request if the rest only fills the same call."""
+    if whole.candidate is None:
+        return False
+    name = whole.candidate.vocabulary.operation.name
+    cut = [each.candidate for each in parts if each.candidate is not None]
+    return all(each.vocabulary.operation.name == name for each in cut) and (
+        bool(cut) or whole.candidate.vocabulary.operation.effect != "read"
+    )
+
+
+def _one(request: Request, index: Index, tools: Sequence[Operation]) -> Understood:
+    """Choose the operation for one part, or say why there is none."""
+    part, lang = request.part, request.lang
+    problem = _unreadable(request)
+    if problem is not None:
+        return Understood(part, None, problem)
+    scores = index.scores(part)
+    ranked = sorted(tools, key=lambda operation: (-scores[operation.name], operation.name))[:TRIED_MAX]
+    candidates = [fill(index.vocabularies[operation.name], request, scores[operation.name]) for operation in ranked]
+    allowed = [candidate for candidate in candidates if _fits_act(candidate, part)]
+    understood = [each for each in allowed if each.understood and each.score >= FLOOR]
+    if not understood:
+        return Understood(part, None, _not_understood(request, candidates, allowed, ranked))
+    best = _best(understood, part)
+    if isinstance(best, list):
+        return Understood(part, None, answers.which_operation(best, request.text, lang))
+    clearer = next((each for each in allowed if each.score > best.score * CLEARLY_OTHER), None)
+    if clearer is not None and not clearer.understood:
+        return Understood(part, None, answers.declined(_stretches(clearer.unknown, request.text), _near(clearer, ranked), lang))
+    asked = _ask(best, request)
+    return Understood(part, best if asked is None else None, asked, tuple(request.named))
+
+
+def _best(understood: Sequence[Candidate], part: Part) -> Candidate | list[Candidate]:
+    """The candidate that fits best, or those between which only the asker can choose."""
+    acting = [each for each in understood if each.vocabulary.operation.effect != "read"]
+    if acting and (part.act == "do" or (part.act == "name" and max(each.weight for each in acting) > NAMED_ACT * _top(understood))):
+        understood = acting
+    ranked = sorted(understood, key=lambda each: -each.weight)
+    best = ranked[0]
+    if best.score >= SURE and best.marked == 1.0:
+        return best
+    share = TOO_CLOSE if best.marked == 1.0 else UNSURE
+    rivals = [each for each in ranked[1:] if each.complete and each.weight > best.weight * share]
+    return [best, *rivals[:2]] if rivals else best
+
+
+def _top(candidates: Sequence[Candidate]) -> float:
+    return max(each.weight for each in candidates)
+
+
+def _ask(candidate: Candidate, request: Request) -> Answer | None:
+    """What must be asked before the operation can be called."""
+    if candidate.several is not None and candidate.several.taken is None:
+        return answers.which_row(candidate.several, request.text, request.lang)
+    if candidate.missing or candidate.vague:
+        return answers.missing(candidate, request.text, request.lang)
+    if request.part.act == "name" and candidate.vocabulary.operation.effect != "read":
+        return answers.shall_i(candidate, request.text, request.lang)
+    return None
+
+
+def _unreadable(request: Request) -> Answer | None:
+    """A day that no calendar has, or a person whom nobody can find."""
+    wrong = request.part.of("impossible_date")
+    if wrong:
+        return answers.impossible(wrong[0].text, request.lang)
+    for entity in request.part.of("person"):
+        if not any(each.start < entity.end and entity.start < each.end for each in request.named):
+            return answers.not_found(entity.text, request.lang)
+    return None
+
+
+def _fits_act(candidate: Candidate, part: Part) -> bool:
+    """Only a request to act, or a bare naming, may change anything."""
+    return candidate.vocabulary.operation.effect == "read" or part.act in {"do", "name"}
+
+
+def _not_understood(
+    request: Request, candidates: Sequence[Candidate], allowed: Sequence[Candidate], ranked: Sequence[Operation]
+) -> Answer:
+    """The most alike operation tells what was not understood; with nothing alike, what can be asked at all."""
+    alike = [each for each in allowed if each.score >= FLOOR and each.anchored] or [
+        each for each in candidates if each.score >= FLOOR and each.anchored
+    ]
+    if not alike:
+        strange = [
+            word.text for word in _content(request) if not any(explains(each.vocabulary.known, word) for each in candidates)
+        ]
+        return answers.declined(_stretches(strange, request.text), ranked, request.lang)
+    best = max(alike, key=lambda each: each.score - 0.05 * len(each.unknown))
+    return answers.declined(_stretches(best.unknown, request.text), _near(best, ranked), request.lang)
+
+
+def _content(request: Request) -> list[Word]:
+    """The words of a part that carry meaning."""
+    return [word for word in request.part.words if not word.passed and not word.question]
+
+
+def _near(best: Candidate, ranked: Sequence[Operation]) -> list[Operation]:
+    own = best.vocabulary.operation
+    return [own, *(operation for operation in ranked if operation is not own)]
+
+
+def _stretches(unknown: Sequence[str], text: str) -> list[str]:
+    """Neighbouring words that were not understood, told as one stretch."""
+    found: list[str] = []
+    for piece in sorted(unknown, key=text.find):
+        joined = f"{found[-1]} {piece}" if found else ""
+        if joined and joined in text:
+            found[-1] = joined
+        else:
+            found.append(piece)
+    return found
+
+
+def _calls(candidate: Candidate) -> list[Call]:
+    """The call, and one more for each further value of an enumeration."""
+    arguments = {name: value for name, value in candidate.arguments.items() if value is not None}
+    note = " ".join(dict.fromkeys(candidate.notes))
+    name = candidate.vocabulary.operation.name
+    calls = [Call(name, arguments, note)]
+    for slots, values in candidate.spread.items():
+        names = slots.split("\n")
+        for value in values:
+            given = value if len(names) > 1 else [value]
+            calls.append(Call(name, arguments | dict(zip(names, given, strict=True)), note))
+    return calls
+
+
+def _alternatives(candidates: Sequence[Candidate], text: str) -> list[Choice]:
+    """Who else a name could have meant, where the planner took one."""
+    found: list[Choice] = []
+    for candidate in candidates:
+        several = candidate.several
+        if several is not None and several.taken is not None:
+            found += answers.row_choices(several, text, without=several.taken.id)
+    return found
+
+
+def _of(found: Sequence[Mention], spans: Mapping[str, tuple[int, int]]) -> list[Mention]:
+    """The rows named in one part; the door tells each phrase as it was sent."""
+    wanted = {re.sub(r"\s", "", phrase).lower() for phrase in spans}
+    return [mention for mention in found if re.sub(r"\s", "", mention.phrase).lower() in wanted]
+
+
+def _carry_on(carried: dict[str, Any], understood: Understood) -> None:
+    """What a part names holds for the next parts that leave it open."""
+    if understood.candidate is not None:
+        for slot in understood.candidate.vocabulary.slots_of("reference"):
+            rows = [row for named in understood.named for row in named.of(slot.record)]
+            taken = [row for row in rows if row.id == understood.candidate.arguments.get(slot.name)]
+            carried |= {slot.record: row for row in taken}
+        dates = understood.candidate.vocabulary.slots_of("date")
+        values = [understood.candidate.arguments.get(slot.name) for slot in dates]
+        if len(values) > 1 and all(values[:2]):
+            carried["date"] = values[:2]
+
+
+def _picked(situation: Situation) -> str | None:
+    """The request behind a choice of the last answer, where the asker names it by its label or number."""
+    if not situation.history or not situation.history[-1].choices:
+        return None
+    choices = situation.history[-1].choices
+    said = re.sub(r"[\s.!?]|(?:이요|요|으로|로|이야|님|번)$", "", situation.input).lower()
+    if said.isdecimal() and 1 <= int(said) <= len(choices):
+        return choices[int(said) - 1].input
+    return next((each.input for each in choices if re.sub(r"\s", "", each.label).lower() == said), None)
+
+
+def _with_history(situation: Situation, analysis: Analysis) -> list[str]:
+    """A fragment read as a change of, or an addition to, the request before it: "그럼 박서연 팀장은?", "다음 주 목요일"."""
+    before = situation.history[-1].input
+    fragment = re.sub(r"^(?:그럼|그러면|그리고|또|and|then|what about|how about)\s+", "", analysis.text, flags=re.IGNORECASE)
+    fragment = fragment.rstrip("?？. ")
+    if len(fragment.split()) > 6:  # noqa: PLR2004 - longer than this it is a request of its own
+        return []
+    earlier = analyze(before, analysis.today, situation.lang)
+    bare = re.sub(r"(?:은|는|이요|요|로|으로|도)$", "", fragment) if len(fragment) > 2 else fragment  # noqa: PLR2004
+    found: list[str] = []
+    for entity in earlier.entities:
+        if any(mine.kind == entity.kind or {mine.kind, entity.kind} <= {"person", "self", "unit"} for mine in analysis.entities):
+            found.append(f"{before[: entity.start]}{bare}{before[entity.end :]}")
+    return [*found, f"{before} {bare}", f"{bare} {before}"]
+
+

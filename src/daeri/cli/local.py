@@ -1,0 +1,132 @@
+"""How is data read while no server runs? The same application, called in this process instead of over a socket.
+
+Nothing is worked on and no port is opened. This file imports the server when it is imported, so commands import it
+inside the function that needs it.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final, Protocol, cast
+from urllib.parse import unquote
+
+from starlette.types import ASGIApp, Message, Scope
+
+from daeri.app import Daeri, application
+from daeri.cli.client import Reply, Request
+from daeri.cli.place import KEYS_FILE, Place
+from daeri.cli.trouble import Code, Trouble
+from daeri.cli.words import Words
+from daeri.errors import DeclarationError
+from daeri.log import set_up
+from daeri.operations import Company
+from daeri.settings import Settings
+
+COMPANY: Final = "daeri.sample:hanbit"
+"""The company that is served where none is named."""
+
+
+class Local:
+    """The application of a data folder, without a server."""
+
+    def __init__(self, place: Place) -> None:
+        """Open the folder's data."""
+        set_up("ERROR")
+        self._runner = asyncio.Runner()
+        self._daeri = Daeri(company_of(None), settings_of(place))
+        self._runner.run(self._daeri.open(working=False))
+        self._app = application(self._daeri)
+
+    def send(self, request: Request) -> Reply:
+        """Carry one request through the application."""
+        return self._runner.run(called(self._app, request))
+
+    def close(self) -> None:
+        """Close the data."""
+        self._runner.run(self._daeri.close())
+        self._runner.close()
+
+
+async def called(app: ASGIApp, request: Request) -> Reply:
+    """Call an ASGI application once and gather its answer."""
+    path, _, query = request.path.partition("?")
+    headers = {"Host": "localhost", "Content-Length": str(len(request.content)), **request.headers}
+    scope: Scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "method": request.method,
+        "scheme": "http",
+        "path": unquote(path),
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "root_path": "",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+        "client": ("127.0.0.1", 0),
+        "server": ("localhost", 80),
+        "state": {},
+    }
+    told: list[Message] = [{"type": "http.request", "body": request.content, "more_body": False}]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return told.pop(0) if told else {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    content = b"".join(message.get("body", b"") for message in sent if message["type"] == "http.response.body")
+    return Reply(int(sent[0]["status"]), cast("dict[str, Any]", json.loads(content) if content else {}))
+
+
+class Make(Protocol):
+    """What `module:callable` must name."""
+
+    def __call__(self) -> Company:
+        """Put the company together."""
+
+
+def company_of(named: str | None) -> Company:
+    """Return the company that `module:callable`, else DAERI_COMPANY, else the sample names.
+
+    Raises:
+        Trouble: it cannot be imported, or what it declares is wrong.
+    """
+    spec = named or os.environ.get("DAERI_COMPANY") or COMPANY
+    module, _, name = spec.partition(":")
+    # A company's package usually lies where the command is given, and console scripts do not look there.
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        company = cast("Make", getattr(import_module(module), name or "company"))()
+    except (ImportError, AttributeError, TypeError, ValueError, DeclarationError) as error:
+        raise Trouble(
+            "company-not-found",
+            Words(f"회사 정의를 읽지 못했어요: {spec}", f"The company cannot be loaded: {spec}"),
+            why=Words(str(error), str(error)),
+            fix=Words(
+                "'모듈:함수' 로 적어 주세요. 예: --company daeri.sample:hanbit",
+                "Write it as 'module:callable', e.g. --company daeri.sample:hanbit",
+            ),
+            code=Code.USAGE,
+        ) from error
+    if not isinstance(company, Company):
+        what = type(company).__name__
+        raise Trouble(
+            "company-not-found",
+            Words(f"{spec} 는 Company 를 돌려줘야 해요", f"{spec} must return a Company"),
+            why=Words(f"{what} 를 돌려줬어요", f"It returned {what}"),
+            code=Code.USAGE,
+        )
+    return company
+
+
+def settings_of(place: Place, **given: Any) -> Settings:
+    """Return the settings of a data folder; one with demo keys is a demo."""
+    folder = place.folder()
+    demo = {"demo": True} if (folder / KEYS_FILE).is_file() else {}
+    return Settings(dir=folder, **{**demo, **{name: value for name, value in given.items() if value is not None}})

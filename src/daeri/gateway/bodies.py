@@ -1,0 +1,164 @@
+"""What may a caller send? The bodies of REST writes and the parameters of JSON-RPC methods, described once for both."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from daeri.gateway.wire import Sent
+
+Comment = Annotated[
+    str | None, Field(max_length=2000, description="의견 (comment); a rejection needs one, e.g. 일정을 조정해 주세요.")
+]
+Limit = Annotated[int, Field(ge=1, description="한 번에 받을 개수 (rows of a page); the service's maximum holds.")]
+Cursor = Annotated[str | None, Field(description="다음 쪽 (next page): next_cursor of the page before.")]
+RunId = Annotated[str, Field(description="실행 번호 (run id), e.g. run_01KAJ...")]
+ApprovalId = Annotated[str, Field(description="결재 문서 번호 (approval id), e.g. apr_01KAJ...")]
+AgentName = Annotated[str | None, Field(description="에이전트 (agent); the company's first one where it is missing.")]
+SessionId = Annotated[str | None, Field(description="이어 갈 대화 (session to go on with), e.g. ses_01KAJ...")]
+Wait = Annotated[
+    float, Field(ge=0, strict=False, description="기다릴 초 (seconds to wait for the end or for an approval).")
+]
+Key = Annotated[
+    str | None,
+    Field(min_length=1, max_length=255, description="멱등 키 (idempotency key): the same key never acts twice."),
+]
+Version = Annotated[int | None, Field(description="읽은 판 (the version that was read); refused when it has changed.")]
+
+
+class RunAsked(Sent):
+    """A request to an agent, in the words of the person."""
+
+    input: Annotated[str, Field(description="질문이나 요청 (question or request), e.g. 김대리 휴가 며칠 남았어?")]
+    agent: AgentName = None
+    session_id: SessionId = None
+
+
+class Decided(Sent):
+    """A decision on an approval document."""
+
+    decision: Annotated[
+        Literal["approve", "reject"], Field(description="승인 또는 반려 (approve or reject)", examples=["approve"])
+    ]
+    comment: Comment = None
+
+
+class Withdrawn(Sent):
+    """Taking one's own document back."""
+
+    comment: Comment = None
+
+
+class Asked(Sent):
+    """get_response: a prompt, and how long to wait for its answer."""
+
+    prompt: str
+    session_id: SessionId = None
+    agent: AgentName = None
+    wait: Wait | None = None
+
+
+class RunCreated(RunAsked):
+    """runs.create."""
+
+    wait: Wait = 0
+    idempotency_key: Key = None
+
+
+class RunNamed(Sent):
+    """runs.cancel."""
+
+    run_id: RunId
+
+
+class RunRead(RunNamed):
+    """runs.get."""
+
+    wait: Wait = 0
+
+
+class RunList(Sent):
+    """runs.list."""
+
+    limit: Limit = 20
+    cursor: Cursor = None
+    session_id: SessionId = None
+
+
+class Nothing(Sent):
+    """A method without parameters."""
+
+
+class OperationNamed(Sent):
+    """ops.describe."""
+
+    name: str
+
+
+class OperationCalled(OperationNamed):
+    """ops.call."""
+
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    dry_run: bool = False
+    idempotency_key: Key = None
+
+
+class BoxRead(Sent):
+    """approvals.list; the service knows its boxes."""
+
+    box: str = "waiting"
+    limit: Limit = 50
+    cursor: Cursor = None
+
+
+class ApprovalNamed(Sent):
+    """approvals.get."""
+
+    approval_id: ApprovalId
+
+
+class ApprovalDecided(Decided):
+    """approvals.decide."""
+
+    approval_id: ApprovalId
+    version: Version = None
+
+
+class ApprovalWithdrawn(ApprovalNamed):
+    """approvals.withdraw."""
+
+    comment: Comment = None
+    version: Version = None
+
+
+class RecordNamed(Sent):
+    """records.get."""
+
+    type: str
+    id: int
+
+
+class RecordList(Sent):
+    """records.list; filters are {"field": value} or {"field.gte": value}."""
+
+    type: str
+    limit: Limit = 50
+    cursor: Cursor = None
+    sort: str | None = None
+    q: str | None = None
+    filters: dict[str, str | int | float | bool] = Field(default_factory=dict)
+
+
+class RpcRequest(Sent):
+    """One JSON-RPC 2.0 call; a body may also be an array of up to 50 of them."""
+
+    jsonrpc: Literal["2.0"]
+    method: Annotated[str, Field(description="메서드 (method), e.g. get_response", examples=["get_response"])]
+    params: Annotated[dict[str, Any] | list[Any], Field(default_factory=dict)]
+    id: Annotated[str | int | float | None, Field(description="Missing for notifications.")] = None
+
+
+def filter_of(name: str, value: object) -> tuple[str, str, str]:
+    """Read `field` or `field.gte` with its value as (field, operator, value)."""
+    field, _, operator = name.partition(".")
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return field, operator or "eq", text

@@ -1,0 +1,316 @@
+"""Which fixed routes are there, as the API's description tells them? One entry for each method of each path."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from daeri.gateway.bodies import Decided, Nothing, RpcRequest, RunAsked, Withdrawn
+from daeri.gateway.wire import Sent
+
+Place = Literal["query", "header", "path"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter beside the body."""
+
+    name: str
+    place: Place
+    schema: Mapping[str, Any]
+    description: str
+    example: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One method of one path.
+
+    Attributes:
+        name: its operationId, the name it has on every protocol.
+        responses: what it answers with when all is well, by status.
+        problems: the codes it may answer with beside those that every route has.
+        public: needs no credential.
+    """
+
+    method: Literal["get", "post"]
+    path: str
+    name: str
+    tag: str
+    summary: str
+    description: str
+    responses: Mapping[int, Any]
+    parameters: Sequence[Parameter] = ()
+    body: type[Sent] | None = None
+    body_required: bool = True
+    problems: Sequence[str] = field(default=("validation-failed",))
+    public: bool = False
+
+
+def _json(description: str, name: str) -> dict[str, Any]:
+    schema = {"$ref": f"#/components/schemas/{name}"}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _media(description: str, *types: str) -> dict[str, Any]:
+    return {"description": description, "content": {kind: {"schema": {"type": "string"}} for kind in types}}
+
+
+_NUMBER: Final = {"type": "integer", "minimum": 1}
+_LIMIT: Final = Parameter("limit", "query", {**_NUMBER, "default": 50}, "개수 (rows of a page), at most 200.", 20)
+_CURSOR: Final = Parameter("cursor", "query", {"type": "string"}, "다음 쪽 (next page): next_cursor of the last one.")
+_WAIT: Final = Parameter(
+    "wait", "query", {"type": "number", "minimum": 0}, "기다릴 초 (seconds to wait for its end), at most 60.", 30
+)
+_KEY: Final = Parameter(
+    "Idempotency-Key", "header", {"type": "string", "maxLength": 255}, "The same key never acts twice within a day."
+)
+_IF_MATCH: Final = Parameter(
+    "If-Match", "header", {"type": "string"}, "The version that was read; 412 when it changed since.", '"1"'
+)
+_WRITES: Final = ("payload-too-large", "unsupported-media-type", "validation-failed")
+_DECIDES: Final = ("permission-denied", "not-found", "conflict", "stale-version", *_WRITES)
+
+TAGS: Final[Sequence[Mapping[str, str]]] = (
+    {"name": "runs", "description": "에이전트에게 맡긴 일 (an agent's work)"},
+    {"name": "operations", "description": "회사의 작업 목록 (what the company can do)"},
+    {"name": "approvals", "description": "결재 (approval documents and decisions)"},
+    {"name": "records", "description": "회사 기록 (the company's records)"},
+    {"name": "server", "description": "서버 (the server itself, and who the caller is)"},
+)
+
+ENDPOINTS: Final[Sequence[Endpoint]] = (
+    Endpoint(
+        "post",
+        "/v1/runs",
+        "runs.create",
+        "runs",
+        "에이전트에게 요청하기 (ask an agent)",
+        "Accepts a question or a request in plain words; the run survives any crash. Use it when you do not know which "
+        "operation fits; call the operation itself when you do. Changes that need approval wait for it.",
+        {202: _json("Accepted; Location names the run. With wait, the run as it then stands.", "Run")},
+        (_WAIT, _KEY),
+        RunAsked,
+        problems=("not-found", "idempotency-mismatch", *_WRITES),
+    ),
+    Endpoint(
+        "get",
+        "/v1/runs",
+        "runs.list",
+        "runs",
+        "내 실행 목록 (my runs)",
+        "The caller's runs, newest first; with session_id those of one conversation, oldest first.",
+        {200: _json("A page of runs.", "RunPage")},
+        (_LIMIT, _CURSOR, Parameter("session_id", "query", {"type": "string"}, "대화 (conversation), e.g. ses_01KAJ…")),
+    ),
+    Endpoint(
+        "get",
+        "/v1/runs/{run_id}",
+        "runs.get",
+        "runs",
+        "실행 보기 (show a run)",
+        "A run with its steps, answer and sources. With wait it is held until the run ends or waits for a person.",
+        {200: _json("The run.", "Run")},
+        (_WAIT,),
+        problems=("not-found", "validation-failed"),
+    ),
+    Endpoint(
+        "get",
+        "/v1/runs/{run_id}/events",
+        "runs.events",
+        "runs",
+        "실행 이벤트 듣기 (listen to a run)",
+        "Server-Sent Events: first those that were, then as they come, until stream.end. Ids are numbers without gaps; "
+        "send the last one as Last-Event-ID to go on after it.",
+        {
+            200: _media("The events.", "text/event-stream"),
+            204: {"description": "The run has ended and every event was heard."},
+        },
+        (
+            Parameter("after", "query", {"type": "integer", "minimum": 0}, "이 번호 다음부터 (only later events).", 3),
+            Parameter("Last-Event-ID", "header", {"type": "integer", "minimum": 0}, "Like after; it goes first."),
+        ),
+        problems=("not-found", "validation-failed"),
+    ),
+    Endpoint(
+        "post",
+        "/v1/runs/{run_id}/cancel",
+        "runs.cancel",
+        "runs",
+        "실행 멈추기 (stop a run)",
+        "Stops a run; documents it has filed stay with their approvers until they are withdrawn.",
+        {200: _json("The run.", "Run")},
+        (),
+        Nothing,
+        body_required=False,
+        problems=("not-found", "conflict", *_WRITES),
+    ),
+    Endpoint(
+        "get",
+        "/v1/ops",
+        "ops.list",
+        "operations",
+        "작업 목록 (list operations)",
+        "The operations that the caller may use, with their input schemas.",
+        {200: _json("All of them on one page.", "OperationPage")},
+    ),
+    Endpoint(
+        "get",
+        "/v1/ops/{name}",
+        "ops.describe",
+        "operations",
+        "작업 보기 (describe an operation)",
+        "One operation: when to use it, what it takes and gives. POST to the same address calls it.",
+        {200: _json("The operation.", "Operation")},
+        problems=("permission-denied", "not-found", "validation-failed"),
+    ),
+    Endpoint(
+        "get",
+        "/v1/approvals",
+        "approvals.list",
+        "approvals",
+        "결재함 (approval box)",
+        "One box of the caller: waiting and upcoming oldest first, the others newest first.",
+        {200: _json("A page of documents.", "ApprovalPage")},
+        (
+            Parameter(
+                "box",
+                "query",
+                {"enum": ["waiting", "upcoming", "drafted", "done", "rejected", "cc"], "default": "waiting"},
+                "결재 대기, 예정, 기안, 완료, 반려, 참조 (which box).",
+            ),
+            _LIMIT,
+            _CURSOR,
+        ),
+    ),
+    Endpoint(
+        "get",
+        "/v1/approvals/{approval_id}",
+        "approvals.get",
+        "approvals",
+        "결재 문서 보기 (show a document)",
+        "A document for its drafter, the people of its line and auditors. ETag is its version.",
+        {200: _json("The document.", "Approval"), 304: {"description": "It is still the version in If-None-Match."}},
+        (Parameter("If-None-Match", "header", {"type": "string"}, "The version that the caller has.", '"1"'),),
+        problems=("not-found", "validation-failed"),
+    ),
+    Endpoint(
+        "post",
+        "/v1/approvals/{approval_id}/decisions",
+        "approvals.decide",
+        "approvals",
+        "결재하기 (approve or reject)",
+        "Decides at one's turn; the last approval carries the operation out, once. Only people decide: by their own "
+        "session or a key marked for it.",
+        {200: _json("The document after the decision.", "Approval")},
+        (_IF_MATCH,),
+        Decided,
+        problems=_DECIDES,
+    ),
+    Endpoint(
+        "post",
+        "/v1/approvals/{approval_id}/withdraw",
+        "approvals.withdraw",
+        "approvals",
+        "회수하기 (withdraw one's document)",
+        "Takes one's own document back before the first decision.",
+        {200: _json("The document.", "Approval")},
+        (_IF_MATCH,),
+        Withdrawn,
+        body_required=False,
+        problems=_DECIDES,
+    ),
+    Endpoint(
+        "get",
+        "/v1/records",
+        "records.types",
+        "records",
+        "기록 종류 (record types)",
+        "The kinds of records, with the fields the caller may see.",
+        {200: _json("All of them on one page.", "RecordTypePage")},
+    ),
+    Endpoint(
+        "get",
+        "/v1/records/{kind}",
+        "records.list",
+        "records",
+        "기록 목록 (list rows)",
+        "The rows that the caller may see. Any other parameter filters: field=value, or field.gte=value with one of "
+        "eq, ne, gt, gte, lt, lte, in (comma separated), contains.",
+        {200: _json("A page of rows; Link names the next one.", "RowPage")},
+        (
+            _LIMIT,
+            _CURSOR,
+            Parameter("sort", "query", {"type": "string"}, "정렬 (field to sort by; -field downward).", "id"),
+            Parameter("q", "query", {"type": "string"}, "이름 검색 (search in the row's names).", "김하은"),
+        ),
+        problems=("permission-denied", "not-found", "validation-failed"),
+    ),
+    Endpoint(
+        "get",
+        "/v1/records/{kind}/{key}",
+        "records.get",
+        "records",
+        "기록 한 건 (show a row)",
+        "One row. A row that the caller may not see answers as if it were not there.",
+        {200: _json("The row.", "Row")},
+        problems=("not-found", "validation-failed"),
+    ),
+    Endpoint(
+        "get",
+        "/v1/me",
+        "me",
+        "server",
+        "나는 누구인가 (who the caller is)",
+        "The person behind the key or session, with roles and limits.",
+        {200: _json("The caller.", "Me")},
+    ),
+    Endpoint(
+        "post",
+        "/rpc",
+        "rpc",
+        "server",
+        "JSON-RPC 2.0 (the same services)",
+        "Every operation by its name, get_response {prompt}, and ops, runs, approvals, records by theirs. Errors carry "
+        "the problem in error.data. Not described method by method here; see /docs.",
+        {
+            200: _json("A response, or those of a batch.", "RpcMessage"),
+            204: {"description": "Only notifications were sent."},
+        },
+        (_KEY,),
+        RpcRequest,
+        problems=("payload-too-large", "unsupported-media-type"),
+    ),
+    Endpoint(
+        "get",
+        "/healthz",
+        "server.health",
+        "server",
+        "살아 있는가 (is the process alive)",
+        "Answers as long as the process serves; looks at nothing else.",
+        {200: _media("It does.", "application/json")},
+        problems=(),
+        public=True,
+    ),
+    Endpoint(
+        "get",
+        "/readyz",
+        "server.ready",
+        "server",
+        "준비되었는가 (is the server ready)",
+        "Looks at what the server needs, such as its database.",
+        {200: _media("It is.", "application/json")},
+        problems=("not-ready",),
+        public=True,
+    ),
+    Endpoint(
+        "get",
+        "/problems/{code}",
+        "server.problem",
+        "server",
+        "문제 설명 (what a problem code means)",
+        "The page that the type of every problem names.",
+        {200: _media("What it means and what to do.", "text/html", "application/json")},
+        problems=("not-found",),
+        public=True,
+    ),
+)

@@ -1,0 +1,99 @@
+"""How does a run's event sequence travel over HTTP? Server-Sent Events with exact replay (`Last-Event-ID`).
+
+The sequence itself is the run's, in the database; here each event only gets its lines.
+"""
+
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any, Final, cast
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from daeri.errors import DaeriError, FieldError, ValidationFailed
+from daeri.gateway.wire import INTEGER_MAX, Query, encode, language
+from daeri.records.access import Actor
+from daeri.runs.runs import Runs
+from daeri.wording import Text
+
+RETRY: Final = b"retry: 1000\n\n"
+PING: Final = b": ping\n\n"
+RECHECK_SECONDS: Final = 5
+"""How long a stream trusts a credential that it has checked: a revoked key hears nothing more after that."""
+ENDED: Final = frozenset({"succeeded", "failed", "cancelled", "expired"})
+
+Check = Callable[[], Awaitable[Any]]
+Event = dict[str, Any]
+
+
+def encoded(event: Event) -> bytes:
+    """Write one event; its sequence number is its id."""
+    head = f"id: {event['seq']}\nevent: {event['type']}\ndata: ".encode()
+    return b"".join((head, encode(event), b"\n\n"))
+
+
+def start_of(request: Request) -> int:
+    """Return after which event the listener wants to go on; the header of a reconnecting browser goes first.
+
+    Raises:
+        ValidationFailed: it is no sequence number.
+    """
+    asked = Query(request, "after").integer("after", 0, least=0)
+    last = request.headers.get("last-event-id", "").strip()
+    if not last:
+        return asked
+    if not (last.isascii() and last.isdigit()) or int(last[:20]) > INTEGER_MAX:
+        raise ValidationFailed(
+            Text("Last-Event-ID는 이벤트 번호예요", "Last-Event-ID is the number of an event"),
+            errors=[FieldError("/Last-Event-ID", "must be an integer")],
+        )
+    return int(last)
+
+
+async def event_response(request: Request, runs: Runs, actor: Actor, run_id: str, still: Check) -> Response:
+    """Answer with a run's events; with nothing (204) when all were heard, which tells a browser to stop asking.
+
+    Raises:
+        NotFound: there is no such run, or it is someone else's.
+        ValidationFailed: the place to go on from is no sequence number.
+    """
+    after = start_of(request)
+    run = await runs.get(actor, run_id, language(request.headers))
+    if run["status"] in ENDED:
+        # The sequence is complete, so it can be read to its end without waiting.
+        rest = [encoded(event) async for event in runs.events(actor, run_id, 0) if event and event["seq"] > after]
+        if not rest:
+            return Response(status_code=204)
+        return _stream(_replayed(rest))
+    return _stream(_live(runs.events(actor, run_id, after), still))
+
+
+def _stream(chunks: AsyncIterator[bytes]) -> Response:
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(chunks, headers=headers, media_type="text/event-stream")
+
+
+async def _replayed(chunks: list[bytes]) -> AsyncIterator[bytes]:
+    yield b"".join([RETRY, *chunks])
+
+
+async def _live(events: AsyncIterator[Event | None], still: Check) -> AsyncIterator[bytes]:
+    yield RETRY
+    checked = time.monotonic()
+    # Closing it at once, not when it is collected, takes the listener off the run's list.
+    async with aclosing(cast("AsyncGenerator[Event | None]", events)) as sequence:
+        async for event in sequence:
+            if time.monotonic() - checked > RECHECK_SECONDS:
+                if not await _holds(still):
+                    return
+                checked = time.monotonic()
+            yield PING if event is None else encoded(event)
+
+
+async def _holds(still: Check) -> bool:
+    try:
+        await still()
+    except DaeriError:
+        return False
+    return True

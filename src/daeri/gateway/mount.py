@@ -1,0 +1,44 @@
+"""What does the composition root put into the application? Routes, what stands before them, and what errors become."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+from starlette.middleware import Middleware
+
+from daeri.gateway.guard import Doorkeeper, Options, middleware
+from daeri.gateway.jsonrpc import rpc
+from daeri.gateway.methods import Methods
+from daeri.gateway.problems import ErrorPage, Handler, Problems
+from daeri.gateway.public import Public
+from daeri.gateway.rest import rest
+from daeri.gateway.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """What the application takes in.
+
+    Attributes:
+        routers: every route of every protocol.
+        middleware: what stands before the application, outermost first.
+        handlers: which exception is answered by what.
+    """
+
+    routers: Sequence[APIRouter]
+    middleware: Sequence[Middleware]
+    handlers: dict[int | type[Exception], Handler]
+
+
+def gateway(services: Services, options: Options, error_page: ErrorPage | None = None) -> Gateway:
+    """Build the protocols over the services; `error_page` shows errors to browsers."""
+    keeper = Doorkeeper(services.identity, options)
+    return Gateway(
+        routers=[
+            rest(services, keeper),
+            rpc(Methods(services).find, keeper),
+            Public(services, options.version).router(),
+        ],
+        middleware=middleware(options),
+        handlers=Problems(error_page).handlers(),
+    )

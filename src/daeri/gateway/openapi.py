@@ -1,0 +1,241 @@
+"""How is the API described? One OpenAPI 3.1 document: the fixed routes, and a path of its own for each operation.
+
+Built from the same models that the routes read bodies with, so that the description cannot differ from what is taken.
+The table of fixed routes is in endpoints.py.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from daeri.gateway.endpoints import ENDPOINTS, TAGS, Endpoint, Parameter
+from daeri.gateway.problems import KNOWN, MEDIA_TYPE
+from daeri.gateway.schemas import SCHEMAS
+from daeri.operations.company import Company
+from daeri.operations.operation import Operation
+
+SUMMARY_MAX: Final = 60
+COMPONENT: Final = "#/components/schemas/{model}"
+ALWAYS: Final = ("invalid-request", "unauthenticated", "headers-too-large", "internal", "not-ready")
+"""Problems that every route which needs a caller may answer with."""
+CALLED: Final = (
+    "permission-denied",
+    "not-found",
+    "conflict",
+    "payload-too-large",
+    "unsupported-media-type",
+    "validation-failed",
+)
+"""Problems that a call of an operation may answer with beside those."""
+
+Document = dict[str, Any]
+
+
+def document(company: Company, version: str, server: str = "/") -> Document:
+    """Return the description of a company's API."""
+    schemas: dict[str, Any] = dict(SCHEMAS)
+    schemas |= _bodies(ENDPOINTS)
+    paths: dict[str, Any] = {}
+    for endpoint in ENDPOINTS:
+        paths.setdefault(endpoint.path, {})[endpoint.method] = _described(endpoint)
+    for operation in company.operations.values():
+        paths[f"/v1/ops/{operation.name}"] = {"post": _called(operation, schemas)}
+    catalogs = [{"name": item.name, "description": f"{item.label.ko} ({item.label.en})"} for item in company.catalogs]
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": f"{company.name.en} · Daeri",
+            "summary": f"{company.name.ko}의 기록과 업무를 권한과 결재선 안에서 다루는 API",
+            "description": (
+                "Everything here is done as a person, within what that person may do; what needs an approval becomes "
+                "a document first (202). Errors are problems (RFC 9457), worded by Accept-Language (ko, en)."
+            ),
+            "version": version,
+            "contact": {"name": f"{company.name.en} administrators", "url": server},
+            "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": server, "description": "This server"}],
+        "tags": [*TAGS, *catalogs],
+        "security": [{"key": []}, {"session": []}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "responses": {_response_name(code): _problem(code) for code in KNOWN},
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer", "description": "An API key (dk_live_…) of a person."},
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": "daeri_session",
+                    "description": "A signed-in browser; `__Host-daeri` over https.",
+                },
+            },
+        },
+    }
+
+
+def _described(endpoint: Endpoint) -> Document:
+    described: Document = {
+        "operationId": endpoint.name,
+        "tags": [endpoint.tag],
+        "summary": endpoint.summary,
+        "description": endpoint.description,
+        "responses": {
+            **{str(status): response for status, response in endpoint.responses.items()},
+            **_errors((*(ALWAYS if not endpoint.public else ()), *endpoint.problems)),
+        },
+    }
+    parameters = [_parameter(item) for item in (*_in_path(endpoint.path), *endpoint.parameters)]
+    if parameters:
+        described["parameters"] = parameters
+    if endpoint.body is not None:
+        described["requestBody"] = _request_body(endpoint.body.__name__, required=endpoint.body_required)
+    if endpoint.public:
+        described["security"] = []
+    return described
+
+
+def _called(operation: Operation, schemas: dict[str, Any]) -> Document:
+    """Describe one operation as a path of its own, with its own input and output."""
+    stem = "".join(part.title() for part in re.split(r"[._]", operation.name))
+    taken = _add(schemas, operation.input, f"{stem}Input", "validation")
+    given = _add(schemas, operation.output, f"{stem}Output", "serialization")
+    result = {
+        "title": f"{stem}Result",
+        "type": "object",
+        "required": ["operation", "result", "say", "sources", "masked"],
+        "properties": {**schemas["CallResult"]["properties"], "result": {"$ref": COMPONENT.format(model=given)}},
+    }
+    schemas[f"{stem}Result"] = result
+    either = [{"$ref": COMPONENT.format(model=name)} for name in (f"{stem}Result", "DryRun")]
+    responses: Document = {"200": _json("Done; or, with dry_run, what would be done.", {"anyOf": either})}
+    if operation.approval is not None:
+        responses["202"] = _json(
+            "Filed: it waits for its approval line. Location names the document.",
+            {"$ref": COMPONENT.format(model="HeldCall")},
+        )
+    parameters = [
+        Parameter("dry_run", "query", {"type": "boolean", "default": False}, "true: only tell what it would do."),
+    ]
+    if operation.effect != "read":
+        parameters.append(_IDEMPOTENCY_KEY)
+    problems = (*ALWAYS, *CALLED, *(() if operation.effect == "read" else ("idempotency-mismatch",)))
+    needs_body = any(field.is_required() for field in operation.input.model_fields.values())
+    return {
+        "operationId": operation.name,
+        "tags": [operation.catalog],
+        "summary": f"{operation.label.ko} ({operation.label.en})"[:SUMMARY_MAX],
+        "description": _description(operation),
+        "x-daeri-risk": operation.effect,
+        "x-daeri-approval": operation.approval is not None,
+        "parameters": [_parameter(item) for item in parameters],
+        "requestBody": _request_body(taken, required=needs_body),
+        "responses": {**responses, **_errors(problems)},
+    }
+
+
+_IDEMPOTENCY_KEY: Final = Parameter(
+    "Idempotency-Key", "header", {"type": "string", "maxLength": 255}, "The same key never acts twice within a day."
+)
+
+
+def _description(operation: Operation) -> str:
+    effect = {
+        "read": "It changes nothing.",
+        "write": "It changes records.",
+        "irreversible": "It cannot be undone.",
+    }[operation.effect]
+    approval = " People on its approval line decide first (결재)." if operation.approval is not None else ""
+    asked = "".join(f"\n- {example}" for example in operation.examples[:4])
+    return f"{operation.description}\n\n{effect}{approval}" + (f"\n\nAsked as:{asked}" if asked else "")
+
+
+def _add(schemas: dict[str, Any], model: type[BaseModel], name: str, mode: Any) -> str:
+    """Put a model's schema, and those it refers to, under names that no other operation uses."""
+    schema = model.model_json_schema(mode=mode, ref_template=COMPONENT.format(model=name + "{model}"))
+    for inner, described in schema.pop("$defs", {}).items():
+        schemas[f"{name}{inner}"] = {**described, "title": f"{name}{inner}"}
+    schemas[name] = {**schema, "title": name}
+    return name
+
+
+def _bodies(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
+    models = {endpoint.body for endpoint in endpoints if endpoint.body is not None}
+    ordered = [(model, "validation") for model in sorted(models, key=lambda model: model.__name__)]
+    _, schema = models_json_schema(ordered, ref_template=COMPONENT)  # type: ignore[arg-type]
+    found: dict[str, Any] = schema.get("$defs", {})
+    return found
+
+
+def _in_path(path: str) -> list[Parameter]:
+    shapes: Mapping[str, Any] = {"key": {"type": "integer", "minimum": 1}}
+    return [
+        Parameter(name, "path", shapes.get(name, {"type": "string"}), _PATH_WORDS.get(name, name))
+        for name in re.findall(r"\{(\w+)\}", path)
+    ]
+
+
+_PATH_WORDS: Final[Mapping[str, str]] = {
+    "run_id": "실행 번호 (run), e.g. run_01KAJ…",
+    "approval_id": "결재 문서 (approval document), e.g. apr_01KAJ…",
+    "name": "작업 이름 (operation), e.g. leave.balance",
+    "kind": "기록 종류 (record type), e.g. employee",
+    "key": "행 번호 (row id), e.g. 12",
+    "code": "문제 코드 (problem code), e.g. not-found",
+}
+
+
+def _parameter(item: Parameter) -> Document:
+    described: Document = {
+        "name": item.name,
+        "in": item.place,
+        "required": item.place == "path",
+        "description": item.description,
+        "schema": item.schema,
+    }
+    return described | ({"example": item.example} if item.example is not None else {})
+
+
+def _request_body(model: str, *, required: bool) -> Document:
+    schema = {"$ref": COMPONENT.format(model=model)}
+    return {"required": required, "content": {"application/json": {"schema": schema}}}
+
+
+def _json(description: str, schema: Mapping[str, Any]) -> Document:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _response_name(code: str) -> str:
+    return "".join(part.title() for part in code.split("-"))
+
+
+def _problem(code: str) -> Document:
+    error = KNOWN[code]
+    schema = {"$ref": COMPONENT.format(model="Problem")}
+    return {
+        "description": f"{error.title.en} ({code}). {error.help.en}",
+        "content": {MEDIA_TYPE: {"schema": schema}},
+    }
+
+
+def _errors(codes: Iterable[str]) -> Document:
+    """Return the error responses by status; several codes of one status share a description."""
+    by_status: dict[str, list[str]] = {}
+    for code in codes:
+        known = by_status.setdefault(str(KNOWN[code].status), [])
+        if code not in known:
+            known.append(code)
+    errors: Document = {}
+    for status, several in sorted(by_status.items()):
+        first = {"$ref": f"#/components/responses/{_response_name(several[0])}"}
+        errors[status] = first if len(several) == 1 else _problems(several)
+    return errors
+
+
+def _problems(codes: Iterable[str]) -> Document:
+    told = " ".join(f"{KNOWN[code].title.en} ({code})." for code in codes)
+    schema = {"$ref": COMPONENT.format(model="Problem")}
+    return {"description": told, "content": {MEDIA_TYPE: {"schema": schema}}}

@@ -1,0 +1,318 @@
+"""How does each service look as REST? The routes under /v1: decode, call one service, write its answer once.
+
+Every handler is that and no more; who may do what, and what follows, is the services' to decide.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, cast
+from urllib.parse import urlencode
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from daeri.errors import NotFound, StaleVersion
+from daeri.gateway.bodies import Decided, Nothing, RunAsked, Withdrawn, filter_of
+from daeri.gateway.events import event_response
+from daeri.gateway.guard import Doorkeeper
+from daeri.gateway.services import Services
+from daeri.gateway.wire import (
+    INTEGER_MAX,
+    Query,
+    answer,
+    fitted,
+    idempotency_key,
+    language,
+    read_object,
+    tags,
+)
+from daeri.operations.approval import Box
+from daeri.operations.listing import LIMIT_DEFAULT, ListQuery
+from daeri.operations.outcome import Replayed
+from daeri.records.access import Actor
+
+WAIT_MAX: Final = 60.0
+"""Seconds a request is held open at most; proxies give up soon after."""
+DOOR: Final = "rest"
+RECORD_PARAMETERS: Final = ("limit", "cursor", "sort", "q")
+"""The parameters of a record list that are no filters."""
+
+Handler = Callable[[Request, Actor], Awaitable[Response]]
+
+
+def rest(services: Services, keeper: Doorkeeper) -> APIRouter:
+    """Return the routes of every resource."""
+    table = Table(keeper)
+    RunRoutes(services, keeper).add_to(table)
+    OperationRoutes(services).add_to(table)
+    ApprovalRoutes(services).add_to(table)
+    RecordRoutes(services).add_to(table)
+    return table.router
+
+
+class Table:
+    """Puts handlers at paths: one route for all methods of a path, so that a 405 names every one of them."""
+
+    def __init__(self, keeper: Doorkeeper) -> None:
+        """Take who knows the callers."""
+        self.router = APIRouter()
+        self._keeper = keeper
+
+    def at(self, path: str, *, get: Handler | None = None, post: Handler | None = None) -> None:
+        """Serve a path to callers who are known."""
+        handlers: dict[str, Handler] = {
+            method: handler for method, handler in (("GET", get), ("POST", post)) if handler is not None
+        }
+
+        async def serve(request: Request) -> Response:
+            handler = handlers["GET" if request.method == "HEAD" else request.method]
+            return await handler(request, await self._keeper.actor(request, DOOR))
+
+        self.router.add_route(path, serve, methods=list(handlers), include_in_schema=False)
+
+
+class RunRoutes:
+    """An agent's work: ask, look, listen, stop."""
+
+    def __init__(self, services: Services, keeper: Doorkeeper) -> None:
+        """Take the runs, and who checks again whether a listener may go on."""
+        self._runs = services.runs
+        self._keeper = keeper
+
+    def add_to(self, table: Table) -> None:
+        """Put the routes at their paths."""
+        table.at("/v1/runs", get=self.page, post=self.create)
+        table.at("/v1/runs/{run_id}", get=self.get)
+        table.at("/v1/runs/{run_id}/events", get=self.events)
+        table.at("/v1/runs/{run_id}/cancel", post=self.cancel)
+
+    async def create(self, request: Request, actor: Actor) -> Response:
+        """Accept a request to an agent; with ?wait= the answer comes with its end, if that comes in time."""
+        wait = Query(request, "wait").seconds("wait", WAIT_MAX)
+        asked = fitted(RunAsked, await read_object(request))
+        lang = language(request.headers)
+        run = await self._runs.create(
+            actor,
+            asked.input,
+            agent=asked.agent,
+            session_id=asked.session_id,
+            lang=lang,
+            idempotency_key=idempotency_key(request),
+        )
+        if wait:
+            run = await self._runs.wait(actor, run["run_id"], wait, lang)
+        return answer(run, 202, {"Location": f"/v1/runs/{run['run_id']}"})
+
+    async def page(self, request: Request, actor: Actor) -> Response:
+        """List the person's runs."""
+        query = Query(request, "limit", "cursor", "session_id")
+        page = await self._runs.page(
+            actor,
+            limit=query.integer("limit", 20),
+            cursor=query.text("cursor"),
+            session_id=query.text("session_id"),
+        )
+        return page_answer(request, page)
+
+    async def get(self, request: Request, actor: Actor) -> Response:
+        """Show a run; ?wait= holds until it ends or waits for a person."""
+        wait = Query(request, "wait").seconds("wait", WAIT_MAX)
+        run_id, lang = request.path_params["run_id"], language(request.headers)
+        if wait:
+            return answer(await self._runs.wait(actor, run_id, wait, lang))
+        return answer(await self._runs.get(actor, run_id, lang))
+
+    async def events(self, request: Request, actor: Actor) -> Response:
+        """Stream a run's events."""
+
+        async def still() -> Actor:
+            return await self._keeper.actor(request, DOOR)
+
+        return await event_response(request, self._runs, actor, request.path_params["run_id"], still)
+
+    async def cancel(self, request: Request, actor: Actor) -> Response:
+        """Stop a run."""
+        Query(request)
+        fitted(Nothing, await read_object(request))
+        return answer(await self._runs.cancel(actor, request.path_params["run_id"], language(request.headers)))
+
+
+class OperationRoutes:
+    """What the company can do: list, describe, call."""
+
+    def __init__(self, services: Services) -> None:
+        """Take the single door."""
+        self._door = services.door
+
+    def add_to(self, table: Table) -> None:
+        """Put the routes at their paths."""
+        table.at("/v1/ops", get=self.page)
+        table.at("/v1/ops/{name}", get=self.describe, post=self.call)
+
+    async def page(self, request: Request, actor: Actor) -> Response:
+        """List the operations the caller may use."""
+        Query(request)
+        lang = language(request.headers)
+        data = [self._door.describe(operation, lang) for operation in self._door.operations(actor)]
+        return answer({"data": data, "next_cursor": None, "has_more": False})
+
+    async def describe(self, request: Request, actor: Actor) -> Response:
+        """Describe one operation."""
+        Query(request)
+        operation = self._door.operation(actor, request.path_params["name"])
+        return answer(self._door.describe(operation, language(request.headers)))
+
+    async def call(self, request: Request, actor: Actor) -> Response:
+        """Call an operation, or with ?dry_run=true only tell what it would do."""
+        dry = Query(request, "dry_run").flag("dry_run")
+        arguments = await read_object(request)
+        name, lang = request.path_params["name"], language(request.headers)
+        if dry:
+            return answer((await self._door.dry_run(actor, name, arguments, lang=lang)).body(lang))
+        outcome = await self._door.call(actor, name, arguments, lang=lang, idempotency_key=idempotency_key(request))
+        body = outcome.body(lang)
+        headers = {"Idempotency-Replayed": "true"} if isinstance(outcome, Replayed) else {}
+        if "approval_id" in body:
+            headers["Location"] = f"/v1/approvals/{body['approval_id']}"
+        return answer(body, outcome.status, headers)
+
+
+class ApprovalRoutes:
+    """Approval documents: the boxes, a document, the decisions."""
+
+    def __init__(self, services: Services) -> None:
+        """Take the approvals."""
+        self._approvals = services.approvals
+
+    def add_to(self, table: Table) -> None:
+        """Put the routes at their paths."""
+        table.at("/v1/approvals", get=self.box)
+        table.at("/v1/approvals/{approval_id}", get=self.show)
+        table.at("/v1/approvals/{approval_id}/decisions", post=self.decide)
+        table.at("/v1/approvals/{approval_id}/withdraw", post=self.withdraw)
+
+    async def box(self, request: Request, actor: Actor) -> Response:
+        """List one box."""
+        query = Query(request, "box", "limit", "cursor")
+        page = await self._approvals.box(
+            actor,
+            # The service itself refuses names of boxes that it does not have.
+            cast("Box", query.text("box") or "waiting"),
+            limit=query.integer("limit", LIMIT_DEFAULT),
+            cursor=query.text("cursor"),
+            lang=language(request.headers),
+        )
+        return page_answer(request, page)
+
+    async def show(self, request: Request, actor: Actor) -> Response:
+        """Show a document; 304 where the caller has this version."""
+        Query(request)
+        body = await self._approvals.show(actor, request.path_params["approval_id"], language(request.headers))
+        known = tags(request.headers.get("if-none-match", ""))
+        if known is None or str(body["version"]) in known:
+            return Response(status_code=304, headers=_tagged(body))
+        return answer(body, headers=_tagged(body))
+
+    async def decide(self, request: Request, actor: Actor) -> Response:
+        """Approve or reject."""
+        Query(request)
+        decided = fitted(Decided, await read_object(request))
+        approval_id, lang = request.path_params["approval_id"], language(request.headers)
+        version = await self._version(request, actor)
+        body = await self._approvals.decide(
+            actor, approval_id, decided.decision, decided.comment, version=version, lang=lang
+        )
+        return answer(body, headers=_tagged(body))
+
+    async def withdraw(self, request: Request, actor: Actor) -> Response:
+        """Take one's own document back."""
+        Query(request)
+        withdrawn = fitted(Withdrawn, await read_object(request))
+        approval_id, lang = request.path_params["approval_id"], language(request.headers)
+        version = await self._version(request, actor)
+        body = await self._approvals.withdraw(actor, approval_id, withdrawn.comment, version=version, lang=lang)
+        return answer(body, headers=_tagged(body))
+
+    async def _version(self, request: Request, actor: Actor) -> int | None:
+        """Return the version that If-Match names, which the service compares when it writes."""
+        named = tags(request.headers.get("if-match"))
+        if named is None:
+            return None
+        if len(named) == 1 and re.fullmatch(r"\d{1,18}", named[0], re.ASCII):
+            return int(named[0])
+        present = (await self._approvals.show(actor, request.path_params["approval_id"]))["version"]
+        if str(present) not in named:
+            raise StaleVersion
+        return int(present)
+
+
+class RecordRoutes:
+    """The company's records, and who the caller is."""
+
+    def __init__(self, services: Services) -> None:
+        """Take the shelf and the accounts."""
+        self._shelf = services.shelf
+        self._identity = services.identity
+
+    def add_to(self, table: Table) -> None:
+        """Put the routes at their paths."""
+        table.at("/v1/records", get=self.types)
+        table.at("/v1/records/{kind}", get=self.page)
+        table.at("/v1/records/{kind}/{key}", get=self.get)
+        table.at("/v1/me", get=self.me)
+
+    async def types(self, request: Request, actor: Actor) -> Response:
+        """List the record types."""
+        Query(request)
+        data = self._shelf.types(actor, language(request.headers))
+        return answer({"data": data, "next_cursor": None, "has_more": False})
+
+    async def page(self, request: Request, actor: Actor) -> Response:
+        """List rows; every parameter that is not one of ours filters by a field."""
+        filters = [item for item in request.query_params.multi_items() if item[0] not in RECORD_PARAMETERS]
+        query = Query(request, *RECORD_PARAMETERS, passed={name for name, _ in filters})
+        listed = ListQuery(
+            limit=query.integer("limit", LIMIT_DEFAULT),
+            cursor=query.text("cursor"),
+            sort=query.text("sort"),
+            filters=[filter_of(name, value) for name, value in filters],
+            search=query.text("q"),
+        )
+        kind = request.path_params["kind"]
+        return page_answer(request, await self._shelf.page(actor, kind, listed, language(request.headers)))
+
+    async def get(self, request: Request, actor: Actor) -> Response:
+        """Show one row."""
+        Query(request)
+        kind, key = request.path_params["kind"], request.path_params["key"]
+        return answer(await self._shelf.get(actor, kind, row_id(key), language(request.headers)))
+
+    async def me(self, request: Request, actor: Actor) -> Response:
+        """Show who the caller is."""
+        Query(request)
+        return answer(await self._identity.me(actor, language(request.headers)))
+
+
+def row_id(text: str) -> int:
+    """Read the id of a row.
+
+    Raises:
+        NotFound: no row can have such an id.
+    """
+    if not (text.isascii() and text.isdigit()) or len(text) > len(str(INTEGER_MAX)) or int(text) > INTEGER_MAX:
+        raise NotFound
+    return int(text)
+
+
+def page_answer(request: Request, page: Mapping[str, Any]) -> Response:
+    """Answer with a page and a link to the next one (RFC 8288)."""
+    if page["next_cursor"] is None:
+        return answer(page)
+    kept = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
+    following = urlencode([*kept, ("cursor", page["next_cursor"])])
+    return answer(page, headers={"Link": f'<{request.url.path}?{following}>; rel="next"'})
+
+
+def _tagged(body: Mapping[str, Any]) -> dict[str, str]:
+    return {"ETag": f'"{body["version"]}"'}

@@ -1,0 +1,235 @@
+"""What shapes do answers have? JSON schemas of the resources that every protocol shows, for the API's description."""
+
+from typing import Any, Final
+
+Schema = dict[str, Any]
+
+
+def _object(title: str, description: str, /, **properties: Schema) -> Schema:
+    """Describe an object whose members are all present."""
+    return {
+        "title": title,
+        "description": description,
+        "type": "object",
+        "required": list(properties),
+        "properties": properties,
+    }
+
+
+def _list(item: Schema) -> Schema:
+    return {"type": "array", "items": item}
+
+
+def _named(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _or_null(kind: str, **more: Any) -> Schema:
+    return {"type": [kind, "null"], **more}
+
+
+def _either(*items: Schema) -> Schema:
+    return {"anyOf": [*items, {"type": "null"}]}
+
+
+def _page(title: str, item: str) -> Schema:
+    return _object(
+        title,
+        "One page of a list; ask for the next one with its cursor.",
+        data=_list(_named(item)),
+        next_cursor=_or_null("string"),
+        has_more={"type": "boolean"},
+    )
+
+
+TEXT: Final[Schema] = {"type": "string"}
+WHOLE: Final[Schema] = {"type": "integer"}
+TIME: Final[Schema] = {"type": "string", "format": "date-time"}
+ANYTHING: Final[Schema] = {"type": "object", "additionalProperties": True}
+RUN_STATUS: Final = (
+    "queued",
+    "running",
+    "waiting_approval",
+    "waiting_input",
+    "succeeded",
+    "failed",
+    "cancelled",
+    "expired",
+)
+
+SCHEMAS: Final[dict[str, Schema]] = {
+    "Person": _object(
+        "Person",
+        "A person as every resource embeds one; 0 is Daeri itself.",
+        id=WHOLE,
+        name=TEXT,
+        rank=TEXT,
+        title=TEXT,
+        team=TEXT,
+    ),
+    "Me": _object(
+        "Me",
+        "Who the caller is.",
+        person=_named("Person"),
+        login=_or_null("string"),
+        roles=_list(TEXT),
+        agent=_or_null("string"),
+        scopes=_or_null("array", items=_list(TEXT)),
+        decides={"type": "boolean"},
+        lang={"enum": ["ko", "en"]},
+    ),
+    "Change": _object(
+        "Change",
+        "One thing that a call changes.",
+        label=TEXT,
+        before=TEXT,
+        after=TEXT,
+    ),
+    "Step": _object(
+        "Step",
+        "One step of an approval line.",
+        position=WHOLE,
+        person=_named("Person"),
+        role=TEXT,
+        status={"enum": ["waiting", "upcoming", "approved", "rejected", "skipped"]},
+        decided_at=_or_null("string", format="date-time"),
+        comment=_or_null("string"),
+    ),
+    "Source": _object(
+        "Source",
+        "Which records an answer rests on, as of when.",
+        n=WHOLE,
+        operation=TEXT,
+        records=_list(_object("SourceRecord", "A row.", type=TEXT, id=WHOLE, title=TEXT)),
+        as_of=TIME,
+    ),
+    "Argument": _object("Argument", "An argument as people read it.", name=TEXT, label=TEXT, value=TEXT),
+    "CallResult": _object(
+        "CallResult",
+        "What came of a call.",
+        operation=TEXT,
+        result=ANYTHING,
+        say={"type": ["string", "null"], "description": "The result as a sentence."},
+        sources=_list(_named("Source")),
+        masked={**_list(TEXT), "description": "Fields left out because the caller may not see them."},
+    ),
+    "HeldCall": _object(
+        "HeldCall",
+        "The call became a document and waits for its approval line.",
+        approval_id=TEXT,
+        status={"const": "in_progress"},
+        operation=TEXT,
+        worded=_list(_named("Argument")),
+        preview=_list(_named("Change")),
+        line=_list(_named("Step")),
+        because=TEXT,
+    ),
+    "DryRun": _object(
+        "DryRun",
+        "What a call would do; nothing has happened.",
+        operation=TEXT,
+        dry_run={"const": True},
+        effect={"enum": ["read", "write", "irreversible"]},
+        arguments=ANYTHING,
+        worded=_list(_named("Argument")),
+        preview=_list(_named("Change")),
+        line=_list(_named("Step")),
+        because=_or_null("string"),
+    ),
+    "Operation": _object(
+        "Operation",
+        "Something the company can do.",
+        name=TEXT,
+        catalog=TEXT,
+        label=TEXT,
+        summary=TEXT,
+        description=TEXT,
+        effect={"enum": ["read", "write", "irreversible"]},
+        approval={"type": "boolean"},
+        examples=_list(TEXT),
+        input_schema=ANYTHING,
+        output_schema=ANYTHING,
+    ),
+    "Run": _object(
+        "Run",
+        "An agent's work on one request.",
+        run_id=TEXT,
+        session_id=TEXT,
+        agent=TEXT,
+        status={"enum": list(RUN_STATUS)},
+        input=TEXT,
+        answer=_or_null("string"),
+        choices=_list(_object("Choice", "Another request to send instead.", label=TEXT, input=TEXT)),
+        citations=_list(_named("Source")),
+        approvals=_list(TEXT),
+        usage=ANYTHING,
+        steps=_list(ANYTHING),
+        error=_either(_named("Problem")),
+        created_at=TIME,
+        finished_at=_or_null("string", format="date-time"),
+    ),
+    "Approval": _object(
+        "Approval",
+        "An approval document (결재 문서).",
+        approval_id=TEXT,
+        number=_or_null("string"),
+        operation=TEXT,
+        title=TEXT,
+        status={"enum": ["in_progress", "applied", "rejected", "withdrawn", "apply_failed"]},
+        version=WHOLE,
+        drafter=_named("Person"),
+        agent=_or_null("string"),
+        drafted_at=TIME,
+        arguments=_list(_named("Argument")),
+        raw_arguments=ANYTHING,
+        preview=_list(_named("Change")),
+        because=TEXT,
+        rule=TEXT,
+        line=_list(_named("Step")),
+        history=_list(ANYTHING),
+        run_id=_or_null("string"),
+        question=_or_null("string"),
+        digest=TEXT,
+        result_say=_or_null("string"),
+        failure=_or_null("string"),
+        may=_object("May", "What the caller may do now.", decide={"type": "boolean"}, withdraw={"type": "boolean"}),
+        completed_at=_or_null("string", format="date-time"),
+    ),
+    "Row": {
+        "title": "Row",
+        "description": "A row with the fields the caller may see; _hidden says why others are missing.",
+        "type": "object",
+        "required": ["id", "version", "title", "_hidden"],
+        "properties": {"id": WHOLE, "version": WHOLE, "_hidden": {"type": "object", "additionalProperties": TEXT}},
+        "additionalProperties": True,
+    },
+    "RecordType": _object("RecordType", "A kind of record.", type=TEXT, label=TEXT, fields=_list(ANYTHING)),
+    "RunPage": _page("RunPage", "Run"),
+    "ApprovalPage": _page("ApprovalPage", "Approval"),
+    "OperationPage": _page("OperationPage", "Operation"),
+    "RowPage": _page("RowPage", "Row"),
+    "RecordTypePage": _page("RecordTypePage", "RecordType"),
+    "Problem": {
+        "title": "Problem",
+        "description": "What went wrong (RFC 9457); `code` is stable, the words follow Accept-Language.",
+        "type": "object",
+        "required": ["type", "title", "status", "detail", "code", "errors", "help", "retryable"],
+        "properties": {
+            "type": TEXT,
+            "title": TEXT,
+            "status": WHOLE,
+            "detail": TEXT,
+            "code": TEXT,
+            "errors": _list(_object("FieldError", "One invalid field.", pointer=TEXT, detail=TEXT)),
+            "help": TEXT,
+            "retryable": {"type": "boolean"},
+            "request_id": TEXT,
+        },
+        "additionalProperties": True,
+    },
+    "RpcMessage": {
+        "title": "RpcMessage",
+        "description": "A JSON-RPC 2.0 request or response, or a batch of up to 50.",
+        "type": ["object", "array"],
+    },
+}

@@ -1,0 +1,28 @@
+"""What do the protocols call? The services of one server, as the composition root hands them in."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from daeri.operations.approval import Approvals
+from daeri.operations.invoke import Door
+from daeri.operations.listing import Shelf
+from daeri.records.identity import Identity
+from daeri.runs.runs import Runs
+
+Check = Callable[[], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The services; the screens call the very same.
+
+    Attributes:
+        checks: what must hold for the server to be ready, by name ("database").
+    """
+
+    identity: Identity
+    door: Door
+    shelf: Shelf
+    approvals: Approvals
+    runs: Runs
+    checks: Mapping[str, Check] = field(default_factory=dict)

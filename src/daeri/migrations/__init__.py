@@ -1,0 +1,1 @@
+"""How did Daeri's own tables come to be what they are? One Alembic revision for each change, applied at start."""

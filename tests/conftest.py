@@ -1,0 +1,29 @@
+"""What every test may ask for: one event loop library, and a small company with an owner, a colleague and a stranger."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from worlds import World, furnish, open_world
+
+settings.register_profile("daeri", deadline=None, database=None, print_blob=True)
+settings.load_profile("daeri")
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A database file with the company's people and rows, copied by each test."""
+    yield furnish(tmp_path_factory.mktemp("world") / "daeri.db")
+
+
+@pytest.fixture
+async def world(furnished: Path, tmp_path: Path) -> AsyncIterator[World]:
+    async with open_world(furnished, tmp_path) as opened:
+        yield opened

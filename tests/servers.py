@@ -1,0 +1,121 @@
+"""A real server process over HTTP, for tests that kill it: start, call, kill -9, start again."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+START_SECONDS = 60
+
+
+class Gone(Exception):
+    """The server did not answer: it was killed, or is not up yet."""
+
+
+@dataclass
+class Answer:
+    """What came back: status, headers, the JSON body."""
+
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Server:
+    """`daeri serve` (or `daeri demo`) on a folder of its own."""
+
+    def __init__(self, folder: Path, command: str = "serve") -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.command = command
+        self.process: subprocess.Popen[bytes] | None = None
+        self.log = folder.parent / f"{folder.name}.log"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> "Server":
+        arguments = [self.command, "--dir", str(self.folder), "--port", str(self.port)]
+        environment = {**os.environ, "DAERI_DEMO": "true"}
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "daeri.cli", *arguments], stdout=log, stderr=log, env=environment
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise AssertionError(f"the server ended by itself:\n{self.log.read_text()[-3000:]}")
+            try:
+                if self.call("GET", "/readyz").status == 200:
+                    return self
+            except Gone:
+                time.sleep(0.03)
+        raise AssertionError(f"the server was not ready in {START_SECONDS} s:\n{self.log.read_text()[-3000:]}")
+
+    def kill(self) -> None:
+        """Kill -9: nothing is flushed, nothing is closed."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def keys(self) -> dict[str, str]:
+        found: dict[str, str] = json.loads((self.folder / "demo-keys.json").read_text())
+        return found
+
+    def call(
+        self, method: str, path: str, body: Any = None, *, key: str | None = None, headers: dict[str, str] | None = None
+    ) -> Answer:
+        sent = {"Content-Type": "application/json", **(headers or {})}
+        if key is not None:
+            sent["Authorization"] = f"Bearer {key}"
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data=data, method=method, headers=sent)  # noqa: S310
+        try:
+            with urllib.request.urlopen(request, timeout=70) as response:  # noqa: S310
+                return Answer(response.status, dict(response.headers), _json(response.read()))
+        except urllib.error.HTTPError as error:
+            return Answer(error.code, dict(error.headers), _json(error.read()))
+        except (OSError, HTTPException) as error:
+            raise Gone(str(error)) from error
+
+    def until(self, path: str, key: str, wanted: Any, seconds: float = 30) -> Any:
+        """Ask again until the answer's body fits."""
+        deadline = time.monotonic() + seconds
+        body: Any = None
+        while time.monotonic() < deadline:
+            body = self.call("GET", path, key=key).body
+            if wanted(body):
+                return body
+            time.sleep(0.02)
+        raise AssertionError(f"{path} was not as expected after {seconds} s: {body}")
+
+
+def _json(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError:
+        return data.decode(errors="replace")
