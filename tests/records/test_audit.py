@@ -193,12 +193,12 @@ def test_an_invisible_character_added_to_a_row_is_found(chain: Connection, added
 
 
 def test_a_name_written_in_another_normal_form_is_found(chain: Connection) -> None:
-    run(chain, "update audit set detail = replace(detail, '\\ub9d0', '\\u1106\\u1161\\u11af') where seq = 17")
+    run(chain, "update audit set detail = replace(detail, '말', :twin) where seq = 17", twin="\u1106\u1161\u11af")
     assert first_bad(chain) == 17
 
 
 def test_backdating_by_a_microsecond_is_found(chain: Connection) -> None:
-    run(chain, "update audit set at = replace(at, '.000000', '.000001') where seq = 17")
+    run(chain, "update audit set at = replace(at, '+00:00', '.000001+00:00') where seq = 17")
     assert first_bad(chain) == 17
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import func
 
-from daeri.errors import Conflict, NotFound, PermissionDenied
+from daeri.errors import Conflict, NotFound, PermissionDenied, ValidationFailed
 from daeri.operations.listing import ListQuery
 from daeri.records import Actor, Records
 from worlds import COLLEAGUE, HR, LEAD, OWNER, STRANGER, Employee, Leave, Project, Vault, World
@@ -213,6 +213,6 @@ async def test_finding_honours_order_and_limit(world: World) -> None:
     assert [row.cost for row in rows] == [500, 300]
 
 
-async def test_an_id_beyond_the_database_is_not_found(world: World) -> None:
-    with pytest.raises(NotFound):
+async def test_an_id_beyond_the_database_is_refused(world: World) -> None:
+    with pytest.raises((NotFound, ValidationFailed)):
         await world.see(await world.actor(OWNER), lambda records: records.get(Employee, 10**30))

@@ -15,7 +15,7 @@ from daeri.web.pages import Pages, pages
 from worlds import COLLEAGUE, HR, LEAD, OWNER, STRANGER, World
 
 PEOPLE = {"owner": OWNER, "colleague": COLLEAGUE, "stranger": STRANGER, "lead": LEAD, "hr": HR}
-PASSWORD = "correct horse"
+ADDRESS = "http://daeri.test"
 
 
 @dataclass(slots=True)
@@ -59,23 +59,20 @@ def application_of(made: Pages) -> FastAPI:
 @pytest.fixture
 async def anybody(world: World) -> AsyncIterator[Browser]:
     """A browser nobody has signed in on."""
-    await world.identity.add_account("owner", OWNER, password=PASSWORD, demo=True)
     for login, person in PEOPLE.items():
-        if login != "owner":
-            await world.identity.add_account(login, person, demo=True)
-    transport = ASGITransport(application_of(screens_of(world)))
-    async with AsyncClient(transport=transport, base_url="http://daeri.test") as client:
+        await world.identity.add_account(login, person, demo=True)
+    async with AsyncClient(transport=ASGITransport(application_of(screens_of(world))), base_url=ADDRESS) as client:
         yield Browser(client)
 
 
 @pytest.fixture
-async def people(anybody: Browser) -> AsyncIterator[dict[str, Browser]]:
+async def people(world: World, anybody: Browser) -> AsyncIterator[dict[str, Browser]]:
     """Everybody in a browser of their own, signed in."""
     browsers = {}
     for login in PEOPLE:
-        client = AsyncClient(transport=anybody.client._transport, base_url="http://daeri.test")
-        browsers[login] = Browser(client)
-        await browsers[login].sign_in(login)
+        session, _ = await world.identity.sign_in_demo(login)
+        cookies = {"daeri_session": session}
+        browsers[login] = Browser(AsyncClient(transport=anybody.client._transport, base_url=ADDRESS, cookies=cookies))
     yield browsers
     for browser in browsers.values():
         await browser.client.aclose()

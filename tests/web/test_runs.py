@@ -39,6 +39,13 @@ async def test_a_form_sent_twice_asks_once(people):
     assert page.text.count("안녕?") == 1
 
 
+async def test_a_form_sent_again_with_other_words_asks_those_too(people):
+    owner, live = people["owner"], {"X-Daeri-Live": "1"}
+    for words in ("안녕?", "거기 있어?"):
+        answer = await owner.post("/ask", {"input": words, "key": "one-form"}, seen="/ask", **live)
+        assert words in text_of(await owner.get(answer.headers["location"]))
+
+
 async def test_an_empty_question_asks_nothing(people):
     answer = await people["owner"].post("/ask", {"input": "  \u200b "}, seen="/ask")
     assert answer.headers["location"] == "/ask"

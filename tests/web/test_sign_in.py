@@ -1,19 +1,29 @@
 import pytest
 from httpx import ASGITransport, AsyncClient
 
-from web.conftest import PASSWORD, Browser, application_of, screens_of, text_of
-from worlds import OWNER
+from web.conftest import Browser, application_of, screens_of, text_of
+from worlds import AUDITOR, OWNER
 
 pytestmark = pytest.mark.anyio
 
+PASSWORD = "correct horse"
 
-async def test_a_password_opens_the_door(anybody):
-    answer = await anybody.post("/login", {"login": "owner", "password": PASSWORD})
+
+@pytest.fixture
+async def account(world):
+    """Someone with a password."""
+    await world.identity.add_account("auditor", AUDITOR, password=PASSWORD)
+    return "auditor"
+
+
+async def test_a_password_opens_the_door(anybody, account):
+    answer = await anybody.post("/login", {"login": account, "password": PASSWORD})
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
     assert (await anybody.get("/")).headers["location"] == "/ask"
 
 
-@pytest.mark.parametrize(("login", "password"), [("owner", "wrong"), ("nobody", PASSWORD), ("", "")])
+@pytest.mark.parametrize(("login", "password"), [("auditor", "wrong"), ("nobody", PASSWORD), ("", "")])
+@pytest.mark.usefixtures("account")
 async def test_a_wrong_password_and_an_unknown_person_look_the_same(anybody, login, password):
     answer = await anybody.post("/login", {"login": login, "password": password})
     assert answer.status_code == 401

@@ -10,7 +10,21 @@ from daeri.web.texts import TEXTS, say
 WEB = Path(web.__file__).parent
 SOURCES = [*WEB.glob("*.py"), *WEB.glob("templates/*.html")]
 HANGUL = re.compile(r"[가-힣]")
-BUILT = ("kind.", "step.", "run.", "doc.", "line.", "stamp.", "act.", "box.", "empty.", "operator.", "ops.", "theme.")
+BUILT = (
+    "kind.",
+    "step.",
+    "run.",
+    "doc.",
+    "line.",
+    "stamp.",
+    "act.",
+    "box.",
+    "empty.",
+    "operator.",
+    "ops.",
+    "theme.",
+    "said.",
+)
 
 
 def fields(text):

@@ -14,7 +14,7 @@ from daeri.agent import dates_en, dates_ko
 from daeri.agent.dates import Grammar, Sense, Span, find_dates
 from daeri.agent.people import find_people, find_self, find_units
 from daeri.agent.quantities import find_counts, find_money
-from daeri.agent.tokens import Word, words_of
+from daeri.agent.tokens import NAME_ENDINGS, Word, words_of
 from daeri.wording import Lang, normal
 
 Act = Literal["ask", "tell", "do", "name"]
@@ -27,14 +27,18 @@ PHRASES_MAX = 160
 TEXT_MAX = 4000
 """Characters of a request that are read; a longer one is not a request to this planner."""
 
-_QUOTED: Final = re.compile(r"[\"“]([^\"”]{1,200})[\"”]|(?<![\w가-힣])['‘]([^'’]{1,200})['’](?![A-Za-z])|[「『]([^」』]{1,200})[」』]")
+_QUOTED: Final = re.compile(
+    r"[\"“]([^\"”]{1,200})[\"”]|(?<![\w가-힣])['‘]([^'’]{1,200})['’](?![A-Za-z])|[「『]([^」』]{1,200})[」』]"
+)
 _SENTENCE: Final = re.compile(r"(?<=[가-힣A-Za-z\"”’')])[.?!;。？！]+(?=\s|$)|\n+")
 _VERB_AND: Final = re.compile(
     r"(?:(?<=[가-힣])(?:았|었|였|했|됐|렸|썼|샀|났|갔|왔|려주|아주|어주|해주|여주|이|있|없|남)고"
     r"|(?:신청|기안|상신|등록|요청|조회|확인|구매|정리|계산|예약|주문|발주|보고|해)(?:하|해)?고|얼마고|며칠이?고|누구고|언제고"
-    r"|(?<![가-힣])(?:올리|내|넣|잡|알려|알리|보여|찾)(?:주)?고),?\s+(?:나서\s+)?"
+    r"|(?<![가-힣])(?:올리|내|넣|잡|알려|알리|보여|찾)(?:주)?고),?\s+(?:나서\s+)?(?!싶|있|계|말)"
 )
-_AND_KO: Final = re.compile(r",?\s+(?:그리고\s*(?:나서\s+|또\s+)?|또한?\s+|그다음에?\s+|그\s다음에?\s+)|(?<=[어요줘지까니야해데])\s*,\s+")
+_AND_KO: Final = re.compile(
+    r",?\s+(?:그리고\s*(?:나서\s+|또\s+)?|또한?\s+|그다음에?\s+|그\s다음에?\s+)|(?<=[어요줘지까니야해데])\s*,\s+"
+)
 _AND_EN: Final = re.compile(
     r"\s*,?\s+(?:and\s+then|and\s+also|then|also|and|plus)\s+(?:please\s+)?"
     r"(?=(?:how|what|what's|who|who's|when|where|which|why|is|are|do|does|did|can|book|request|file|submit|apply|take|show|tell"
@@ -47,26 +51,41 @@ _TELL_KO: Final = re.compile(
     r"(?:알려|보여|찾아|말해|말씀해|가르쳐|조회|검색|뽑아|정리해|요약해|출력|확인|계산|궁금|체크|설명|알고\s?싶|보고\s?싶|비교|분석)"
     r"[가-힣]*(?:\s?(?:줘|주|줄|드|봐|볼|부탁|싶)[가-힣]*)*(?:\s?수\s?있[가-힣]*)?$"
 )
-_ASK_KO: Final = re.compile(r"(?:니|나|냐|까|까요|가요|나요|는지|은지|인지|지|죠|었어|았어|였어|했어|됐어|있어|없어|돼|되지|야|예요|이에요|에요)요?$")
-_QUESTION_KO: Final = re.compile(r"(?<![가-힣])(?:몇|며칠|얼마|누구|누가|언제|어디|무엇|뭐|뭘|무슨|어떤|어느|왜|어떻게)")
+_ASK_KO: Final = re.compile(
+    r"(?:니|나|냐|까|까요|가요|나요|는지|은지|인지|지|죠|었어|았어|였어|했어|됐어|있어|없어|돼|되지|야|예요|이에요|에요)요?$"
+)
+_QUESTION_KO: Final = re.compile(
+    r"(?<![가-힣])(?:몇|며칠|얼마|누구|누가|언제|어디|무엇|뭐|뭘|무슨|어떤|어느|왜|어떻게)"
+)
 _DO_KO: Final = re.compile(
-    r"(?:(?:줘|줘요|줘라|주세요|주십시오|주라|줄래|줄래요|주실래요|주겠어|주시겠어요|주시겠습니까|달라|부탁|부탁해|부탁해요|부탁드려요|부탁드립니다|바랍니다|바라요)"
+    r"(?:(?:줘|줘요|줘라|주세요|주십시오|주라|줄래|줄래요|주실래요|주겠어|주시겠어요|주시겠습니까|달라|부탁[가-힣]*|바랍니다|바라요)"
     r"|(?:줄|주실)\s?수\s?있[가-힣]*|(?:하|쓰|내|가|쉬|사|올리|받|잡|넣|신청하)고\s?싶[가-힣]*|[가-힣](?:ㄹ|을)?(?:게|게요|래|래요)|려고|려고\s?해요?|려고\s?합니다"
     r"|해야\s?(?:해|돼|됩니다|해요|돼요)|올려|올려라|신청해|신청해라|신청하자|기안해|상신해|상신|해라|하자|할게|할게요|할래|할래요|신청합니다|신청할게|신청할래)$"
 )
 _DO_NOUN_KO: Final = re.compile(r"(?:신청|상신|기안|등록|예약|요청|품의|청구|발주|취소|삭제|변경|수정|승인|반려)$")
-_PAST_KO: Final = re.compile(r"[가-힣]*[았었였했됐렸썼샀났갔왔팔]\w*(?:어|나|지|니|는지|던|습니까|고|을까|음)|[가-힣]+(?:한|쓴|산|판|된|간|온|난|낸|린)\s|지난|어제|작년|그동안")
+_PAST_KO: Final = re.compile(
+    r"[가-힣]*[았었였했됐렸썼샀났갔왔팔]\w*(?:어|나|지|니|는지|던|습니까|고|을까|음)|[가-힣]+(?:한|쓴|산|판|된|간|온|난|낸|린)\s|지난|어제|작년|그동안"
+)
 _FUTURE_KO: Final = re.compile(r"예정|[ㄹ을할갈쓸될올낼]\s?(?:거|것|예정|계획)|앞으로|다가오는")
 
-_TELL_EN: Final = re.compile(r"^(?:please\s+)?(?:(?:can|could|would|will)\s+you\s+)?(?:please\s+)?(?:show|tell|list|give\s+me|find|get|look\s*up|check|display|fetch|summari[sz]e|let\s+me\s+(?:know|see))\b", re.IGNORECASE)
-_ASK_EN: Final = re.compile(r"^(?:what|what's|who|who's|whose|when|where|which|why|how|is|are|am|do|does|did|has|have|was|were)\b|\?\s*$", re.IGNORECASE)
+_TELL_EN: Final = re.compile(
+    r"^(?:please\s+)?(?:(?:can|could|would|will)\s+you\s+)?(?:please\s+)?(?:show|tell|list|give\s+me|find|get|look\s*up|check|display|fetch|summari[sz]e|let\s+me\s+(?:know|see))\b",
+    re.IGNORECASE,
+)
+_ASK_EN: Final = re.compile(
+    r"^(?:what|what's|who|who's|whose|when|where|which|why|how|is|are|am|do|does|did|has|have|was|were)\b|\?\s*$",
+    re.IGNORECASE,
+)
 _DO_EN: Final = re.compile(
     r"^(?:hi,?\s+|hello,?\s+)?(?:please\s+)?(?:(?:can|could|would|will)\s+you\s+)?(?:please\s+)?"
     r"(?:book|request|file|submit|apply|take|order|buy|purchase|register|create|add|draft|put\s+in|raise|make|reserve|schedule|cancel|delete|remove|update|change|approve|reject|send|claim|expense|reimburse|set|transfer|pay|help\s+me\s+(?:book|request|file))\b"
     r"|^(?:i\s+(?:want|need|would\s+like|wanna)|i'd\s+like|i'll|i\s+will|i\s+am\s+going|i'm\s+going|let's|let\s+me|can\s+i|could\s+i|may\s+i)\b(?!\s+(?:to\s+)?(?:know|see|ask|check|find|look))",
     re.IGNORECASE,
 )
-_PAST_EN: Final = re.compile(r"\b(?:did|was|were|spent|sold|took|taken|used|bought|had|made|paid|got|went|joined|earned|\w{3,}ed)\b", re.IGNORECASE)
+_PAST_EN: Final = re.compile(
+    r"\b(?:did|was|were|spent|sold|took|taken|used|bought|had|made|paid|got|went|joined|earned|\w{3,}ed)\b",
+    re.IGNORECASE,
+)
 _FUTURE_EN: Final = re.compile(r"\b(?:will|going\s+to|upcoming|next|coming|planned)\b", re.IGNORECASE)
 
 
@@ -100,7 +119,9 @@ class Part:
     def apart_from(self, names: Sequence[tuple[int, int]]) -> "Part":
         """The part with what the names cover taken out of its words: a name says nothing about the subject."""
         covered = [(entity.start, entity.end) for entity in self.entities] + list(names)
-        found = tuple(Entity("name", start, end, self.text[start - self.start : end - self.start], {}) for start, end in names)
+        found = tuple(
+            Entity("name", start, end, self.text[start - self.start : end - self.start], {}) for start, end in names
+        )
         words = _words(self.text, self.start, covered)
         return replace(self, words=words, entities=tuple(sorted((*self.entities, *found), key=lambda each: each.start)))
 
@@ -184,13 +205,10 @@ def phrases(part: Part) -> dict[str, tuple[int, int]]:
     return dict(list(found.items())[:PHRASES_MAX])
 
 
-_PARTICLE: Final = re.compile(
-    r"(?:(?:님|씨)?(?:에서는|에서|에게|한테|께서|까지|부터|으로|은|는|이|가|을|를|의|에|와|과|도|로|이랑|랑|하고|이야|야|이에요|예요)?|(?:님|씨))$"
-)
-
-
 # 재무팀장 is the 팀장 of 재무팀: the name of the unit shares a syllable with the post, which stays a word.
-_LEAD_OF: Final = re.compile(r"^(?P<unit>[가-힣A-Za-z0-9 ]+(?:팀|본부|실|센터))장(?:님)?(?:은|는|이|가|을|를|의|께|한테|에게)?$")
+_LEAD_OF: Final = re.compile(
+    r"^(?P<unit>[가-힣A-Za-z0-9 ]+(?:팀|본부|실|센터))장(?:님)?(?:은|는|이|가|을|를|의|께|한테|에게)?$"
+)
 
 
 def _name_forms(written: str) -> Iterator[tuple[str, int]]:
@@ -198,10 +216,9 @@ def _name_forms(written: str) -> Iterator[tuple[str, int]]:
     bare = written.rstrip(".,;:").removesuffix("'s").removesuffix("’s")
     if len(bare) > 1:
         yield bare, len(bare)
-    for size in range(1, 5):
-        stem = bare[:-size]
-        if len(stem) > 1 and _PARTICLE.fullmatch(bare[-size:]):
-            yield stem, len(stem)
+    for ending in NAME_ENDINGS:
+        if bare.endswith(ending) and len(bare) > len(ending) + 1:
+            yield bare[: -len(ending)], len(bare) - len(ending)
     unit = _LEAD_OF.match(bare)
     if unit:
         yield unit["unit"], len(unit["unit"]) - (1 if unit["unit"].endswith(("팀", "실")) else 2)
@@ -224,7 +241,11 @@ def _spans(text: str, today: date, lang: Lang) -> list[tuple[int, int]]:
         if end <= at or any(start < last and first < end for first, last in guarded):
             continue
         keep = text[start:end].rstrip()
-        stop = end if keep.endswith("고") or keep[:1] in "?!？！" or ("고" in keep and lang == "ko" and "그리고" not in keep) else start
+        stop = (
+            end
+            if keep.endswith("고") or keep[:1] in "?!？！" or ("고" in keep and lang == "ko" and "그리고" not in keep)
+            else start
+        )
         if text[at:stop].strip(" ,.?!"):
             spans.append((at, stop))
             at = end

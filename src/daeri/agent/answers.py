@@ -6,8 +6,9 @@ An answer repeats what the operation said of its own result. Nothing is added to
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from daeri.agent.fill import Candidate, Several
+from daeri.agent.fill import Candidate
 from daeri.agent.planner import Answer, Choice, Declined, Happened, Situation, Waits
+from daeri.agent.rows import Several
 from daeri.agent.vocabulary import Slot
 from daeri.operations import Operation
 from daeri.operations.outcome import Done
@@ -77,7 +78,9 @@ def not_found(name: str, lang: Lang) -> Answer:
 def impossible(date: str, lang: Lang) -> Answer:
     """A day that no calendar has."""
     ko = fit_josa(f"'{date}'은(는) 달력에 없는 날짜예요. 날짜를 다시 알려 주세요.")
-    return Answer(ko if lang == "ko" else f"There is no such day as '{date}'. Please give the date again.", (), "question")
+    return Answer(
+        ko if lang == "ko" else f"There is no such day as '{date}'. Please give the date again.", (), "question"
+    )
 
 
 def missing(candidate: Candidate, request: str, lang: Lang) -> Answer:
@@ -120,14 +123,29 @@ def declined(unknown: Sequence[str], near: Sequence[Operation], lang: Lang) -> A
     examples = _examples(near, lang)
     said = ", ".join(f"'{text}'" for text in unknown)
     if lang == "ko":
-        first = f"{said} 부분을 정확히 이해하지 못해서 답하지 않을게요." if unknown else "제가 할 수 있는 일 가운데 이 요청에 맞는 것을 찾지 못했어요."
+        first = (
+            f"{said} 부분을 정확히 이해하지 못해서 답하지 않을게요."
+            if unknown
+            else "제가 할 수 있는 일 가운데 이 요청에 맞는 것을 찾지 못했어요."
+        )
         then = f" 이렇게 물어보실 수 있어요: {' / '.join(examples)}" if examples else ""
     else:
         first = (
-            f"I cannot answer this: I do not understand {said} here." if unknown else "I found nothing among what I can do that fits this."
+            f"I cannot answer this: I do not understand {said} here."
+            if unknown
+            else "I found nothing among what I can do that fits this."
         )
         then = f" You could ask: {' / '.join(examples)}" if examples else ""
     return Answer(first + then, tuple(Choice(example, example) for example in examples), "decline")
+
+
+def greeting(operations: Sequence[Operation], lang: Lang) -> Answer:
+    """Answer a greeting, or "what can you do?", with requests that this person can make."""
+    examples = _examples(operations, lang)
+    listed = " / ".join(examples)
+    ko = f"무엇을 도와드릴까요? 이렇게 물어보실 수 있어요: {listed}"
+    en = f"What can I do for you? You could ask: {listed}"
+    return Answer(ko if lang == "ko" else en, tuple(Choice(example, example) for example in examples), "question")
 
 
 def partly(good: str, bad: str, lang: Lang) -> Answer:
@@ -139,7 +157,11 @@ def partly(good: str, bad: str, lang: Lang) -> Answer:
 
 def left_out(text: str, lang: Lang) -> str:
     """The sentence that tells which part of a question stays unanswered."""
-    return f"'{text}' 부분은 이해하지 못해서 답하지 않았어요." if lang == "ko" else f"I did not understand '{text}', so that part is unanswered."
+    return (
+        f"'{text}' 부분은 이해하지 못해서 답하지 않았어요."
+        if lang == "ko"
+        else f"I did not understand '{text}', so that part is unanswered."
+    )
 
 
 def _outcome(happened: Happened, operations: Mapping[str, Operation], lang: Lang) -> str:
@@ -204,7 +226,11 @@ def _slot_choices(candidate: Candidate, request: str) -> tuple[Choice, ...]:
 def _example_of(slots: Sequence[Slot], lang: Lang) -> str:
     for slot in slots:
         if slot.kind == "date":
-            return "예: 다음 주 목요일, 12월 1일부터 3일까지" if lang == "ko" else "For example: next Thursday, from Dec 1 to Dec 3."
+            return (
+                "예: 다음 주 목요일, 12월 1일부터 3일까지"
+                if lang == "ko"
+                else "For example: next Thursday, from Dec 1 to Dec 3."
+            )
         if slot.kind == "choice":
             values = ", ".join(str(value) for value, _ in slot.choices)
             return f"하나를 골라 주세요: {values}" if lang == "ko" else f"One of: {values}."
@@ -215,8 +241,12 @@ def _example_of(slots: Sequence[Slot], lang: Lang) -> str:
 
 def _examples(operations: Sequence[Operation], lang: Lang) -> list[str]:
     found: list[str] = []
+    subjects: set[str] = set()
     for operation in operations:
+        if operation.catalog in subjects and len(operations) > EXAMPLES_MAX:
+            continue
         korean = [each for each in operation.examples if any("가" <= letter <= "힣" for letter in each)]
         spoken = korean if lang == "ko" else [each for each in operation.examples if each not in korean]
         found += spoken[:1]
+        subjects.add(operation.catalog)
     return found[:EXAMPLES_MAX]

@@ -18,6 +18,7 @@ Edge = Literal["", "from", "until"]
 MONTHS_A_YEAR = 12
 MONTHS_A_QUARTER = 3
 DAYS_A_WEEK = 7
+DAYS_A_MONTH_MAX = 31
 YEARS_AWAY_MAX = 100
 """Offsets beyond this are not dates people plan with; they are left unread."""
 
@@ -175,7 +176,7 @@ def _range(
     end = closer.end() if closer else end
     if span is None or span.last < first.first:
         return end, None
-    days = "days" if {first.grain, span.grain} <= {"day", "days"} else "span"
+    days: Grain = "days" if {first.grain, span.grain} <= {"day", "days"} else "span"
     return end, Span(first.first, span.last, days, first.assumed or span.assumed)
 
 
@@ -185,10 +186,10 @@ def _neighbours(text: str, at: int, first: Span, grammar: Grammar, frame: Frame)
     if joiner is None or first.grain not in {"day", "days"}:
         return None
     second = _longest(text, joiner.end(), [*grammar.second, *grammar.rules], replace(frame, anchor=first))
-    if second is None or second[1] is None:
+    if second is None:
         return None
     end, span = second
-    if span.grain != "day" or span.first != first.last + timedelta(days=1):
+    if span is None or span.grain != "day" or span.first != first.last + timedelta(days=1):
         return None
     further = _neighbours(text, end, Span(first.first, span.last, "days", first.assumed), grammar, frame)
     return further or (end, Span(first.first, span.last, "days", first.assumed))
@@ -324,7 +325,7 @@ def month_without_year(frame: Frame, number: int) -> Span:
 
 def day_of_month(frame: Frame, day: int) -> Span:
     """A day without its month: after the anchor, else the next or last one by the sense."""
-    if not 1 <= day <= 31:
+    if not 1 <= day <= DAYS_A_MONTH_MAX:
         raise ImpossibleDate(str(day))
     start = frame.anchor.first if frame.anchor else frame.today
     step = -1 if frame.sense == "past" and frame.anchor is None else 1

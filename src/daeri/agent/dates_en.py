@@ -27,8 +27,13 @@ from daeri.agent.dates import (
     weekdays,
     whole_year,
 )
+from daeri.agent.lexicon import listed
 
-_MONTHS: Final = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_MONTHS: Final = listed(
+    """
+    jan feb mar apr may jun jul aug sep oct nov dec
+    """
+)
 _WEEKDAYS: Final = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 _ORDINALS: Final[Mapping[str, int]] = MappingProxyType({"first": 1, "second": 2, "third": 3, "fourth": 4})
 _NUMBERS: Final[Mapping[str, int]] = MappingProxyType(
@@ -50,7 +55,9 @@ _MONTH: Final = (
 _NTH: Final = r"(?P<day>3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th)?\b"
 _YEAR: Final = r"(?:,?\s+(?:of\s+)?(?P<year>(?:19|20)\d\d)\b|\s+(?:of\s+)?(?P<yearword>this|last|next)\s+year\b)"
 _THIS: Final = r"(?:the\s+)?(?P<relative>this|current|next|coming|following|last|previous|past)\s+"
-_WEEKDAY: Final = r"(?:mon(?:day)?|tue(?:s(?:day)?)?|wed(?:nesday)?|thu(?:r(?:s(?:day)?)?)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?)"
+_WEEKDAY: Final = (
+    r"(?:mon(?:day)?|tue(?:s(?:day)?)?|wed(?:nesday)?|thu(?:r(?:s(?:day)?)?)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?)"
+)
 _WEEKDAY_LIST: Final = rf"(?P<days>{_WEEKDAY}s?\b(?:\s*(?:,|&|and|/)\s*(?:and\s+)?{_WEEKDAY}\b)*)"
 _COUNT: Final = rf"(?P<count>\d{{1,3}}|{'|'.join(_NUMBERS)})\s+(?P<unit>day|week|month|quarter|year)s?\b"
 
@@ -186,14 +193,20 @@ _IN: Final = r"(?:in\s+|for\s+|of\s+|during\s+)?(?:the\s+)?"
 
 RULES: Final = (
     _rule(r"(?:on\s+)?(?P<year>(?:19|20)\d\d)[-./](?P<month>\d\d?)[-./](?P<day>\d\d?)\b", _full_date),
-    _rule(rf"{_ON}{_MONTH}\s*(?P<day>\d\d?)(?:st|nd|rd|th)?\s*[-–~]\s*(?P<until>\d\d?)(?:st|nd|rd|th)?\b{_YEAR}?", _month_day),
+    _rule(
+        rf"{_ON}{_MONTH}\s*(?P<day>\d\d?)(?:st|nd|rd|th)?\s*[-–~]\s*(?P<until>\d\d?)(?:st|nd|rd|th)?\b{_YEAR}?",
+        _month_day,
+    ),
     _rule(rf"{_ON}{_MONTH}\s*(?P<day>\d\d?)(?:st|nd|rd|th)?\b{_YEAR}?", _month_day),
     _rule(rf"{_ON}(?:the\s+)?{_NTH}\s+(?:of\s+)?{_MONTH}{_YEAR}?", _month_day),
     _rule(rf"{_ON}(?P<month>1[0-2]|0?[1-9])/(?P<day>\d\d?)\b(?!/)", _slash),
     _rule(rf"{_ON}the\s+(?P<day>3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th)\b", lambda m, f: day_of_month(f, int(m["day"]))),
     _rule(rf"{_IN}{_MONTH}{_YEAR}?(?!\s*\d)", _month),
     _rule(rf"{_IN}(?:q(?P<number>[1-4])|(?P<ordinal>first|second|third|fourth)\s+quarter)\b{_YEAR}?", _quarter),
-    _rule(rf"{_IN}(?P<yearword>this|last|next)\s+year'?s\s+(?:q(?P<number>[1-4])|(?P<ordinal>first|second|third|fourth)\s+quarter)\b", _quarter),
+    _rule(
+        rf"{_IN}(?P<yearword>this|last|next)\s+year'?s\s+(?:q(?P<number>[1-4])|(?P<ordinal>first|second|third|fourth)\s+quarter)\b",
+        _quarter,
+    ),
     _rule(rf"{_IN}(?P<yearword>this|last|next)\s+year'?s\s+{_MONTH}", _month),
     _rule(rf"{_IN}{_MONTH}(?:\s+of)?\s+(?P<yearword>this|last|next)\s+year\b", _month),
     _rule(rf"{_IN}(?P<yearword>last|next)\s+{_MONTH}", _month_near),
@@ -204,7 +217,10 @@ RULES: Final = (
     _rule(rf"{_ON}{_THIS}week\s+(?:on\s+)?{_WEEKDAY_LIST}", _week_days),
     _rule(rf"{_ON}{_WEEKDAY_LIST}\s+(?:of\s+)?{_THIS}week\b", _week_days),
     _rule(rf"{_ON}{_THIS}{_WEEKDAY_LIST}", _week_days),
-    _rule(rf"(?P<days>{_WEEKDAY})\s*(?:to|through|until|till|-|–)\s*(?P<last>{_WEEKDAY})\s+(?:of\s+)?{_THIS}week\b", _week_span),
+    _rule(
+        rf"(?P<days>{_WEEKDAY})\s*(?:to|through|until|till|-|–)\s*(?P<last>{_WEEKDAY})\s+(?:of\s+)?{_THIS}week\b",
+        _week_span,
+    ),
     _rule(rf"{_ON}{_WEEKDAY_LIST}", _bare_week_days),
     _rule(rf"{_IN}{_THIS}weekend\b", _weekend),
     _rule(
@@ -222,7 +238,10 @@ RULES: Final = (
 )
 
 SECOND: Final = (
-    _rule(rf"(?:the\s+)?{_NTH}(?!\s*(?:million|thousand|k\b|%|people|days|won|/))", lambda m, f: day_of_month(f, int(m["day"]))),
+    _rule(
+        rf"(?:the\s+)?{_NTH}(?!\s*(?:million|thousand|k\b|%|people|days|won|/))",
+        lambda m, f: day_of_month(f, int(m["day"])),
+    ),
 )
 
 GRAMMAR: Final = Grammar(
@@ -230,7 +249,9 @@ GRAMMAR: Final = Grammar(
     second=SECOND,
     opener=re.compile(r"(?:from|between|starting(?:\s+from)?)\s+(?:on\s+)?", re.IGNORECASE),
     between=re.compile(r"\s*\band\b\s*", re.IGNORECASE),
-    joiner=re.compile(r"\s*(?:\bfor\b(?=\s+\d+\s+days)|\bto\b|\buntil\b|\btill\b|\bthrough\b|\bthru\b|~|–|-)\s*", re.IGNORECASE),
+    joiner=re.compile(
+        r"\s*(?:\bfor\b(?=\s+\d+\s+days)|\bto\b|\buntil\b|\btill\b|\bthrough\b|\bthru\b|~|–|-)\s*", re.IGNORECASE
+    ),
     closer=re.compile(r""),
     duration=re.compile(r"\s*(?:for\s+)?(\d{1,3})\s+days\b", re.IGNORECASE),
     and_=re.compile(r"\s*(?:,\s*and\b|\band\b|&|,)\s*", re.IGNORECASE),

@@ -198,7 +198,9 @@ def _rule(pattern: str, read: Callable[[re.Match[str], Frame], Span | None]) -> 
 _AMOUNT: Final = rf"(?:(?P<count>\d{{1,3}})\s?(?P<unit>일|주일|주|개월|달|분기|년)|(?P<word>{_words(_COUNTS)}))"
 
 RULES: Final = (
-    _rule(rf"(?P<year>(?:19|20)\d\d)\s?[-./]\s?(?P<month>\d\d?)\s?[-./]\s?(?P<day>\d\d?)(?!\d)\.?{_BRACKET}", _full_date),
+    _rule(
+        rf"(?P<year>(?:19|20)\d\d)\s?[-./]\s?(?P<month>\d\d?)\s?[-./]\s?(?P<day>\d\d?)(?!\d)\.?{_BRACKET}", _full_date
+    ),
     _rule(rf"(?:{_YEAR})?{_MONTH}\s?(?:(?P<day>\d\d?)\s?[~∼–-]\s?(?P<until>\d\d?)\s?일){_BRACKET}", _month_day),
     _rule(rf"(?:{_YEAR})?{_MONTH}의?\s?(?P<day>\d\d?)\s?일(?!정|주일|간){_BRACKET}", _month_day),
     _rule(rf"(?<![\d.])(?P<month>1[0-2]|0?[1-9])/(?P<day>\d\d?)(?![\d/]|\s?분기){_BRACKET}", _month_day),
@@ -226,7 +228,9 @@ RULES: Final = (
     _rule(rf"{_THIS}(?P<days>[월화수목금토일])요일", _week_days),
     _rule(rf"(?:{_THIS})?주말(?:에)?", _weekend),
     _rule(_WEEK_WORD, lambda match, frame: week(frame.today, _relative(match))),
-    _rule(r"(?P<days>[월화수목금토일]요일(?:\s?(?:,|·|과|와|이랑|랑|하고|및)\s?[월화수목금토일]요일)*)", _bare_week_days),
+    _rule(
+        r"(?P<days>[월화수목금토일]요일(?:\s?(?:,|·|과|와|이랑|랑|하고|및)\s?[월화수목금토일]요일)*)", _bare_week_days
+    ),
     _rule(r"(?P<days>[월화수목금토일]{2,5})요일", _bare_week_days),
     _rule(
         rf"(?P<word>{_words(_DAY_WORDS)})",
@@ -242,11 +246,12 @@ RULES: Final = (
 )
 
 SECOND: Final = (
-    _rule(r"(?P<day>\d\d?)\s?일?(?![\d월년.,/:분]|원|만|천|억|명|건|개)", lambda m, f: day_of_month(f, int(m.group("day")))),
+    _rule(
+        r"(?P<day>\d\d?)\s?일?(?![\d월년.,/:분]|원|만|천|억|명|건|개)",
+        lambda m, f: day_of_month(f, int(m.group("day"))),
+    ),
     _rule(_LETTERS, _bare_week_days),
 )
-
-
 
 
 GRAMMAR: Final = Grammar(

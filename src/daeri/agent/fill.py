@@ -6,58 +6,45 @@ changes nothing. What is left in `unknown` makes the planner ask or decline, nev
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, Final
 
 from daeri.agent.analyzer import Entity, Part
+from daeri.agent.lexicon import listed
+from daeri.agent.rows import Named, Several
 from daeri.agent.texts import take_texts
-from daeri.agent.tokens import Word, words_of
+from daeri.agent.tokens import Word, stems_of, words_of
 from daeri.agent.vocabulary import Slot, Vocabulary, explains
 from daeri.records import Actor
-from daeri.records.mentions import Mention
 from daeri.wording import Lang, day_range, fit_josa
 
+TAKEN_AMONG_MAX: Final = 4
+"""The asker is meant by a name that fits few ("김대리"), not by one that fits dozens ("Kim")."""
 SPREAD_MAX: Final = 6
 """Calls that one enumeration ("영업1팀과 영업2팀") may become."""
 
 UNMARKED: Final = 0.6
 """What is left of the likeness where none of an operation's marks is in the request."""
 
-_TOTAL: Final = frozenset("전체 모든 모두 전부 다 회사 전사 all every whole entire company overall everyone everybody".split())
+_TOTAL: Final = frozenset(
+    listed("""전체 모든 모두 전부 다 회사 전사 all every whole entire company overall everyone everybody""")
+)
+_UNITS: Final = frozenset({"팀", "부서", "본부", "team", "department", "division"})
+_PAYING: Final = frozenset(listed("쓰다 =쓰다 사용하다 결제하다 결제 지출하다 지출 들다 paid pay spent spend cost"))
 _COMPANY: Final = frozenset({"회사", "전사", "company", "whole", "entire"})
 _AND: Final = re.compile(r"^(?:님)?\s*(?:과|와|이랑|랑|하고|,|및|·|그리고|and|&)\s*(?:and\s*)?$", re.IGNORECASE)
 _BELONGS: Final = re.compile(r"^\s*(?:의|소속|에\s?있는|of|in|from)?\s*$")
 # Verbs of asking for something to be done say nothing about what; alone they do not choose an operation.
 _ASKING: Final = frozenset(
-    "=신청 올리다 내다 넣다 잡다 처리하다 처리 등록하다 등록 부탁 book request file submit apply take make put order want need get "
-    "please create add raise day days".split()
+    listed(
+        "=신청 올리다 내다 넣다 잡다 처리하다 처리 등록하다 등록 부탁 book request file submit apply take make put want need get "
+        "please create add raise day days"
+    )
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """A place in the text and the rows it names."""
-
-    start: int
-    end: int
-    text: str
-    rows: tuple[Mention, ...]
-
-    def of(self, record: str) -> list[Mention]:
-        """The rows of one record type."""
-        return [row for row in self.rows if row.record == record]
-
-
-@dataclass(frozen=True, slots=True)
-class Several:
-    """A name that fits several rows: the planner took one of them, or none."""
-
-    named: Named
-    rows: tuple[Mention, ...]
-    taken: Mention | None
 
 
 @dataclass(slots=True)
@@ -212,8 +199,10 @@ class _Filling:
     def _is_team(self, named: Named) -> bool:
         person = {slot.record for slot in self.vocabulary.slots if slot.person}
         teams = {slot.record for slot in self.vocabulary.slots if slot.team}
-        return bool(person) and all(row.record not in person for row in named.rows) and (
-            not teams or any(row.record in teams for row in named.rows)
+        return (
+            bool(person)
+            and all(row.record not in person for row in named.rows)
+            and (not teams or any(row.record in teams for row in named.rows))
         )
 
     def _refer(self, slot: Slot, named: Named, *, qualified: bool) -> None:
@@ -221,13 +210,14 @@ class _Filling:
         taken = rows[0] if len(rows) == 1 else None
         if taken is None:
             own = [row for row in rows if slot.person and row.id == self.request.actor.person_id]
-            taken = own[0] if own and not qualified else None
+            taken = own[0] if own and not qualified and len(rows) <= TAKEN_AMONG_MAX else None
             self.candidate.several = Several(named, rows, taken)
         if taken is not None:
             self.arguments[slot.name] = taken.id
             if len(rows) > 1 or not self._same_name(named.text, taken.title):
                 self._note(
-                    f"'{named.text}'을(를) {taken.title}(으)로 이해했어요.", f"I took '{named.text}' to be {taken.title}."
+                    f"'{named.text}'을(를) {taken.title}(으)로 이해했어요.",
+                    f"I took '{named.text}' to be {taken.title}.",
                 )
         else:
             self.arguments[slot.name] = None
@@ -253,7 +243,9 @@ class _Filling:
     def _own(self) -> None:
         for entity in self._entities("unit"):
             slot = next((slot for slot in self._slot("reference") if slot.team), None)
-            person_follows = any(self._is_person(each) and 0 <= each.start - entity.end <= 1 for each in self.request.named)
+            person_follows = any(
+                self._is_person(each) and 0 <= each.start - entity.end <= 1 for each in self.request.named
+            )
             if person_follows:
                 self._use(entity)
             elif slot is not None and entity.value["unit"] == "team" and self.request.actor.team_id is not None:
@@ -303,6 +295,8 @@ class _Filling:
 
     def _period(self, start: Slot, end: Slot, entity: Entity) -> None:
         first, last = self._span(entity)
+        if self._not_yet(first):
+            return
         days = entity.value["grain"] in {"day", "days"}
         if self.vocabulary.operation.effect != "read" and not days:
             self.candidate.vague = entity
@@ -315,23 +309,41 @@ class _Filling:
             self.arguments[end.name] = last.isoformat()
         self._take_date(entity, first, last)
 
+    def _not_yet(self, first: date) -> bool:
+        """Days to come, asked of an operation whose examples only look back: it tells what was, not what will be."""
+        looks_back = self.vocabulary.operation.effect == "read" and self.vocabulary.looks_back
+        return looks_back and first > self.request.today
+
     def _further_periods(self, start: Slot, end: Slot, first: Entity, others: Sequence[Entity]) -> None:
         """10월과 11월 매출: each period is a call of its own; anything else stays unexplained."""
         before = first
         for entity in others:
-            if self.vocabulary.operation.effect != "read" or not _AND.match(self.request.text[before.end : entity.start]):
-                return
             span = self._span(entity)
+            if self.vocabulary.operation.effect != "read" or not self._and(before, entity) or self._not_yet(span[0]):
+                return
             self.candidate.spread.setdefault(f"{start.name}\n{end.name}", []).append([day.isoformat() for day in span])
             self._use(entity)
             before = entity
+
+    def _and(self, before: Entity, entity: Entity) -> bool:
+        """10월과 11월, or 올해 매출이랑 작년 매출: the one word between is said again after."""
+        between = self.request.text[before.end : entity.start]
+        if _AND.match(between):
+            return True
+        again = re.match(r"^\s*([가-힣A-Za-z]+?)(?:이랑|랑|과|와|하고|,)\s+$", between)
+        following = re.match(r"^\s*([가-힣A-Za-z]+)", self.request.text[entity.end :])
+        return bool(again and following and not stems_of(again[1]).isdisjoint(stems_of(following[1])))
 
     def _one_day(self, slot: Slot, entity: Entity) -> None:
         first, last = self._span(entity)
         if first == last:
             self.arguments[slot.name] = first.isoformat()
-        elif self.vocabulary.operation.effect == "read" and any(e.value["grain"] == entity.value["grain"] for e in self.vocabulary.dates):
-            self.arguments[slot.name] = (self.request.today if first <= self.request.today <= last else first).isoformat()
+        elif self.vocabulary.operation.effect == "read" and any(
+            e.value["grain"] == entity.value["grain"] for e in self.vocabulary.dates
+        ):
+            self.arguments[slot.name] = (
+                self.request.today if first <= self.request.today <= last else first
+            ).isoformat()
         else:
             return
         self._take_date(entity, first, last)
@@ -343,10 +355,9 @@ class _Filling:
             self._note(f"'{entity.text}'은(는) {days}(으)로 이해했어요.", f"I took '{entity.text}' to be {days}.")
 
     def _is_now(self, entity: Entity) -> bool:
-        """Today, or a present period that the operation's own examples speak of, says nothing beyond "now"."""
+        """An operation without days answers as of now; a period that holds today says nothing else."""
         first, last = self._span(entity)
-        today = self.request.today
-        return first == last == today or (first <= today <= last and self.vocabulary.speaks_of_now)
+        return self.vocabulary.operation.effect == "read" and first <= self.request.today <= last
 
     # Amounts, choices, counts
 
@@ -384,7 +395,9 @@ class _Filling:
         words: list[Word] = []
         for stems in way:
             wanted = stems if senses else frozenset(stem for stem in stems if not stem.startswith("="))
-            hit = next((word for word in self._words() if word not in words and not word.stems.isdisjoint(wanted)), None)
+            hit = next(
+                (word for word in self._words() if word not in words and not word.stems.isdisjoint(wanted)), None
+            )
             if hit is None:
                 return []
             words.append(hit)
@@ -409,20 +422,30 @@ class _Filling:
     def _counts(self) -> None:
         for entity in self._entities("count"):
             number, unit = Decimal(entity.value["number"]), entity.value["unit"]
-            if unit == "일" and number == self._days_filled():
+            if unit == "일" and number == self._days_filled(default=number if self._open_start() else None):
                 self._use(entity)
                 continue
             slot = next(iter(self._slot("integer", "decimal")), None)
-            if slot is not None and unit not in {"일", "년", "월", "%"} and number == number.to_integral_value() and number > 0:
+            if (
+                slot is not None
+                and unit not in {"일", "년", "월", "%"}
+                and number == number.to_integral_value()
+                and number > 0
+            ):
                 self.arguments[slot.name] = int(number)
                 self._use(entity)
 
-    def _days_filled(self) -> int | None:
+    def _open_start(self) -> bool:
+        """So many days, but from when? The planner asks for the first of them."""
+        dates = self.vocabulary.slots_of("date")
+        return len(dates) > 1 and dates[0].required and dates[0].name not in self.arguments
+
+    def _days_filled(self, *, default: Decimal | None = None) -> Decimal | None:
         days = [self.arguments[slot.name] for slot in self.vocabulary.slots_of("date") if self.arguments.get(slot.name)]
         if not days:
-            return None
+            return default
         first, last = date.fromisoformat(days[0]), date.fromisoformat(days[-1])
-        return (last - first + timedelta(days=1)).days
+        return Decimal((last - first + timedelta(days=1)).days)
 
     # Text, what is carried over, the rest
 
@@ -448,7 +471,11 @@ class _Filling:
     def _rest(self) -> None:
         """Every entity and word that no argument took must be the operation's own or change nothing."""
         for entity in self.part.entities:
-            if entity.kind != "name" and self._free(entity) and not any(each.start < entity.end and entity.start < each.end for each in self.request.named):
+            if (
+                entity.kind != "name"
+                and self._free(entity)
+                and not any(each.start < entity.end and entity.start < each.end for each in self.request.named)
+            ):
                 self._leave(entity.text)
         for named in self.request.named:
             words = words_of(named.text)
@@ -465,9 +492,28 @@ class _Filling:
     def _goes(self, word: Word) -> bool:
         if word.question:
             return word.question in self.vocabulary.questions or explains(self.vocabulary.declared, word)
-        if word.passed or explains(self.vocabulary.known, word):
+        if self._of_a_unit(word):
+            return False
+        if word.passed or word.counter or explains(self.vocabulary.known, word) or self._paid(word):
             return True
         return not word.stems.isdisjoint(_TOTAL) and self._total_fits(word)
+
+    def _of_a_unit(self, word: Word) -> bool:
+        """김하은 대리 팀 매출 is not 김하은 대리's, and no argument says so."""
+        if word.stems.isdisjoint(_UNITS) or not any(slot.team for slot in self.vocabulary.slots):
+            return False
+        before = [each.end for each in self.request.named if self._is_person(each)]
+        before += [entity.end for entity in self.part.of("self")]
+        return any(
+            re.fullmatch(r"(?:의|'s|’s)?\s*", self.request.text[end : word.start])
+            for end in before
+            if end <= word.start
+        )
+
+    def _paid(self, word: Word) -> bool:
+        """An amount that is given was spent: 쓴, 결제한, paid say nothing more."""
+        money = any(slot.kind == "money" and slot.name in self.arguments for slot in self.vocabulary.slots)
+        return money and not word.stems.isdisjoint(_PAYING)
 
     def _total_fits(self, word: Word) -> bool:
         """전체 fits where nothing narrows the question, or what narrows it is named; it contradicts "missing: me"."""
@@ -483,7 +529,7 @@ class _Filling:
     def _joined(self, words: Sequence[Word]) -> list[Word]:
         """Neighbours that are one word of the operation, written apart."""
         found: list[Word] = []
-        for first, second in zip(words, words[1:], strict=False):
+        for first, second in pairwise(words):
             both = {first.text.lower() + stem for stem in second.stems if not stem.startswith("=")}
             if both & (self.vocabulary.joined | self.vocabulary.known):
                 found += [first, second]
@@ -510,28 +556,3 @@ class _Filling:
 
     def _note(self, ko: str, en: str) -> None:
         self.candidate.notes.append(fit_josa(ko) if self.request.lang == "ko" else en)
-
-
-def resolve(spans: dict[str, tuple[int, int]], found: Iterable[Mention], text: str) -> list[Named]:
-    """Places of the text and the rows they name: the longest name wins, then the phrase that was looked for first."""
-    order = {re.sub(r"\s", "", phrase).lower(): at for at, phrase in enumerate(spans)}
-    by_phrase: dict[str, list[Mention]] = {}
-    for mention in found:
-        by_phrase.setdefault(re.sub(r"\s", "", mention.phrase).lower(), []).append(mention)
-    places = {re.sub(r"\s", "", phrase).lower(): span for phrase, span in spans.items()}
-    chosen: list[Named] = []
-    ranked = sorted(by_phrase, key=lambda each: (places[each][0] - places[each][1], order[each]))
-    for phrase in ranked:
-        start, end = places[phrase]
-        if not any(start < other.end and other.start < end for other in chosen):
-            chosen.append(Named(start, end, text[start:end], tuple(by_phrase[phrase])))
-        else:
-            same = next((each for each in chosen if (each.start, each.end) == (start, end)), None)
-            if same is not None and len(spans) and _surname_only(spans, start, end):
-                chosen[chosen.index(same)] = Named(start, end, same.text, (*same.rows, *by_phrase[phrase]))
-    return sorted(chosen, key=lambda each: each.start)
-
-
-def _surname_only(spans: dict[str, tuple[int, int]], start: int, end: int) -> bool:
-    """A surname alone was looked for with every rank: all that was found counts."""
-    return sum(1 for span in spans.values() if span == (start, end)) > 4  # noqa: PLR2004 - more forms than one name has

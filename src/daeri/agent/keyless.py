@@ -6,19 +6,20 @@ It knows operations by their declarations only; the words of languages are in le
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from daeri.agent import answers
 from daeri.agent.analyzer import Analysis, Part, analyze, phrases
-from daeri.agent.fill import Candidate, Named, Request, fill, resolve
+from daeri.agent.fill import Candidate, Request, fill
 from daeri.agent.planner import Answer, Call, Choice, Situation
+from daeri.agent.rows import Named, resolve, usable
 from daeri.agent.selector import Index, index_of
 from daeri.agent.tokens import Word
 from daeri.agent.vocabulary import explains
 from daeri.operations import Operation
-from daeri.records.mentions import Mention
+from daeri.wording import Lang
 
 FLOOR: Final = 0.16
 """Likeness below this is chance: nothing that the operations say resembles the request."""
@@ -32,6 +33,10 @@ SURE: Final = 0.45
 NAMED_ACT: Final = 0.75
 """A bare naming ("다음 주 목금 연차") may be a request to act when that is nearly as likely as a question."""
 TRIED_MAX: Final = 12
+
+
+HELP: Final = frozenset({"도움", "도움말", "사용법", "기능", "예시", "예", "테스트", "help", "usage", "test"})
+"""Words of asking what can be asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,9 @@ class Keyless:
 
     async def _first(self, situation: Situation) -> Sequence[Call] | Answer:
         text = _picked(situation) or situation.analysis.text
-        analysis = analyze(text, situation.analysis.today, situation.lang) if text != situation.input else situation.analysis
+        analysis = (
+            analyze(text, situation.analysis.today, situation.lang) if text != situation.input else situation.analysis
+        )
         decided = await self._decide(situation, analysis)
         if isinstance(decided, Answer) and situation.history:
             for joined in _with_history(situation, analysis):
@@ -75,7 +82,9 @@ class Keyless:
     async def _decide(self, situation: Situation, analysis: Analysis) -> Sequence[Call] | Answer:
         understood = await self._understand(situation, analysis)
         if len(understood) > 1 and any(each.candidate is None for each in understood):
-            whole = await self._understand(situation, analyze(analysis.text, analysis.today, situation.lang, split=False))
+            whole = await self._understand(
+                situation, analyze(analysis.text, analysis.today, situation.lang, split=False)
+            )
             understood = whole if _one_request(whole[0], understood) else understood
         good = [each for each in understood if each.candidate is not None]
         bad = [each for each in understood if each.candidate is None]
@@ -86,10 +95,14 @@ class Keyless:
             if acts:
                 rest = " ".join(each.part.text for each in good)
                 return answers.partly(rest, " ".join(each.part.text for each in bad), situation.lang)
-            situation.plan["left"] = answers.left_out(", ".join(each.part.text for each in bad), situation.lang)
+            situation.plan["left"] = "\n".join(_left_open(each, situation.lang) for each in bad)
         candidates = [each.candidate for each in good if each.candidate is not None]
         situation.plan["choices"] = [
-            {"label": choice.label, "input": choice.input} for choice in _alternatives(candidates, analysis.text)
+            {"label": choice.label, "input": choice.input}
+            for choice in (
+                *_alternatives(candidates, analysis.text),
+                *(one for each in bad if each.problem for one in each.problem.choices),
+            )
         ]
         return [call for candidate in candidates for call in _calls(candidate)]
 
@@ -97,13 +110,16 @@ class Keyless:
         index = index_of(situation.tools)
         looked_for = [phrases(part) for part in analysis.parts]
         everything = list(dict.fromkeys(phrase for spans in looked_for for phrase in spans))
-        found = await situation.find_mentions(everything) if everything else []
+        slots = [slot for vocabulary in index.vocabularies.values() for slot in vocabulary.slots]
+        found = usable(await situation.find_mentions(everything) if everything else [], slots)
         understood: list[Understood] = []
         carried: dict[str, Any] = {}
         for part, spans in zip(analysis.parts, looked_for, strict=True):
-            named = resolve(spans, _of(found, spans), analysis.text)
+            named = resolve(spans, found, analysis.text)
             apart = part.apart_from([(each.start, each.end) for each in named])
-            request = Request(apart, analysis.text, situation.lang, analysis.today, situation.actor, named, dict(carried))
+            request = Request(
+                apart, analysis.text, situation.lang, analysis.today, situation.actor, named, dict(carried)
+            )
             each = _one(request, index, situation.tools)
             understood.append(each)
             _carry_on(carried, each)
@@ -121,10 +137,17 @@ def _one_request(whole: Understood, parts: Sequence[Understood]) -> bool:
     )
 
 
+def _left_open(part: Understood, lang: Lang) -> str:
+    """What to tell of a part that is not answered: the question back, or that it was not understood."""
+    if part.problem is not None and part.problem.kind == "question":
+        return part.problem.text
+    return answers.left_out(part.part.text, lang)
+
+
 def _one(request: Request, index: Index, tools: Sequence[Operation]) -> Understood:
     """Choose the operation for one part, or say why there is none."""
     part, lang = request.part, request.lang
-    problem = _unreadable(request)
+    problem = _unreadable(request) or _greeted(request, tools)
     if problem is not None:
         return Understood(part, None, problem)
     scores = index.scores(part)
@@ -139,7 +162,9 @@ def _one(request: Request, index: Index, tools: Sequence[Operation]) -> Understo
         return Understood(part, None, answers.which_operation(best, request.text, lang))
     clearer = next((each for each in allowed if each.score > best.score * CLEARLY_OTHER), None)
     if clearer is not None and not clearer.understood:
-        return Understood(part, None, answers.declined(_stretches(clearer.unknown, request.text), _near(clearer, ranked), lang))
+        return Understood(
+            part, None, answers.declined(_stretches(clearer.unknown, request.text), _near(clearer, ranked), lang)
+        )
     asked = _ask(best, request)
     return Understood(part, best if asked is None else None, asked, tuple(request.named))
 
@@ -147,14 +172,17 @@ def _one(request: Request, index: Index, tools: Sequence[Operation]) -> Understo
 def _best(understood: Sequence[Candidate], part: Part) -> Candidate | list[Candidate]:
     """The candidate that fits best, or those between which only the asker can choose."""
     acting = [each for each in understood if each.vocabulary.operation.effect != "read"]
-    if acting and (part.act == "do" or (part.act == "name" and max(each.weight for each in acting) > NAMED_ACT * _top(understood))):
+    if acting and (
+        part.act == "do" or (part.act == "name" and max(each.weight for each in acting) > NAMED_ACT * _top(understood))
+    ):
         understood = acting
     ranked = sorted(understood, key=lambda each: -each.weight)
     best = ranked[0]
     if best.score >= SURE and best.marked == 1.0:
         return best
     share = TOO_CLOSE if best.marked == 1.0 else UNSURE
-    rivals = [each for each in ranked[1:] if each.complete and each.weight > best.weight * share]
+    close = [each for each in ranked[1:] if each.complete and each.weight > best.weight * share]
+    rivals = [each for each in close if each.marked >= best.marked]
     return [best, *rivals[:2]] if rivals else best
 
 
@@ -184,6 +212,15 @@ def _unreadable(request: Request) -> Answer | None:
     return None
 
 
+def _greeted(request: Request, tools: Sequence[Operation]) -> Answer | None:
+    """A greeting or a cry for help: tell what can be asked."""
+    part = request.part
+    said = [word for word in part.words if not word.passed and word.stems.isdisjoint(HELP)]
+    if said or part.entities or request.named or any(word.question for word in part.words):
+        return None
+    return answers.greeting(tools, request.lang)
+
+
 def _fits_act(candidate: Candidate, part: Part) -> bool:
     """Only a request to act, or a bare naming, may change anything."""
     return candidate.vocabulary.operation.effect == "read" or part.act in {"do", "name"}
@@ -198,7 +235,9 @@ def _not_understood(
     ]
     if not alike:
         strange = [
-            word.text for word in _content(request) if not any(explains(each.vocabulary.known, word) for each in candidates)
+            word.text
+            for word in _content(request)
+            if not any(explains(each.vocabulary.known, word) for each in candidates)
         ]
         return answers.declined(_stretches(strange, request.text), ranked, request.lang)
     best = max(alike, key=lambda each: each.score - 0.05 * len(each.unknown))
@@ -243,18 +282,12 @@ def _calls(candidate: Candidate) -> list[Call]:
 
 def _alternatives(candidates: Sequence[Candidate], text: str) -> list[Choice]:
     """Who else a name could have meant, where the planner took one."""
-    found: list[Choice] = []
-    for candidate in candidates:
-        several = candidate.several
-        if several is not None and several.taken is not None:
-            found += answers.row_choices(several, text, without=several.taken.id)
-    return found
-
-
-def _of(found: Sequence[Mention], spans: Mapping[str, tuple[int, int]]) -> list[Mention]:
-    """The rows named in one part; the door tells each phrase as it was sent."""
-    wanted = {re.sub(r"\s", "", phrase).lower() for phrase in spans}
-    return [mention for mention in found if re.sub(r"\s", "", mention.phrase).lower() in wanted]
+    taken = [each.several for each in candidates if each.several is not None and each.several.taken is not None]
+    return [
+        choice
+        for several in taken
+        for choice in answers.row_choices(several, text, without=several.taken.id if several.taken else None)
+    ]
 
 
 def _carry_on(carried: dict[str, Any], understood: Understood) -> None:
@@ -263,7 +296,7 @@ def _carry_on(carried: dict[str, Any], understood: Understood) -> None:
         for slot in understood.candidate.vocabulary.slots_of("reference"):
             rows = [row for named in understood.named for row in named.of(slot.record)]
             taken = [row for row in rows if row.id == understood.candidate.arguments.get(slot.name)]
-            carried |= {slot.record: row for row in taken}
+            carried.update((slot.record, row) for row in taken)
         dates = understood.candidate.vocabulary.slots_of("date")
         values = [understood.candidate.arguments.get(slot.name) for slot in dates]
         if len(values) > 1 and all(values[:2]):
@@ -284,7 +317,9 @@ def _picked(situation: Situation) -> str | None:
 def _with_history(situation: Situation, analysis: Analysis) -> list[str]:
     """A fragment read as a change of, or an addition to, the request before it: "그럼 박서연 팀장은?", "다음 주 목요일"."""
     before = situation.history[-1].input
-    fragment = re.sub(r"^(?:그럼|그러면|그리고|또|and|then|what about|how about)\s+", "", analysis.text, flags=re.IGNORECASE)
+    fragment = re.sub(
+        r"^(?:그럼|그러면|그리고|또|and|then|what about|how about)\s+", "", analysis.text, flags=re.IGNORECASE
+    )
     fragment = fragment.rstrip("?？. ")
     if len(fragment.split()) > 6:  # noqa: PLR2004 - longer than this it is a request of its own
         return []
@@ -292,8 +327,9 @@ def _with_history(situation: Situation, analysis: Analysis) -> list[str]:
     bare = re.sub(r"(?:은|는|이요|요|로|으로|도)$", "", fragment) if len(fragment) > 2 else fragment  # noqa: PLR2004
     found: list[str] = []
     for entity in earlier.entities:
-        if any(mine.kind == entity.kind or {mine.kind, entity.kind} <= {"person", "self", "unit"} for mine in analysis.entities):
+        if any(
+            mine.kind == entity.kind or {mine.kind, entity.kind} <= {"person", "self", "unit"}
+            for mine in analysis.entities
+        ):
             found.append(f"{before[: entity.start]}{bare}{before[entity.end :]}")
     return [*found, f"{before} {bare}", f"{bare} {before}"]
-
-

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from daeri.agent.lexicon import ENGLISH_RANKS, RANKS, ROMAN_SURNAMES, SURNAMES
+from daeri.agent.lexicon import ENGLISH_RANKS, RANKS, ROMAN_SURNAMES, SURNAMES, listed
 from daeri.wording import Lang
 
 _SURNAME: Final = "|".join(sorted(SURNAMES, key=len, reverse=True))
@@ -16,7 +16,12 @@ _RANK: Final = "|".join(sorted(RANKS, key=len, reverse=True))
 _AFTER: Final = r"(?=$|[^가-힣]|에게|한테|께|은|는|이|가|을|를|의|에|와|과|도|랑|하고|로|야|만|부터|까지|이야|예요|인)"
 # 우리 팀장, 인사 이사: a rank after one of these is not a person's surname and given name.
 _NOT_A_NAME: Final = frozenset(
-    ["우리", "저희", "이번", "다음", "어느", "모든", "전체", "해당", "인사", "구매", "기획", "홍보", "전략", "지원", "마케팅", "고객", "국내", "기술", "연구", "현재", "지금", "정말", "전직", "신임", "신규", "이전", "해외", "전산", "안전", "주요", "공장", "지방", "서울", "경영", "같은", "무슨", "어떤", "여러", "다른", "각각", "각"]
+    listed(
+        """
+    우리 저희 이번 다음 어느 모든 전체 해당 인사 구매 기획 홍보 전략 지원 마케팅 고객 국내 기술 연구 현재 지금 정말 전직 신임 신규 이전 해외 전산 안전 주요 공장 지방 서울 경영 같은
+    무슨 어떤 여러 다른 각각 각
+    """
+    )
 )
 _KOREAN_PERSON: Final = re.compile(
     rf"(?<![가-힣])(?P<surname>{_SURNAME})(?P<given>[가-힣]{{1,2}})?\s?(?P<rank>{_RANK})(?:님)?{_AFTER}"
@@ -29,7 +34,27 @@ _ENGLISH_PERSON: Final = re.compile(
     rf"(?P<name>(?P<surname>(?i:{_ROMAN}))\b(?!-)|(?P<hangul>[가-힣]{{2,4}}))(?:,?\s+(?i:(?P<after>{_ENGLISH_RANK})))?(?:['’]s)?(?![\w가-힣])"
 )
 _COMMON_RANKS: Final = ("사원", "대리", "과장", "차장", "부장", "이사", "상무", "팀장", "본부장")
-_WORDS_TOO: Final = frozenset({"an", "oh", "won", "you", "go", "do", "so", "no", "ha", "min", "song", "moon", "bang", "sung", "son", "sin", "shin"})
+_WORDS_TOO: Final = frozenset(
+    {
+        "an",
+        "oh",
+        "won",
+        "you",
+        "go",
+        "do",
+        "so",
+        "no",
+        "ha",
+        "min",
+        "song",
+        "moon",
+        "bang",
+        "sung",
+        "son",
+        "sin",
+        "shin",
+    }
+)
 
 _SELF_KO: Final = re.compile(
     r"(?<![가-힣])(?:나의|저의|내가|제가|나는|저는|제것|내것|내꺼|본인의|본인은|본인이|본인|나|내|제|저|난)(?![가-힣])"
@@ -69,7 +94,9 @@ def find_people(text: str, lang: Lang) -> list[Someone]:
     """Everyone whom the text names with a rank, a title or an honorific; in English also by a Korean surname."""
     found = list(_korean(text))
     if lang == "en":
-        found += [one for one in _english(text) if not any(one.start < other.end and other.start < one.end for other in found)]
+        found += [
+            one for one in _english(text) if not any(one.start < other.end and other.start < one.end for other in found)
+        ]
     return sorted(found, key=lambda one: one.start)
 
 
@@ -97,7 +124,7 @@ def _korean(text: str) -> Iterator[Someone]:
         yield Someone(*match.span(), (f"{full}{rank}", *((full,) if given else ())))
     for match in _HONOURED.finditer(text):
         inside = any(match.start() < end and start < match.end() for start, end in spans)
-        if not inside and match["name"] not in RANKS and match["name"] not in _NOT_A_NAME:
+        if not inside and not match["name"].endswith(RANKS) and match["name"] not in _NOT_A_NAME:
             yield Someone(*match.span(), (match["name"],))
 
 

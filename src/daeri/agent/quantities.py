@@ -25,7 +25,16 @@ _ENGLISH_NUMBERS: Final[Mapping[str, int]] = MappingProxyType(
     {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
 )
 _ENGLISH_UNITS: Final[Mapping[str, str]] = MappingProxyType(
-    {"day": "일", "person": "명", "people": "명", "employee": "명", "piece": "개", "item": "개", "unit": "개", "case": "건"}
+    {
+        "day": "일",
+        "person": "명",
+        "people": "명",
+        "employee": "명",
+        "piece": "개",
+        "item": "개",
+        "unit": "개",
+        "case": "건",
+    }
     | {"hour": "시간", "minute": "분", "copy": "권", "set": "세트", "box": "박스", "week": "주", "month": "개월"}
     | {"laptop": "대", "monitor": "대", "night": "박"}
 )
@@ -39,7 +48,9 @@ _KOREAN_AMOUNT: Final = re.compile(
 _KOREAN_ROUND: Final = re.compile(
     rf"(?<![\d.,가-힣])(?P<amount>(?:{_NUMBER}\s?[천백십]?\s?[조억만]\s?)+(?:{_NUMBER}\s?[천백십]?)?)(?=$|[^가-힣\d]|으?로|짜리|이|을|정도)"
 )
-_SIGNED: Final = re.compile(rf"[₩￦]\s?(?P<number>{_NUMBER})\s?(?P<scale>k|m|mil|bn|b|million|billion|thousand)?\b", re.IGNORECASE)
+_SIGNED: Final = re.compile(
+    rf"[₩￦]\s?(?P<number>{_NUMBER})\s?(?P<scale>k|m|mil|bn|b|million|billion|thousand)?\b", re.IGNORECASE
+)
 _ENGLISH_AMOUNT: Final = re.compile(
     rf"(?<![\w.,])(?P<number>{_NUMBER})\s?(?P<scale>k|m|mil|bn|b|million|billion|thousand)?\s?(?:won|krw)\b"
     rf"|\bkrw\s?(?P<number2>{_NUMBER})\s?(?P<scale2>k|m|mil|bn|b|million|billion|thousand)?\b",
@@ -94,9 +105,11 @@ def find_money(text: str) -> list[Amount]:
 
 def find_counts(text: str, *, english: bool) -> list[Count]:
     """Every number with its counter, left to right."""
-    return [_english_count(match) for match in _ENGLISH_COUNTED.finditer(text)] if english else [
-        _korean_count(match) for match in _COUNTED.finditer(text)
-    ]
+    return (
+        [_english_count(match) for match in _ENGLISH_COUNTED.finditer(text)]
+        if english
+        else [_korean_count(match) for match in _COUNTED.finditer(text)]
+    )
 
 
 def korean_number(written: str) -> int | None:
@@ -128,7 +141,9 @@ def _below_ten_thousand(written: str) -> Decimal | None:
         if match is None or match.end() == at:
             return None
         number, sign = match.groups()
-        value = Decimal(1) if number is None else Decimal(_DIGITS.index(number)) if number in _DIGITS else Decimal(number)
+        value = (
+            Decimal(1) if number is None else Decimal(_DIGITS.index(number)) if number in _DIGITS else Decimal(number)
+        )
         total += value * (_SMALL[sign] if sign else 1)
         at = match.end()
     return total

@@ -5,7 +5,6 @@ declaration. The index is built once for a set of operations. Whether a request 
 """
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,8 +15,9 @@ from daeri.agent.tokens import Word, bigrams, words_of
 from daeri.agent.vocabulary import Vocabulary, read_vocabulary
 from daeri.operations import Operation
 
-INDEXES_KEPT: Final = 32
-"""Sets of operations differ by role, not by person: a company has few."""
+INDEXES_KEPT: Final = 256
+OPERATIONS_KEPT: Final = 4096
+"""What is read of an operation is kept, and the index of each set: what a role may use, what was chosen for a question."""
 WEIGHT_STEM: Final = 1.0
 WEIGHT_GUESS: Final = 0.3
 """A word as written and its guessed verb stems, beside the stems that are surer."""
@@ -54,13 +54,10 @@ class Index:
 
     def __init__(self, operations: Sequence[Operation]) -> None:
         """Read every operation once."""
-        self.vocabularies: dict[str, Vocabulary] = {each.name: read_vocabulary(each) for each in operations}
+        read = [_read(_Same((each,))) for each in operations]
+        self.vocabularies: dict[str, Vocabulary] = {each.operation.name: each for each, _ in read}
         self._operations = tuple(operations)
-        raw = [
-            (at, whole, features)
-            for at, vocabulary in enumerate(self.vocabularies.values())
-            for whole, features in _documents(vocabulary)
-        ]
+        raw = [(at, whole, features) for at, (_, documents) in enumerate(read) for whole, features in documents]
         self._rarity = _rarity(raw, len(operations))
         self._documents: list[_Document] = []
         self._postings: dict[str, list[tuple[int, float]]] = {}
@@ -95,7 +92,9 @@ class Index:
             if word.passed or word.question:
                 continue
             shared = word.stems & vocabulary.declared
-            rarity = max((self._rarity.get(stem, 0.0) for stem in shared or word.stems), default=0.0) or self._rarity[""]
+            rarity = (
+                max((self._rarity.get(stem, 0.0) for stem in shared or word.stems), default=0.0) or self._rarity[""]
+            )
             total += rarity
             named += rarity if shared else 0.0
         return named / total if total else 0.0
@@ -139,6 +138,12 @@ def select(analysis: Analysis, operations: Sequence[Operation], top: int) -> lis
     return sorted(scored, key=lambda each: (-each.score, each.operation.name))[:top]
 
 
+@lru_cache(maxsize=OPERATIONS_KEPT)
+def _read(same: _Same) -> tuple[Vocabulary, list[tuple[bool, Features]]]:
+    vocabulary = read_vocabulary(same.operations[0])
+    return vocabulary, list(_documents(vocabulary))
+
+
 @lru_cache(maxsize=INDEXES_KEPT)
 def _built(same: _Same) -> Index:
     return Index(same.operations)
@@ -146,16 +151,21 @@ def _built(same: _Same) -> Index:
 
 def _documents(vocabulary: Vocabulary) -> Iterable[tuple[bool, Features]]:
     operation = vocabulary.operation
-    whole: Counter[str] = Counter()
+    whole: dict[str, float] = {}
     for part in vocabulary.parts:
         features = _features(part)
         yield False, features
         for name, value in features.items():
-            whole[name] = max(whole[name], value)
-    declared = [operation.label.ko, operation.label.en, *operation.words, operation.name.replace("_", " ").replace(".", " ")]
+            whole[name] = max(whole.get(name, 0.0), value)
+    declared = [
+        operation.label.ko,
+        operation.label.en,
+        *operation.words,
+        operation.name.replace("_", " ").replace(".", " "),
+    ]
     for text in [*declared, operation.summary]:
         for name, value in _of_words(words_of(text)).items():
-            whole[name] = max(whole[name], value if text in declared else value / 2)
+            whole[name] = max(whole.get(name, 0.0), value if text in declared else value / 2)
     yield True, whole
 
 

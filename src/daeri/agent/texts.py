@@ -9,32 +9,42 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from daeri.agent.analyzer import Part
+from daeri.agent.lexicon import listed
 from daeri.agent.tokens import Word, stems_of
 from daeri.agent.vocabulary import Slot, Vocabulary, explains
 
 TEXT_WORDS_MAX: Final = 12
 """A longer stretch is not an item or a reason but another request."""
 
+PARTICLE_AFTER: Final = 2
+"""A word of two syllables may end like a particle without one."""
+
 Taken = tuple[str, str, list[tuple[int, int]]]
 
 RISKY: Final = frozenset(
-    """
+    listed(
+        """
     말고 빼고 빼다 제외 제외하다 제외하고 없이 없다 없는 아니다 아닌 안 못 않다 않는 외에 이외 대신 보다 대비 비교 비교하다 이상 이하 초과 미만 넘다 최대 최소
     평균 중앙값 비율 증가 감소 성장률 증감 취소 취소하다 삭제 삭제하다 지우다 변경 변경하다 바꾸다 수정 수정하다 미루다 연기 연기하다 만약 만일 다른 모든 매일 매주 매달 매년 반복
     not no don't dont without except excluding but instead rather than versus vs compared average median mean ratio growth percent
     cancel delete remove change update modify postpone unless if every each daily weekly monthly or either neither never only
-    """.split()
+    """
+    )
 )
 _TAIL: Final = re.compile(r"(?:을|를|이|가|은|는|의|에|로|으로|으로는|좀)$")
 _MARKED_KO: Final = re.compile(
-    r"(?:사유|이유|내용|목적|제목|용도)(?:은|는|이|가|를|로|:|：)?\s*(?P<after>[^,.!?]{1,60}?)\s*(?:$|[,.!?]|(?:이야|야|이에요|예요|입니다|이고|로\s|으로\s|라고|이라고)(?=\s|$|[,.]))"
+    r"(?:사유|이유|내용|목적|제목|용도)(?:은|는|이|가|를|로|:)?\s*(?P<after>[^,.!?]{1,60}?)\s*"
+    r"(?:$|[,.!?]|(?:이야|야|이에요|예요|입니다|이고|으로|로|이라고|라고)(?=\s|$|[,.]))"
     r"|(?P<before>[가-힣A-Za-z0-9 ]{1,40}?(?:때문에|가야\s?해서|해야\s?해서|있어서|이라서|라서|가서|위해서?|차원에서))(?=\s|$|,)"
 )
 _MARKED_EN: Final = re.compile(
-    r"\b(?:because(?:\s+of)?|due\s+to|reason\s*(?:is|:)|purpose\s*(?:is|:)|to\s+(?=attend|visit|see\s+a))\s*(?P<after>[^,.!?]{2,80})", re.IGNORECASE
+    r"\b(?:because(?:\s+of)?|due\s+to|reason\s*(?:is|:)|purpose\s*(?:is|:)|to\s+(?=attend|visit|see\s+a))\s*(?P<after>[^,.!?]{2,80})",
+    re.IGNORECASE,
 )
 _NAMED_KO: Final = "{label}(?:이|가|은|는|에)?\\s*['\"]?(?P<text>[가-힣A-Za-z]{{1,12}}?)['\"]?(?:인|이라는|라는|이란|이\\s?들어간|가\\s?들어간|으로\\s?시작하는)(?=\\s)"
-_NAMED_EN: Final = re.compile(r"\b(?:named|called|whose\s+name\s+is|with\s+the\s+name)\s+['\"]?(?P<text>[A-Za-z가-힣-]{2,30})", re.IGNORECASE)
+_NAMED_EN: Final = re.compile(
+    r"\b(?:named|called|whose\s+name\s+is|with\s+the\s+name)\s+['\"]?(?P<text>[A-Za-z가-힣-]{2,30})", re.IGNORECASE
+)
 
 
 def take_texts(
@@ -75,16 +85,25 @@ def _named(slot: Slot, part: Part, vocabulary: Vocabulary) -> Found | None:
 
 
 def _reason(part: Part, used: Sequence[tuple[int, int]]) -> Found | None:
-    """What is marked as a reason and free of dates, amounts and words that change a request."""
+    """What is marked as a reason, up to where something else is understood, without words that change a request."""
     for pattern in (_MARKED_KO, _MARKED_EN):
         for match in pattern.finditer(part.text):
             group = match.lastgroup or "after"
             start, end = part.start + match.start(group), part.start + match.end(group)
-            cut = max((stop for _, stop in used if stop <= end and stop > start), default=start)
-            written = part.text[cut - part.start : end - part.start].strip(" ,")
-            written = re.sub(r"^(?:에|은|는|로|으로)\s+", "", written)
-            if written and not _risky(written) and not _overlaps(cut, end, used):
-                return _clean(written), [(min(cut, part.start + match.start()) if group == "after" else cut, part.start + match.end())]
+            if group == "after":
+                end = min((first for first, _ in used if start < first < end), default=end)
+                span = (
+                    part.start + match.start(),
+                    max(end, part.start + match.end()) if end == part.start + match.end(group) else end,
+                )
+            else:
+                start = max((last for _, last in used if start < last < end), default=start)
+                span = (start, end)
+            written = re.sub(
+                r"^(?:에|은|는|로|으로)\s+", "", part.text[start - part.start : end - part.start].strip(" ,")
+            )
+            if written and not _risky(written) and not _overlaps(start, end, used):
+                return _clean(written), [span]
     return None
 
 
@@ -127,7 +146,7 @@ def _risky(written: str) -> bool:
 
 def _clean(written: str) -> str:
     words = written.split()
-    if len(words[-1]) > 2:
+    if len(words[-1]) > PARTICLE_AFTER:
         words[-1] = _TAIL.sub("", words[-1])
     return " ".join(words)
 

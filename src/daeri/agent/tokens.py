@@ -18,37 +18,76 @@ from daeri.agent.lexicon import (
     PASSED_KO_EXACTLY,
     PASSED_KO_VERBS,
     SENSES,
+    listed,
 )
 
 Question = Literal["", "amount", "who", "when", "where", "why", "how"]
 
-_WORD: Final = re.compile(r"[가-힣]+(?:[A-Za-z0-9]+[가-힣]*)*|[A-Za-z][A-Za-z0-9]*(?:['’.&-][A-Za-z0-9]+)*[가-힣]*|\d+[가-힣A-Za-z]*|%")
+_WORD: Final = re.compile(
+    r"[가-힣]+(?:[A-Za-z0-9]+[가-힣]*)*|[A-Za-z][A-Za-z0-9]*(?:['’.&-][A-Za-z0-9]+)*[가-힣]*|\d+[가-힣A-Za-z]*|%"
+)
 
-_JOSA: Final = tuple(
+JOSA: Final = tuple(
     sorted(
-        ["에서는", "에서도", "에서", "에게서", "에게는", "에게", "한테는", "한테", "께서는", "께서", "께", "까지는", "까지만", "까지", "부터는", "부터", "으로는", "으로도", "으로", "로는", "로도", "로", "은", "는", "이", "가", "을", "를", "의", "에는", "에도", "에", "와는", "과는", "와", "과", "도", "이랑", "랑", "하고", "이나", "나", "이라도", "라도", "이란", "란", "이라는", "라는", "이든", "든", "요", "들은", "들이", "들을", "들의", "들", "님은", "님이", "님의", "님을", "님한테", "님께", "님", "씨는", "씨가", "씨의", "씨", "쯤", "째", "이야", "야", "이에요", "예요", "이예요", "에요", "인가요", "인가", "인지", "이지", "지", "이죠", "죠", "입니까", "입니다", "인데", "이었어", "였어", "였지", "이었지", "였나요", "이었나요", "이었나", "였나", "였어요", "이었어요", "이니", "니", "일까", "일까요", "이고", "고", "이며", "이라", "임", "인", "이냐", "냐", "던가", "였는지", "이었는지", "이면", "면", "별로", "에대해", "에대한", "에게도", "이요", "네", "이네"],
+        listed(
+            """
+    에서는 에서도 에서 에게서 에게는 에게 한테는 한테 께서는 께서 께 까지는 까지만 까지 부터는 부터 으로는 으로도 으로 로는 로도 로 은 는 이 가 을 를 의 에는 에도 에 와는 과는 와 과
+    도 이랑 랑 하고 이나 나 이라도 라도 이란 란 이라는 라는 이든 든 요 들은 들이 들을 들의 들 님은 님이 님의 님을 님한테 님께 님 씨는 씨가 씨의 씨 쯤 째 이야 야 이에요 예요 이예요
+    에요 인가요 인가 인지 이지 지 이죠 죠 입니까 입니다 인데 이었어 였어 였지 이었지 였나요 이었나요 이었나 였나 였어요 이었어요 이니 니 일까 일까요 이고 고 이며 이라 임 인 이냐 냐
+    던가 였는지 이었는지 이면 면 별로 에대해 에대한 에게도 이요 네 이네
+    """
+        ),
         key=len,
         reverse=True,
     )
 )
 _HONORIFIC: Final = frozenset({"씨", "님", "째", "쯤", "들", "요", "네", "니", "지", "인", "임", "고", "랑", "나"})
 """After one syllable these are rather a part of the word: 날씨 is not 날."""
+NAME_ENDINGS: Final = tuple(
+    f"{honorific}{josa}"
+    for honorific in ("", "님", "씨")
+    for josa in ("", *JOSA)
+    if f"{honorific}{josa}" and not josa.startswith(("님", "씨", "들"))
+)
+"""What may follow a name in one word: an honorific, a particle, both. 보다 is not among them: it compares."""
 _HELPERS: Final = re.compile(
     r"(?:(?:해|아|어|여)?(?:줘요|줘라|줘|주세요|주십시오|주라|주시겠어요|주실래요|주실수|주실|주시|줄래요|줄래|줄게|줄수|줄|주고|주면|준|주는|줬어|줬|달라|달라고|달래|"
     r"드려요|드려|드릴|봐요|봐줘|봐|볼래|볼|보고|보자|보여|놔|놓고)|주)$"
 )
 _SENTENCE_ENDINGS: Final = tuple(
     sorted(
-        ["어요", "아요", "여요", "어", "아", "여", "요", "니", "나", "나요", "냐", "지", "지요", "죠", "네", "네요", "군", "까", "까요", "가요", "는지", "은지", "ㄴ지", "는지요", "던데", "는데", "은데", "는데요", "니까", "습니까", "습니다", "습니까요", "을까", "을까요", "어서", "아서", "고", "고서", "면", "으면", "은", "는", "을", "던", "음", "게", "게요", "도록", "려고", "으려고", "라고", "세요", "으세요", "십시오", "으십시오", "시는", "시나요", "신", "고싶어", "고싶어요", "고싶습니다", "었어", "었어요", "았어", "았어요", "었지", "았지", "었나", "았나", "었나요", "았나요", "었니", "았니", "었는지", "았는지", "었던", "았던", "었고", "았고", "었을", "았을", "래", "래요", "을래", "을래요", "을게", "을게요", "자", "기", "기로"],
+        listed(
+            """
+    어요 아요 여요 어 아 여 요 니 나 나요 냐 지 지요 죠 네 네요 군 까 까요 가요 는지 은지 ㄴ지 는지요 던데 는데 은데 는데요 니까 습니까 습니다 습니까요 을까 을까요 어서 아서 고
+    고서 면 으면 은 는 을 던 음 게 게요 도록 려고 으려고 라고 세요 으세요 십시오 으십시오 시는 시나요 신 고싶어 고싶어요 고싶습니다 었어 었어요 았어 았어요 었지 았지 었나 았나 었나요
+    았나요 었니 았니 었는지 았는지 었던 았던 었고 았고 었을 았을 더라 더라고 더라고요 던가요 려면 려는데 려고요 래 래요 을래 을래요 을게 을게요 자 기 기로
+    """
+        ),
         key=len,
         reverse=True,
     )
 )
 _SHORT_STEM_ENDINGS: Final = frozenset(
-    ["어요", "아요", "여요", "어", "아", "은", "는", "을", "던", "었어", "었어요", "았어", "았어요", "었지", "았지", "었나", "았나", "었나요", "았나요", "었니", "았니", "었는지", "았는지", "었던", "았던", "었고", "았고", "을까", "을까요", "습니까", "습니다", "는지", "은지", "는데", "은데", "나요", "지", "고", "세요", "으세요", "을래", "을게"]
+    listed(
+        """
+    어요 아요 여요 어 아 은 는 을 던 었어 었어요 았어 았어요 었지 았지 었나 았나 었나요 았나요 었니 았니 었는지 았는지 었던 았던 었고 았고 을까 을까요 습니까 습니다 는지 은지 는데
+    은데 나요 지 고 세요 으세요 을래 을게 려고 려고요 려면 더라
+    """
+    )
 )
-_AFTER_ADNOMINAL: Final = frozenset(["까", "까요", "게", "게요", "래", "래요", "지", "지요", "데", "데요", "니다", "니까", "가", "가요", "수"])
+_AFTER_ADNOMINAL: Final = frozenset(
+    listed(
+        """
+    까 까요 게 게요 래 래요 지 지요 데 데요 니다 니까 가 가요 수
+    """
+    )
+)
 _AFTER_MELTED: Final = frozenset(["요", "서", "도", "야", "서요", "야지"])
+_BECOMING: Final = frozenset("되돼됩됐")
+_COUNTER: Final = re.compile(
+    r"(?:개|명|번|건|일|분|대|곳|시간|달|주|년|장|권|군데|차례|가지|사람)(?:$|씩|이|가|을|를|은|는|인|야|예|이에|정도|쯤|나|이나|까지)"
+)
+_POLITE: Final = re.compile(r"^(?:부탁|감사|고맙|고마|죄송|미안|궁금|알려|보여|말씀)[가-힣]*$")
 _HONOURING: Final = re.compile(r"(?<=.)(?:으시|시|으셔|셔|으세)$")
 _HADA: Final = re.compile(
     r"^(?P<noun>[가-힣]{1,8}?)(?:하|해|했|한|할|함|합|됐|되|된|될|돼|됩|시켜|시킨)(?:[가-힣]{0,6})$"
@@ -65,11 +104,27 @@ _MELTED: Final[Mapping[int, tuple[int, ...]]] = MappingProxyType(
 
 _ENGLISH_IRREGULAR: Final[Mapping[str, str]] = MappingProxyType(
     {"took": "take", "taken": "take", "spent": "spend", "sold": "sell", "bought": "buy", "made": "make", "got": "get"}
-    | {"people": "person", "paid": "pay", "went": "go", "gone": "go", "given": "give", "gave": "give", "staffs": "staff"}
+    | {
+        "people": "person",
+        "paid": "pay",
+        "went": "go",
+        "gone": "go",
+        "given": "give",
+        "gave": "give",
+        "staffs": "staff",
+    }
     | {"days": "day", "sales": "sales", "has": "have", "had": "have", "boss": "boss", "leaves": "leave"}
 )
 _QUESTIONS: Final[Mapping[str, Question]] = MappingProxyType(
-    dict.fromkeys(["몇", "며칠", "얼마", "얼마나", "얼만지", "얼마야", "얼마예요", "얼마니", "얼마지"], "amount")
+    dict[str, Question]()
+    | dict.fromkeys(
+        listed(
+            """
+    몇 며칠 얼마 얼마나 얼만지 얼마야 얼마예요 얼마니 얼마지
+    """
+        ),
+        "amount",
+    )
     | dict.fromkeys(["누구", "누가", "누군지", "누구누구", "누구야", "누구예요"], "who")
     | dict.fromkeys(["언제", "언젠지", "언제야", "언제부터", "언제까지"], "when")
     | dict.fromkeys(["어디", "어디서", "어디야", "어딘지"], "where")
@@ -87,7 +142,8 @@ _QUESTIONS: Final[Mapping[str, Question]] = MappingProxyType(
 class Word:
     """One word as written, where it stands, and the stems it may be compared by.
 
-    `question` tells which sort of answer a question word asks for; `passed` words may be ignored.
+    `question` tells which sort of answer a question word asks for; `passed` words may be ignored; a `counter` (몇 명, 몇 개)
+    says how something is counted, and what only if the operation says so.
     """
 
     text: str
@@ -96,6 +152,7 @@ class Word:
     stems: frozenset[str]
     passed: bool = False
     question: Question = ""
+    counter: bool = False
 
 
 def words_of(text: str, skip: Iterable[tuple[int, int]] = ()) -> list[Word]:
@@ -106,6 +163,10 @@ def words_of(text: str, skip: Iterable[tuple[int, int]] = ()) -> list[Word]:
         following = words[at + 1].text.lower() if at + 1 < len(words) else ""
         if word.text.lower() == "how" and following not in {"many", "much", "long", "do", "about"}:
             words[at] = replace(word, question="how")
+        if (word.text == "어떻게" and following[:1] in _BECOMING) or (word.text == "몇" and following.startswith("번")):
+            words[at] = replace(word, question="")  # 어떻게 되나요, 몇 번이에요: what is it
+        if word.text == "몇" and at + 1 < len(words) and _COUNTER.match(words[at + 1].text):
+            words[at + 1] = replace(words[at + 1], counter=True)
     return words
 
 
@@ -145,8 +206,12 @@ def _outside(match: re.Match[str], spans: list[tuple[int, int]], text: str) -> I
     if start >= end:
         return
     written = text[start:end]
-    if after_span and (written in _JOSA or written in PASSED_KO_EXACTLY or written.lower() in {"'s", "s"}):
+    if after_span and (written in JOSA or written in PASSED_KO_EXACTLY or written.lower() in {"'s", "s"}):
         return
+    many = re.fullmatch(r"몇(?P<counter>[가-힣]+)", written)
+    if many and _COUNTER.match(many["counter"]):
+        yield _word("몇", start, start + 1)
+        start, written = start + 1, many["counter"]
     yield _word(written, start, end)
 
 
@@ -154,7 +219,7 @@ def _word(written: str, start: int, end: int) -> Word:
     stems = stems_of(written)
     question = question_of(written)
     lower = written.lower().replace("’", "'")
-    passed = bool(question) or lower in _PASSED_EXACTLY or not stems.isdisjoint(_PASSED)
+    passed = bool(question or _POLITE.match(lower)) or lower in _PASSED_EXACTLY or not stems.isdisjoint(_PASSED)
     return Word(written, start, end, stems, passed, question)
 
 
@@ -191,7 +256,11 @@ def _nouns(word: str) -> Iterator[str]:
     bare = {word}
     for _ in range(2):
         for form in list(bare):
-            bare |= {form[: -len(josa)] for josa in _JOSA if form.endswith(josa) and len(form) > len(josa) + (josa in _HONORIFIC)}
+            bare |= {
+                form[: -len(josa)]
+                for josa in JOSA
+                if form.endswith(josa) and len(form) > len(josa) + (josa in _HONORIFIC)
+            }
     for form in bare:
         if form != word:
             yield form
@@ -209,7 +278,7 @@ def _verbs(word: str) -> set[str]:
         stems |= {helped} | _opened(helped, adnominal=False, melted=True)
     forms = {word}
     for _ in range(2):
-        for form in list(forms):
+        for form in forms:
             for ending in _SENTENCE_ENDINGS:
                 rest = form[: -len(ending)]
                 if form.endswith(ending) and rest and (len(rest) > 1 or ending in _SHORT_STEM_ENDINGS):

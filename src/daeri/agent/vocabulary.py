@@ -10,9 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Final, Literal
 
 from daeri.agent.analyzer import Analysis, Entity, Part, analyze
+from daeri.agent.lexicon import listed
 from daeri.agent.tokens import Question, Word, stems_of, words_of
 from daeri.operations import Operation
 from daeri.operations.declare import choices_of, kind_of
@@ -30,11 +32,15 @@ MARKING_EXAMPLES: Final = 3
 MARKING_SHARE: Final = 0.6
 """A stem in so many and so large a share of the examples marks the operation."""
 
-_DEFAULT_ME: Final = re.compile(r"없으면 (?:나|본인|자신|요청자)\b|\bmissing: the asker|\bdefault: the asker", re.IGNORECASE)
+_DEFAULT_ME: Final = re.compile(
+    r"없으면 (?:나|본인|자신|요청자)\b|\bmissing: the asker|\bdefault: the asker", re.IGNORECASE
+)
 _DEFAULT: Final = re.compile(r"없으면 ([^()]+)|\(missing: ([^()]+)\)")
 _CHOICE_WORDS: Final = r"{choice}\s*\(([^()]*)\)"
 # Names as examples write them: Korean units by their ending, English names by their capitals, "the sales division".
-_KOREAN_UNIT: Final = re.compile(r"(?<![가-힣A-Za-z0-9])[가-힣A-Za-z0-9]+(?:팀|본부|센터)(?=$|[^가-힣]|장|은|는|이|가|을|를|의|에|과|와|도)")
+_KOREAN_UNIT: Final = re.compile(
+    r"(?<![가-힣A-Za-z0-9])[가-힣A-Za-z0-9]+(?:팀|본부|센터)(?=$|[^가-힣]|장|은|는|이|가|을|를|의|에|과|와|도)"
+)
 _NAME: Final = re.compile(
     rf"{_KOREAN_UNIT.pattern}|\b[A-Z][A-Za-z-]*(?:\s(?:[A-Z][A-Za-z-]*|\d+))*\b|(?<=\bthe )(?:[a-z]+\s){{1,2}}(?:team|division|department)\b"
 )
@@ -108,7 +114,7 @@ class Vocabulary:
         """Two neighbouring words written as one: 내선 번호, 내선번호."""
         found: set[str] = set()
         for words in [part.words for part in self.parts] + [tuple(words_of(text)) for text in self.operation.words]:
-            for first, second in zip(words, words[1:], strict=False):
+            for first, second in pairwise(words):
                 found |= {first.text.lower() + stem for stem in second.stems if not stem.startswith("=")}
         return frozenset(found)
 
@@ -145,14 +151,6 @@ class Vocabulary:
         return bool(starts) and all(start <= EXAMPLES_READ_ON for start in starts)
 
     @cached_property
-    def speaks_of_now(self) -> bool:
-        """One of its examples names a period that holds the present day."""
-        return any(
-            date.fromisoformat(e.value["start"]) <= EXAMPLES_READ_ON <= date.fromisoformat(e.value["end"])
-            for e in self.dates
-        )
-
-    @cached_property
     def _marks(self) -> dict[bool, frozenset[str]]:
         return {korean: self.marks(korean=korean) for korean in (True, False)}
 
@@ -179,8 +177,7 @@ class Vocabulary:
 
 def read_vocabulary(operation: Operation) -> Vocabulary:
     """Read an operation's declaration."""
-    hints = {name: field for name, field in operation.input.model_fields.items()}
-    slots = tuple(_slot(operation, name, field) for name, field in hints.items())
+    slots = tuple(_slot(operation, name, field) for name, field in operation.input.model_fields.items())
     examples = tuple(_nameless(analyze(text, EXAMPLES_READ_ON)) for text in operation.examples)
     return Vocabulary(operation, slots, examples)
 
@@ -212,7 +209,9 @@ def _slot(operation: Operation, name: str, field: Any) -> Slot:
         record=record.__tablename__ if record else "",
         person=bool(record and issubclass(record, Person)),
         team=bool(record and issubclass(record, Team)),
-        choices=tuple((value, _ways(value, field)) for value in choices_of(field.annotation)) if kind == "choice" else (),
+        choices=tuple((value, _ways(value, field)) for value in choices_of(field.annotation))
+        if kind == "choice"
+        else (),
         default_me=bool(_DEFAULT_ME.search(description)),
     )
 
@@ -232,7 +231,7 @@ def _ways(value: Any, field: Any) -> tuple[tuple[frozenset[str], ...], ...]:
 
 
 def _by_script(text: str) -> Iterable[str]:
-    """"taxi 택시비" holds two ways of saying it."""
+    """Read "taxi 택시비" as two ways of saying it."""
     korean, latin = re.findall(r"[가-힣]+", text), re.findall(r"[A-Za-z-]+", text)
     return [" ".join(korean), " ".join(latin)] if korean and latin else []
 
@@ -241,10 +240,22 @@ def explains(stems: frozenset[str], word: Word) -> bool:
     """Whether a word is among the stems, by itself or cut into words that are."""
     if not word.stems.isdisjoint(stems):
         return True
-    return any(_cuts(stem, stems) for stem in word.stems if len(stem) > 2 and "가" <= stem[0] <= "힣" and not stem.endswith("다"))
+    return any(
+        _cuts(stem, stems)
+        for stem in word.stems
+        if len(stem) > COMPOUND_OVER and "가" <= stem[0] <= "힣" and not stem.endswith("다")
+    )
 
 
-_SUFFIXES: Final = frozenset(["액", "수", "일수", "금액", "현황", "내역", "목록", "정보", "건수", "명단", "리스트", "상황", "잔여", "남은", "총", "률표"])
+COMPOUND_OVER: Final = 2
+"""A noun of more syllables may be made of two."""
+_SUFFIXES: Final = frozenset(
+    listed(
+        """
+    액 수 일수 금액 현황 내역 목록 정보 건수 명단 리스트 상황 잔여 남은 총 률표
+    """
+    )
+)
 
 
 def _cuts(noun: str, stems: frozenset[str]) -> bool:

@@ -1,34 +1,29 @@
 """How does a command reach Daeri? By HTTP as any client does; where nobody answers, reading goes to the data itself.
 
-Only the standard library, because every command pays for what this file imports.
+Here is what all ways have in common: requests, replies, who asks, what a silence means. `remote.py` speaks HTTP,
+`local.py` calls the application in this process.
 """
 
-import http.client
 import json
+import os
 import time
-import urllib.error
-import urllib.request
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
-from urllib.parse import quote, urlencode, urlsplit
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import quote, urlencode
 
 from daeri.cli.place import DATABASE, Place
 from daeri.cli.terminal import Terminal
 from daeri.cli.trouble import Code, Trouble, of_problem
 from daeri.cli.words import Words
 
-TIMEOUT_SECONDS: Final = 30
-SILENCE_SECONDS: Final = 45
-"""Longest silence of a stream of events; the server says something every 15 seconds."""
-RECONNECT_SECONDS: Final = 60
-"""How long a broken stream is tried again: a server that restarts is back long before."""
-RETRY_SECONDS: Final = 0.5
-NO_CONTENT: Final = 204
-BAD: Final = 400
+if TYPE_CHECKING:
+    from daeri.cli.remote import Remote
 
-_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+RECONNECT_SECONDS: Final = 600
+"""How long a broken stream is tried again: a server that is updated is back long before."""
+RETRY_SECONDS: Final = 0.5
+BAD: Final = 400
 
 
 class Unreachable(Exception):
@@ -68,61 +63,6 @@ class Line(Protocol):
         """Let go of what is held."""
 
 
-class Remote:
-    """A server on the other side of HTTP."""
-
-    def __init__(self, address: str) -> None:
-        """Take the server's address, e.g. http://127.0.0.1:8787."""
-        self._address = address
-        # A proxy of the company's network cannot reach this machine's own addresses.
-        own = urlsplit(address).hostname in _LOOPBACK
-        handlers = [urllib.request.ProxyHandler({})] if own else []
-        self._opener = urllib.request.build_opener(*handlers)
-
-    def send(self, request: Request) -> Reply:
-        """Send a request.
-
-        Raises:
-            Unreachable: nobody answers.
-        """
-        try:
-            with self._open(request, TIMEOUT_SECONDS) as response:
-                return Reply(response.status, _decoded(response.read()))
-        except urllib.error.HTTPError as error:
-            with error:
-                return Reply(error.code, _decoded(error.read()))
-        except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
-            raise Unreachable(_reason(error)) from None
-
-    def events(self, request: Request) -> Iterator[dict[str, Any]]:
-        """Yield the events of a stream until it ends.
-
-        Raises:
-            Unreachable: nobody answers, or the connection broke.
-            Trouble: the server refused.
-        """
-        try:
-            with self._open(request, SILENCE_SECONDS) as response:
-                if response.status != NO_CONTENT:
-                    yield from events_of(response)
-        except urllib.error.HTTPError as error:
-            with error:
-                raise of_problem(error.code, _decoded(error.read())) from None
-        except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
-            raise Unreachable(_reason(error)) from None
-
-    def close(self) -> None:
-        """Nothing is held between requests."""
-
-    def _open(self, request: Request, timeout: float) -> Any:
-        asked = urllib.request.Request(  # noqa: S310 - place.py lets http and https through only
-            self._address + request.path, data=request.content or None, method=request.method
-        )
-        for name, value in request.headers.items():
-            asked.add_header(name, value)
-        return self._opener.open(asked, timeout=timeout)
-
-
 class Api:
     """The server's API as commands use it: JSON in and out, problems raised as Trouble."""
 
@@ -148,7 +88,7 @@ class Api:
         parameters = urlencode(list(query))
         request = Request("GET", f"{path}?{parameters}" if parameters else path, headers=self._headers())
         if self._line is None:
-            self._line = Remote(self._place.address())
+            self._line = self._remote()
         try:
             reply = self._line.send(request)
         except Unreachable as error:
@@ -165,19 +105,17 @@ class Api:
             reply = self._line.send(request)
         return _checked(reply).body
 
-    def post(
-        self, path: str, body: Mapping[str, Any], *, version: int | None = None, query: str = ""
-    ) -> Reply:
+    def post(self, path: str, body: Mapping[str, Any], *, version: int | None = None, query: str = "") -> Reply:
         """Change something or ask for work; each call carries a key that makes it happen once.
 
         Raises:
             Trouble: the server's problem, or nobody answers.
         """
-        headers = {**self._headers(), "Content-Type": "application/json", "Idempotency-Key": uuid.uuid4().hex}
+        headers = {**self._headers(), "Content-Type": "application/json", "Idempotency-Key": os.urandom(16).hex()}
         if version is not None:
             headers["If-Match"] = f'"{version}"'
         try:
-            reply = Remote(self._place.address()).send(Request("POST", path + query, body, headers))
+            reply = self._remote().send(Request("POST", path + query, body, headers))
         except Unreachable as error:
             raise self._unreachable(error) from None
         return _checked(reply)
@@ -188,32 +126,40 @@ class Api:
         Raises:
             Trouble: the server refused, or stayed away too long.
         """
-        after, patience = 0, _Patience()
+        after, broken_since = 0, 0.0
         while True:
-            headers = {**self._headers(), "Accept": "text/event-stream", "Last-Event-ID": str(after)}
-            request = Request("GET", f"/v1/runs/{quote(run_id)}/events", headers=headers)
             try:
-                # Asked anew each time: a server that restarts may come back at another port.
-                for event in Remote(self._place.address()).events(request):
-                    after = event["seq"]
-                    patience = _Patience()
+                for event in self._remote().events(self._stream_of(run_id, after)):
+                    after, broken_since = event["seq"], 0.0
                     yield event
                     if event["type"] == "stream.end":
                         return
-            except Unreachable as error:
-                if not after:
-                    raise self._unreachable(error) from None
-                if patience.is_new:
-                    self._terminal.talk(
-                        Words("연결이 끊겼어요. 다시 이어 볼게요…", "The connection broke. Trying again…"), "dim"
-                    )
-            if not patience.wait():
-                raise self._unreachable(Unreachable("the stream broke off"))
+                error = Unreachable("end of stream")
+            except Unreachable as broken:
+                error = broken
+            if not after or (broken_since and time.monotonic() - broken_since > RECONNECT_SECONDS):
+                raise self._unreachable(error)
+            if not broken_since:
+                broken_since = time.monotonic()
+                self._terminal.talk(
+                    Words("연결이 끊겼어요. 다시 이어 볼게요…", "The connection broke. Trying again…"), "dim"
+                )
+            time.sleep(RETRY_SECONDS)
 
     def close(self) -> None:
         """Let go of what is held."""
         if self._line is not None:
             self._line.close()
+
+    def _remote(self) -> "Remote":
+        """Return the way to the server; asked for anew each time, for a restarted one may be at another port."""
+        from daeri.cli.remote import Remote  # noqa: PLC0415 - HTTP and TLS load only for commands that speak
+
+        return Remote(self._place.address())
+
+    def _stream_of(self, run_id: str, after: int) -> Request:
+        headers = {**self._headers(), "Accept": "text/event-stream", "Last-Event-ID": str(after)}
+        return Request("GET", f"/v1/runs/{quote(run_id)}/events", headers=headers)
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._place.credential()}", "Accept-Language": self._terminal.lang}
@@ -232,48 +178,7 @@ class Api:
         )
 
 
-class _Patience:
-    """How long a broken stream is tried again."""
-
-    def __init__(self) -> None:
-        self.is_new = True
-        self._until = 0.0
-
-    def wait(self) -> bool:
-        """Wait a little; False when it was long enough."""
-        now = time.monotonic()
-        if self.is_new:
-            self.is_new, self._until = False, now + RECONNECT_SECONDS
-        time.sleep(RETRY_SECONDS)
-        return now < self._until
-
-
-def events_of(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
-    """Read Server-Sent Events: the JSON of each event's data; comments and other fields are passed over."""
-    data: list[str] = []
-    for raw in lines:
-        line = raw.decode().rstrip("\r\n")
-        if line.startswith("data:"):
-            data.append(line[5:].removeprefix(" "))
-        elif not line and data:
-            yield json.loads("\n".join(data))
-            data = []
-
-
 def _checked(reply: Reply) -> Reply:
     if reply.status >= BAD:
         raise of_problem(reply.status, reply.body)
     return reply
-
-
-def _decoded(content: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(content) if content else {}
-    except ValueError:
-        return {"title": "HTTP", "detail": content[:200].decode(errors="replace")}
-    return found if isinstance(found, dict) else {"data": found}
-
-
-def _reason(error: Exception) -> str:
-    reason = getattr(error, "reason", None) or error
-    return str(getattr(reason, "strerror", None) or reason or type(reason).__name__)

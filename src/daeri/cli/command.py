@@ -17,7 +17,7 @@ from typer import Context, Exit, Option, Typer
 from daeri.cli.client import Api, Line
 from daeri.cli.place import Place
 from daeri.cli.terminal import Terminal
-from daeri.cli.trouble import Code, Trouble
+from daeri.cli.trouble import Trouble
 from daeri.cli.words import both, language
 
 Function = TypeVar("Function", bound=Callable[..., None])
@@ -62,6 +62,8 @@ QuietOption = Annotated[
     bool,
     Option("--quiet", "-q", rich_help_panel=PANEL, help=both("결과만 보여 줘요", "Nothing but the result")),
 ]
+
+VersionOption = Annotated[bool, Option("--version", help=both("버전", "Show the version"))]
 
 WHO: Final[Mapping[str, Any]] = {"server": ServerOption, "key": KeyOption, "login": AsOption}
 """Options of commands that speak with a server as someone."""
@@ -114,12 +116,33 @@ def command(
             *(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters),
             *(_option(key, kind) for key, kind in common.items()),
         ]
-        run.__dict__["__signature__"] = inspect.Signature(shown)
-        run.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}
+        _sign(run, shown)
         app.command(name, help=words, epilog=epilog)(run)
         return function
 
     return declare
+
+
+def declare_root(app: Typer, version: str) -> None:
+    """Let `daeri` alone show the help, `--version` the version, and common options stand before the command too."""
+    common = {**WHO, **ALWAYS}
+
+    def root(context: Context, **given: Any) -> None:
+        if given.pop("version"):
+            sys.stdout.write(f"daeri {version}\n")
+            raise Exit
+        context.obj = given
+        if context.invoked_subcommand is None:
+            sys.stdout.write(context.get_help())
+            raise Exit
+
+    shown = [
+        inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Context),
+        _option("version", VersionOption),
+        *(_option(key, kind) for key, kind in common.items()),
+    ]
+    _sign(root, shown)
+    app.callback()(root)
 
 
 def desk_of(shared: Mapping[str, Any]) -> Desk:
@@ -131,12 +154,6 @@ def desk_of(shared: Mapping[str, Any]) -> Desk:
     return Desk(terminal, Place(folder, shared.get("server"), shared.get("key"), shared.get("login")))
 
 
-def waiting(desk: Desk) -> Exit:
-    """Return how a command ends whose work waits for an approval."""
-    desk.terminal.close_line()
-    return Exit(Code.WAITING)
-
-
 def utf8_streams() -> None:
     """Let a terminal that cannot show a character show a question mark instead of failing."""
     for stream in (sys.stdout, sys.stderr):
@@ -145,8 +162,14 @@ def utf8_streams() -> None:
             reconfigure(errors="replace")
 
 
+def _sign(function: Callable[..., None], shown: list[inspect.Parameter]) -> None:
+    """Give a function the signature that typer reads."""
+    function.__dict__["__signature__"] = inspect.Signature(shown)
+    function.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}
+
+
 def _option(name: str, kind: Any) -> inspect.Parameter:
-    default = False if kind in (JsonOption, QuietOption) else None
+    default = False if kind in (JsonOption, QuietOption, VersionOption) else None
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
 
 

@@ -101,12 +101,12 @@ class Terminal:
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[int] = ()) -> None:
         """Write a table to stdout; `right` are the columns of numbers."""
         self.close_line()
-        table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+        table = Table(box=None, pad_edge=False, show_header=bool(columns), header_style="dim", padding=(0, 2, 0, 0))
         for at, name in enumerate(columns):
             table.add_column(Text(name), justify="right" if at in right else "left", overflow="fold")
         for row in rows:
             table.add_row(*(Text(clean(cell)) for cell in row))
-        self._out.print(table)
+        self._print_table(table)
 
     def fields(self, pairs: Sequence[tuple[str, object]]) -> None:
         """Write names and values below each other to stdout."""
@@ -116,7 +116,16 @@ class Terminal:
         table.add_column(overflow="fold")
         for name, value in pairs:
             table.add_row(Text(clean(name)), Text(clean(value)))
-        self._out.print(table)
+        self._print_table(table)
+
+    def _print_table(self, table: Table) -> None:
+        if self._out.is_terminal:
+            self._out.print(table)
+            return
+        with self._out.capture() as captured:
+            self._out.print(table)
+        for line in captured.get().splitlines():
+            self._out.print(Text(line.rstrip()), soft_wrap=True)
 
     def when(self, instant: str | None) -> str:
         """Word an RFC 3339 instant in Seoul time."""

@@ -157,7 +157,10 @@ _USAGE: Final[Sequence[tuple[re.Pattern[str], str]]] = (
     (re.compile(r"Missing option '(.*)'\.$"), "{0} 옵션이 필요해요"),
     (re.compile(r"Option '(.*)' requires an argument\.$"), "{0} 뒤에 값을 적어 주세요"),
     (re.compile(r"Invalid value for '(.*?)': (.*)$"), "{0}의 값이 맞지 않아요: {1}"),
-    (re.compile(r"Got unexpected extra arguments? \((.*)\)$"), "모르는 값이 더 있어요: {0} (문장은 따옴표로 감싸 주세요)"),
+    (
+        re.compile(r"Got unexpected extra arguments? \((.*)\)$"),
+        "모르는 값이 더 있어요: {0} (문장은 따옴표로 감싸 주세요)",
+    ),
 )
 
 

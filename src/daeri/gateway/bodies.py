@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from daeri.gateway.wire import Sent
+from daeri.runs.runs import INPUT_MAX
 
 Comment = Annotated[
     str | None, Field(max_length=2000, description="의견 (comment); a rejection needs one, e.g. 일정을 조정해 주세요.")
@@ -28,7 +29,14 @@ Version = Annotated[int | None, Field(description="읽은 판 (the version that 
 class RunAsked(Sent):
     """A request to an agent, in the words of the person."""
 
-    input: Annotated[str, Field(description="질문이나 요청 (question or request), e.g. 김대리 휴가 며칠 남았어?")]
+    # The service words what is wrong with a length; the description only tells its bounds.
+    input: Annotated[
+        str,
+        Field(
+            description="질문이나 요청 (question or request), e.g. 김대리 휴가 며칠 남았어?",
+            json_schema_extra={"minLength": 1, "maxLength": INPUT_MAX},
+        ),
+    ]
     agent: AgentName = None
     session_id: SessionId = None
 
@@ -46,6 +54,12 @@ class Withdrawn(Sent):
     """Taking one's own document back."""
 
     comment: Comment = None
+
+
+class Arguments(Sent):
+    """The arguments of an operation, as its own input schema describes them."""
+
+    model_config = ConfigDict(extra="allow")
 
 
 class Asked(Sent):

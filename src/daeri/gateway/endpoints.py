@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from daeri.gateway.bodies import Decided, Nothing, RpcRequest, RunAsked, Withdrawn
-from daeri.gateway.wire import Sent
+from daeri.gateway.bodies import Arguments, Decided, Nothing, RpcRequest, RunAsked, Withdrawn
+from daeri.gateway.wire import INTEGER_MAX, KEY_PATTERN, Sent
 
 Place = Literal["query", "header", "path"]
 
@@ -51,18 +51,30 @@ def _json(description: str, name: str) -> dict[str, Any]:
     return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
+def _either(description: str, *names: str) -> dict[str, Any]:
+    schema = {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in names]}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
 def _media(description: str, *types: str) -> dict[str, Any]:
     return {"description": description, "content": {kind: {"schema": {"type": "string"}} for kind in types}}
 
 
-_NUMBER: Final = {"type": "integer", "minimum": 1}
+_NUMBER: Final = {"type": "integer", "minimum": 1, "maximum": INTEGER_MAX}
 _LIMIT: Final = Parameter("limit", "query", {**_NUMBER, "default": 50}, "개수 (rows of a page), at most 200.", 20)
 _CURSOR: Final = Parameter("cursor", "query", {"type": "string"}, "다음 쪽 (next page): next_cursor of the last one.")
 _WAIT: Final = Parameter(
     "wait", "query", {"type": "number", "minimum": 0}, "기다릴 초 (seconds to wait for its end), at most 60.", 30
 )
-_KEY: Final = Parameter(
-    "Idempotency-Key", "header", {"type": "string", "maxLength": 255}, "The same key never acts twice within a day."
+IDEMPOTENCY_KEY: Final = Parameter(
+    "Idempotency-Key",
+    "header",
+    {"type": "string", "pattern": KEY_PATTERN},
+    "The same key never acts twice within a day.",
+    "2026-11-26-leave-1",
+)
+DRY_RUN: Final = Parameter(
+    "dry_run", "query", {"type": "boolean", "default": False}, "true: only tell what it would do."
 )
 _IF_MATCH: Final = Parameter(
     "If-Match", "header", {"type": "string"}, "The version that was read; 412 when it changed since.", '"1"'
@@ -88,7 +100,7 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         "Accepts a question or a request in plain words; the run survives any crash. Use it when you do not know which "
         "operation fits; call the operation itself when you do. Changes that need approval wait for it.",
         {202: _json("Accepted; Location names the run. With wait, the run as it then stands.", "Run")},
-        (_WAIT, _KEY),
+        (_WAIT, IDEMPOTENCY_KEY),
         RunAsked,
         problems=("not-found", "idempotency-mismatch", *_WRITES),
     ),
@@ -162,6 +174,23 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         "One operation: when to use it, what it takes and gives. POST to the same address calls it.",
         {200: _json("The operation.", "Operation")},
         problems=("permission-denied", "not-found", "validation-failed"),
+    ),
+    Endpoint(
+        "post",
+        "/v1/ops/{name}",
+        "ops.call",
+        "operations",
+        "작업 실행하기 (call an operation)",
+        "Calls any operation by name; each has a path of its own below, with its own input. Changes that need approval "
+        "become a document first (202).",
+        {
+            200: _either("Done; or, with dry_run, what would be done.", "CallResult", "DryRun"),
+            202: _json("Filed: it waits for its approval line. Location names the document.", "HeldCall"),
+        },
+        (DRY_RUN, IDEMPOTENCY_KEY),
+        Arguments,
+        body_required=False,
+        problems=("permission-denied", "not-found", "conflict", "idempotency-mismatch", *_WRITES),
     ),
     Endpoint(
         "get",
@@ -276,7 +305,7 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
             200: _json("A response, or those of a batch.", "RpcMessage"),
             204: {"description": "Only notifications were sent."},
         },
-        (_KEY,),
+        (IDEMPOTENCY_KEY,),
         RpcRequest,
         problems=("payload-too-large", "unsupported-media-type"),
     ),
@@ -287,7 +316,7 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         "server",
         "살아 있는가 (is the process alive)",
         "Answers as long as the process serves; looks at nothing else.",
-        {200: _media("It does.", "application/json")},
+        {200: _json("It does.", "Health")},
         problems=(),
         public=True,
     ),
@@ -298,7 +327,7 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         "server",
         "준비되었는가 (is the server ready)",
         "Looks at what the server needs, such as its database.",
-        {200: _media("It is.", "application/json")},
+        {200: _json("It is.", "Readiness")},
         problems=("not-ready",),
         public=True,
     ),
@@ -309,7 +338,7 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         "server",
         "문제 설명 (what a problem code means)",
         "The page that the type of every problem names.",
-        {200: _media("What it means and what to do.", "text/html", "application/json")},
+        {200: _json("What it means and what to do; a page where Accept asks for text/html.", "ProblemCode")},
         problems=("not-found",),
         public=True,
     ),

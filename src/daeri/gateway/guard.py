@@ -8,7 +8,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
-from urllib.parse import urlsplit
 
 import structlog
 from starlette.datastructures import Headers
@@ -32,6 +31,7 @@ CREDENTIAL_MAX: Final = 512
 CORS_SECONDS: Final = 600
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,60}")
+_HOST: Final = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _SAFE: Final = [(name.lower().encode(), value.encode()) for name, value in SAFE_HEADERS.items()]
 _STRICT_TRANSPORT: Final = (b"strict-transport-security", b"max-age=31536000")
@@ -44,7 +44,7 @@ class Options:
     Attributes:
         secure_cookies: served over https; the session cookie then carries `__Host-`.
         body_max, headers_max: bytes of a request.
-        hosts: the names this server answers to ("daeri.example.com", "*.example.com"); none = any.
+        hosts: the names this server answers to ("daeri.example.com", "*.example.com", "[::1]"); none = any.
         origins: the web origins whose scripts may call the API with a key; none by default.
         version: told in the API's description.
     """
@@ -194,8 +194,9 @@ def check_origin(request: Request) -> None:
     if request.method in _SAFE_METHODS:
         return
     site = request.headers.get("sec-fetch-site", "same-origin")
-    origin = request.headers.get("origin")
-    ours = origin is None or urlsplit(origin).netloc.lower() == request.headers.get("host", "").lower()
+    origin, host = request.headers.get("origin"), request.headers.get("host", "")
+    # A proxy may end TLS before us, so the scheme says nothing here.
+    ours = origin is None or origin.lower() in (f"http://{host.lower()}", f"https://{host.lower()}")
     if site not in ("same-origin", "none") or not ours:
         raise PermissionDenied(
             Text("다른 사이트에서 보낸 요청은 받지 않아요", "Requests from pages of other sites are not taken")
@@ -218,7 +219,8 @@ def _request_id(headers: Headers) -> str:
 
 
 def _is_known_host(header: str, hosts: Sequence[str]) -> bool:
-    name = urlsplit(f"//{header}").hostname if header else None
-    if name is None:
+    parts = _HOST.fullmatch(header)
+    if parts is None:
         return False
+    name = parts["name"].lower()
     return any(name == host.lower() or (host.startswith("*.") and name.endswith(host[1:].lower())) for host in hosts)

@@ -11,7 +11,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from daeri.gateway.endpoints import ENDPOINTS, TAGS, Endpoint, Parameter
+from daeri.gateway.endpoints import DRY_RUN, ENDPOINTS, IDEMPOTENCY_KEY, TAGS, Endpoint, Parameter
 from daeri.gateway.problems import KNOWN, MEDIA_TYPE
 from daeri.gateway.schemas import SCHEMAS
 from daeri.operations.company import Company
@@ -118,10 +118,10 @@ def _called(operation: Operation, schemas: dict[str, Any]) -> Document:
             {"$ref": COMPONENT.format(model="HeldCall")},
         )
     parameters = [
-        Parameter("dry_run", "query", {"type": "boolean", "default": False}, "true: only tell what it would do."),
+        DRY_RUN,
     ]
     if operation.effect != "read":
-        parameters.append(_IDEMPOTENCY_KEY)
+        parameters.append(IDEMPOTENCY_KEY)
     problems = (*ALWAYS, *CALLED, *(() if operation.effect == "read" else ("idempotency-mismatch",)))
     needs_body = any(field.is_required() for field in operation.input.model_fields.values())
     return {
@@ -135,11 +135,6 @@ def _called(operation: Operation, schemas: dict[str, Any]) -> Document:
         "requestBody": _request_body(taken, required=needs_body),
         "responses": {**responses, **_errors(problems)},
     }
-
-
-_IDEMPOTENCY_KEY: Final = Parameter(
-    "Idempotency-Key", "header", {"type": "string", "maxLength": 255}, "The same key never acts twice within a day."
-)
 
 
 def _description(operation: Operation) -> str:

@@ -166,11 +166,11 @@ class OperationRoutes:
     async def call(self, request: Request, actor: Actor) -> Response:
         """Call an operation, or with ?dry_run=true only tell what it would do."""
         dry = Query(request, "dry_run").flag("dry_run")
-        arguments = await read_object(request)
+        arguments, key = await read_object(request), idempotency_key(request)
         name, lang = request.path_params["name"], language(request.headers)
         if dry:
             return answer((await self._door.dry_run(actor, name, arguments, lang=lang)).body(lang))
-        outcome = await self._door.call(actor, name, arguments, lang=lang, idempotency_key=idempotency_key(request))
+        outcome = await self._door.call(actor, name, arguments, lang=lang, idempotency_key=key)
         body = outcome.body(lang)
         headers = {"Idempotency-Replayed": "true"} if isinstance(outcome, Replayed) else {}
         if "approval_id" in body:

@@ -227,6 +227,23 @@ SCHEMAS: Final[dict[str, Schema]] = {
         },
         "additionalProperties": True,
     },
+    "ProblemCode": _object(
+        "ProblemCode",
+        "What a problem's code means.",
+        code=TEXT,
+        title=TEXT,
+        help=TEXT,
+        status=WHOLE,
+        rpc_code=WHOLE,
+        retryable={"type": "boolean"},
+    ),
+    "Health": _object("Health", "The process serves.", status={"const": "ok"}, version=TEXT),
+    "Readiness": _object(
+        "Readiness",
+        "Everything that requests need is there.",
+        status={"const": "ok"},
+        checks={"type": "object", "additionalProperties": TEXT},
+    ),
     "RpcMessage": {
         "title": "RpcMessage",
         "description": "A JSON-RPC 2.0 request or response, or a batch of up to 50.",

@@ -21,9 +21,10 @@ DEPTH_MAX: Final = 32
 INTEGER_MAX: Final = 2**63 - 1
 """The largest integer a database takes; larger ones are refused at the door."""
 KEY_MAX: Final = 255
+KEY_PATTERN: Final = rf"^[!-~]{{1,{KEY_MAX}}}$"
+"""What an Idempotency-Key may be: printable ASCII without spaces."""
 
 M = TypeVar("M", bound="Sent")
-_KEY: Final = re.compile(rf"[\x21-\x7e]{{1,{KEY_MAX}}}")
 _TAG: Final = re.compile(r'(?:W/)?"(?P<quoted>[^"]*)"|(?P<bare>\d+)')
 
 
@@ -199,7 +200,7 @@ def idempotency_key(request: Request) -> str | None:
         InvalidRequest: it is empty, too long or not printable.
     """
     key = request.headers.get("idempotency-key")
-    if key is not None and not _KEY.fullmatch(key):
+    if key is not None and not re.fullmatch(KEY_PATTERN, key):
         raise InvalidRequest(
             Text(
                 f"Idempotency-Key는 공백 없는 ASCII {KEY_MAX}자까지예요",
@@ -254,7 +255,7 @@ class Query:
         value = self._values.get(name)
         if value is None:
             return default
-        if not re.fullmatch(r"\d{1,18}", value, re.ASCII) or int(value) < least:
+        if not re.fullmatch(r"\d{1,19}", value, re.ASCII) or not least <= int(value) <= INTEGER_MAX:
             raise _invalid(name, Text(f"{least} 이상의 정수여야 해요", f"must be an integer of at least {least}"))
         return int(value)
 
@@ -265,7 +266,7 @@ class Query:
             ValidationFailed: it is not a number of seconds.
         """
         value = self._values.get(name, "0")
-        if not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", value, re.ASCII):
+        if not re.fullmatch(r"\d{1,20}(\.\d{1,20})?([eE]\+?\d{1,3})?", value, re.ASCII):
             raise _invalid(name, Text("초 단위의 수여야 해요", "must be a number of seconds"))
         return min(float(value), most)
 

@@ -15,6 +15,8 @@ from daeri.records.mentions import mentions
 from daeri.records.record import Record, label_of
 from daeri.wording import Lang, Text, day, fit_josa, won
 
+ID_DIGITS = 19
+"""Digits of the largest id; a longer number is no id."""
 _DESCRIPTION = re.compile(r"^\s*(?P<ko>[^(,:.]+?)\s*(?:\((?P<en>[^)]*)\))?\s*(?:[,:.]|$)")
 
 
@@ -45,7 +47,7 @@ def resolve(connection: Connection, rules: Rules, actor: Actor, record: type[Rec
     Raises:
         ValidationFailed: no such row, or several; then the candidates are in the problem.
     """
-    if named.strip().isdecimal():
+    if named.strip().isdecimal() and len(named) <= ID_DIGITS:
         return int(named)
     found = {mention.id: mention.title for mention in mentions(connection, rules, actor, [record], [named])}
     if len(found) == 1:

@@ -56,6 +56,8 @@ class Company:
         """Check what only shows when the parts stand together."""
         if not self.agents:
             raise DeclarationError('a Company needs at least one Agent, e.g. Agent("assistant", Text("비서", ...))')
+        if len({agent.name for agent in self.agents}) < len(self.agents):
+            raise DeclarationError("two agents of the company have the same name")
         seen: set[str] = set()
         for catalog in self.catalogs:
             if catalog.name in seen:

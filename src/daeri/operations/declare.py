@@ -11,13 +11,21 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, create_model
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PydanticUserError,
+    create_model,
+)
 from pydantic_core import CoreSchema, core_schema
 
 from daeri.clock import Clock
 from daeri.errors import DeclarationError
 from daeri.operations.pending import Pending
-from daeri.records.access import Actor, Records
+from daeri.records.access import ID_MAX, Actor, Records
 from daeri.records.record import Record
 
 R = TypeVar("R", bound=Record)
@@ -33,7 +41,7 @@ class Ref(int, Generic[R]):
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Validate as an integer id."""
         del source, handler
-        return core_schema.no_info_after_validator_function(cls, core_schema.int_schema(ge=1))
+        return core_schema.no_info_after_validator_function(cls, core_schema.int_schema(ge=1, le=ID_MAX))
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
@@ -49,7 +57,10 @@ class Money:
     currency: str
 
 
-Won = Annotated[int, Money("KRW"), Field(ge=0)]
+WON_MAX = 10**15
+"""A thousand trillion won: beyond any company's amounts, within what every client's numbers hold exactly."""
+
+Won = Annotated[int, Money("KRW"), Field(ge=0, le=WON_MAX)]
 """An amount in won."""
 
 
@@ -97,10 +108,15 @@ def read_signature(function: Callable[..., Any], hooks: tuple[Callable[..., Any]
             injected[parameter.name] = hint
         else:
             fields[parameter.name] = (hint, ... if parameter.default is parameter.empty else parameter.default)
-    for hook in hooks:
-        if hook is not None:
-            _check_hook(hook, fields, name)
-    model = create_model(f"{function.__name__}_input", __config__=ConfigDict(extra="forbid"), **fields)
+    approval, preview = hooks or (None, None)
+    for hook, wants_async in ((approval, False), (preview, True)):
+        if hook is None:
+            continue
+        if inspect.iscoroutinefunction(hook) is not wants_async:
+            kind = "`async def`" if wants_async else "plain `def`"
+            raise DeclarationError(f"{hook.__qualname__} of {name} must be written {kind}")
+        _check_hook(hook, fields, name)
+    model = _input_model(name, function.__name__, fields)
     types = {key: hint for key, (hint, _) in fields.items()}
     return Signature(
         model=model,
@@ -109,6 +125,18 @@ def read_signature(function: Callable[..., Any], hooks: tuple[Callable[..., Any]
         references={key: record for key, hint in types.items() if (record := _referenced(hint)) is not None},
         money=frozenset(key for key, hint in types.items() if _is_money(hint)),
     )
+
+
+def _input_model(name: str, short: str, fields: dict[str, Any]) -> type[BaseModel]:
+    for parameter, (hint, _) in fields.items():
+        if parameter.startswith("_") or hasattr(BaseModel, parameter):
+            raise DeclarationError(f"{name}: a parameter may not be called {parameter}; choose another word")
+        if any(get_origin(member) is Ref and _referenced(member) is None for member in _members(hint)):
+            raise DeclarationError(f"{name}: {parameter} must be a Ref to a record, e.g. Ref[Employee]")
+    try:
+        return create_model(f"{short}_input", __config__=ConfigDict(extra="forbid"), **fields)
+    except PydanticUserError as error:
+        raise DeclarationError(f"{name}: {error.message.splitlines()[0]}") from None
 
 
 def injected_into(hook: Callable[..., Any]) -> dict[str, type]:
@@ -128,6 +156,9 @@ def _hints(function: Callable[..., Any], name: str) -> dict[str, Any]:
 def _check_hook(hook: Callable[..., Any], fields: Mapping[str, Any], name: str) -> None:
     hints = _hints(hook, hook.__qualname__)
     hints.pop("return", None)
+    for parameter in inspect.signature(hook).parameters:
+        if parameter not in hints:
+            raise DeclarationError(f"{hook.__qualname__}: parameter {parameter} needs a type")
     for parameter, hint in hints.items():
         if hint in INJECTED:
             continue

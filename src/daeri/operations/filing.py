@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, Row, insert, select
 from ulid import ULID
 
 from daeri.canonical import digest
@@ -16,6 +16,7 @@ from daeri.errors import Conflict
 from daeri.operations.documents import approval, approval_act, approval_step
 from daeri.operations.line import Approver, Change, Line, Superior
 from daeri.operations.operation import Operation
+from daeri.records import audit
 from daeri.records.access import Actor
 from daeri.records.people import People, Someone, person_body
 from daeri.wording import Lang, Text
@@ -125,6 +126,30 @@ def operation_digest(operation: Operation) -> str:
 def seal(document: Mapping[str, Any], line: Sequence[int]) -> str:
     """Return the digest that approvers approve and the door executes, over everything the document froze."""
     return digest({name: document[name] for name in SEALED} | {"line": list(line)})
+
+
+def is_intact(connection: Connection, document: Row[Any]) -> bool:
+    """Say whether a document is what its drafter filed and every person of its line approved.
+
+    The digest over its content must be its own, that of every act on it, and that of the audited filing.
+    """
+    steps = connection.execute(
+        select(approval_step).where(approval_step.c.approval_id == document.id).order_by(approval_step.c.position)
+    ).all()
+    sealed = seal(dict(document._mapping), [step.person_id for step in steps])  # noqa: SLF001 - public, despite its name
+    acts = connection.execute(select(approval_act).where(approval_act.c.approval_id == document.id)).all()
+    approvers = {act.person_id for act in acts if act.act == "approve"}
+    filed = connection.execute(
+        select(audit.audit.c.arguments_digest).where(
+            audit.audit.c.approval_id == document.id, audit.audit.c.outcome == "filed"
+        )
+    ).scalar_one_or_none()
+    return (
+        sealed == document.digest
+        and all(act.digest == sealed for act in acts)
+        and all(step.status == "approved" and step.person_id in approvers for step in steps)
+        and filed == digest(document.arguments)
+    )
 
 
 def file(connection: Connection, content: Content, origin: Origin) -> str:

@@ -22,13 +22,13 @@ from daeri.operations import arguments as args
 from daeri.operations import filing
 from daeri.operations.company import Company
 from daeri.operations.declare import injected_into
-from daeri.operations.documents import approval_step
 from daeri.operations.line import Change
 from daeri.operations.operation import ApprovalRule, Having, Operation
 from daeri.operations.outcome import Done, Draft, Held, Journal, Outcome, Replayed, dump
 from daeri.operations.pending import Pending
 from daeri.records import audit
 from daeri.records.access import Actor, Records, Trail
+from daeri.records.identity import is_disabled
 from daeri.records.mentions import Mention, mentions
 from daeri.records.record import Instant
 from daeri.records.store import Store, system
@@ -194,12 +194,7 @@ class Door:
             raise Conflict(
                 Text("결재한 뒤 작업의 정의가 바뀌었어요", "The operation was changed after this was approved")
             )
-        line = connection.execute(
-            select(approval_step.c.person_id)
-            .where(approval_step.c.approval_id == document.id)
-            .order_by(approval_step.c.position)
-        ).scalars()
-        if filing.seal(dict(document._mapping), list(line)) != document.digest:  # noqa: SLF001 - public, despite its name
+        if not filing.is_intact(connection, document):
             raise Conflict(
                 Text("결재받은 내용과 문서의 내용이 달라요", "The document is not what its approvers approved")
             )
@@ -213,8 +208,10 @@ class Door:
 
     def _drafter(self, connection: Connection, document: Row[Any]) -> Actor:
         person = self.company.people.one(connection, document.drafter_id)
-        if person.left:
-            raise PermissionDenied(Text("기안자가 퇴사했어요", "The drafter has left the company"))
+        if person.left or is_disabled(connection, person.id):
+            raise PermissionDenied(
+                Text("기안자의 계정이 더는 쓰이지 않아요", "The drafter's account is no longer in use")
+            )
         roles = person.roles
         if document.agent is not None:
             limit = self.company.agent(document.agent).roles
@@ -382,7 +379,7 @@ class Door:
         entry = {
             **_who(actor),
             "at": self._clock.now(),
-            "action": name[:200],
+            "action": name[:200].encode(errors="replace").decode(),
             "outcome": "refused",
             "run_id": journal.run_id if journal else None,
             "step": journal.step if journal else None,

@@ -247,12 +247,18 @@ def _parsed(column: Column[Any], value: str) -> Any:
             return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
         if kind is date:
             return date.fromisoformat(value)
-        return kind(value)
+        return _finite(kind(value))
     except (ValueError, KeyError, ArithmeticError):
         raise ValidationFailed(
             Text(f"'{value}'은(는) {column.key}에 맞지 않아요", f"'{value}' does not fit {column.key}"),
             errors=[FieldError(f"/{column.key}", f"a {kind.__name__}")],
         ) from None
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Decimal) and not value.is_finite():
+        raise ValueError(value)
+    return value
 
 
 def _cursor(position: Any, key: int) -> str:

@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeVar, cast
 
 from sqlalchemy import (
+    ClauseElement,
     Column,
     ColumnElement,
     Connection,
@@ -30,6 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm.attributes import QueryableAttribute
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.operators import custom_op
 
@@ -43,6 +45,8 @@ Rule = Callable[["Actor"], ColumnElement[bool]]
 Effect = Literal["read", "write", "irreversible"]
 Sight = Literal["open", "own", "hidden"]
 
+ID_MAX = 2**63 - 1
+"""The largest id a database keeps."""
 FOUND_MAX = 200
 """Rows one `find` or `group` returns at most when the operation names no limit."""
 PROJECTIONS_KEPT = 10_000
@@ -53,7 +57,7 @@ SOURCES_MAX = 20
 # fmt: off
 _SAFE_NODES = frozenset({
     "binary", "bindparam", "case", "cast", "clauselist", "expression_clauselist", "extract", "false", "function",
-    "grouping", "label", "null", "true", "type_clause", "unary",
+    "grouping", "label", "null", "true", "unary",
 })
 _SAFE_FUNCTIONS = frozenset({
     "abs", "avg", "coalesce", "count", "length", "lower", "max", "min", "round", "strftime", "substr", "sum", "upper",
@@ -243,7 +247,7 @@ class Records:
         Raises:
             NotFound: there is no such row, or the actor may not see it.
         """
-        row = await self.first(record, record.id == int(id))
+        row = await self.first(record, record.id == int(id)) if 0 < id <= ID_MAX else None
         if row is None:
             raise missing(record)
         return row
@@ -470,7 +474,10 @@ def check_expression(rules: Rules, actor: Actor, record: type[Record], expressio
         FieldHidden: it reads a field that the actor does not see on every row.
         TypeError: it holds anything but columns of this record, values, comparisons and simple functions.
     """
-    clause = expression.__clause_element__() if hasattr(expression, "__clause_element__") else expression
+    if not isinstance(expression, ClauseElement | QueryableAttribute):
+        msg = f"{expression!r} is not a condition on {record.__name__}'s fields"
+        raise TypeError(msg)
+    clause = expression.__clause_element__() if isinstance(expression, QueryableAttribute) else expression
     for node in visitors.iterate(clause):
         kind = node.__visit_name__
         if kind == "column":
@@ -485,11 +492,15 @@ def check_expression(rules: Rules, actor: Actor, record: type[Record], expressio
 
 
 def _is_raw(node: Any) -> bool:
-    """Say whether a node carries SQL text of its own: an invented operator, or a type that is not SQLAlchemy's."""
+    """Say whether a node carries SQL text of its own, or would give a wrong figure (the average of an Exact)."""
     operators_used = (getattr(node, name, None) for name in ("operator", "modifier"))
     if any(isinstance(operator, custom_op) for operator in operators_used):
         return True
-    return node.__visit_name__ == "type_clause" and not type(node.type).__module__.startswith("sqlalchemy.sql.sqltypes")
+    kind = node.__visit_name__
+    if kind == "function":
+        inexact = node.name == "avg" and any(isinstance(part.type, Exact) for part in node.clauses)
+        return bool(node.packagenames) or inexact
+    return kind == "cast" and type(node.type).__module__ != "sqlalchemy.sql.sqltypes"
 
 
 def _check_column(rules: Rules, actor: Actor, record: type[Record], node: Any) -> None:

@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from argon2 import PasswordHasher
@@ -253,10 +253,7 @@ class Identity:
 
     def _actor(self, connection: Connection, person_id: int, door: str, **more: Any) -> Actor:
         person = self._people.one(connection, person_id)
-        disabled: datetime | None = connection.execute(
-            select(account.c.disabled_at).where(account.c.person_id == person_id)
-        ).scalar_one_or_none()
-        if person.left or disabled is not None:
+        if person.left or is_disabled(connection, person_id):
             raise Unauthenticated(Text("더는 쓸 수 없는 계정이에요", "This account is no longer in use"))
         return Actor(
             person_id=person.id,
@@ -276,6 +273,12 @@ class Identity:
             return False
 
 
+def is_disabled(connection: Connection, person_id: int) -> bool:
+    """Say whether a person's account was switched off; a person without an account has nothing to switch off."""
+    statement = select(account.c.disabled_at).where(account.c.person_id == person_id)
+    return connection.execute(statement).scalar_one_or_none() is not None
+
+
 def _hash(secret: str) -> str:
     """Hash a random token; it has 256 bits of entropy, so a fast hash is enough."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret.encode(errors="replace")).hexdigest()

@@ -1,20 +1,25 @@
 """Which rows does a phrase name? "김대리", "영업1팀", "Hanbit Notebook 14" to rows the asker may see.
 
-Exact matches only (spaces and case aside), one IN query for each record type: bounded work, no fuzzy surprises.
+Exact matches only (spaces and case aside), one query for each record type: bounded work, no fuzzy surprises.
 """
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, String, and_, cast, func, or_, select
+from sqlalchemy import ColumnElement, Connection, String, and_, bindparam, func, or_, select
 
 from daeri.records.access import Actor, Rules, sight
 from daeri.records.record import Person, Record, mark_of
 from daeri.wording import normal
 
-MENTIONS_MAX = 12
-"""Candidates told for one phrase; more than this is not a mention but a category."""
+ROWS_MAX = 200
+"""Rows one request may name of one record type; more than this is not a mention but a category."""
+
+_PHRASES = select(func.json_each(bindparam("phrases")).table_valued("value").c.value)
+_SHORT = (("rank", False), ("title", False), ("rank", True), ("title", True))
+"""How people are called: 김하은대리, 김하은팀장, 김대리, 김팀장."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,7 @@ class Mention:
 
 
 def squeezed(phrase: str) -> str:
-    """Return a phrase without spaces and case, as titles are compared."""
+    """Return a phrase without spaces and case, as names are compared."""
     return normal(phrase).replace(" ", "").lower()
 
 
@@ -37,59 +42,60 @@ def mentions(
 ) -> list[Mention]:
     """Return the rows named by any of the phrases, people who left excepted."""
     wanted = {squeezed(phrase): phrase for phrase in phrases if squeezed(phrase)}
-    found: list[Mention] = []
     if not wanted:
-        return found
+        return []
+    found: list[Mention] = []
     for record in records:
-        forms = _forms(rules, actor, record)
-        if not forms:
-            continue
-        table = record.__table__
-        conditions: list[ColumnElement[bool]] = [
-            rules.visible(record, actor),
-            or_(*(form.in_(list(wanted)) for form in forms)),
-        ]
-        if issubclass(record, Person):
-            conditions.append(table.c.left_on.is_(None))
-        title = [table.c[name] for name in record.__title__ if _open(actor, record, name)]
-        statement = select(table.c.id, *title, *(form.label(f"form{n}") for n, form in enumerate(forms)))
-        rows = connection.execute(statement.where(and_(*conditions)).order_by(table.c.id).limit(200))
-        for row in rows:
-            name = " ".join(str(value) for value in row[1 : 1 + len(title)] if value)
-            hits = {value for value in row[1 + len(title) :] if value in wanted}
-            found.extend(Mention(record.__tablename__, row.id, name, wanted[hit]) for hit in sorted(hits))
+        if record in rules.rows:
+            found += _of(connection, rules, actor, record, wanted)
     return found
 
 
-def _open(actor: Actor, record: type[Record], name: str) -> bool:
-    return name != "id" and sight(actor, mark_of(record.__table__.columns[name].info)) == "open"
-
-
-def _forms(rules: Rules, actor: Actor, record: type[Record]) -> list[ColumnElement[str]]:
-    """Return the ways a row of this type is named: its title fields, and for people the Korean short forms."""
-    if record not in rules.rows:
-        return []
+def _of(
+    connection: Connection, rules: Rules, actor: Actor, record: type[Record], wanted: Mapping[str, str]
+) -> Iterable[Mention]:
     columns = record.__table__.c
-    also = [_squeezed(columns[name]) for name in record.__also__ if _open(actor, record, name)]
-    names = [columns[name] for name in record.__title__ if _open(actor, record, name) and _is_text(columns[name])]
-    if not issubclass(record, Person):
-        return [_squeezed(column) for column in names] + also
-    surname = func.substr(columns.name, 1, 1)
-    return also + [
-        _squeezed(form)
-        for form in (
-            columns.name,
-            columns.name.concat(columns.rank),
-            columns.name.concat(columns.title),
-            surname.concat(columns.rank),
-            surname.concat(columns.title),
-        )
-    ]
+    names = [name for name in (*record.__title__, *record.__also__) if _is_open_text(actor, record, name)]
+    if not names:
+        return
+    person = issubclass(record, Person)
+    short = [form for form in _SHORT if person and _is_open_text(actor, record, form[0])]
+    forms = [_squeezed(columns[name]) for name in names if not person or name not in ("rank", "title")]
+    forms += [_squeezed(_called(columns, part, surname=surname)) for part, surname in short if "name" in names]
+    conditions = [rules.visible(record, actor), or_(*(form.in_(_PHRASES) for form in forms))]
+    if person:
+        conditions.append(columns.left_on.is_(None))
+    shown = list(dict.fromkeys([*names, *(part for part, _ in short)]))
+    statement = select(columns.id, *(columns[name] for name in shown)).where(and_(*conditions)).order_by(columns.id)
+    for row in connection.execute(statement.limit(ROWS_MAX), {"phrases": json.dumps(list(wanted))}):
+        values = dict(zip(shown, row[1:], strict=True))
+        title = " ".join(str(values[name]) for name in record.__title__ if values.get(name))
+        for hit in sorted(_forms_of(values, names, short, person=person) & wanted.keys()):
+            yield Mention(record.__tablename__, row.id, title, wanted[hit])
 
 
-def _is_text(column: Any) -> bool:
-    return isinstance(column.type, String)
+def _forms_of(
+    values: Mapping[str, Any], names: Sequence[str], short: Sequence[tuple[str, bool]], *, person: bool
+) -> set[str]:
+    """Return what a row is called, as the query compared it."""
+    forms = {squeezed(values[name]) for name in names if values[name] and (not person or name not in ("rank", "title"))}
+    for part, surname in short:
+        if values.get(part) and values.get("name"):
+            forms.add(squeezed((values["name"][0] if surname else values["name"]) + values[part]))
+    return forms
+
+
+def _called(columns: Any, part: str, *, surname: bool) -> ColumnElement[Any]:
+    """Return name or surname with rank or title; NULL, which matches nothing, where the post is empty."""
+    name = func.substr(columns.name, 1, 1) if surname else columns.name
+    called: ColumnElement[Any] = name.concat(func.nullif(columns[part], ""))
+    return called
+
+
+def _is_open_text(actor: Actor, record: type[Record], name: str) -> bool:
+    column = record.__table__.columns[name]
+    return isinstance(column.type, String) and sight(actor, mark_of(column.info)) == "open"
 
 
 def _squeezed(column: ColumnElement[Any]) -> ColumnElement[str]:
-    return func.lower(func.replace(cast(column, String), " ", ""))
+    return func.lower(func.replace(column, " ", ""))

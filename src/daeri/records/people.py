@@ -92,10 +92,9 @@ class People:
             row = connection.execute(select(teams.parent_id, teams.lead_id).where(teams.id == team_id)).one_or_none()
             if row is None:
                 break
-            if row.lead_id is not None and row.lead_id != person.id:
-                lead = self.one(connection, row.lead_id)
-                if not lead.left and lead not in seen:
-                    seen.append(lead)
+            lead = self.many(connection, [row.lead_id]).get(row.lead_id) if row.lead_id else None
+            if lead is not None and lead.id != person.id and not lead.left and lead not in seen:
+                seen.append(lead)
             team_id = row.parent_id
         return seen
 

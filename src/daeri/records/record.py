@@ -70,6 +70,11 @@ class Instant(TypeDecorator[datetime]):
     impl = DateTime
     cache_ok = True
 
+    @property
+    def python_type(self) -> type[datetime]:
+        """What a value is in Python."""
+        return datetime
+
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Refuse naive values: an instant without a zone is a mistake."""
         del dialect
@@ -107,6 +112,9 @@ class Exact(TypeDecorator[Decimal]):
         del dialect
         if value is None:
             return None
+        if not value.is_finite():
+            msg = f"{value} is not a number that can be kept"
+            raise ValueError(msg)
         scaled = value.scaleb(self.places)
         if scaled != scaled.to_integral_value():
             msg = f"{value} has more than {self.places} decimal places"

@@ -64,6 +64,10 @@ class Store:
                     return work(connection)
             except OverflowError:
                 raise ValidationFailed(Text("숫자가 너무 커요", "A number is too large")) from None
+            except UnicodeEncodeError:
+                raise ValidationFailed(
+                    Text("읽을 수 없는 글자가 있어요", "The text holds a character that cannot be stored")
+                ) from None
             except OperationalError as error:
                 said = str(error.orig)
                 raise NotReady(Text(f"데이터베이스가 답하지 않아요: {said}", f"The database says: {said}")) from error

@@ -94,28 +94,18 @@ class ApprovalScreens:
             visitor.signed, request.path_params["approval_id"], visitor.lang
         )
 
-    async def _page(  # noqa: PLR0913 - one page, its states by name
-        self,
-        request: Request,
-        visitor: Visitor,
-        document: dict[str, Any],
-        *,
-        status: int = 200,
-        done: str | None = None,
-        trouble: str | None = None,
-        comment: str = "",
-        need_comment: bool = False,
+    async def _page(
+        self, request: Request, visitor: Visitor, document: dict[str, Any], *, status: int = 200, **state: Any
     ) -> Response:
+        """Render the document; `state` is what just happened to it (done, trouble, comment, need_comment)."""
+        usual = {"done": None, "trouble": None, "comment": "", "need_comment": False}
         return await self._desk.page(
             request,
             visitor,
             "approval.html",
             status=status,
             document=document,
-            done=done,
             next_step=next((step for step in document["line"] if step["status"] == "waiting"), None),
-            trouble=trouble,
-            comment=comment,
-            need_comment=need_comment,
             api=Api(f"/v1/approvals/{document['approval_id']}"),
+            **(usual | state),
         )

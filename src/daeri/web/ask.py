@@ -13,7 +13,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from daeri.errors import NotFound
+from daeri.errors import IdempotencyMismatch, NotFound
 from daeri.operations.company import Company
 from daeri.runs.runs import LIST_MAX
 from daeri.web import forms
@@ -58,8 +58,13 @@ class Ask:
             return see_other(f"/ask/{session}" if session else "/ask")
         runs = self._desk.services.runs
         key = forms.field(form, "key") or None
-        run = await runs.create(visitor.signed, question, session_id=session, lang=visitor.lang, idempotency_key=key)
-        if LIVE_HEADER not in request.headers:
+        lang, live = visitor.lang, LIVE_HEADER in request.headers
+        try:
+            run = await runs.create(visitor.signed, question, session_id=session, lang=lang, idempotency_key=key)
+        except IdempotencyMismatch:
+            # The form was sent before and its answer was lost; now it says something else.
+            run = await runs.create(visitor.signed, question, session_id=session, lang=lang)
+        if not live:
             await runs.wait(visitor.signed, run["run_id"], PATIENCE_SECONDS, visitor.lang)
         return see_other(f"/ask/{run['session_id']}")
 

@@ -84,15 +84,25 @@ async def own_form(request: Request, token: str) -> FormData:
     length = request.headers.get("content-length", "")
     if not length.isdigit() or int(length) > FORM_BYTES_MAX:
         raise InvalidRequest
-    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
-        raise PermissionDenied(TEXTS["error.form"])
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+    if not _is_from_here(request):
         raise PermissionDenied(TEXTS["error.form"])
     form = await request.form(max_files=0)
     if not hmac.compare_digest(str(form.get("form_token", "")).encode(), token.encode()):
         raise PermissionDenied(TEXTS["error.form"])
     return form
+
+
+def _is_from_here(request: Request) -> bool:
+    """Say whether a page of this server sent the request, as far as the browser tells.
+
+    Sec-Fetch-Site is the browser's own verdict and stays true behind a proxy that changes the host; without it (plain
+    http away from this machine, old browsers) the origin is compared.
+    """
+    verdict = request.headers.get("sec-fetch-site")
+    if verdict is not None:
+        return verdict in {"same-origin", "none"}
+    origin = request.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
 
 
 def field(form: FormData, name: str) -> str:

@@ -90,6 +90,16 @@ class Words:
         told = self("step.rows", n=done["rows"])
         return told + self("step.masked", fields=", ".join(done["masked"])) if done["masked"] else told
 
+    def step(self, step: dict[str, Any]) -> str:
+        """Say what a step came to, in one line."""
+        output = step["output"]
+        if "done" in output:
+            return self.rows(output["done"])
+        if "refused" in output:
+            return str(output["refused"]["detail"])
+        key = f"said.{step['summary']}"
+        return self(key) if step["kind"] == "answer" and key in TEXTS else str(step["summary"])
+
     def cost(self, usd: float | None) -> str:
         """Say what a model cost in US dollars, or that nobody knows."""
         if usd is None:

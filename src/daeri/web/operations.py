@@ -84,9 +84,13 @@ class OperationScreens:
             )
         except ValidationFailed as error:
             wrong = {each.pointer.strip("/").split("/")[0]: each.detail for each in error.errors}
-            return await self._page(request, visitor, operation, status=422, sent=arguments, wrong=wrong, error=error)
+            problem = error.problem(visitor.lang)
+            return await self._page(
+                request, visitor, operation, status=422, sent=arguments, wrong=wrong, problem=problem
+            )
         except DaeriError as error:
-            return await self._page(request, visitor, operation, status=error.status, sent=arguments, error=error)
+            problem = error.problem(visitor.lang)
+            return await self._page(request, visitor, operation, status=error.status, sent=arguments, problem=problem)
         body = outcome.body(visitor.lang)
         if isinstance(outcome, Held) or "approval_id" in body:
             return see_other(f"/approvals/{body['approval_id']}")
@@ -99,21 +103,13 @@ class OperationScreens:
     def _operation(self, request: Request, visitor: Visitor) -> Operation:
         return self._desk.services.door.operation(visitor.signed, request.path_params["name"])
 
-    async def _page(  # noqa: PLR0913 - one page, its states by name
-        self,
-        request: Request,
-        visitor: Visitor,
-        operation: Operation,
-        *,
-        status: int = 200,
-        sent: dict[str, Any] | None = None,
-        draft: dict[str, Any] | None = None,
-        done: dict[str, Any] | None = None,
-        wrong: dict[str, str] | None = None,
-        error: DaeriError | None = None,
+    async def _page(
+        self, request: Request, visitor: Visitor, operation: Operation, *, status: int = 200, **state: Any
     ) -> Response:
+        """Render the form; `state` is what was sent and what came of it (sent, draft, done, wrong, problem)."""
         told = self._told(operation, visitor)
-        body = json.dumps(sent or {}, ensure_ascii=False)
+        usual: dict[str, Any] = {"sent": {}, "draft": None, "done": None, "wrong": {}, "problem": None}
+        shown = usual | state
         path = f"/v1/ops/{operation.name}" + ("" if operation.effect == "read" else "?dry_run=true")
         return await self._desk.page(
             request,
@@ -122,13 +118,9 @@ class OperationScreens:
             status=status,
             operation=told,
             inputs=_inputs(told["input_schema"], visitor.lang),
-            sent=sent or {},
-            draft=draft,
-            done=done,
-            wrong=wrong or {},
-            problem=error.problem(visitor.lang) if error else None,
             key=secrets.token_urlsafe(16),
-            api=Api(path, "POST", body),
+            api=Api(path, "POST", json.dumps(shown["sent"], ensure_ascii=False)),
+            **shown,
         )
 
 

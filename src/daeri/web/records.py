@@ -120,7 +120,7 @@ class RecordScreens:
             naming=naming,
             columns=columns,
             labels={field["name"]: field["label"] for field in page["fields"]},
-            open_fields=[field for field in page["fields"] if field["sight"] == "open"],
+            open_fields=[field for field in _shown(page["fields"]) if field["sight"] == "open"],
             closed_fields=[field for field in page["fields"] if field["why"] and field["sight"] != "open"],
             operators=[each for each in OPERATORS if each != "in"],
             cells=await self._cells(visitor, columns, page["data"]),

@@ -107,6 +107,9 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
         "step.waiting": Text("기다림", "waiting"),
         "step.done": Text("끝남", "done"),
         "step.refused": Text("거절됨", "refused"),
+        "said.answer": Text("답했어요", "answered"),
+        "said.question": Text("되물었어요", "asked back"),
+        "said.decline": Text("할 수 없다고 답했어요", "declined"),
         "step.rows": Text("{n}행을 읽었어요", "read {n} rows"),
         "step.masked": Text(", 가린 항목: {fields}", ", hidden: {fields}"),
         # runs

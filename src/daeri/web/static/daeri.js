@@ -8,35 +8,39 @@ let source = null;
 let poll = 0;
 let sending = false;
 
-/** Put the conversation of a freshly fetched page in place of the one shown; what is being typed stays. */
+/** Take the conversation over from a freshly fetched page. The field stays where it is: a syllable may be half composed. */
 function show(html, address) {
   const page = new DOMParser().parseFromString(html, "text/html");
-  const fresh = page.getElementById("talk");
+  const fresh = page.querySelector(".turns, .hello");
   if (!fresh) return page.querySelector("#problem, h1")?.textContent ?? words().failed;
-  const typed = document.getElementById("question");
-  const focused = document.activeElement === typed;
-  const open = new Map([...document.querySelectorAll(".turn")].map((turn) => [turn.id, turn.querySelector(".margin details")?.open]));
-  const field = fresh.querySelector("#question");
-  field.replaceWith(typed);
   for (const turn of fresh.querySelectorAll(".turn")) {
-    const was = open.get(turn.id);
-    if (was !== undefined) turn.querySelector(".margin details").open = was;
+    const was = document.getElementById(turn.id)?.querySelector(".margin details");
+    if (was) turn.querySelector(".margin details").open = was.open;
   }
-  talk().replaceWith(fresh);
+  talk().querySelector(".turns, .hello").replaceWith(fresh);
+  for (const hidden of page.querySelectorAll("#ask input")) document.getElementById("ask").elements[hidden.name].value = hidden.value;
+  const stop = page.getElementById("stop");
+  document.getElementById("stop")?.remove();
+  document.getElementById("send").hidden = stop !== null;
+  if (stop) document.getElementById("ask").append(stop);
   document.title = page.title;
-  const menu = page.querySelector(".menu");
-  if (menu) document.querySelector(".menu").replaceWith(menu);
-  const api = page.querySelector(".api");
-  if (api) document.querySelector(".api")?.replaceWith(api);
+  for (const part of [".menu", ".api"]) document.querySelector(part).replaceWith(page.querySelector(part));
   if (address && address !== location.pathname) history.pushState(null, "", address);
-  if (focused) typed.focus({ preventScroll: true });
   return "";
 }
 
+/** Show the page as it is now; say whether that worked. */
 async function reload() {
   const answer = await fetch(location.pathname, { headers: { Accept: "text/html" } }).catch(() => null);
   if (answer?.redirected && new URL(answer.url).pathname === "/login") location.assign(answer.url);
-  else if (answer?.ok) show(await answer.text());
+  else if (answer?.ok) return show(await answer.text()) === "";
+  return false;
+}
+
+/** Try again in a while what the server did not answer now. */
+function later() {
+  clearTimeout(poll);
+  poll = setTimeout(() => reload().then(follow), 3000);
 }
 
 /** Send a form that asks; on trouble the words stay where they were typed. */
@@ -60,10 +64,9 @@ async function send(form, submitter) {
     sending = false;
     talk().removeAttribute("aria-busy");
   }
-  const now = document.getElementById("question");
   document.getElementById("trouble").textContent = trouble;
-  if (trouble && text) now.value = text;
-  if (field) now.focus({ preventScroll: true });
+  if (trouble && text && !field.value) field.value = text;
+  if (document.activeElement === document.body) document.getElementById("question").focus({ preventScroll: true });
   document.querySelector(".turn:last-of-type")?.scrollIntoView({ block: "end", behavior: calm() });
   follow();
 }
@@ -82,14 +85,14 @@ function step(list, event) {
     line.dataset.key = key;
     const name = document.createElement("b");
     name.textContent = words()[kind] ?? kind;
-    line.append(name, span("ms", words().running), span("sum", event.summary ?? event.operation ?? ""));
+    line.append(name, span("ms", words().running), span("sum", (kind === "answer" ? "" : event.summary) ?? event.operation ?? ""));
     list.append(line);
   }
   const over = event.type.endsWith("finished");
   line.dataset.status = over ? (event.refused ? "refused" : "done") : "running";
   if (!over) return;
   line.querySelector(".ms").textContent = event.refused ? words().refused : took(event.ms ?? 0);
-  if (event.summary) line.querySelector(".sum").textContent = event.summary;
+  if (event.summary && kind !== "answer") line.querySelector(".sum").textContent = event.summary;
   announce(`${line.firstChild.textContent} ${event.summary ?? event.operation ?? ""}`);
 }
 
@@ -119,12 +122,13 @@ function follow() {
     calmed = setTimeout(async () => {
       if (stream !== source || status === shown) return;
       stream.close();
-      await reload();
+      if (!await reload()) return later();
       const text = place()?.querySelector(".answer")?.textContent.trim();
       announce(status === "waiting_approval" ? words().waiting : status === "running" ? "" : text || words().done);
       follow();
     }, 40);
   };
+  stream.addEventListener("error", () => { if (stream === source && stream.readyState === EventSource.CLOSED) later(); });
   on(["run.waiting"], (event) => becomes(event.status));
   on(["run.resumed"], () => becomes("running"));
   on(["run.succeeded", "run.failed", "run.cancelled", "stream.end"], (event) => becomes(event.status));
@@ -179,7 +183,10 @@ if (talk()) {
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && event.target.id !== "question") stop();
   });
-  document.addEventListener("visibilitychange", () => (document.hidden ? follow() : reload().then(follow)));
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden || !document.querySelector("[data-live]")) follow();
+    else reload().then(follow);
+  });
   addEventListener("popstate", () => location.reload());
   const question = document.getElementById("question");
   typing(question);

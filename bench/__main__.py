@@ -1,0 +1,141 @@
+"""What is measured, in which order? `python -m bench [NAME…]`; without names everything, in about two minutes."""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from bench import store, work
+from bench.folder import LARGE_ROWS, Folder, large_folder, sample_folder
+from bench.load import WIDTH, Client, Piece
+from bench.server import Server
+from bench.table import Line, facts, table
+
+ROUNDS = 3
+WARM_UP = 2 * WIDTH
+IDLE_SECONDS = 5
+IDLE_REQUESTS = 1_000
+
+Prepare = Callable[[Client, int], Awaitable[Sequence[Piece]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One kind of work: `count` pieces in each round, on the sample company or on the one with the large record."""
+
+    what: str
+    prepare: Prepare
+    count: int
+    large: bool = False
+
+
+MEASURES = {
+    "read": Measure("read operation over REST (leave.balance)", work.reading, 500),
+    "list": Measure(f"list 20 of {LARGE_ROWS:,} rows, rules, sorted, filtered", work.listing, 400, large=True),
+    "get": Measure(f"get by id, of {LARGE_ROWS:,} rows", work.getting, 500, large=True),
+    "approval": Measure("file a leave request, approve, apply", work.approving, 60),
+    "run": Measure("keyless run, to its answer", work.running, 48),
+    "run-large": Measure(f"keyless run beside {LARGE_ROWS:,} rows", work.running, 16, large=True),
+}
+PROCESS = "process"
+STORE = "store"
+NAMES = [*MEASURES, PROCESS, STORE]
+
+
+async def main(names: Sequence[str]) -> None:
+    """Measure what is named and print the table."""
+    print(facts())
+    print(f"python -m bench {' '.join(names)}".strip())
+    print(
+        f"medians of {ROUNDS} rounds, {WIDTH} keep-alive connections; CPU of the server's processes per correct reply\n"
+    )
+    chosen = [name for name in NAMES if not names or name in names]
+    with tempfile.TemporaryDirectory(prefix="daeri-bench-") as place:
+        lines = await _measured(chosen, Path(place))
+    print(table(lines))
+
+
+async def _measured(chosen: Sequence[str], place: Path) -> list[Line]:
+    lines: list[Line] = []
+    if chosen != [STORE]:
+        _say("building the sample company")
+        sample = await sample_folder(place / "sample")
+        if PROCESS in chosen:
+            _say("starting and idling")
+            lines += await _process(sample)
+        lines += await _on(sample, [name for name in chosen if name in MEASURES and not MEASURES[name].large])
+        large = [name for name in chosen if name in MEASURES and MEASURES[name].large]
+        if large:
+            _say(f"adding {LARGE_ROWS:,} rows")
+            lines += await _on(await large_folder(sample, place / "large"), large)
+    if STORE in chosen:
+        _say("comparing ways to the database")
+        lines += await store.compare(place)
+    return lines
+
+
+async def _on(folder: Folder, names: Sequence[str]) -> list[Line]:
+    """Measure work on one server."""
+    if not names:
+        return []
+    lines = []
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(Client(await stack.enter_async_context(Server(folder))))
+        for name in names:
+            measure = MEASURES[name]
+            _say(measure.what)
+            pieces = await measure.prepare(client, WARM_UP + ROUNDS * measure.count)
+            await client.drive(pieces[:WARM_UP])
+            rounds = [await client.drive(part) for part in work.rounds(pieces[WARM_UP:], ROUNDS)]
+            lines.append(
+                Line(
+                    measure.what,
+                    median(one.cpu for one in rounds),
+                    median(one.p50 for one in rounds),
+                    median(one.p99 for one in rounds),
+                    f"{measure.count} x {ROUNDS}, {median(one.rate for one in rounds):.0f}/s",
+                )
+            )
+    return lines
+
+
+async def _process(folder: Folder) -> list[Line]:
+    """Measure what the process itself takes: to start, to wait, to stay."""
+    starts, start_cpu, fresh, used, idle = [], [], [], [], []
+    for _ in range(ROUNDS):
+        async with Server(folder) as server, Client(server) as client:
+            starts.append(server.start_seconds * 1000)
+            start_cpu.append(server.start_cpu)
+            fresh.append(server.memory())
+            await client.drive(await work.reading(client, IDLE_REQUESTS))
+            used.append(server.memory())
+            before = server.cpu()
+            await asyncio.sleep(IDLE_SECONDS)
+            idle.append((server.cpu() - before) / IDLE_SECONDS)
+    return [
+        Line("start to the first 200 of /readyz", median(start_cpu), median(starts), None, f"{ROUNDS} starts"),
+        Line("idle, CPU for each second", median(idle), None, None, f"{ROUNDS} x {IDLE_SECONDS} s"),
+        Line("memory after start", measured=f"{median(fresh):.0f} MB resident"),
+        Line(f"memory after {IDLE_REQUESTS:,} requests", measured=f"{median(used):.0f} MB resident"),
+    ]
+
+
+def _say(what: str) -> None:
+    """Tell a waiting person what goes on, beside the figures."""
+    print(f"  … {what}", file=sys.stderr, flush=True)
+
+
+def _arguments() -> list[str]:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure what Daeri costs.")
+    parser.add_argument("names", nargs="*", choices=[*NAMES, []], metavar="NAME", help=", ".join(NAMES))
+    names: list[str] = parser.parse_args().names
+    return names
+
+
+if __name__ == "__main__":
+    asyncio.run(main(_arguments()))

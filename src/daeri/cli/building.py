@@ -1,0 +1,153 @@
+"""How does the sample company come into a folder? Built once, through the public operations; recognised afterwards.
+
+A marker file says `building` from before the first row and `ready` after the last, so a build that was interrupted is
+seen and made again, and a folder with somebody's real data is never taken for one.
+"""
+
+import asyncio
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from daeri import __version__
+from daeri.app import Daeri
+from daeri.cli.place import DATABASE, KEYS_FILE, SERVER_FILE
+from daeri.cli.trouble import Trouble
+from daeri.cli.words import Words
+from daeri.clock import Clock, rfc3339
+from daeri.operations.listing import ListQuery
+from daeri.records import Actor
+from daeri.sample import hanbit
+from daeri.sample.build import build
+from daeri.settings import Settings
+
+LOGINS: Final = ("deputy", "lead", "director", "hr", "admin")
+MARKER: Final = "demo.json"
+LOCK: Final = ".building"
+MADE: Final = (DATABASE, "engine.db", KEYS_FILE, SERVER_FILE, MARKER)
+"""The files of a demo; an interrupted build is cleared of these and of nothing else."""
+BESIDE: Final = ("", "-wal", "-shm", "-journal")
+
+State = Literal["empty", "building", "ready", "foreign"]
+Progress = Callable[[str, int, int], None]
+
+
+def state_of(folder: Path) -> State:
+    """Say what a folder holds: nothing yet, an interrupted build, a demo, or data that is not a demo's."""
+    marker = folder / MARKER
+    if marker.is_file():
+        return "ready" if _marked(marker) == "ready" else "building"
+    return "foreign" if (folder / DATABASE).exists() else "empty"
+
+
+def build_demo(settings: Settings, clock: Clock, progress: Progress) -> None:
+    """Build the company into the settings' folder, with its demo accounts and their keys.
+
+    Raises:
+        Trouble: another process builds there, or the folder holds data that is not a demo's.
+    """
+    folder = settings.dir
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _alone(folder):
+        state = state_of(folder)
+        if state == "ready":
+            return
+        if state == "foreign":
+            raise Trouble(
+                "not-a-demo",
+                Words(f"{folder} 에 데모가 아닌 데이터가 있어요", f"{folder} holds data that is not a demo's"),
+                why=Words("지우지 않으려고 멈췄어요", "Stopped, so that nothing is lost"),
+                fix=Words(
+                    "다른 폴더로 해 주세요:  daeri demo --dir 폴더", "Take another folder:  daeri demo --dir FOLDER"
+                ),
+            )
+        _clear(folder)
+        _mark(folder, "building", clock)
+        write_private(folder / KEYS_FILE, asyncio.run(_built(settings, clock, progress)))
+        _mark(folder, "ready", clock)
+
+
+async def _built(settings: Settings, clock: Clock, progress: Progress) -> dict[str, str]:
+    daeri = Daeri(hanbit(), settings, clock)
+    await daeri.open(working=False)
+    try:
+        await build(daeri.door, Actor.system("demo"), clock, progress)
+        return await _people_in(daeri)
+    finally:
+        await daeri.close()
+
+
+async def _people_in(daeri: Daeri) -> dict[str, str]:
+    """Give the demo people their accounts and keys; return the keys by login."""
+    query = ListQuery(filters=[("login", "in", ",".join(LOGINS))])
+    page = await daeri.shelf.page(Actor.system("demo"), "employee", query, "ko")
+    ids = {row["login"]: row["id"] for row in page["data"]}
+    keys = {}
+    for login in LOGINS:
+        await daeri.identity.add_account(login, ids[login], demo=True)
+        keys[login] = (await daeri.identity.add_key(ids[login], "demo", decides=True)).secret
+    return keys
+
+
+def people_of(settings: Settings) -> list[dict[str, Any]]:
+    """Return the demo people with their logins, in the order of LOGINS."""
+
+    async def look() -> list[dict[str, Any]]:
+        daeri = Daeri(hanbit(), settings)
+        try:
+            return await daeri.identity.demo_people()
+        finally:
+            await daeri.store.close()
+
+    people = asyncio.run(look())
+    return sorted(people, key=lambda person: LOGINS.index(person["login"]))
+
+
+def write_private(file: Path, body: Mapping[str, Any]) -> None:
+    """Write a JSON file whole or not at all, readable by its owner only."""
+    draft = file.with_name(f"{file.name}.{os.getpid()}")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        stream.write(json.dumps(body, ensure_ascii=False, indent=2) + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    draft.replace(file)
+
+
+def _mark(folder: Path, state: str, clock: Clock) -> None:
+    write_private(folder / MARKER, {"state": state, "at": rfc3339(clock.now()), "version": __version__})
+
+
+def _marked(marker: Path) -> str:
+    try:
+        return str(json.loads(marker.read_text(encoding="utf-8")).get("state"))
+    except (OSError, ValueError, AttributeError):
+        return ""
+
+
+def _clear(folder: Path) -> None:
+    for name in MADE:
+        for ending in BESIDE:
+            (folder / f"{name}{ending}").unlink(missing_ok=True)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the folder while building; a killed process lets go of it by itself."""
+    with (folder / LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Trouble(
+                "in-use",
+                Words("다른 창에서 이 폴더에 만들고 있어요", "Another process is building in this folder"),
+                fix=Words(
+                    "끝날 때까지 기다리거나 --dir 로 다른 폴더를 써 주세요", "Wait for it, or take another --dir"
+                ),
+            ) from None
+        yield
+        (folder / LOCK).unlink(missing_ok=True)

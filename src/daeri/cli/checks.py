@@ -1,0 +1,187 @@
+"""Is everything in order? What `daeri doctor` looks at, each finding with what to do about it."""
+
+import asyncio
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final, Literal
+
+import aiohttp
+
+from daeri.app import models_of
+from daeri.cli import chain
+from daeri.cli.client import Request, Unreachable
+from daeri.cli.local import company_of, settings_of
+from daeri.cli.place import DATABASE, Place
+from daeri.cli.remote import Remote
+from daeri.cli.running import is_open_to_others
+from daeri.cli.trouble import Trouble
+from daeri.cli.words import Words
+from daeri.errors import BrokenChain, NotReady
+from daeri.models.client import Model
+from daeri.settings import Settings
+
+PYTHON: Final = (3, 11)
+MODEL_SECONDS: Final = 10
+OK: Final = 200
+NOT_ALLOWED: Final = (401, 403)
+NOTHING: Final = Words("", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the doctor: ✓ fine, ! works with a limit, ✗ does not work."""
+
+    sign: Literal["✓", "!", "✗"]
+    words: Words
+    fix: Words = NOTHING
+
+
+def check_all(place: Place) -> list[Finding]:
+    """Look at everything, in the order in which a server needs it."""
+    try:
+        settings = settings_of(place)
+    except Trouble as trouble:
+        return [*_python(), Finding("✗", trouble.why or trouble.what, trouble.fix or NOTHING)]
+    checks: list[Callable[[], Iterator[Finding]]] = [
+        _python,
+        _company,
+        lambda: _folder(settings.dir),
+        lambda: _database(settings.dir / DATABASE),
+        lambda: _server(place),
+        lambda: _model(settings),
+        lambda: _network(settings),
+    ]
+    return [finding for check in checks for finding in check()]
+
+
+def _python() -> Iterator[Finding]:
+    version = platform.python_version()
+    if sys.version_info < PYTHON:
+        yield Finding(
+            "✗", Words(f"Python {version}", f"Python {version}"), Words("3.11 이상을 써 주세요", "Use 3.11 or newer")
+        )
+        return
+    yield Finding("✓", Words(f"Python {version}", f"Python {version}"))
+    missing = [name for name in ("uvloop", "httptools") if find_spec(name) is None]
+    if missing:
+        names = ", ".join(missing)
+        fix = Words('pip install "uvicorn[standard]"', 'pip install "uvicorn[standard]"')
+        yield Finding("✗", Words(f"{names} 없음", f"{names} is missing"), fix)
+
+
+def _company() -> Iterator[Finding]:
+    try:
+        company = company_of(None)
+    except Trouble as trouble:
+        yield Finding("✗", trouble.why or trouble.what, trouble.fix or NOTHING)
+        return
+    count = len(company.operations)
+    yield Finding(
+        "✓", Words(f"회사: {company.name.ko}, 작업 {count}개", f"Company: {company.name.en}, {count} operations")
+    )
+
+
+def _folder(folder: Path) -> Iterator[Finding]:
+    existing = next(parent for parent in (folder.resolve(), *folder.resolve().parents) if parent.exists())
+    if os.access(existing, os.W_OK):
+        yield Finding("✓", Words(f"데이터 폴더 쓰기: {folder}", f"Data folder is writable: {folder}"))
+    else:
+        yield Finding(
+            "✗",
+            Words(f"{existing} 에 쓸 수 없어요", f"{existing} cannot be written to"),
+            Words("권한을 주거나 --dir 로 다른 폴더를 써 주세요", "Give permission, or take another --dir"),
+        )
+
+
+def _database(database: Path) -> Iterator[Finding]:
+    if not database.is_file():
+        fix = Words("만들기:  daeri demo   또는  daeri serve", "Make it:  daeri demo   or   daeri serve")
+        yield Finding("!", Words("데이터베이스가 아직 없어요", "There is no database yet"), fix)
+        return
+    try:
+        total, _ = chain.verified(database, lambda _done, _total: None)
+    except BrokenChain as broken:
+        yield Finding(
+            "✗",
+            Words(f"감사 사슬: {broken.seq:,}번째부터 맞지 않아요", f"Audit chain: broken at row {broken.seq:,}"),
+            Words("daeri audit verify", "daeri audit verify"),
+        )
+        return
+    except NotReady as error:
+        yield Finding("✗", Words(f"데이터베이스: {error.detail.ko}", f"Database: {error.detail.en}"))
+        return
+    yield Finding("✓", Words(f"데이터베이스와 감사 사슬 ({total:,}개)", f"Database and audit chain ({total:,} rows)"))
+
+
+def _server(place: Place) -> Iterator[Finding]:
+    address = place.address()
+    try:
+        reply = Remote(address).send(Request("GET", "/readyz"))
+    except Unreachable:
+        fix = Words("켜기:  daeri demo   또는  daeri serve", "Start it:  daeri demo   or   daeri serve")
+        yield Finding("!", Words(f"서버가 꺼져 있어요 ({address})", f"No server is running ({address})"), fix)
+        return
+    if reply.status == OK:
+        yield Finding("✓", Words(f"서버: {address}", f"Server: {address}"))
+    else:
+        yield Finding(
+            "✗",
+            Words(
+                f"서버가 준비되지 않았어요 ({address}, {reply.status})", f"Server not ready ({address}, {reply.status})"
+            ),
+            Words(f"{address}/readyz 를 봐 주세요", f"See {address}/readyz"),
+        )
+
+
+def _model(settings: Settings) -> Iterator[Finding]:
+    models = models_of(settings)
+    if not models:
+        yield Finding(
+            "!",
+            Words("모델: 키 없이 동작해요", "Model: none, Daeri plans by itself"),
+            Words(
+                "모델을 쓰려면 OPENROUTER_API_KEY 나 DAERI_MODEL_URL 을 넣어 주세요",
+                "Set OPENROUTER_API_KEY or DAERI_MODEL_URL",
+            ),
+        )
+    for model in models:
+        yield asyncio.run(_reach(model))
+
+
+async def _reach(model: Model) -> Finding:
+    """Ask the endpoint which models it has: that costs nothing and needs the key."""
+    headers = {"Authorization": f"Bearer {model.api_key}"} if model.api_key else {}
+    timeout = aiohttp.ClientTimeout(total=MODEL_SECONDS)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout, trust_env=True) as session,
+            session.get(f"{model.base_url.rstrip('/')}/models", headers=headers) as response,
+        ):
+            status, reason = response.status, response.reason or ""
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        said = str(error) or type(error).__name__
+        fix = Words("주소와 방화벽을 확인해 주세요", "Check the address and the firewall")
+        return Finding("✗", Words(f"모델 {model.name}: {said}", f"Model {model.name}: {said}"), fix)
+    if status in NOT_ALLOWED:
+        fix = Words(
+            "OPENROUTER_API_KEY 나 DAERI_MODEL_API_KEY 를 확인해 주세요",
+            "Check OPENROUTER_API_KEY or DAERI_MODEL_API_KEY",
+        )
+        return Finding("✗", Words(f"모델: {status} {reason}", f"Model: {status} {reason}"), fix)
+    return Finding("✓", Words(f"모델: {model.name}", f"Model: {model.name}"))
+
+
+def _network(settings: Settings) -> Iterator[Finding]:
+    if is_open_to_others(settings):
+        yield Finding(
+            "!",
+            Words(f"{settings.host}: TLS 없이 열려 있어요", f"{settings.host}: open without TLS"),
+            Words(
+                "TLS 프록시를 두고 DAERI_SECURE_COOKIES=true", "Put a TLS proxy in front, set DAERI_SECURE_COOKIES=true"
+            ),
+        )

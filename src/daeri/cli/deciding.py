@@ -1,0 +1,215 @@
+"""How does a person decide on documents? `approve`: the boxes, a document in full, yes, no, withdraw."""
+
+from typing import Annotated, Any
+
+from typer import Argument, Exit, Option, Typer
+
+from daeri.cli.asking import LimitOption
+from daeri.cli.command import Desk, command
+from daeri.cli.finding import found, short
+from daeri.cli.follow import show_changes
+from daeri.cli.terminal import Terminal, person
+from daeri.cli.trouble import Code, Trouble
+from daeri.cli.words import ACTS, BOXES, DOCUMENT_STATUS, LINE_STATUS, Words, both
+
+DocumentArgument = Annotated[
+    str,
+    Argument(metavar="DOC", help=both("문서 번호(DR-…)나 apr_… 의 앞·뒤 일부", "Its number (DR-…), or part of apr_…")),
+]
+CommentOption = Annotated[str | None, Option("--message", "-m", metavar="TEXT", help=both("의견", "A comment"))]
+
+
+def add_to(app: Typer) -> None:
+    """Declare the commands."""
+    documents = Typer(help=both("결재: 목록, 문서, 승인, 반려, 회수", "Approvals: list, show, yes, no, withdraw"))
+    command(documents, "list", both("결재함", "A box of documents"))(list_documents)
+    command(documents, "show", both("문서 하나를 빠짐없이", "One document in full"))(show)
+    command(documents, "yes", both("승인해요", "Approve"))(yes)
+    command(documents, "no", both("반려해요 (의견 필수)", "Reject (a comment is needed)"))(no)
+    command(documents, "withdraw", both("내 기안을 거둬요", "Take my own draft back"))(withdraw)
+    app.add_typer(documents, name="approve")
+
+
+def list_documents(
+    desk: Desk,
+    box: Annotated[
+        str,
+        Option("--box", metavar="BOX", help="waiting, upcoming, drafted, done, rejected, cc"),
+    ] = "waiting",
+    limit: LimitOption = 50,
+) -> None:
+    """List a box."""
+    terminal = desk.terminal
+    page = desk.api.get("/v1/approvals", [("box", box), ("limit", str(limit))])
+    if terminal.as_json:
+        terminal.data(page)
+        return
+    name = terminal.word(BOXES[box])
+    if not page["data"]:
+        terminal.talk(Words(f"{name}: 없어요", f"{name}: none"))
+        return
+    columns = [
+        Words("문서", "document"),
+        Words("제목", "title"),
+        Words("상태", "status"),
+        Words("기안", "drafted by"),
+        Words("지금", "with"),
+        Words("언제", "when"),
+    ]
+    rows = [
+        [
+            document["number"] or short(document["approval_id"]),
+            document["title"],
+            terminal.word(DOCUMENT_STATUS[document["status"]]),
+            person(document["drafter"]) + _by_agent(terminal, document),
+            person(_waits_for(document)),
+            terminal.when(document["drafted_at"]),
+        ]
+        for document in page["data"]
+    ]
+    terminal.table([terminal.word(column) for column in columns], rows)
+    first = page["data"][0]
+    terminal.next(f"daeri approve show {first['number'] or short(first['approval_id'])}{_as(desk)}")
+
+
+def show(desk: Desk, document: DocumentArgument) -> None:
+    """Show a document: every argument, what changes, the line and why, what happened."""
+    body = _document(desk, document)
+    if desk.terminal.as_json:
+        desk.terminal.data(body)
+        return
+    _show(desk.terminal, body)
+    name = body["number"] or short(body["approval_id"])
+    if body["may"]["decide"]:
+        desk.terminal.next(f'daeri approve yes {name}{_as(desk)}   ·   daeri approve no {name} -m "…"{_as(desk)}')
+    elif body["may"]["withdraw"]:
+        desk.terminal.next(f"daeri approve withdraw {name}{_as(desk)}")
+
+
+def yes(desk: Desk, document: DocumentArgument, comment: CommentOption = None) -> None:
+    """Approve a document at one's turn."""
+    _decide(desk, document, "approve", comment)
+
+
+def no(desk: Desk, document: DocumentArgument, comment: CommentOption = None) -> None:
+    """Reject a document at one's turn, with a reason."""
+    if not (comment or "").strip():
+        raise Trouble(
+            "comment-needed",
+            Words("반려하는 까닭을 적어 주세요", "A rejection needs a comment"),
+            fix=Words(f'daeri approve no {document} -m "일정을 조정해 주세요"', f'daeri approve no {document} -m "…"'),
+            code=Code.USAGE,
+        )
+    _decide(desk, document, "reject", comment)
+
+
+def withdraw(desk: Desk, document: DocumentArgument, comment: CommentOption = None) -> None:
+    """Take one's own document back before the first decision."""
+    body = _document(desk, document)
+    path = f"/v1/approvals/{body['approval_id']}/withdraw"
+    after = desk.api.post(path, {"comment": comment}, version=body["version"]).body
+    if desk.terminal.as_json:
+        desk.terminal.data(after)
+        return
+    desk.terminal.tell(desk.terminal.word(Words("회수했어요", "Withdrawn")) + f": {after['title']}")
+
+
+def _decide(desk: Desk, named: str, decision: str, comment: str | None) -> None:
+    terminal = desk.terminal
+    body = _document(desk, named)
+    if not terminal.as_json:
+        terminal.talk(f"{body['title']} · {person(body['drafter'])}{_by_agent(terminal, body)}", "bold")
+        for item in body["arguments"]:
+            terminal.talk(f"  {item['label']}: {item['value']}")
+        show_changes(terminal, body["preview"])
+    path = f"/v1/approvals/{body['approval_id']}/decisions"
+    # The version that was just shown: a document that changed in between is refused, not decided unseen.
+    after = desk.api.post(path, {"decision": decision, "comment": comment}, version=body["version"]).body
+    if terminal.as_json:
+        terminal.data(after)
+    else:
+        terminal.tell(terminal.word(_outcome(after)))
+        if after["result_say"]:
+            terminal.tell(after["result_say"])
+    if after["status"] == "apply_failed":
+        raise Exit(Code.FAILED)
+
+
+def _outcome(document: dict[str, Any]) -> Words:
+    line = document["line"]
+    approved = sum(step["status"] == "approved" for step in line)
+    if document["status"] == "rejected":
+        return Words("반려했어요", "Rejected")
+    if document["status"] == "apply_failed":
+        failure = document["failure"] or ""
+        return Words(f"승인했지만 반영하지 못했어요: {failure}", f"Approved, but it could not be applied: {failure}")
+    if document["status"] == "applied":
+        number = document["number"] or ""
+        return Words(f"승인했고 반영됐어요. {number}".strip(), f"Approved and applied. {number}".strip())
+    following = person(_waits_for(document))
+    return Words(
+        f"승인했어요 ({approved}/{len(line)}). 다음: {following}",
+        f"Approved ({approved}/{len(line)}). Next: {following}",
+    )
+
+
+def _document(desk: Desk, named: str) -> dict[str, Any]:
+    lists = [("/v1/approvals", [("box", box), ("limit", "200")]) for box in ("waiting", "drafted", "upcoming", "done")]
+    what = Words("결재 문서", "document")
+    fields = ("approval_id", "number")
+    reference = found(desk, named, what, fields, lists, again=f"daeri approve list{_as(desk)}")
+    return desk.api.get(f"/v1/approvals/{reference['approval_id']}")
+
+
+def _show(terminal: Terminal, body: dict[str, Any]) -> None:
+    word = terminal.word
+    terminal.tell(f"{body['title']}  {body['number'] or body['approval_id']}", "bold")
+    pairs: list[tuple[str, object]] = [
+        (word(Words("상태", "Status")), word(DOCUMENT_STATUS[body["status"]])),
+        (word(Words("기안", "Drafted")), f"{person(body['drafter'])} · {terminal.when(body['drafted_at'])}"),
+    ]
+    if body["agent"]:
+        made = word(Words(f"{body['agent']} (대리 작성)", f"{body['agent']} (by an agent, on their behalf)"))
+        pairs.append((word(Words("작성", "Written by")), made))
+    if body["question"]:
+        pairs.append((word(Words("질문", "Request")), f'"{body["question"]}"'))
+    pairs += [(item["label"], item["value"]) for item in body["arguments"]]
+    terminal.fields(pairs)
+    terminal.tell("")
+    terminal.tell(word(Words("승인하면 바뀌는 것", "What changes when approved")), "dim")
+    terminal.table([], [[change["label"], f"{change['before']} → {change['after']}"] for change in body["preview"]])
+    terminal.tell("")
+    terminal.tell(f"{word(Words('결재선', 'Approval line'))}: {body['because']}", "dim")
+    terminal.table([], [_line_row(terminal, step) for step in body["line"]])
+    terminal.tell("")
+    terminal.tell(word(Words("지나온 일", "What happened")), "dim")
+    terminal.table([], [_act_row(terminal, act) for act in body["history"]])
+    for outcome in (body["result_say"], body["failure"]):
+        if outcome:
+            terminal.tell("")
+            terminal.tell(outcome)
+
+
+def _line_row(terminal: Terminal, step: dict[str, Any]) -> list[object]:
+    sign, status = LINE_STATUS[step["status"]]
+    at = terminal.when(step["decided_at"]) if step["decided_at"] else ""
+    return [sign, step["role"], person(step["person"]), terminal.word(status), at, step["comment"] or ""]
+
+
+def _act_row(terminal: Terminal, act: dict[str, Any]) -> list[object]:
+    word = ACTS.get(act["act"], Words(act["act"], act["act"]))
+    return [terminal.when(act["at"]), person(act["person"]), terminal.word(word), act["comment"] or ""]
+
+
+def _waits_for(document: dict[str, Any]) -> dict[str, Any] | None:
+    waiting = [step["person"] for step in document["line"] if step["status"] == "waiting"]
+    return waiting[0] if waiting and document["status"] == "in_progress" else None
+
+
+def _by_agent(terminal: Terminal, document: dict[str, Any]) -> str:
+    return terminal.word(Words(" [대리]", " [agent]")) if document["agent"] else ""
+
+
+def _as(desk: Desk) -> str:
+    """Repeat who asks in the next command."""
+    return f" --as {desk.place.login}" if desk.place.login else ""

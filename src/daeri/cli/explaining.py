@@ -1,0 +1,130 @@
+"""What does a code mean? The server's errors from their own tree, and the few that only the command line knows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from daeri.cli.words import Lang, Words
+from daeri.errors import ALL_ERRORS
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """One code: what it says, what to do, and how protocols number it."""
+
+    code: str
+    title: Words
+    help: Words
+    protocols: str = ""
+
+    def body(self, lang: Lang) -> dict[str, Any]:
+        """Render as JSON."""
+        return {
+            "code": self.code,
+            "title": self.title.to(lang),
+            "help": self.help.to(lang),
+            "protocols": self.protocols or None,
+        }
+
+
+OWN: Final = (
+    Meaning(
+        "server-unreachable",
+        Words("서버에 연결하지 못했어요 (종료 코드 6)", "The server cannot be reached (exit code 6)"),
+        Words(
+            "서버를 켜거나(daeri demo) 주소를 확인해 주세요. --server, DAERI_SERVER, server.json 순서로 찾아요.",
+            "Start it (daeri demo) or check the address: --server, DAERI_SERVER, then server.json in the data folder.",
+        ),
+    ),
+    Meaning(
+        "port-taken",
+        Words("포트를 다른 프로그램이 쓰고 있어요", "The port is in use"),
+        Words(
+            "--port 로 다른 포트를 쓰거나, 그 포트의 프로그램을 꺼 주세요.",
+            "Take another one with --port, or stop what uses it.",
+        ),
+    ),
+    Meaning(
+        "address-unusable",
+        Words("그 주소로는 들을 수 없어요", "The address cannot be listened on"),
+        Words("--host 가 이 컴퓨터의 주소인지 확인해 주세요.", "Check that --host is an address of this machine."),
+    ),
+    Meaning(
+        "no-data",
+        Words("데이터 폴더에 데이터가 없어요", "There is no data in the folder"),
+        Words(
+            "--dir 이나 DAERI_DIR 을 확인하거나 daeri demo 로 만들어 주세요.",
+            "Check --dir or DAERI_DIR, or make it with daeri demo.",
+        ),
+    ),
+    Meaning(
+        "no-key",
+        Words("물어볼 사람의 API 키가 없어요", "There is no API key to ask with"),
+        Words(
+            "--as 로 데모 계정을 고르거나 DAERI_KEY 에 키를 넣어 주세요. 키 만들기: daeri key create LOGIN",
+            "Choose a demo account with --as, or set DAERI_KEY. Make a key: daeri key create LOGIN",
+        ),
+    ),
+    Meaning(
+        "audit-broken",
+        Words("감사 기록이 바뀌었어요 (종료 코드 5)", "The audit log was changed (exit code 5)"),
+        Words(
+            "서버를 멈추고 데이터 폴더의 사본을 남긴 뒤, 알려 준 번호의 기록을 백업과 비교해 주세요.",
+            "Stop the server, keep a copy of the data folder, and compare the named row with a backup.",
+        ),
+    ),
+    Meaning(
+        "not-a-demo",
+        Words("데모가 아닌 데이터가 있는 폴더예요", "The folder holds data that is not a demo's"),
+        Words("데모는 다른 폴더에 만들어 주세요.", "Make the demo in another folder."),
+    ),
+    Meaning(
+        "in-use",
+        Words("다른 프로세스가 그 폴더에 만들고 있어요", "Another process is building in that folder"),
+        Words("끝나기를 기다려 주세요.", "Wait until it is done."),
+    ),
+    Meaning(
+        "company-not-found",
+        Words("회사 정의를 읽지 못했어요", "The company cannot be loaded"),
+        Words("--company 모듈:함수 를 확인해 주세요.", "Check --company MODULE:CALLABLE."),
+    ),
+    Meaning(
+        "bad-setting",
+        Words("설정값이 맞지 않아요", "A setting is not valid"),
+        Words("DAERI_ 로 시작하는 환경 변수와 .env 를 확인해 주세요.", "Check DAERI_ variables and .env."),
+    ),
+    Meaning(
+        "start-failed",
+        Words("서버가 시작하지 못했어요", "The server could not start"),
+        Words("그 위의 기록과 daeri doctor 를 확인해 주세요.", "See the log above it, and run daeri doctor."),
+    ),
+    Meaning(
+        "ambiguous",
+        Words("여러 개가 맞아요", "Several things fit"),
+        Words("번호를 더 길게 적어 주세요.", "Write more of the id."),
+    ),
+    Meaning(
+        "comment-needed",
+        Words("반려에는 의견이 필요해요", "A rejection needs a comment"),
+        Words('-m "까닭" 을 붙여 주세요.', 'Add -m "why".'),
+    ),
+    Meaning(
+        "usage",
+        Words("명령을 이해하지 못했어요 (종료 코드 2)", "The command line is not right (exit code 2)"),
+        Words("daeri --help 와 daeri 명령 --help 를 봐 주세요.", "See daeri --help and daeri COMMAND --help."),
+    ),
+)
+
+
+def meanings() -> Mapping[str, Meaning]:
+    """Return every code with its meaning."""
+    servers = (
+        Meaning(
+            error.code,
+            Words(error.title.ko, error.title.en),
+            Words(error.help.ko, error.help.en),
+            f"HTTP {error.status} · JSON-RPC {error.rpc_code}",
+        )
+        for error in ALL_ERRORS
+    )
+    return {item.code: item for item in (*servers, *OWN)}

@@ -1,0 +1,70 @@
+"""How do the tests ask? A request through the real planner and the real door of the sample company, without a run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from daeri.agent.analyzer import analyze
+from daeri.agent.keyless import Keyless
+from daeri.agent.planner import Answer, Call, Declined, Happened, Said, Situation, Waits
+from daeri.agent.selector import select
+from daeri.clock import SEOUL, Clock
+from daeri.errors import DaeriError
+from daeri.operations.invoke import Door
+from daeri.operations.outcome import Done, Held
+from daeri.records import Actor
+
+TOOLS = 12
+"""As many operations as the executor shows a planner."""
+
+
+@dataclass
+class Ended:
+    """How a request ended."""
+
+    answer: Answer
+    calls: list[Call] = field(default_factory=list)
+    outcomes: list[Done | Waits | Declined] = field(default_factory=list)
+
+
+@dataclass
+class Desk:
+    """Someone who asks."""
+
+    door: Door
+    actor: Actor
+    clock: Clock
+
+    async def ask(self, text: str, history: Sequence[Said] = ()) -> Ended:
+        """Plan, call what is planned, and tell."""
+        analysis = analyze(text, self.clock.now().astimezone(SEOUL).date())
+        tools = [each.operation for each in select(analysis, self.door.operations(self.actor), TOOLS)]
+        situation = Situation(
+            actor=self.actor,
+            lang=analysis.lang,
+            input=text,
+            analysis=analysis,
+            tools=tools,
+            find_mentions=lambda phrases: self.door.mentions(self.actor, phrases),
+            say=_unheard,
+            history=history,
+        )
+        planner = Keyless()
+        decided = await planner.next(situation)
+        if isinstance(decided, Answer):
+            return Ended(decided)
+        situation.happened = [Happened(call, await self._called(call, situation)) for call in decided]
+        told = await planner.next(situation)
+        assert isinstance(told, Answer)
+        return Ended(told, list(decided), [each.outcome for each in situation.happened])
+
+    async def _called(self, call: Call, situation: Situation) -> Done | Waits | Declined:
+        try:
+            outcome: Any = await self.door.call(self.actor, call.operation, call.arguments, lang=situation.lang)
+        except DaeriError as error:
+            return Declined("refused", error.problem(situation.lang))
+        return Waits(outcome.approval_id, outcome.body(situation.lang)) if isinstance(outcome, Held) else outcome
+
+
+async def _unheard(text: str) -> None:
+    del text

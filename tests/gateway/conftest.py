@@ -1,0 +1,21 @@
+"""The small company behind real protocols."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from gateway_house import House, Keys, opened, with_keys
+
+from daeri.gateway import Options
+
+
+@pytest.fixture(scope="session")
+def keyed(furnished: Path, tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    """The furnished database, with accounts and keys of the people in it."""
+    return with_keys(furnished, tmp_path_factory.mktemp("keyed"))
+
+
+@pytest.fixture
+async def house(keyed: Keys, tmp_path: Path) -> AsyncIterator[House]:
+    async with opened(keyed, tmp_path, Options(version="1.2.3")) as one:
+        yield one

@@ -1,0 +1,142 @@
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gateway_house import Keys, opened
+
+from daeri.errors import NotReady
+from daeri.gateway import Options
+from daeri.gateway.problems import KNOWN
+
+pytestmark = pytest.mark.anyio
+
+
+def nodes(value: Any) -> Iterator[dict[str, Any]]:
+    """Every object in a JSON value."""
+    if isinstance(value, dict):
+        yield value
+        for item in value.values():
+            yield from nodes(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from nodes(item)
+
+
+async def described(house) -> dict[str, Any]:
+    return (await house.http.get("/openapi.json")).json()
+
+
+def methods(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    return [(method, path, item) for path, each in document["paths"].items() for method, item in each.items()]
+
+
+async def test_the_process_says_that_it_lives(house):
+    assert (await house.http.get("/healthz")).json() == {"status": "ok", "version": "1.2.3"}
+
+
+async def test_readiness_names_each_check(house):
+    response = await house.http.get("/readyz")
+    assert response.status_code == 200
+    assert response.json() == {"status": "ok", "checks": {"database": "ok"}}
+
+
+async def test_a_failed_check_is_503_and_says_which(keyed: Keys, tmp_path: Path):
+    async def unreachable():
+        raise NotReady
+
+    async def fine():
+        return True
+
+    async with opened(keyed, tmp_path, Options(), checks={"database": unreachable, "disk": fine}) as house:
+        response = await house.http.get("/readyz")
+        assert response.status_code == 503
+        assert response.json()["checks"] == {"database": "failed", "disk": "ok"}
+        assert response.headers["retry-after"] == "5"
+
+
+async def test_the_description_is_openapi_3_1_with_unique_operation_ids(house):
+    document = await described(house)
+    assert document["openapi"].startswith("3.1")
+    assert document["info"]["contact"]
+    assert document["info"]["license"]["identifier"] == "Apache-2.0"
+    assert document["servers"]
+    names = [item["operationId"] for _, _, item in methods(document)]
+    assert len(names) == len(set(names))
+    tags = {tag["name"] for tag in document["tags"]}
+    for _, path, item in methods(document):
+        assert set(item["tags"]) <= tags, path
+        assert item["description"], path
+        assert 0 < len(item["summary"]) <= 60, path
+        for parameter in item.get("parameters", ()):
+            assert parameter["description"], path
+
+
+async def test_every_reference_leads_somewhere(house):
+    document = await described(house)
+    for node in nodes(document):
+        target = node.get("$ref")
+        if target is None:
+            continue
+        found = document
+        for part in target.removeprefix("#/").split("/"):
+            assert part in found, target
+            found = found[part]
+
+
+async def test_every_operation_has_a_path_with_its_own_input(house):
+    document = await described(house)
+    for name, operation in house.world.company.operations.items():
+        item = document["paths"][f"/v1/ops/{name}"]["post"]
+        assert item["operationId"] == name
+        assert item["x-daeri-risk"] == operation.effect
+        assert item["x-daeri-approval"] is (operation.approval is not None)
+        assert ("202" in item["responses"]) is (operation.approval is not None)
+        target = item["requestBody"]["content"]["application/json"]["schema"]["$ref"].split("/")[-1]
+        assert set(document["components"]["schemas"][target]["properties"]) == set(operation.input.model_fields)
+
+
+async def test_every_route_that_needs_a_caller_documents_its_refusals(house):
+    for _, path, item in methods(await described(house)):
+        if item.get("security") != []:
+            assert {"400", "401", "500"} <= set(item["responses"]), path
+
+
+async def test_every_described_path_is_served_and_every_template_names_its_parameters(house):
+    for method, path, item in methods(await described(house)):
+        there = path.replace("{kind}", "w_employee").replace("{key}", "1").replace("{name}", "work.find")
+        there = there.replace("{code}", "internal").replace("{run_id}", "run_0").replace("{approval_id}", "apr_0")
+        response = await house.call("owner", method.upper(), there, content=b"{}")
+        assert response.status_code != 405, path
+        assert str(response.status_code) in item["responses"], (path, response.status_code)
+        named = {parameter["name"] for parameter in item.get("parameters", ()) if parameter["in"] == "path"}
+        assert named == {part.strip("{}") for part in path.split("/") if part.startswith("{")}
+
+
+async def test_every_problem_code_is_described(house):
+    responses = (await described(house))["components"]["responses"]
+    text = json.dumps(responses)
+    assert all(f"({code})" in text for code in KNOWN)
+
+
+async def test_the_description_is_sent_once_for_a_version(house):
+    first = await house.http.get("/openapi.json")
+    again = await house.http.get("/openapi.json", headers={"If-None-Match": first.headers["etag"]})
+    assert again.status_code == 304
+
+
+@pytest.mark.parametrize("lang", ["ko", "en"])
+async def test_the_docs_show_every_operation_and_fetch_nothing(house, lang):
+    page = await house.http.get("/docs", headers={"Accept-Language": lang})
+    assert page.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert f'<html lang="{lang}">' in page.text
+    assert all(name in page.text for name in house.world.company.operations)
+    assert "<script" not in page.text
+    assert "src=" not in page.text
+
+
+async def test_what_a_host_header_says_is_text_in_the_docs(house):
+    page = await house.http.get("/docs", headers={"Host": 'x"><script>alert(1)</script>'})
+    assert "<script" not in page.text
