@@ -19,6 +19,7 @@ from bench.folder import Folder
 START_MAX = 60.0
 """Seconds after which a server that does not answer has failed."""
 POLL = 0.01
+ROOT = Path(__file__).parent.parent
 COMMAND = (sys.executable, "-m", "daeri.cli", "serve")
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -53,6 +54,7 @@ class Server:
                 [*COMMAND, "--dir", str(self.folder.path), "--company", self.folder.company, "--port", str(self._port)],
                 stdout=log,
                 stderr=log,
+                cwd=ROOT,
                 env={**os.environ, "OPENROUTER_API_KEY": "", "DAERI_MODEL_URL": ""},
             )
         await self._ready(started)

@@ -1,6 +1,6 @@
-"""What every test may ask for: one event loop library, and a small company with an owner, a colleague and a stranger."""
+"""What may every test ask for? One event loop library, and a small company with an owner, a colleague, a stranger."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -18,9 +18,9 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session")
-def furnished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database file with the company's people and rows, copied by each test."""
-    yield furnish(tmp_path_factory.mktemp("world") / "daeri.db")
+    return furnish(tmp_path_factory.mktemp("world") / "daeri.db")
 
 
 @pytest.fixture

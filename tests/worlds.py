@@ -24,8 +24,7 @@ from daeri.operations.approval import Approvals
 from daeri.operations.invoke import Door, run_to_end
 from daeri.operations.listing import Shelf
 from daeri.operations.outcome import Done, Held
-from daeri.records import Actor, Exact, Instant, Person, Record, Records, Team, labelled, visible_to
-from daeri.records import audit
+from daeri.records import Actor, Exact, Instant, Person, Record, Records, Team, audit, labelled, visible_to
 from daeri.records.access import Trail
 from daeri.records.identity import Identity
 from daeri.records.store import Store, system
@@ -123,7 +122,9 @@ def every_team(actor: Actor) -> ColumnElement[bool]:
 @work.rows(Leave)
 def own_leave(actor: Actor) -> ColumnElement[bool]:
     """Your own leave and that of the people whom you lead; HR sees all."""
-    led = select(Employee.id).where(Employee.team_id.in_(select(Department.id).where(Department.lead_id == actor.person_id)))
+    led = select(Employee.id).where(
+        Employee.team_id.in_(select(Department.id).where(Department.lead_id == actor.person_id))
+    )
     return true() if actor.has("hr") else or_(Leave.employee_id == actor.person_id, Leave.employee_id.in_(led))
 
 
@@ -242,7 +243,9 @@ async def farewell_preview(employee: Ref[Employee]) -> list[Change]:
     return [Change(Text("퇴사", "Leaves"), "", str(employee))]
 
 
-@work.irreversible(label=Text("퇴사 처리", "Farewell"), allow=having("hr"), approval=farewell_line, preview=farewell_preview)
+@work.irreversible(
+    label=Text("퇴사 처리", "Farewell"), allow=having("hr"), approval=farewell_line, preview=farewell_preview
+)
 async def farewell(records: Records, clock: Clock, employee: Ref[Employee]) -> Said:
     """Note that a person leaves."""
     row = await records.get(Employee, employee)

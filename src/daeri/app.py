@@ -117,6 +117,7 @@ def application(daeri: Daeri, *, working: bool = True) -> FastAPI:
             secure_cookies=settings.secure_cookies,
             body_max=settings.body_max,
             origins=settings.cors_origins,
+            hosts=settings.known_hosts,
             version=__version__,
         ),
         screens.error_page,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from daeri.wording import Lang, Text
+from daeri.wording import Lang, Text, fit_josa
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,12 @@ class DaeriError(Exception):
 
     def problem(self, lang: Lang, request_id: str = "") -> dict[str, Any]:
         """Render as an RFC 9457 problem object (members of UX section 5)."""
+        detail = fit_josa(self.detail.ko) if lang == "ko" else self.detail.en
         body: dict[str, Any] = {
             "type": f"/problems/{self.code}",
             "title": self.title.to(lang),
             "status": self.status,
-            "detail": self.detail.to(lang),
+            "detail": detail,
             "code": self.code,
             "errors": [{"pointer": e.pointer, "detail": e.detail} for e in self.errors],
             "help": self.help.to(lang),

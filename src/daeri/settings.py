@@ -6,6 +6,8 @@ from typing import Annotated
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
 
 class Settings(BaseSettings):
     """The settings of one server; each is an environment variable with the prefix DAERI_."""
@@ -22,6 +24,9 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Origins, separated by commas, whose pages may call the API."
     )
+    hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Names this server answers to, separated by commas; on loopback only its own names."
+    )
     body_max: int = Field(default=1_048_576, ge=1024, description="Bytes of a request body at most.")
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
@@ -36,12 +41,17 @@ class Settings(BaseSettings):
     )
     model: str = Field(default="openai/gpt-4.1-mini", description="The model's name at that endpoint.")
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(item.strip() for item in value.split(",") if item.strip())
         return value
+
+    @property
+    def known_hosts(self) -> tuple[str, ...]:
+        """The names to answer to; a server on loopback answers to loopback only, so no web page can rebind to it."""
+        return self.hosts or (LOOPBACK if self.host in LOOPBACK else ())
 
     @property
     def database(self) -> Path:

@@ -151,9 +151,7 @@ class Approving(RuleBasedStateMachine):
 
     def take_back(self, approval_id: str, person: int, how: str) -> None:
         known = self.expected[approval_id]
-        right = (
-            how == "person" and person == known.drafter and known.status == "in_progress" and known.approved == 0
-        )
+        right = how == "person" and person == known.drafter and known.status == "in_progress" and known.approved == 0
         try:
             self.run(self.world.approvals.withdraw(self.actor(person, how), approval_id))
         except DaeriError:

@@ -1,4 +1,4 @@
-"""What may happen to a document? Turns, decisions, withdrawal, and the effect: exactly once, of exactly what was approved."""
+"""What may happen to a document? Turns, decisions, withdrawal, and the effect: once, of exactly what was approved."""
 
 import asyncio
 import json
@@ -150,7 +150,9 @@ async def test_a_key_that_is_not_marked_for_decisions_does_not_decide(world: Wor
     marked = await world.identity.add_key(LEAD, "k", decides=True)
     with pytest.raises(PermissionDenied):
         await world.approvals.decide(await world.identity.actor_of_key(plain.secret, "rest"), approval_id, "approve")
-    body = await world.approvals.decide(await world.identity.actor_of_key(marked.secret, "rest"), approval_id, "approve")
+    body = await world.approvals.decide(
+        await world.identity.actor_of_key(marked.secret, "rest"), approval_id, "approve"
+    )
     assert body["status"] == "applied"
 
 
@@ -290,7 +292,9 @@ async def test_numbers_are_given_on_completion_without_gaps(world: World) -> Non
     await decide(world, LEAD, ids[3])
     await decide(world, LEAD, ids[0], "reject")
     await world.approvals.withdraw(await world.actor(OWNER), ids[1])
-    await world.sql("insert into w_leave (version, employee_id, start, days, reason) values (1, 1, '2026-12-03', 1, '')")
+    await world.sql(
+        "insert into w_leave (version, employee_id, start, days, reason) values (1, 1, '2026-12-03', 1, '')"
+    )
     assert (await decide(world, LEAD, ids[2]))["status"] == "apply_failed"
     assert (await decide(world, LEAD, ids[4]))["number"] == "DR-2026-000002"
     numbers = await world.sql("select number from approval where number is not null order by number")
@@ -327,7 +331,7 @@ async def test_a_drafter_who_left_has_no_effect_any_more(world: World) -> None:
     approval_id = await filed(world)
     await world.sql("update w_employee set left_on = '2026-11-20' where id = :me", me=OWNER)
     body = await decide(world, LEAD, approval_id)
-    assert (body["status"], body["failure"]) == ("apply_failed", "기안자가 퇴사했어요")
+    assert (body["status"], body["failure"]) == ("apply_failed", "기안자의 계정이 더는 쓰이지 않아요")
     assert await leaves(world) == []
 
 
@@ -385,7 +389,7 @@ TAMPERED = {
     "preview": "update approval set preview = '[]'",
     "wording": """update approval set worded = '{"ko": [], "en": []}'""",
     "rule": "update approval set rule = 'other'",
-    "reason": "update approval set because = '[\"a\", \"b\"]'",
+    "reason": 'update approval set because = \'["a", "b"]\'',
     "digest": f"update approval set digest = '{'0' * 64}'",
     "line person": f"update approval_step set person_id = {LEAD} where position = 2",
     "line shortened": "delete from approval_step where position = 2",
@@ -473,7 +477,9 @@ async def clumsy_world(furnished: Path, tmp_path: Path) -> AsyncIterator[World]:
 
 async def test_an_effect_that_the_database_refuses_by_then_ends_the_document(clumsy_world: World) -> None:
     held = await clumsy_world.held(await clumsy_world.actor(OWNER), "clumsy.take", {"key": 50})
-    await clumsy_world.sql("insert into w_project (id, version, name, code, team_id, cost) values (50, 1, 'y', '', 2, 0)")
+    await clumsy_world.sql(
+        "insert into w_project (id, version, name, code, team_id, cost) values (50, 1, 'y', '', 2, 0)"
+    )
     assert (await decide(clumsy_world, LEAD, held.approval_id))["status"] == "apply_failed"
     assert await clumsy_world.sql("select name from w_project where id = 50") == [{"name": "y"}]
 
@@ -563,4 +569,6 @@ async def test_a_person_removed_from_the_books_does_not_make_boxes_unreadable(wo
 async def test_the_clock_of_the_world_stands_still(world: World) -> None:
     assert isinstance(world.clock, FixedClock)
     approval_id = await filed(world)
-    assert (await world.approvals.show(await world.actor(OWNER), approval_id))["drafted_at"] == "2026-11-21T05:02:00.000Z"
+    assert (await world.approvals.show(await world.actor(OWNER), approval_id))[
+        "drafted_at"
+    ] == "2026-11-21T05:02:00.000Z"

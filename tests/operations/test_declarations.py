@@ -43,7 +43,7 @@ async def no_docstring(records: Records) -> Said:
 
 
 async def empty_docstring(records: Records) -> Said:
-    "   "
+    " "
     return Said(value="")
 
 
@@ -122,7 +122,7 @@ VAGUE = [
     (variadic, r"variadic: \*days cannot be described to a caller; name each parameter"),
     (keywords, r"keywords: \*days cannot be described"),
     (unknown_type, "types used in an operation must stand at module level"),
-    (no_schema, "no_schema: .*thing"),
+    (no_schema, "no_schema: .*Loose"),
     (reference_to_nothing, "reference_to_nothing: .*thing"),
     (underscored, "underscored: .*_start"),
     (shadowing, "shadowing: .*json"),
@@ -166,11 +166,15 @@ HOOKS = [
     ({"approval": untyped_line}, "untyped_line: .*start needs a type"),
     ({"approval": async_line}, "async_line"),
     ({"approval": day_line, "preview": misspelt_preview}, "misspelt_preview: .*has no parameter begin"),
-    ({"approval": day_line, "preview": sync_preview}, "sync_preview must be written `async def`"),
+    ({"approval": day_line, "preview": sync_preview}, "sync_preview .*must be written `async def`"),
 ]
 
 
-@pytest.mark.parametrize(("hooks", "sentence"), HOOKS, ids=[sentence.split(":")[0].split()[0] + str(n) for n, (_, sentence) in enumerate(HOOKS)])
+@pytest.mark.parametrize(
+    ("hooks", "sentence"),
+    HOOKS,
+    ids=[sentence.split(":")[0].split()[0] + str(n) for n, (_, sentence) in enumerate(HOOKS)],
+)
 def test_a_hook_that_does_not_fit_its_operation_is_refused(
     catalog: Catalog, hooks: dict[str, Any], sentence: str
 ) -> None:
@@ -223,7 +227,7 @@ def test_a_record_has_one_rule_for_its_rows_and_one_for_its_changes(catalog: Cat
 
 def test_a_rule_tells_people_what_it_says(catalog: Catalog) -> None:
     with pytest.raises(DeclarationError, match="needs a docstring that tells people who sees or changes what"):
-        catalog.rows(Project)(lambda actor: true())
+        catalog.rows(Project)(lambda _: true())
 
 
 def test_a_line_has_a_step() -> None:
@@ -241,7 +245,7 @@ def test_a_company_has_an_agent() -> None:
 
 
 def test_two_agents_of_one_name_are_refused() -> None:
-    with pytest.raises(DeclarationError, match="two agents are called assistant"):
+    with pytest.raises(DeclarationError, match="two agents of the company have the same name"):
         made(work, agents=(AGENT, AGENT))
 
 
@@ -253,7 +257,7 @@ def test_two_catalogs_of_one_name_are_refused() -> None:
 @pytest.mark.parametrize("kind", ["rows", "changes"])
 def test_a_record_ruled_in_two_catalogs_is_refused(catalog: Catalog, kind: str) -> None:
     getattr(catalog, kind)(Employee)(own_team)
-    with pytest.raises(DeclarationError, match="Employee has .* rules in two catalogs"):
+    with pytest.raises(DeclarationError, match=r"Employee has .* rules in two catalogs"):
         made(work, catalog)
 
 
@@ -312,7 +316,6 @@ def test_a_declared_operation_says_what_it_is(catalog: Catalog) -> None:
     schema = operation.input.model_json_schema()
     assert schema["additionalProperties"] is False
     assert schema["required"] == ["start"]
-    assert operation.allow.__doc__ == "Whoever holds a role of: hr."
 
 
 class Kinds(BaseModel):
@@ -345,4 +348,4 @@ def test_a_reference_is_an_id_or_a_name_to_callers() -> None:
 
 def test_every_team_is_a_record_of_the_company() -> None:
     assert company.records["w_team"] is Department
-    assert list(company.operations) == sorted(company.operations)
+    assert list(made(work).operations) == sorted(work.operations)

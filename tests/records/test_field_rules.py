@@ -75,7 +75,9 @@ async def test_a_hidden_field_cannot_be_filtered_by(world: World, trick: str) ->
         lambda records: records.first(Employee, EXPRESSIONS[trick]),
         lambda records: records.count(Employee, EXPRESSIONS[trick]),
         lambda records: records.sum(Employee.id, EXPRESSIONS[trick]),
-        lambda records: records.group(Employee.rank, measures={"n": func.count(Employee.id)}, where=(EXPRESSIONS[trick],)),
+        lambda records: records.group(
+            Employee.rank, measures={"n": func.count(Employee.id)}, where=(EXPRESSIONS[trick],)
+        ),
         lambda records: records.group(Employee.rank, measures={"n": func.sum(EXPRESSIONS[trick])}),
         lambda records: records.find(Employee, order_by=(EXPRESSIONS[trick],)),
     ):
@@ -90,7 +92,9 @@ async def test_a_hidden_field_cannot_be_sorted_summed_or_grouped_by(world: World
         lambda records: records.sum(Employee.salary),
         lambda records: records.group(Employee.salary, measures={"n": func.count(Employee.id)}),
         lambda records: records.group(Employee.rank, measures={"n": func.max(Employee.salary)}),
-        lambda records: records.group(Employee.rank, measures={"n": func.count(Employee.id)}, order_by=(Employee.salary,)),
+        lambda records: records.group(
+            Employee.rank, measures={"n": func.count(Employee.id)}, order_by=(Employee.salary,)
+        ),
     ):
         with pytest.raises(FieldHidden):
             await world.see(owner, look)

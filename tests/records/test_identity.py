@@ -70,7 +70,10 @@ async def demo_session(world: World) -> str:
 
 @pytest.mark.parametrize(
     "blow",
-    ["update w_employee set left_on = '2026-11-20' where id = 1", "update account set disabled_at = '2026-11-20 00:00:00'"],
+    [
+        "update w_employee set left_on = '2026-11-20' where id = 1",
+        "update account set disabled_at = '2026-11-20 00:00:00'",
+    ],
 )
 async def test_leaving_or_being_disabled_ends_sessions_and_keys_at_once(world: World, blow: str) -> None:
     token = await demo_session(world)

@@ -34,7 +34,8 @@ async def named(world: World, asker: int, *phrases: str) -> list[tuple[str, int]
 
 
 @pytest.mark.parametrize(
-    "phrase", ["김하은", "김 하은", "김하은 대리", "김하은대리", "김대리", "김 대리", "Kim Haeun", "kim haeun", "KIMHAEUN"]
+    "phrase",
+    ["김하은", "김 하은", "김하은 대리", "김하은대리", "김대리", "김 대리", "Kim Haeun", "kim haeun", "KIMHAEUN"],
 )
 async def test_a_person_is_found_by_every_form_of_the_name(world: World, phrase: str) -> None:
     assert await named(world, OWNER, phrase) == [("w_employee", OWNER)]
@@ -99,7 +100,9 @@ async def test_a_hidden_field_of_a_person_is_not_matched_by_the_short_forms(worl
 
     company = Company(Text("가", "A"), [catalog], [Agent("a", Text("가", "A"))])
     await world.store.write(Masked.__table__.create)
-    await world.sql("insert into w_masked (id, version, name, rank, title, roles) values (1, 1, '김하은', '대리', '팀장', '[]')")
+    await world.sql(
+        "insert into w_masked (id, version, name, rank, title, roles) values (1, 1, '김하은', '대리', '팀장', '[]')"
+    )
 
     async def found(actor: Actor, phrase: str) -> list[int]:
         rows = await world.store.read(lambda connection: mentions(connection, company.rules, actor, [Masked], [phrase]))

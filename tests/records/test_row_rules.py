@@ -43,7 +43,8 @@ async def test_summing_sums_only_what_one_may_see(world: World) -> None:
 
 async def test_grouping_groups_only_what_one_may_see(world: World) -> None:
     rows = await world.see(
-        await world.actor(OWNER), lambda records: records.group(Project.team_id, measures={"most": func.max(Project.cost)})
+        await world.actor(OWNER),
+        lambda records: records.group(Project.team_id, measures={"most": func.max(Project.cost)}),
     )
     assert [(row.team_id, row.most) for row in rows] == [(1, 300)]
 
@@ -126,7 +127,9 @@ async def test_refused_rows_of_a_batch_stay_out_even_when_the_operation_goes_on(
 async def test_adding_many_rows_is_all_or_nothing(world: World) -> None:
     owner = await world.actor(OWNER)
     with pytest.raises(PermissionDenied):
-        await world.do(owner, lambda records: records.add_all([leave_of(OWNER), leave_of(COLLEAGUE), leave_of(OWNER, 2)]))
+        await world.do(
+            owner, lambda records: records.add_all([leave_of(OWNER), leave_of(COLLEAGUE), leave_of(OWNER, 2)])
+        )
     assert await world.sql("select * from w_leave") == []
     assert await world.do(owner, lambda records: records.add_all([leave_of(OWNER), leave_of(OWNER, 2)])) == 2
     assert await world.do(owner, lambda records: records.add_all([])) == 0

@@ -2,6 +2,8 @@ import re
 
 import pytest
 
+from daeri.sample import hanbit
+from daeri.web.ask import suggestions
 from web.conftest import text_of
 
 pytestmark = pytest.mark.anyio
@@ -87,3 +89,15 @@ async def test_a_question_that_looks_like_markup_is_only_text(people):
 
 async def test_examples_are_questions_this_person_may_ask(people):
     assert (await people["owner"].get("/ask")).status_code == 200
+
+
+def test_suggestions_are_what_people_ask_the_most_and_one_wish():
+    company = hanbit()
+    permitted = {name for name, item in company.operations.items() if item.examples}
+    assert suggestions(company, permitted, "ko") == [
+        company.operations[name].examples[0]
+        for name in ("sales.total", "leave.balance", "employee.find", "leave.request")
+    ]
+    assert len(suggestions(company, permitted, "en")) == 4
+    assert suggestions(company, {"leave.request"}, "ko") == ["다음 주 목금 연차 올려줘"]
+    assert suggestions(company, set(), "ko") == []

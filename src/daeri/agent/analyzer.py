@@ -1,4 +1,4 @@
-"""What is asked? A request's text to its language, parts, speech acts, entities and words; no model, no operation, no row.
+"""What is asked? A text to its language, parts, speech acts, entities and words; no model, no operation, no row.
 
 The analysis is the first step of every run. It is read by the keyless planner and by the selector, and stored as it is.
 Whether a word names a row is not decided here: `phrases` gives the candidates, the door knows the rows.
@@ -21,6 +21,7 @@ Act = Literal["ask", "tell", "do", "name"]
 """A question, a request to tell, a request to act, or a bare naming ("다음 주 목금 연차")."""
 Kind = Literal["date", "impossible_date", "money", "count", "person", "self", "unit", "quote", "name"]
 
+FULL_NAME_WORDS = 2
 PHRASE_WORDS_MAX = 4
 PHRASES_MAX = 160
 """Bounds on what is looked up as a possible name of a row."""
@@ -94,7 +95,8 @@ class Entity:
     """A stretch of the text that is understood by itself: a day, an amount, a person, a quotation.
 
     `value` holds JSON values by kind: date: start, end, grain, assumed, edge; money: won; count: number, unit;
-    person: phrases; unit: unit; quote: text; name (a row, known by its looks or from the door): nothing. An assumed date holds under "past" how it reads of what is over.
+    person: phrases; unit: unit; quote: text; name (a row, known by its looks or from the door): nothing.
+    An assumed date holds under "past" how it reads of what is over.
     """
 
     kind: Kind
@@ -223,7 +225,7 @@ def _name_forms(written: str) -> Iterator[tuple[str, int]]:
     if unit:
         yield unit["unit"], len(unit["unit"]) - (1 if unit["unit"].endswith(("팀", "실")) else 2)
     names = bare.split()
-    if len(names) == 2 and all(re.fullmatch(r"[A-Z][A-Za-z-]+", name) for name in names):
+    if len(names) == FULL_NAME_WORDS and all(re.fullmatch(r"[A-Z][A-Za-z-]+", name) for name in names):
         for form in (f"{names[1]} {names[0]}", bare.replace("-", ""), f"{names[1]} {names[0]}".replace("-", "")):
             yield form, len(bare)
 
@@ -328,31 +330,36 @@ def _grammar(lang: Lang) -> Grammar:
 def _entities(text: str, offset: int, today: date, sense: Sense, lang: Lang) -> list[Entity]:
     """Everything understood by itself, first come first served: quotations, money, dates, people, counts."""
     found: list[Entity] = []
-
-    def add(kind: Kind, start: int, end: int, value: dict[str, Any]) -> None:
+    for kind, start, end, value in _candidates(text, today, sense, lang):
         if not any(start + offset < entity.end and entity.start < end + offset for entity in found):
             found.append(Entity(kind, start + offset, end + offset, text[start:end], value))
-
-    for match in _QUOTED.finditer(text):
-        add("quote", match.start(), match.end(), {"text": next(group for group in match.groups() if group)})
-    for amount in find_money(text):
-        add("money", amount.start, amount.end, {"won": amount.won})
-    for when in find_dates(text, _grammar(lang), today, sense):
-        if when.span is None:
-            add("impossible_date", when.start, when.end, {})
-            continue
-        value = _span_value(when.span)
-        if when.span.assumed and sense != "past":
-            value["past"] = _in_the_past(text[when.start : when.end], today, lang)
-        add("date", when.start, when.end, value)
-    for unit in find_units(text):
-        add("unit", unit.start, unit.end, {"unit": unit.value})
-    for person in find_people(text, lang):
-        add("person", person.start, person.end, {"phrases": list(person.phrases)})
-    for own in find_self(text):
-        add("self", own.start, own.end, {})
-    for count in find_counts(text, english=lang == "en"):
-        inside = text[max(0, count.start - 1) : count.start] + ("" if count.unit else text[count.end : count.end + 1])
-        if not re.search(r"[가-힣A-Za-z]", inside):
-            add("count", count.start, count.end, {"number": str(count.number), "unit": count.unit})
     return found
+
+
+def _candidates(text: str, today: date, sense: Sense, lang: Lang) -> Iterator[tuple[Kind, int, int, dict[str, Any]]]:
+    for match in _QUOTED.finditer(text):
+        yield "quote", match.start(), match.end(), {"text": next(group for group in match.groups() if group)}
+    for amount in find_money(text):
+        yield "money", amount.start, amount.end, {"won": amount.won}
+    for when in find_dates(text, _grammar(lang), today, sense):
+        kind, value = _date_value(text[when.start : when.end], when.span, today, sense, lang)
+        yield kind, when.start, when.end, value
+    for unit in find_units(text):
+        yield "unit", unit.start, unit.end, {"unit": unit.value}
+    for person in find_people(text, lang):
+        yield "person", person.start, person.end, {"phrases": list(person.phrases)}
+    for own in find_self(text):
+        yield "self", own.start, own.end, {}
+    for count in find_counts(text, english=lang == "en"):
+        beside = text[max(0, count.start - 1) : count.start] + ("" if count.unit else text[count.end : count.end + 1])
+        if not re.search(r"[가-힣A-Za-z]", beside):
+            yield "count", count.start, count.end, {"number": str(count.number), "unit": count.unit}
+
+
+def _date_value(written: str, span: Span | None, today: date, sense: Sense, lang: Lang) -> tuple[Kind, dict[str, Any]]:
+    if span is None:
+        return "impossible_date", {}
+    value = _span_value(span)
+    if span.assumed and sense != "past":
+        value["past"] = _in_the_past(written, today, lang)
+    return "date", value

@@ -49,8 +49,8 @@ _DAY_WORDS: Final[Mapping[str, int]] = MappingProxyType(
 )
 
 _MONTH: Final = (
-    r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|(?-i:May)|(?<=in )may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
-    r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b\.?"
+    r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|(?-i:May)|(?<=in )may|june?|july?|aug(?:ust)?"
+    r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b\.?"
 )
 _NTH: Final = r"(?P<day>3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th)?\b"
 _YEAR: Final = r"(?:,?\s+(?:of\s+)?(?P<year>(?:19|20)\d\d)\b|\s+(?:of\s+)?(?P<yearword>this|last|next)\s+year\b)"
@@ -79,7 +79,7 @@ def _relative(match: re.Match[str]) -> int:
     return _RELATIVE[(match.groupdict().get("relative") or "this").lower()]
 
 
-def _full_date(match: re.Match[str], frame: Frame) -> Span:
+def _full_date(match: re.Match[str], _frame: Frame) -> Span:
     return one_day(valid(*(int(match.group(name)) for name in ("year", "month", "day"))))
 
 
@@ -180,7 +180,7 @@ def _recent(match: re.Match[str], frame: Frame) -> Span | None:
     return recent(frame.today, _how_many(match), match.group("unit").lower())
 
 
-def _year_alone(match: re.Match[str], frame: Frame) -> Span:
+def _year_alone(match: re.Match[str], _frame: Frame) -> Span:
     return whole_year(int(match.group("year")))
 
 
@@ -233,7 +233,7 @@ RULES: Final = (
     _rule(rf"{_IN}(?:last|past|previous|recent)\s+{_COUNT}", _recent),
     _rule(
         r"(?:the\s+)?(?:end\s+of\s+(?:the|this)\s+month|month[\s-]end)\b",
-        lambda match, frame: one_day(month(frame.today.year, frame.today.month).last),
+        lambda _match, frame: one_day(month(frame.today.year, frame.today.month).last),
     ),
 )
 

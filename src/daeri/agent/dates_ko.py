@@ -94,7 +94,7 @@ def _relative(match: re.Match[str]) -> int:
     return _RELATIVE[groups.get("relative") or groups.get("short") or "이번"]
 
 
-def _full_date(match: re.Match[str], frame: Frame) -> Span:
+def _full_date(match: re.Match[str], _frame: Frame) -> Span:
     return one_day(valid(*(int(match.group(name)) for name in ("year", "month", "day"))))
 
 

@@ -1,8 +1,8 @@
-"""Can this operation carry out this part of a request, with which arguments, and what of the request is left unexplained?
+"""Can this operation carry out this part of a request, with which arguments, and what of it is left unexplained?
 
-Everything is read from the operation's declaration (types, labels, examples, words); no operation is known by name. Each
-entity and each content word must be explained: by an argument, by the operation's own vocabulary, or by a word that
-changes nothing. What is left in `unknown` makes the planner ask or decline, never guess.
+Everything is read from the operation's declaration (types, labels, examples, words); no operation is known by name.
+Each entity and each content word must be explained: by an argument, by the operation's own vocabulary, or by a word
+that changes nothing. What is left in `unknown` makes the planner ask or decline, never guess.
 """
 
 import re
@@ -41,8 +41,10 @@ _BELONGS: Final = re.compile(r"^\s*(?:의|소속|에\s?있는|of|in|from)?\s*$")
 # Verbs of asking for something to be done say nothing about what; alone they do not choose an operation.
 _ASKING: Final = frozenset(
     listed(
-        "=신청 올리다 내다 넣다 잡다 처리하다 처리 등록하다 등록 부탁 book request file submit apply take make put want need get "
-        "please create add raise day days"
+        """
+    =신청 올리다 내다 넣다 잡다 처리하다 처리 등록하다 등록 부탁 book request file submit apply take make put want need
+    get please create add raise day days
+    """
     )
 )
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from daeri.agent import answers
-from daeri.agent.analyzer import Analysis, Part, analyze, phrases
+from daeri.agent.analyzer import Analysis, Kind, Part, analyze, phrases
 from daeri.agent.fill import Candidate, Request, fill
 from daeri.agent.planner import Answer, Call, Choice, Situation
 from daeri.agent.rows import Named, resolve, usable
@@ -24,7 +24,7 @@ from daeri.wording import Lang
 FLOOR: Final = 0.16
 """Likeness below this is chance: nothing that the operations say resembles the request."""
 CLEARLY_OTHER: Final = 2.5
-"""An operation that is so much more alike but not understood tells that the request is about it, not about the other."""
+"""An operation that is so much more alike but not understood tells that the request is about that one."""
 TOO_CLOSE: Final = 0.94
 """Two understood operations closer than this are asked about, unless the request is much like an example of one."""
 UNSURE: Final = 0.65
@@ -35,6 +35,8 @@ NAMED_ACT: Final = 0.75
 TRIED_MAX: Final = 12
 
 
+WHO: Final[frozenset[Kind]] = frozenset({"person", "self", "unit"})
+"""Kinds of entities that stand for one another in a follow-up."""
 HELP: Final = frozenset({"도움", "도움말", "사용법", "기능", "예시", "예", "테스트", "help", "usage", "test"})
 """Words of asking what can be asked."""
 
@@ -127,7 +129,7 @@ class Keyless:
 
 
 def _one_request(whole: Understood, parts: Sequence[Understood]) -> bool:
-    """A text that was cut in two ("모니터를 사고 싶어, 품의 올려줘") is one request if the rest only fills the same call."""
+    """A text cut in two ("모니터를 사고 싶어, 품의 올려줘") is one request if all of it fills one and the same call."""
     if whole.candidate is None:
         return False
     name = whole.candidate.vocabulary.operation.name
@@ -315,7 +317,7 @@ def _picked(situation: Situation) -> str | None:
 
 
 def _with_history(situation: Situation, analysis: Analysis) -> list[str]:
-    """A fragment read as a change of, or an addition to, the request before it: "그럼 박서연 팀장은?", "다음 주 목요일"."""
+    """A fragment ("그럼 박서연 팀장은?") read as a change of the request before it, or as an addition to it."""
     before = situation.history[-1].input
     fragment = re.sub(
         r"^(?:그럼|그러면|그리고|또|and|then|what about|how about)\s+", "", analysis.text, flags=re.IGNORECASE
@@ -325,11 +327,9 @@ def _with_history(situation: Situation, analysis: Analysis) -> list[str]:
         return []
     earlier = analyze(before, analysis.today, situation.lang)
     bare = re.sub(r"(?:은|는|이요|요|로|으로|도)$", "", fragment) if len(fragment) > 2 else fragment  # noqa: PLR2004
-    found: list[str] = []
-    for entity in earlier.entities:
-        if any(
-            mine.kind == entity.kind or {mine.kind, entity.kind} <= {"person", "self", "unit"}
-            for mine in analysis.entities
-        ):
-            found.append(f"{before[: entity.start]}{bare}{before[entity.end :]}")
-    return [*found, f"{before} {bare}", f"{bare} {before}"]
+    kinds = {mine.kind for mine in analysis.entities}
+    kinds |= WHO if kinds & WHO else set()
+    changed = [
+        f"{before[: entity.start]}{bare}{before[entity.end :]}" for entity in earlier.entities if entity.kind in kinds
+    ]
+    return [*changed, f"{before} {bare}", f"{bare} {before}"]

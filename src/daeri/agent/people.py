@@ -18,8 +18,8 @@ _AFTER: Final = r"(?=$|[^가-힣]|에게|한테|께|은|는|이|가|을|를|의|
 _NOT_A_NAME: Final = frozenset(
     listed(
         """
-    우리 저희 이번 다음 어느 모든 전체 해당 인사 구매 기획 홍보 전략 지원 마케팅 고객 국내 기술 연구 현재 지금 정말 전직 신임 신규 이전 해외 전산 안전 주요 공장 지방 서울 경영 같은
-    무슨 어떤 여러 다른 각각 각
+    우리 저희 이번 다음 어느 모든 전체 해당 인사 구매 기획 홍보 전략 지원 마케팅 고객 국내 기술 연구 현재 지금
+    정말 전직 신임 신규 이전 해외 전산 안전 주요 공장 지방 서울 경영 같은 무슨 어떤 여러 다른 각각 각
     """
     )
 )
@@ -61,7 +61,8 @@ _SELF_KO: Final = re.compile(
     r"|(?<![가-힣])(?:우리|저희)(?=\s?(?:팀장|본부장|부서장|실장|파트장|상사|상급자|매니저))"
 )
 _SELF_EN: Final = re.compile(
-    r"\b(?:my(?:\s+own)?|mine|myself)\b|(?<=\bdo )I\b|(?<=\bdid )I\b|(?<=\bhave )I\b|(?<=\bam )I\b|(?<=\bwas )I\b|\bI(?='ve\b)"
+    r"\b(?:my(?:\s+own)?|mine|myself)\b|(?<=\bdo )I\b|(?<=\bdid )I\b|(?<=\bhave )I\b|(?<=\bam )I\b"
+    r"|(?<=\bwas )I\b|\bI(?='ve\b)"
     r"|\bI(?=\s+(?:have|spent|took|used|left|sold|still\s+have|got|joined)\b)"
 )
 _UNIT: Final = re.compile(

@@ -59,7 +59,8 @@ _ENGLISH_AMOUNT: Final = re.compile(
 _COUNTERS: Final = "시간|명|분|개월|개|건|대|권|장|박스|세트|박|일|회|번|인|위|프로|퍼센트|층|살|년차|년|주|달|곳|부|호"
 _COUNTED: Final = re.compile(
     rf"(?<![\d.,/])(?P<number>{_NUMBER})\s?(?P<unit>{_COUNTERS}|%)?"
-    rf"|(?<![가-힣])(?P<native>{'|'.join(sorted(_NATIVE, key=len, reverse=True))})\s?(?P<unit2>명|개|건|대|권|장|번|달|분)(?![가-힣]{{2}})"
+    rf"|(?<![가-힣])(?P<native>{'|'.join(sorted(_NATIVE, key=len, reverse=True))})\s?"
+    r"(?P<unit2>명|개|건|대|권|장|번|달|분)(?![가-힣]{2})"
     rf"|(?<![가-힣])(?P<days>{'|'.join(_DAY_COUNTS)})(?![가-힣]{{3}})"
 )
 _ENGLISH_COUNTED: Final = re.compile(
@@ -80,7 +81,7 @@ class Amount:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """A number in the text with its counter ("명", "일", "" when none is written); English units are given in Korean."""
+    """A number in the text with its counter ("명", "일"; "" when none is written), English ones in Korean too."""
 
     start: int
     end: int

@@ -17,7 +17,7 @@ from daeri.operations import Operation
 
 INDEXES_KEPT: Final = 256
 OPERATIONS_KEPT: Final = 4096
-"""What is read of an operation is kept, and the index of each set: what a role may use, what was chosen for a question."""
+"""Bounds on what is kept: what is read of an operation, and the index of a set (of a role, of a question)."""
 WEIGHT_STEM: Final = 1.0
 WEIGHT_GUESS: Final = 0.3
 """A word as written and its guessed verb stems, beside the stems that are surer."""
@@ -28,7 +28,7 @@ WEIGHT_QUESTION: Final = 0.6
 SHARE_OF_EXAMPLE: Final = 0.5
 SHARE_OF_WHOLE: Final = 0.25
 SHARE_OF_DECLARED: Final = 0.25
-"""How much count: the most alike example; the whole declaration; the part of the request that its label and words name."""
+"""How much count: the most alike example; all it says; the part of the request that its label and words name."""
 
 Features = Mapping[str, float]
 
@@ -86,7 +86,7 @@ class Index:
         }
 
     def _declared(self, part: Part, vocabulary: Vocabulary) -> float:
-        """The share of the request's meaning words that the label and words of an operation hold; rare words count more."""
+        """The share of the request's words that an operation's label and words hold; rare words count more."""
         named = total = 0.0
         for word in part.words:
             if word.passed or word.question:

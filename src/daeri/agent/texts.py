@@ -1,7 +1,7 @@
 """Which words of a request are free text for a parameter: the item to buy, the reason of a leave, a part of a name?
 
-Free text is taken only where the request marks it (a quotation, "사유는", "때문에", "because") or where the operation requires
-it and what is left is plainly a thing. Words that change the meaning of a request are never taken as text.
+Free text is taken only where the request marks it (a quotation, "사유는", "때문에", "because") or where the operation
+requires it and what is left is plainly a thing. Words that change the meaning of a request are never taken as text.
 """
 
 import re
@@ -24,10 +24,12 @@ Taken = tuple[str, str, list[tuple[int, int]]]
 RISKY: Final = frozenset(
     listed(
         """
-    말고 빼고 빼다 제외 제외하다 제외하고 없이 없다 없는 아니다 아닌 안 못 않다 않는 외에 이외 대신 보다 대비 비교 비교하다 이상 이하 초과 미만 넘다 최대 최소
-    평균 중앙값 비율 증가 감소 성장률 증감 취소 취소하다 삭제 삭제하다 지우다 변경 변경하다 바꾸다 수정 수정하다 미루다 연기 연기하다 만약 만일 다른 모든 매일 매주 매달 매년 반복
-    not no don't dont without except excluding but instead rather than versus vs compared average median mean ratio growth percent
-    cancel delete remove change update modify postpone unless if every each daily weekly monthly or either neither never only
+    말고 빼고 빼다 제외 제외하다 제외하고 없이 없다 없는 아니다 아닌 안 못 않다 않는 외에 이외 대신 보다 대비
+    비교 비교하다 이상 이하 초과 미만 넘다 최대 최소 평균 중앙값 비율 증가 감소 성장률 증감 취소 취소하다 삭제
+    삭제하다 지우다 변경 변경하다 바꾸다 수정 수정하다 미루다 연기 연기하다 만약 만일 다른 모든 매일 매주 매달
+    매년 반복 not no don't dont without except excluding but instead rather than versus vs compared average
+    median mean ratio growth percent cancel delete remove change update modify postpone unless if every each
+    daily weekly monthly or either neither never only
     """
     )
 )
@@ -35,13 +37,17 @@ _TAIL: Final = re.compile(r"(?:을|를|이|가|은|는|의|에|로|으로|으로
 _MARKED_KO: Final = re.compile(
     r"(?:사유|이유|내용|목적|제목|용도)(?:은|는|이|가|를|로|:)?\s*(?P<after>[^,.!?]{1,60}?)\s*"
     r"(?:$|[,.!?]|(?:이야|야|이에요|예요|입니다|이고|으로|로|이라고|라고)(?=\s|$|[,.]))"
-    r"|(?P<before>[가-힣A-Za-z0-9 ]{1,40}?(?:때문에|가야\s?해서|해야\s?해서|있어서|이라서|라서|가서|위해서?|차원에서))(?=\s|$|,)"
+    r"|(?P<before>[가-힣A-Za-z0-9 ]{1,40}?(?:때문에|가야\s?해서|해야\s?해서|있어서|이라서|라서|가서|위해서?"
+    r"|차원에서))(?=\s|$|,)"
 )
 _MARKED_EN: Final = re.compile(
     r"\b(?:because(?:\s+of)?|due\s+to|reason\s*(?:is|:)|purpose\s*(?:is|:)|to\s+(?=attend|visit|see\s+a))\s*(?P<after>[^,.!?]{2,80})",
     re.IGNORECASE,
 )
-_NAMED_KO: Final = "{label}(?:이|가|은|는|에)?\\s*['\"]?(?P<text>[가-힣A-Za-z]{{1,12}}?)['\"]?(?:인|이라는|라는|이란|이\\s?들어간|가\\s?들어간|으로\\s?시작하는)(?=\\s)"
+_NAMED_KO: Final = (
+    "{label}(?:이|가|은|는|에)?\\s*['\"]?(?P<text>[가-힣A-Za-z]{{1,12}}?)['\"]?"
+    "(?:인|이라는|라는|이란|이\\s?들어간|가\\s?들어간|으로\\s?시작하는)(?=\\s)"
+)
 _NAMED_EN: Final = re.compile(
     r"\b(?:named|called|whose\s+name\s+is|with\s+the\s+name)\s+['\"]?(?P<text>[A-Za-z가-힣-]{2,30})", re.IGNORECASE
 )

@@ -1,7 +1,8 @@
 """What are the words of a text, in the forms that can be compared? Stems of Korean and English without a dictionary.
 
-A word gets several candidate stems (남았어: 남았어, 남다; 휴가는: 휴가는, 휴가) and words match when one stem is common. Too many
-candidates do little harm: both sides are made alike and rare stems rarely meet. No meaning is decided here.
+A word gets several candidate stems (남았어: 남았어, 남다; 휴가는: 휴가는, 휴가) and words match when one stem is
+common. Too many candidates do little harm: both sides are made alike and rare stems rarely meet. No meaning is decided
+here.
 """
 
 import re
@@ -31,10 +32,12 @@ JOSA: Final = tuple(
     sorted(
         listed(
             """
-    에서는 에서도 에서 에게서 에게는 에게 한테는 한테 께서는 께서 께 까지는 까지만 까지 부터는 부터 으로는 으로도 으로 로는 로도 로 은 는 이 가 을 를 의 에는 에도 에 와는 과는 와 과
-    도 이랑 랑 하고 이나 나 이라도 라도 이란 란 이라는 라는 이든 든 요 들은 들이 들을 들의 들 님은 님이 님의 님을 님한테 님께 님 씨는 씨가 씨의 씨 쯤 째 이야 야 이에요 예요 이예요
-    에요 인가요 인가 인지 이지 지 이죠 죠 입니까 입니다 인데 이었어 였어 였지 이었지 였나요 이었나요 이었나 였나 였어요 이었어요 이니 니 일까 일까요 이고 고 이며 이라 임 인 이냐 냐
-    던가 였는지 이었는지 이면 면 별로 에대해 에대한 에게도 이요 네 이네
+    에서는 에서도 에서 에게서 에게는 에게 한테는 한테 께서는 께서 께 까지는 까지만 까지 부터는 부터 으로는
+    으로도 으로 로는 로도 로 은 는 이 가 을 를 의 에는 에도 에 와는 과는 와 과 도 이랑 랑 하고 이나 나 이라도
+    라도 이란 란 이라는 라는 이든 든 요 들은 들이 들을 들의 들 님은 님이 님의 님을 님한테 님께 님 씨는 씨가
+    씨의 씨 쯤 째 이야 야 이에요 예요 이예요 에요 인가요 인가 인지 이지 지 이죠 죠 입니까 입니다 인데 이었어
+    였어 였지 이었지 였나요 이었나요 이었나 였나 였어요 이었어요 이니 니 일까 일까요 이고 고 이며 이라 임 인
+    이냐 냐 던가 였는지 이었는지 이면 면 별로 에대해 에대한 에게도 이요 네 이네
     """
         ),
         key=len,
@@ -58,9 +61,11 @@ _SENTENCE_ENDINGS: Final = tuple(
     sorted(
         listed(
             """
-    어요 아요 여요 어 아 여 요 니 나 나요 냐 지 지요 죠 네 네요 군 까 까요 가요 는지 은지 ㄴ지 는지요 던데 는데 은데 는데요 니까 습니까 습니다 습니까요 을까 을까요 어서 아서 고
-    고서 면 으면 은 는 을 던 음 게 게요 도록 려고 으려고 라고 세요 으세요 십시오 으십시오 시는 시나요 신 고싶어 고싶어요 고싶습니다 었어 었어요 았어 았어요 었지 았지 었나 았나 었나요
-    았나요 었니 았니 었는지 았는지 었던 았던 었고 았고 었을 았을 더라 더라고 더라고요 던가요 려면 려는데 려고요 래 래요 을래 을래요 을게 을게요 자 기 기로
+    어요 아요 여요 어 아 여 요 니 나 나요 냐 지 지요 죠 네 네요 군 까 까요 가요 는지 은지 ㄴ지 는지요 던데 는데
+    은데 는데요 니까 습니까 습니다 습니까요 을까 을까요 어서 아서 고 고서 면 으면 은 는 을 던 음 게 게요 도록
+    려고 으려고 라고 세요 으세요 십시오 으십시오 시는 시나요 신 고싶어 고싶어요 고싶습니다 었어 었어요 았어
+    았어요 었지 았지 었나 았나 었나요 았나요 었니 았니 었는지 았는지 었던 았던 었고 았고 었을 았을 더라 더라고
+    더라고요 던가요 려면 려는데 려고요 래 래요 을래 을래요 을게 을게요 자 기 기로
     """
         ),
         key=len,
@@ -70,8 +75,9 @@ _SENTENCE_ENDINGS: Final = tuple(
 _SHORT_STEM_ENDINGS: Final = frozenset(
     listed(
         """
-    어요 아요 여요 어 아 은 는 을 던 었어 었어요 았어 았어요 었지 았지 었나 았나 었나요 았나요 었니 았니 었는지 았는지 었던 았던 었고 았고 을까 을까요 습니까 습니다 는지 은지 는데
-    은데 나요 지 고 세요 으세요 을래 을게 려고 려고요 려면 더라
+    어요 아요 여요 어 아 은 는 을 던 었어 었어요 았어 았어요 었지 았지 었나 았나 었나요 았나요 었니 았니 었는지
+    았는지 었던 았던 었고 았고 을까 을까요 습니까 습니다 는지 은지 는데 은데 나요 지 고 세요 으세요 을래 을게
+    려고 려고요 려면 더라
     """
     )
 )
@@ -94,6 +100,7 @@ _HADA: Final = re.compile(
 )
 
 _FIRST: Final = 0xAC00
+_SYLLABLES: Final = 11172
 _FINALS: Final = 28
 _VOWELS: Final = 21
 _SS, _N, _L, _M, _P, _NONE = 20, 4, 8, 16, 17, 0
@@ -142,8 +149,8 @@ _QUESTIONS: Final[Mapping[str, Question]] = MappingProxyType(
 class Word:
     """One word as written, where it stands, and the stems it may be compared by.
 
-    `question` tells which sort of answer a question word asks for; `passed` words may be ignored; a `counter` (몇 명, 몇 개)
-    says how something is counted, and what only if the operation says so.
+    `question` tells which sort of answer a question word asks for; `passed` words may be ignored; a `counter` (몇 명,
+    몇 개) says how something is counted, and what only if the operation says so.
     """
 
     text: str
@@ -242,7 +249,7 @@ def _english(word: str) -> Iterator[str]:
         if word.endswith(ending) and len(word) > len(ending) + 2:
             base = word[: -len(ending)] + instead
             yield base
-            if len(base) > 3 and base[-1] == base[-2]:
+            if base[-1:] == base[-2:-1] and len(base) > len(ending):
                 yield base[:-1]
 
 
@@ -255,7 +262,7 @@ def _korean(word: str) -> Iterator[str]:
 def _nouns(word: str) -> Iterator[str]:
     bare = {word}
     for _ in range(2):
-        for form in list(bare):
+        for form in bare.copy():
             bare |= {
                 form[: -len(josa)]
                 for josa in JOSA
@@ -278,7 +285,7 @@ def _verbs(word: str) -> set[str]:
         stems |= {helped} | _opened(helped, adnominal=False, melted=True)
     forms = {word}
     for _ in range(2):
-        for form in forms:
+        for form in forms.copy():
             for ending in _SENTENCE_ENDINGS:
                 rest = form[: -len(ending)]
                 if form.endswith(ending) and rest and (len(rest) > 1 or ending in _SHORT_STEM_ENDINGS):
@@ -291,7 +298,7 @@ def _verbs(word: str) -> set[str]:
 def _opened(form: str, *, adnominal: bool, melted: bool) -> set[str]:
     """The form without the consonant of a tense or an adnominal ending, and with its melted vowel told apart."""
     code = ord(form[-1]) - _FIRST
-    if not 0 <= code < 11172:
+    if not 0 <= code < _SYLLABLES:
         return set()
     lead, vowel, final = code // (_VOWELS * _FINALS), code // _FINALS % _VOWELS, code % _FINALS
     head = form[:-1]

@@ -42,7 +42,8 @@ _KOREAN_UNIT: Final = re.compile(
     r"(?<![가-힣A-Za-z0-9])[가-힣A-Za-z0-9]+(?:팀|본부|센터)(?=$|[^가-힣]|장|은|는|이|가|을|를|의|에|과|와|도)"
 )
 _NAME: Final = re.compile(
-    rf"{_KOREAN_UNIT.pattern}|\b[A-Z][A-Za-z-]*(?:\s(?:[A-Z][A-Za-z-]*|\d+))*\b|(?<=\bthe )(?:[a-z]+\s){{1,2}}(?:team|division|department)\b"
+    rf"{_KOREAN_UNIT.pattern}|\b[A-Z][A-Za-z-]*(?:\s(?:[A-Z][A-Za-z-]*|\d+))*\b"
+    r"|(?<=\bthe )(?:[a-z]+\s){1,2}(?:team|division|department)\b"
 )
 _LABEL: Final = re.compile(r"^\s*([^(,:;]+?)\s*(?:\(([^()]*)\))?\s*(?:[,:;]|$)")
 

@@ -9,14 +9,13 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, select, update
-
 from daeri.app import Daeri
-from daeri.cli.local import company_of, settings_of
+from daeri.cli.local import company_of, settings_of, trouble_of
 from daeri.cli.place import Place
 from daeri.cli.trouble import Code, Trouble
 from daeri.cli.words import Words
 from daeri.clock import rfc3339
+from daeri.errors import DaeriError
 from daeri.log import set_up
 from daeri.records import audit
 from daeri.records.identity import NewKey, account, api_key
@@ -37,14 +36,17 @@ def on(place: Place, work: Callable[[Daeri], Awaitable[T]]) -> T:
             await daeri.open(working=False)
             return await work(daeri)
 
-    return asyncio.run(go())
+    try:
+        return asyncio.run(go())
+    except DaeriError as error:
+        raise trouble_of(error) from error
 
 
 async def users(daeri: Daeri) -> list[dict[str, Any]]:
     """Return the accounts with their people."""
 
-    def look(connection: Connection) -> list[dict[str, Any]]:
-        rows = connection.execute(select(account).order_by(account.c.login)).all()
+    def look(connection: Any) -> list[dict[str, Any]]:
+        rows = connection.execute(account.select().order_by(account.c.login)).all()
         people = daeri.company.people.many(connection, [row.person_id for row in rows])
         return [
             {
@@ -65,8 +67,8 @@ async def users(daeri: Daeri) -> list[dict[str, Any]]:
 async def keys(daeri: Daeri) -> list[dict[str, Any]]:
     """Return the API keys, never their secrets."""
 
-    def look(connection: Connection) -> list[dict[str, Any]]:
-        rows = connection.execute(select(api_key).order_by(api_key.c.id)).all()
+    def look(connection: Any) -> list[dict[str, Any]]:
+        rows = connection.execute(api_key.select().order_by(api_key.c.id)).all()
         people = daeri.company.people.many(connection, [row.person_id for row in rows])
         return [
             {
@@ -110,11 +112,11 @@ async def revoke(daeri: Daeri, key_id: str) -> bool:
     """End a key at once; False where it had ended before."""
     now = daeri.clock.now()
 
-    def end(connection: Connection) -> bool:
-        row = connection.execute(select(api_key).where(api_key.c.id == key_id)).one()
+    def end(connection: Any) -> bool:
+        row = connection.execute(api_key.select().where(api_key.c.id == key_id)).one()
         if row.revoked_at is not None:
             return False
-        connection.execute(update(api_key).where(api_key.c.id == key_id).values(revoked_at=now))
+        connection.execute(api_key.update().where(api_key.c.id == key_id).values(revoked_at=now))
         entry = audit.Entry(now, row.person_id, None, "cli", "key.revoke", "done", detail={"key": key_id})
         audit.append(connection, entry)
         return True

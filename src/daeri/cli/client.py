@@ -77,7 +77,8 @@ class Api:
         self._place = place
         self._terminal = terminal
         self._make_local = make_local
-        self._line: Line | None = None
+        self._local: Line | None = None
+        self._has_answered = False
 
     def get(self, path: str, query: Iterable[tuple[str, str]] = ()) -> dict[str, Any]:
         """Read something; without a server, from the data folder itself.
@@ -87,10 +88,10 @@ class Api:
         """
         parameters = urlencode(list(query))
         request = Request("GET", f"{path}?{parameters}" if parameters else path, headers=self._headers())
-        if self._line is None:
-            self._line = self._remote()
+        if self._local is not None:
+            return _checked(self._local.send(request)).body
         try:
-            reply = self._line.send(request)
+            return self._sent(request).body
         except Unreachable as error:
             if self._place.names_server or not (self._place.folder() / DATABASE).is_file():
                 raise self._unreachable(error) from None
@@ -101,9 +102,8 @@ class Api:
                 ),
                 "dim",
             )
-            self._line = self._make_local(self._place)
-            reply = self._line.send(request)
-        return _checked(reply).body
+            self._local = self._make_local(self._place)
+            return _checked(self._local.send(request)).body
 
     def post(self, path: str, body: Mapping[str, Any], *, version: int | None = None, query: str = "") -> Reply:
         """Change something or ask for work; each call carries a key that makes it happen once.
@@ -115,10 +115,9 @@ class Api:
         if version is not None:
             headers["If-Match"] = f'"{version}"'
         try:
-            reply = self._remote().send(Request("POST", path + query, body, headers))
+            return self._sent(Request("POST", path + query, body, headers))
         except Unreachable as error:
             raise self._unreachable(error) from None
-        return _checked(reply)
 
     def events(self, run_id: str) -> Iterator[dict[str, Any]]:
         """Yield a run's events to the end of its stream, across restarts of the server.
@@ -137,7 +136,7 @@ class Api:
                 error = Unreachable("end of stream")
             except Unreachable as broken:
                 error = broken
-            if not after or (broken_since and time.monotonic() - broken_since > RECONNECT_SECONDS):
+            if not self._has_answered or (broken_since and time.monotonic() - broken_since > RECONNECT_SECONDS):
                 raise self._unreachable(error)
             if not broken_since:
                 broken_since = time.monotonic()
@@ -148,8 +147,13 @@ class Api:
 
     def close(self) -> None:
         """Let go of what is held."""
-        if self._line is not None:
-            self._line.close()
+        if self._local is not None:
+            self._local.close()
+
+    def _sent(self, request: Request) -> Reply:
+        reply = self._remote().send(request)
+        self._has_answered = True
+        return _checked(reply)
 
     def _remote(self) -> "Remote":
         """Return the way to the server; asked for anew each time, for a restarted one may be at another port."""

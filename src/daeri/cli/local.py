@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import Any, Final, Protocol, cast
 from urllib.parse import unquote
 
+from pydantic import ValidationError
 from starlette.types import ASGIApp, Message, Scope
 
 from daeri.app import Daeri, application
 from daeri.cli.client import Reply, Request
 from daeri.cli.place import KEYS_FILE, Place
-from daeri.cli.trouble import Code, Trouble
+from daeri.cli.trouble import CODE_OF_PROBLEM, Code, Trouble
 from daeri.cli.words import Words
-from daeri.errors import DeclarationError
+from daeri.errors import DaeriError, DeclarationError
 from daeri.log import set_up
 from daeri.operations import Company
 from daeri.settings import Settings
@@ -37,8 +38,11 @@ class Local:
         set_up("ERROR")
         self._runner = asyncio.Runner()
         self._daeri = Daeri(company_of(None), settings_of(place))
-        self._runner.run(self._daeri.open(working=False))
-        self._app = application(self._daeri)
+        try:
+            self._runner.run(self._daeri.open(working=False))
+        except DaeriError as error:
+            raise trouble_of(error) from error
+        self._app = application(self._daeri, working=False)
 
     def send(self, request: Request) -> Reply:
         """Carry one request through the application."""
@@ -126,7 +130,34 @@ def company_of(named: str | None) -> Company:
 
 
 def settings_of(place: Place, **given: Any) -> Settings:
-    """Return the settings of a data folder; one with demo keys is a demo."""
+    """Return the settings of a data folder; one with demo keys is a demo.
+
+    Raises:
+        Trouble: one of them is not valid.
+    """
     folder = place.folder()
-    demo = {"demo": True} if (folder / KEYS_FILE).is_file() else {}
-    return Settings(dir=folder, **{**demo, **{name: value for name, value in given.items() if value is not None}})
+    named = {name: value for name, value in given.items() if value is not None}
+    if (folder / KEYS_FILE).is_file():
+        named.setdefault("demo", True)
+    try:
+        return Settings(dir=folder, **named)
+    except ValidationError as error:
+        why = "\n".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise Trouble(
+            "bad-setting",
+            Words("설정값이 맞지 않아요", "A setting is not valid"),
+            why=Words(why, why),
+            fix=Words("DAERI_ 로 시작하는 환경 변수와 .env 를 확인해 주세요", "Check DAERI_ variables and .env"),
+            code=Code.USAGE,
+        ) from error
+
+
+def trouble_of(error: DaeriError) -> Trouble:
+    """Turn an error of the server's parts into one of the command line."""
+    return Trouble(
+        error.code,
+        Words(error.title.ko, error.title.en),
+        why=Words(error.detail.ko, error.detail.en) if error.detail != error.title else None,
+        fix=Words(error.help.ko, error.help.en),
+        code=CODE_OF_PROBLEM.get(error.code, Code.FAILED),
+    )

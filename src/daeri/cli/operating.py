@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from inspect import cleandoc
 from typing import Annotated, Any, Final
 
 from typer import Argument, Exit, Option, Typer
@@ -15,6 +16,8 @@ from daeri.cli.words import EFFECTS, HIDDEN, Words, both
 
 FIELDS_SHOWN: Final = 7
 """Columns of a list where none are chosen: about what a window holds."""
+TITLES: Final = ("name", "rank")
+"""Fields that a row's title mostly tells already."""
 CELL: Final = 40
 
 _COMPARISONS: Final = {"=": "", "!=": ".ne", ">=": ".gte", "<=": ".lte", ">": ".gt", "<": ".lt", "~": ".contains"}
@@ -71,7 +74,7 @@ def show(desk: Desk, name: Annotated[str, Argument(metavar="NAME")]) -> None:
         terminal.data(operation)
         return
     terminal.tell(f"{operation['name']}  {operation['label']}", "bold")
-    terminal.tell(operation["description"])
+    terminal.tell(cleandoc(operation["description"]))
     terminal.tell("")
     schema = operation["input_schema"]
     required = schema.get("required", [])
@@ -227,7 +230,7 @@ def _show_record(desk: Desk, kind: str, key: str) -> None:
         terminal.data(row)
         return
     hidden = row.pop("_hidden", {})
-    pairs = [(name, value) for name, value in row.items() if name not in ("title", "version")]
+    pairs = [(name, _worded(value)) for name, value in row.items() if name not in ("title", "version")]
     pairs += [(name, f"{terminal.word(HIDDEN)} {reason}") for name, reason in hidden.items()]
     terminal.tell(str(row.get("title") or key), "bold")
     terminal.fields(pairs)
@@ -246,10 +249,12 @@ def _list_records(desk: Desk, kind: str, query: Sequence[tuple[str, str]]) -> No
         value.lstrip("-") for name, value in query if name == "sort"
     ]
     fields = [field for field in page["fields"] if field["name"] not in ("id", "version")]
-    fields.sort(key=lambda field: (field["name"] not in asked, field["sight"] == "hidden"))
+    fields.sort(key=lambda field: (field["name"] not in asked, field["name"] in TITLES, field["sight"] == "hidden"))
     shown = fields[:FIELDS_SHOWN]
-    rows = [[row["id"], *(_cell(terminal, row, field["name"]) for field in shown)] for row in page["data"]]
-    terminal.table(["id", *(field["label"] for field in shown)], rows)
+    rows = [
+        [row["id"], row["title"], *(_cell(terminal, row, field["name"]) for field in shown)] for row in page["data"]
+    ]
+    terminal.table(["id", page["label"], *(field["label"] for field in shown)], rows)
     hidden = {reason for row in page["data"] for reason in row["_hidden"].values()}
     for reason in sorted(hidden):
         terminal.talk(f"{terminal.word(HIDDEN)} {reason}", "dim")

@@ -67,7 +67,7 @@ def verify(desk: Desk) -> None:
     terminal, database = desk.terminal, desk.place.database()
     try:
         with _bar(terminal) as progress:
-            total, last = chain.verified(database, progress)
+            total, seal = chain.verified(database, progress)
     except BrokenChain as broken:
         trouble = _broken(terminal, broken, chain.row_of(database, broken.seq) or broken.row)
         if not terminal.as_json:
@@ -82,7 +82,6 @@ def verify(desk: Desk) -> None:
             why=Words(error.detail.ko, error.detail.en),
             fix=Words(f"파일을 확인해 주세요: {database}", f"Look at the file: {database}"),
         ) from None
-    seal = last["hash"] if last else ""
     if terminal.as_json:
         terminal.data({"verified": True, "rows": total, "last_hash": seal})
         return

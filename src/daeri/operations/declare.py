@@ -41,7 +41,7 @@ class Ref(int, Generic[R]):
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Validate as an integer id."""
         del source, handler
-        return core_schema.no_info_after_validator_function(cls, core_schema.int_schema(ge=1, le=ID_MAX))
+        return core_schema.no_info_after_validator_function(cls, core_schema.int_schema(strict=True, ge=1, le=ID_MAX))
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 from argon2 import PasswordHasher
@@ -82,7 +83,6 @@ class Identity:
         self._clock = clock
         self._demo = demo
         self._hasher = PasswordHasher()
-        self._nobody = self._hasher.hash("no such account")
         self._hashing = asyncio.Semaphore(2)
 
     async def actor_of_key(self, key: str, door: str) -> Actor:
@@ -234,6 +234,10 @@ class Identity:
 
         await self._store.write(add)
         return NewKey(str(row["id"]), secret)
+
+    @cached_property
+    def _nobody(self) -> str:
+        return self._hasher.hash("no such account")
 
     async def _start_session(self, person_id: int) -> tuple[str, Actor]:
         token = secrets.token_urlsafe(32)

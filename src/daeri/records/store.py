@@ -41,6 +41,7 @@ class Store:
     def __init__(self, url: str) -> None:
         """Take a SQLAlchemy URL; nothing is opened before the first visit."""
         self.url = make_url(url)
+        self._has_written = False
         if self.url.get_backend_name() != "sqlite":
             msg = f"{self.url.get_backend_name()} is not supported yet; use sqlite:///PATH"
             raise ValueError(msg)
@@ -55,6 +56,7 @@ class Store:
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in the one write transaction; commit when it returns, roll back when it raises."""
+        self._has_written = True
         return await self._visit(self._writer, self._write_engine, work)
 
     async def _visit(self, threads: ThreadPoolExecutor, engine: Engine, work: Callable[[Connection], T]) -> T:
@@ -91,9 +93,10 @@ class Store:
         for threads in (self._readers, self._writer):
             threads.shutdown(wait=True)
         self._read_engine.dispose()
-        connection = self._write_engine.raw_connection()
-        connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        connection.close()
+        if self._has_written:
+            connection = self._write_engine.raw_connection()
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            connection.close()
         self._write_engine.dispose()
 
 

@@ -6,7 +6,6 @@ by runs/; here they are shown, and the browser follows their events by itself.
 
 import secrets
 from collections.abc import Collection
-from operator import itemgetter
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -15,6 +14,7 @@ from starlette.responses import Response
 
 from daeri.errors import IdempotencyMismatch, NotFound
 from daeri.operations.company import Company
+from daeri.operations.operation import Operation
 from daeri.runs.runs import LIST_MAX
 from daeri.web import forms
 from daeri.web.desk import Api, Desk, Visitor, see_other, spoken
@@ -133,17 +133,21 @@ class Ask:
 
 
 def suggestions(company: Company, permitted: Collection[str], lang: Lang) -> list[str]:
-    """Choose example questions this person may ask: from subjects where one can also do something first, and one wish.
+    """Choose example questions this person may ask: the main question of three subjects, and one wish.
 
+    What a company gave the most examples for is what people there ask the most; of equals, what it declared last.
     Returns at most four, in the reader's language.
     """
-    subjects = []
-    for catalog in company.catalogs:
-        own = [item for item in catalog.operations.values() if item.name in permitted]
-        reads = [said for item in own if item.effect == "read" for said in spoken(item.examples, lang)[:1]]
-        writes = [said for item in own if item.effect != "read" for said in spoken(item.examples, lang)[:1]]
-        subjects.append((not writes, reads, writes))
-    subjects.sort(key=itemgetter(0))
-    questions = [reads[0] for _, reads, _ in subjects if reads][: STARTS - 1]
-    wishes = [writes[0] for _, _, writes in subjects if writes][:1]
-    return [*questions, *wishes]
+    chosen = []
+    for reading, most in ((True, STARTS - 1), (False, 1)):
+        main = []
+        for catalog in company.catalogs:
+            own = [item for item in catalog.operations.values() if item.name in permitted]
+            own = [item for item in own if (item.effect == "read") is reading and spoken(item.examples, lang)]
+            main += [max(reversed(own), key=_exemplified)] if own else []
+        chosen += sorted(main, key=_exemplified, reverse=True)[:most]
+    return [spoken(item.examples, lang)[0] for item in chosen]
+
+
+def _exemplified(operation: Operation) -> int:
+    return len(operation.examples)

@@ -120,13 +120,16 @@ class Words:
 
 
 def answer(text: str, run_id: str, known: int) -> Markup:
-    """Mark an agent's words up: `[1]` leads to its source if there is one, `**words**` are strong, all else is text."""
+    """Mark an agent's words up: `[1]` leads to its source if there is one, `**words**` are strong, all else is text.
+
+    A mark never begins a line: it is joined to the word before it.
+    """
 
     def link(found: re.Match[str]) -> str:
         number = int(found.group(1))
         if not 1 <= number <= known:
             return found.group()
-        return f'<sup><a href="#{run_id}-s{number}">[{number}]</a></sup>'
+        return f'&#8288;<sup><a href="#{run_id}-s{number}">[{number}]</a></sup>'
 
     return Markup(_MARK.sub(link, _BOLD.sub(r"<strong>\1</strong>", str(escape(text.strip())))))  # noqa: S704
 

@@ -14,7 +14,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from daeri.errors import DaeriError, ValidationFailed
+from daeri.errors import DaeriError
 from daeri.operations.arguments import parameter_label
 from daeri.operations.operation import Operation
 from daeri.operations.outcome import Held
@@ -82,15 +82,11 @@ class OperationScreens:
                 lang=visitor.lang,
                 idempotency_key=forms.field(form, "key") or None if operation.effect != "read" else None,
             )
-        except ValidationFailed as error:
-            wrong = {each.pointer.strip("/").split("/")[0]: each.detail for each in error.errors}
-            problem = error.problem(visitor.lang)
-            return await self._page(
-                request, visitor, operation, status=422, sent=arguments, wrong=wrong, problem=problem
-            )
         except DaeriError as error:
             problem = error.problem(visitor.lang)
-            return await self._page(request, visitor, operation, status=error.status, sent=arguments, problem=problem)
+            wrong = {each.pointer.strip("/").split("/")[0]: each.detail for each in error.errors}
+            state = {"sent": arguments, "wrong": wrong, "problem": problem}
+            return await self._page(request, visitor, operation, status=error.status, **state)
         body = outcome.body(visitor.lang)
         if isinstance(outcome, Held) or "approval_id" in body:
             return see_other(f"/approvals/{body['approval_id']}")
