@@ -1,5 +1,8 @@
 """Is a vague declaration refused at import, with a sentence that says what to write?"""
 
+# ruff: noqa: ARG001
+# What is declared here is read, not run.
+
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import date

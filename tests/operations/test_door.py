@@ -307,9 +307,13 @@ async def test_a_held_call_books_nothing_and_tells_its_line(world: World) -> Non
 
 
 async def test_an_operation_that_waits_for_the_network_is_refused_and_undone(world: World) -> None:
-    with pytest.raises(RuntimeError, match=r"waits for something other than its records|no running event loop"):
+    with pytest.raises(RuntimeError, match="waits for something other than its records"):
         await world.door.call(await world.actor(OWNER), "work.wait_for_network", {"name": "x"})
     assert len(await world.sql("select * from w_project")) == 3
+
+
+async def test_a_dry_run_by_the_system_itself_needs_no_line(world: World) -> None:
+    assert (await world.door.dry_run(Actor.system("demo"), "work.farewell", {"employee": OWNER})).line == []
 
 
 async def test_the_system_itself_skips_approval_lines(world: World) -> None:
@@ -355,6 +359,17 @@ async def too_exact(records: Records, actor: Actor) -> Said:
     return Said(value="x")
 
 
+def never(actor: Actor) -> bool:
+    """Nobody on weekdays."""
+    return actor.person_id < 0
+
+
+@odd.read(label=Text("아무도", "Nobody"), allow=never)
+async def nobody(records: Records) -> Said:
+    """Answer nobody."""
+    return Said(value=str(await records.count(Project)))
+
+
 def lead_line() -> Line:
     """The lead."""
     return Line(superior(1), rule="r", because=Text("팀장", "lead"))
@@ -389,6 +404,11 @@ async def test_a_read_that_writes_is_stopped_by_the_database(odd_world: World) -
     with pytest.raises(Exception, match="readonly"):
         await odd_world.door.call(await odd_world.actor(OWNER), "odd.read_that_writes", {})
     assert len(await odd_world.sql("select * from w_project")) == 3
+
+
+async def test_a_rule_of_the_companys_own_is_told_in_its_own_words(odd_world: World) -> None:
+    with pytest.raises(PermissionDenied, match=r"Nobody: Nobody on weekdays\."):
+        await odd_world.door.call(await odd_world.actor(OWNER), "odd.nobody", {})
 
 
 async def test_a_result_that_is_not_what_was_declared_undoes_the_call(odd_world: World) -> None:

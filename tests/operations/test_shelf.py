@@ -94,7 +94,7 @@ async def test_a_search_looks_into_the_title_and_further_names(world: World) -> 
         {"cursor": "\ud800"},
         {"cursor": "가"},
     ],
-    ids=repr,
+    ids=lambda query: repr(query)[:40],
 )
 async def test_a_query_that_cannot_be_is_refused(world: World, query: dict[str, Any]) -> None:
     with pytest.raises(ValidationFailed):
@@ -118,6 +118,11 @@ async def test_no_cursor_breaks_a_list_or_shows_more(world: World, cursor: str, 
         assert error.status < 500  # noqa: PT017 - either outcome is right
     else:
         assert {row["id"] for row in page["data"]} <= {1, 2}
+
+
+async def test_a_record_whose_title_is_no_text_cannot_be_searched(world: World) -> None:
+    with pytest.raises(ValidationFailed, match="nothing to search"):
+        await listed(world, kind="w_leave", search="12")
 
 
 async def test_an_unknown_type_is_not_found(world: World) -> None:

@@ -120,7 +120,7 @@ async def test_a_trick_in_a_condition_is_refused(world: World, trick: str) -> No
 
 ORDER: dict[str, Any] = {
     "twin table with a renamed key": lambda: TWIN.c.name,
-    "column of a twin, descending": lambda: TWIN.c.name.desc(),
+    "column of a twin, descending": TWIN.c.name.desc,
     "a name as text": lambda: "salary",
     "text": lambda: text("salary desc"),
     "label of a hidden column": lambda: Employee.salary.label("name"),

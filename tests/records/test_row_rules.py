@@ -4,12 +4,14 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import func
+from sqlalchemy import ColumnElement, Connection, func, true
 
 from daeri.errors import Conflict, NotFound, PermissionDenied, ValidationFailed
+from daeri.operations.invoke import run_to_end
 from daeri.operations.listing import ListQuery
 from daeri.records import Actor, Records
-from worlds import COLLEAGUE, HR, LEAD, OWNER, STRANGER, Employee, Leave, Project, Vault, World
+from daeri.records.access import Rules, Trail
+from worlds import COLLEAGUE, HR, LEAD, OWNER, STRANGER, Employee, Leave, Project, Vault, World, team_projects
 
 pytestmark = pytest.mark.anyio
 
@@ -204,9 +206,20 @@ async def test_removing_a_row_removes_that_row_alone(world: World) -> None:
 
 
 async def test_a_row_that_its_writer_may_not_see_comes_back_as_it_was_written(world: World) -> None:
-    blind = Actor(person_id=OWNER, name="김하은", team_id=None)
-    row = await world.do(blind, lambda records: records.add(leave_of(OWNER)))
-    assert row.id == 1
+    def anyones(actor: Actor) -> ColumnElement[bool]:
+        del actor
+        return true()
+
+    def write(connection: Connection) -> tuple[Project, Project]:
+        rules = Rules(rows={Project: team_projects}, changes={Project: anyones})
+        records = Records(connection, rules, Actor(OWNER, "김하은", 1), Trail())
+        added = run_to_end(records.add(Project(name="남의 것", team_id=2)))
+        mine = run_to_end(records.get(Project, 1))
+        return added, run_to_end(records.change(mine, team_id=2, cost=7))
+
+    added, moved = await world.store.write(write)
+    assert (added.id, added.name) == (4, "남의 것")
+    assert (moved.id, moved.team_id, moved.cost, moved.version) == (1, 2, 7, 2)
 
 
 async def test_finding_honours_order_and_limit(world: World) -> None:

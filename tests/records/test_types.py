@@ -106,7 +106,7 @@ async def test_exact_amounts_are_measured_exactly(world: World, measure: Any, ex
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("measure", [func.avg, func.round])
+@pytest.mark.parametrize("measure", [func.avg, func.round], ids=["avg", "round"])
 async def test_a_measure_that_would_not_be_exact_is_refused(world: World, measure: Any) -> None:
     await booked(world, "7.5", "0.25")
     with pytest.raises(TypeError):

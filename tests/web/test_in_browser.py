@@ -363,3 +363,21 @@ def test_a_stamp_is_pressed_on_the_document_by_the_one_who_approves(site: Site, 
     assert page.evaluate("() => getComputedStyle(document.querySelector('.stamp')).borderRadius") == "50%"
     expect(page.get_by_role("status").first).to_contain_text("승인했어요.")
     context.close()
+
+
+def test_an_open_page_finds_back_to_its_run_after_the_server_was_killed(site: Site, chromium: Browser) -> None:
+    context = chromium.new_context(locale="ko-KR")
+    page = context.new_page()
+    page.goto(f"{site.server.url}/login")
+    page.locator("button[value=deputy]").click()
+    page.goto(f"{site.server.url}/ask")
+    page.locator("#question").fill("어제 택시비 2만 7천원 경비 올려줘")
+    page.keyboard.press("Enter")
+    turn = page.locator(".turn").last
+    expect(turn).to_have_attribute("data-status", "waiting_approval", timeout=15_000)
+    document = str(turn.locator(".draft h2 a").get_attribute("href"))
+    site.server.kill()
+    site.server.start()
+    site.decided(document.rpartition("/")[2], "approve", "")
+    expect(turn).to_have_attribute("data-status", "succeeded", timeout=20_000)
+    context.close()

@@ -30,11 +30,14 @@ SPREAD_MAX: Final = 6
 UNMARKED: Final = 0.6
 """What is left of the likeness where none of an operation's marks is in the request."""
 
+SAME_AS_EXAMPLE: Final = 0.95
+"""So much like an example ("한빛 모니터 27 얼마야?"), a request speaks of the subject though it names no word of it."""
+
 _TOTAL: Final = frozenset(
     listed("""전체 모든 모두 전부 다 회사 전사 all every whole entire company overall everyone everybody""")
 )
 _UNITS: Final = frozenset({"팀", "부서", "본부", "team", "department", "division"})
-_PAYING: Final = frozenset(listed("쓰다 =쓰다 사용하다 결제하다 결제 지출하다 지출 들다 paid pay spent spend cost"))
+_PAYING: Final = frozenset(listed("쓰다 =쓰다 사용하다 결제하다 결제 지출하다 지출 들다 총 합계 전부 모두 합쳐서 합해서 total paid pay spent spend cost"))
 _COMPANY: Final = frozenset({"회사", "전사", "company", "whole", "entire"})
 _AND: Final = re.compile(r"^(?:님)?\s*(?:과|와|이랑|랑|하고|,|및|·|그리고|and|&)\s*(?:and\s*)?$", re.IGNORECASE)
 _BELONGS: Final = re.compile(r"^\s*(?:의|소속|에\s?있는|of|in|from)?\s*$")
@@ -98,6 +101,7 @@ class Request:
 
     Attributes:
         text: the whole request; positions are in it.
+        closest: how much the part is like the most alike example of each operation.
         carried: arguments by record type or "date" that an earlier part of the same request named.
     """
 
@@ -108,6 +112,7 @@ class Request:
     actor: Actor
     named: Sequence[Named]
     carried: dict[str, Any] = field(default_factory=dict)
+    closest: dict[str, float] = field(default_factory=dict)
 
 
 def fill(vocabulary: Vocabulary, request: Request, score: float) -> Candidate:
@@ -227,7 +232,7 @@ class _Filling:
     @staticmethod
     def _same_name(written: str, title: str) -> bool:
         bare = re.sub(r"\s|님$|씨$", "", written).lower()
-        return bare in re.sub(r"\s", "", title).lower() or not re.search(r"[가-힣]", written)
+        return title.split()[0].lower() in bare or bare in re.sub(r"\s", "", title).lower() or not re.search(r"[가-힣]", written)
 
     def _enumerated(self, previous: tuple[Slot, Named], named: Named) -> bool:
         """영업2팀 in "영업1팀과 영업2팀 매출" is a call of its own."""
@@ -452,6 +457,7 @@ class _Filling:
     # Text, what is carried over, the rest
 
     def _texts(self) -> None:
+        self._use(*(word for word in self._words() if self._paid(word)))
         taken = take_texts(self.vocabulary, self.request.text, self.part, self._slot("text"), self.used)
         for name, text, spans in taken:
             self.arguments[name] = text
@@ -496,9 +502,14 @@ class _Filling:
             return word.question in self.vocabulary.questions or explains(self.vocabulary.declared, word)
         if self._of_a_unit(word):
             return False
-        if word.passed or word.counter or explains(self.vocabulary.known, word) or self._paid(word):
+        if word.passed or self._counts_days(word) or explains(self.vocabulary.known, word) or self._paid(word):
             return True
         return not word.stems.isdisjoint(_TOTAL) and self._total_fits(word)
+
+    def _counts_days(self, word: Word) -> bool:
+        """몇 일 and, as people say of leave, 몇 개 ask for days; 몇 번 asks for a number that is a name."""
+        days = "며칠" in self.vocabulary.known
+        return word.counter and (word.text.startswith("번") or (days and word.text.startswith(("일", "개"))))
 
     def _of_a_unit(self, word: Word) -> bool:
         """김하은 대리 팀 매출 is not 김하은 대리's, and no argument says so."""
@@ -539,7 +550,9 @@ class _Filling:
 
     def _anchored(self) -> bool:
         taken_choice = any(slot.kind == "choice" and slot.name in self.arguments for slot in self.vocabulary.slots)
-        return taken_choice or any(
+        like_example = self.request.closest.get(self.vocabulary.operation.name, 0.0) >= SAME_AS_EXAMPLE
+        named = any(self.arguments.get(slot.name) is not None for slot in self.vocabulary.slots_of("reference"))
+        return taken_choice or (like_example and named) or any(
             explains(self.vocabulary.core, word) and not word.stems & _ASKING
             for word in self.part.words
             if not word.passed and not word.question

@@ -7,7 +7,7 @@ It knows operations by their declarations only; the words of languages are in le
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from daeri.agent import answers
@@ -152,7 +152,8 @@ def _one(request: Request, index: Index, tools: Sequence[Operation]) -> Understo
     problem = _unreadable(request) or _greeted(request, tools)
     if problem is not None:
         return Understood(part, None, problem)
-    scores = index.scores(part)
+    scores, closest = index.likeness(part)
+    request = replace(request, closest=closest)
     ranked = sorted(tools, key=lambda operation: (-scores[operation.name], operation.name))[:TRIED_MAX]
     candidates = [fill(index.vocabularies[operation.name], request, scores[operation.name]) for operation in ranked]
     allowed = [candidate for candidate in candidates if _fits_act(candidate, part)]

@@ -29,7 +29,7 @@ PASSED_KO: Final = frozenset(
 PASSED_KO_EXACTLY: Final = frozenset(
     listed(
         """
-    좀 제발 자 음 네 예 응 고마워 고마워요 감사합니다 잘 해요 하려고요 하려는데 뭔지 뭔가 뭘 몇 왜 어떻게 어때
+    좀 제발 자 음 네 예 응 고마워 고마워요 감사합니다 각각 잘 해요 하려고요 하려는데 뭔지 뭔가 뭘 몇 왜 어떻게 어때
     어떄 어떤지 어떻게돼 어떻게되나 어떻게되나요 게 걸 건 건지 수 중 중에 중에서 쯤 좀더 바로 빨리 당장 다시
     한번 여기서 이번 및 그리고 또 또한 그다음 다음으로 다음에 님 씨 분 할 하고 해 하는 하려고 하고싶어 되는 된
     될 돼 되나 돼요 되나요 되지 가능 좋겠 좋을까 볼 봐 할게 할게요 할래 할래요 하고싶어요 합시다 하자 합니다
@@ -101,7 +101,7 @@ SENSES: Final = tuple(
     대기 대기하다 기다리다 밀리다 pending waiting await
     정산 정산하다 환급 reimburse reimbursement
     가장 제일 most
-    많다 많이 most
+    많다 많이 높다 크다 most highest biggest largest
     합계 총 총액 total sum
     월별 매월 monthly by_month
     팀별 부서별 by_team by_department
@@ -116,7 +116,7 @@ SENSES: Final = tuple(
     모니터 monitor monitors
     의자 chair chairs
     책상 desk desks
-    쉬다 휴무 off away 비우다
+    쉬다 가다 휴무 off away 비우다
     이름 성함 성명 name names
     공휴일 휴일 holiday holidays
     생일 생일자 birthday

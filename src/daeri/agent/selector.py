@@ -69,6 +69,10 @@ class Index:
 
     def scores(self, part: Part) -> dict[str, float]:
         """How well each operation fits one part of a request, from 0 to 1."""
+        return self.likeness(part)[0]
+
+    def likeness(self, part: Part) -> tuple[dict[str, float], dict[str, float]]:
+        """How well each operation fits one part of a request, and how well its most alike example alone."""
         likeness = [0.0] * len(self._documents)
         for feature, weight in self._unit(_features(part)).items():
             for number, other in self._postings.get(feature, ()):
@@ -78,12 +82,13 @@ class Index:
         for document, value in zip(self._documents, likeness, strict=True):
             kind = whole if document.whole else best
             kind[document.operation] = max(kind[document.operation], value)
-        return {
+        fits = {
             operation.name: SHARE_OF_EXAMPLE * best[at]
             + SHARE_OF_WHOLE * whole[at]
             + SHARE_OF_DECLARED * self._declared(part, self.vocabularies[operation.name])
             for at, operation in enumerate(self._operations)
         }
+        return fits, {operation.name: best[at] for at, operation in enumerate(self._operations)}
 
     def _declared(self, part: Part, vocabulary: Vocabulary) -> float:
         """The share of the request's words that an operation's label and words hold; rare words count more."""
@@ -91,7 +96,7 @@ class Index:
         for word in part.words:
             if word.passed or word.question:
                 continue
-            shared = word.stems & vocabulary.declared
+            shared = word.stems & vocabulary.named
             rarity = (
                 max((self._rarity.get(stem, 0.0) for stem in shared or word.stems), default=0.0) or self._rarity[""]
             )
@@ -166,6 +171,8 @@ def _documents(vocabulary: Vocabulary) -> Iterable[tuple[bool, Features]]:
     for text in [*declared, operation.summary]:
         for name, value in _of_words(words_of(text)).items():
             whole[name] = max(whole.get(name, 0.0), value if text in declared else value / 2)
+    for stem in vocabulary.named:
+        whole.setdefault(stem, WEIGHT_STEM / 2)
     yield True, whole
 
 

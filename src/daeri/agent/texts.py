@@ -48,6 +48,7 @@ _NAMED_KO: Final = (
     "{label}(?:이|가|은|는|에)?\\s*['\"]?(?P<text>[가-힣A-Za-z]{{1,12}}?)['\"]?"
     "(?:인|이라는|라는|이란|이\\s?들어간|가\\s?들어간|으로\\s?시작하는)(?=\\s)"
 )
+_HOLDS: Final = re.compile(r"(?:이|가|을|를)?\s*(?:들어간|들어가는|포함된|포함한|포함하는|인|이라는|라는)(?=\s|$)")
 _NAMED_EN: Final = re.compile(
     r"\b(?:named|called|whose\s+name\s+is|with\s+the\s+name)\s+['\"]?(?P<text>[A-Za-z가-힣-]{2,30})", re.IGNORECASE
 )
@@ -62,7 +63,9 @@ def take_texts(
     for slot in sorted(slots, key=lambda each: not each.required):
         found = _quoted(part, spans) or _named(slot, part, vocabulary)
         if found is None and vocabulary.operation.effect != "read":
-            found = _thing(vocabulary, text, part, spans) if slot.required else _reason(part, spans)
+            spent = any(each.kind == "money" for each in vocabulary.slots) and part.of("money")
+            found = _thing(vocabulary, text, part, spans) if slot.required or spent else None
+            found = _reason(part, spans) or found if not slot.required else found
         if found is not None:
             taken.append((slot.name, found[0], found[1]))
             spans += found[1]
@@ -75,7 +78,8 @@ Found = tuple[str, list[tuple[int, int]]]
 def _quoted(part: Part, used: Sequence[tuple[int, int]]) -> Found | None:
     for entity in part.of("quote"):
         if not _overlaps(entity.start, entity.end, used):
-            return str(entity.value["text"]), [(entity.start, entity.end)]
+            after = _HOLDS.match(part.text, entity.end - part.start)
+            return str(entity.value["text"]), [(entity.start, part.start + after.end() if after else entity.end)]
     return None
 
 

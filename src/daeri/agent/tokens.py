@@ -77,7 +77,7 @@ _SHORT_STEM_ENDINGS: Final = frozenset(
         """
     어요 아요 여요 어 아 은 는 을 던 었어 었어요 았어 았어요 었지 았지 었나 았나 었나요 았나요 었니 았니 었는지
     았는지 었던 았던 었고 았고 을까 을까요 습니까 습니다 는지 은지 는데 은데 나요 지 고 세요 으세요 을래 을게
-    려고 려고요 려면 더라
+    려고 려고요 려면 더라 게 게요 래 래요
     """
     )
 )
@@ -307,7 +307,7 @@ def _opened(form: str, *, adnominal: bool, melted: bool) -> set[str]:
         short = {open_[:-1]} if open_[-1] in "아어여" and len(open_) > 1 else set()
         return {open_} | short | _opened(open_, adnominal=False, melted=True)
     if final in {_N, _L, _M, _P} and adnominal:
-        return {head + _syllable(lead, vowel, _NONE)}
+        return {head + _syllable(lead, vowel, _NONE)} | ({head + _syllable(lead, vowel, _L)} if final == _N else set())
     if final == _NONE and melted:
         return {head + _syllable(lead, original, _NONE) for original in _MELTED.get(vowel, ())}
     return set()

@@ -6,7 +6,7 @@ docstring is not read here: "not for severance pay" there must not make the plan
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -32,6 +32,8 @@ MARKING_EXAMPLES: Final = 3
 MARKING_SHARE: Final = 0.6
 """A stem in so many and so large a share of the examples marks the operation."""
 
+_GIVEN: Final = re.compile(r"e\.g\. ([^,;()]+)")
+"""Names that a parameter's description gives as examples: 한빛 모니터 27."""
 _DEFAULT_ME: Final = re.compile(
     r"없으면 (?:나|본인|자신|요청자)\b|\bmissing: the asker|\bdefault: the asker", re.IGNORECASE
 )
@@ -111,6 +113,12 @@ class Vocabulary:
         return frozenset(self._declared)
 
     @cached_property
+    def named(self) -> frozenset[str]:
+        """Stems by which it is recognised: its label, its words, the values of its choices."""
+        said = (stems for slot in self.slots for _, ways in slot.choices for way in ways for stems in way)
+        return self.declared | {stem for stems in said for stem in stems}
+
+    @cached_property
     def joined(self) -> frozenset[str]:
         """Two neighbouring words written as one: 내선 번호, 내선번호."""
         found: set[str] = set()
@@ -179,14 +187,17 @@ class Vocabulary:
 def read_vocabulary(operation: Operation) -> Vocabulary:
     """Read an operation's declaration."""
     slots = tuple(_slot(operation, name, field) for name, field in operation.input.model_fields.items())
-    examples = tuple(_nameless(analyze(text, EXAMPLES_READ_ON)) for text in operation.examples)
+    given = [name.strip() for slot in slots if slot.record for name in _GIVEN.findall(slot.description)]
+    examples = tuple(_nameless(analyze(text, EXAMPLES_READ_ON), given) for text in operation.examples)
     return Vocabulary(operation, slots, examples)
 
 
-def _nameless(example: Analysis) -> Analysis:
+def _nameless(example: Analysis, given: Sequence[str]) -> Analysis:
     """An example without the names it speaks of: "Sales" in "Sales Team 1" is not a word about sales."""
     parts = []
     for part in example.parts:
+        places = [(part.start + part.text.find(name), name) for name in given if name in part.text]
+        part = part.apart_from([(start, start + len(name)) for start, name in places])  # noqa: PLW2901 - the same part
         names = [(part.start + match.start(), part.start + match.end()) for match in _NAME.finditer(part.text)]
         taken = [(entity.start, entity.end) for entity in part.entities]
         free = [(a, b) for a, b in names if a > part.start and not any(a < end and start < b for start, end in taken)]

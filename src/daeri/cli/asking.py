@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from typer import Argument, Exit, Option, Typer
 
-from daeri.cli.command import Desk, command
+from daeri.cli.command import Desk, command, group
 from daeri.cli.finding import found, short
 from daeri.cli.follow import (
     Follower,
@@ -27,14 +27,15 @@ LimitOption = Annotated[int, Option("--limit", "-n", min=1, max=100, help=both("
 def add_to(app: Typer) -> None:
     """Declare the commands."""
     command(app, "ask", both("대리에게 묻거나 일을 맡겨요", "Ask, or have something done"))(ask)
-    runs = Typer(help=both("맡긴 일: 목록, 자세히, 지켜보기, 멈추기", "What was asked: list, show, watch, cancel"))
+    runs = group(
+        app, "run", both("맡긴 일: 목록, 자세히, 지켜보기, 멈추기", "What was asked: list, show, watch, cancel")
+    )
     command(runs, "list", both("내가 맡긴 일", "What I asked for"))(list_runs)
     command(runs, "show", both("단계와 답", "Its steps and answer"))(show)
     command(runs, "watch", both("끝까지 지켜봐요 (결재를 기다릴 때도)", "Follow it to its end, through approvals"))(
         watch
     )
     command(runs, "cancel", both("멈춰요", "Stop it"))(cancel)
-    app.add_typer(runs, name="run")
 
 
 def ask(

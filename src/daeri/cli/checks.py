@@ -1,16 +1,14 @@
 """Is everything in order? What `daeri doctor` looks at, each finding with what to do about it."""
 
-import asyncio
 import os
 import platform
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
-
-import aiohttp
 
 from daeri.app import models_of
 from daeri.cli import chain
@@ -26,7 +24,6 @@ from daeri.models.client import Model
 from daeri.settings import Settings
 
 PYTHON: Final = (3, 11)
-MODEL_SECONDS: Final = 10
 OK: Final = 200
 NOT_ALLOWED: Final = (401, 403)
 NOTHING: Final = Words("", "")
@@ -150,29 +147,24 @@ def _model(settings: Settings) -> Iterator[Finding]:
             ),
         )
     for model in models:
-        yield asyncio.run(_reach(model))
+        yield _reach(model)
 
 
-async def _reach(model: Model) -> Finding:
+def _reach(model: Model) -> Finding:
     """Ask the endpoint which models it has: that costs nothing and needs the key."""
     headers = {"Authorization": f"Bearer {model.api_key}"} if model.api_key else {}
-    timeout = aiohttp.ClientTimeout(total=MODEL_SECONDS)
     try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout, trust_env=True) as session,
-            session.get(f"{model.base_url.rstrip('/')}/models", headers=headers) as response,
-        ):
-            status, reason = response.status, response.reason or ""
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        said = str(error) or type(error).__name__
+        reply = Remote(model.base_url.rstrip("/")).send(Request("GET", "/models", headers=headers))
+    except Unreachable as error:
         fix = Words("주소와 방화벽을 확인해 주세요", "Check the address and the firewall")
-        return Finding("✗", Words(f"모델 {model.name}: {said}", f"Model {model.name}: {said}"), fix)
-    if status in NOT_ALLOWED:
+        return Finding("✗", Words(f"모델 {model.name}: {error}", f"Model {model.name}: {error}"), fix)
+    if reply.status in NOT_ALLOWED:
         fix = Words(
             "OPENROUTER_API_KEY 나 DAERI_MODEL_API_KEY 를 확인해 주세요",
             "Check OPENROUTER_API_KEY or DAERI_MODEL_API_KEY",
         )
-        return Finding("✗", Words(f"모델: {status} {reason}", f"Model: {status} {reason}"), fix)
+        said = f"{reply.status} {HTTPStatus(reply.status).phrase}"
+        return Finding("✗", Words(f"모델 {model.name}: {said}", f"Model {model.name}: {said}"), fix)
     return Finding("✓", Words(f"모델: {model.name}", f"Model: {model.name}"))
 
 

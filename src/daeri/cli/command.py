@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar, get_args
 
 from typer import Context, Exit, Option, Typer
 
@@ -62,8 +62,6 @@ QuietOption = Annotated[
     bool,
     Option("--quiet", "-q", rich_help_panel=PANEL, help=both("결과만 보여 줘요", "Nothing but the result")),
 ]
-
-VersionOption = Annotated[bool, Option("--version", help=both("버전", "Show the version"))]
 
 WHO: Final[Mapping[str, Any]] = {"server": ServerOption, "key": KeyOption, "login": AsOption}
 """Options of commands that speak with a server as someone."""
@@ -123,26 +121,43 @@ def command(
     return declare
 
 
-def declare_root(app: Typer, version: str) -> None:
-    """Let `daeri` alone show the help, `--version` the version, and common options stand before the command too."""
-    common = {**WHO, **ALWAYS}
+def group(app: Typer, name: str, words: str) -> Typer:
+    """Declare a group of commands; return where its commands are declared."""
+    below = Typer(invoke_without_command=True)
+    _stand_before(below, {})
+    app.add_typer(below, name=name, help=words)
+    return below
 
-    def root(context: Context, **given: Any) -> None:
-        if given.pop("version"):
+
+def declare_root(app: Typer, version: str) -> None:
+    """Let `daeri` alone show the help and `--version` the version."""
+
+    def show(asked: bool) -> None:
+        if asked:
             sys.stdout.write(f"daeri {version}\n")
             raise Exit
-        context.obj = given
+
+    option = Option("--version", is_eager=True, callback=show, help=both("버전", "Show the version"))
+    _stand_before(app, {"version": Annotated[bool, option]})
+
+
+def _stand_before(app: Typer, more: Mapping[str, Any]) -> None:
+    """Let common options stand before the command's name too, and no name at all show the help."""
+    common = {**WHO, **ALWAYS}
+
+    def callback(context: Context, **given: Any) -> None:
+        above = context.parent.obj if context.parent is not None else {}
+        context.obj = {key: given.get(key) or (above or {}).get(key) for key in common}
         if context.invoked_subcommand is None:
             sys.stdout.write(context.get_help())
             raise Exit
 
     shown = [
         inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Context),
-        _option("version", VersionOption),
-        *(_option(key, kind) for key, kind in common.items()),
+        *(_option(key, kind) for key, kind in {**more, **common}.items()),
     ]
-    _sign(root, shown)
-    app.callback()(root)
+    _sign(callback, shown)
+    app.callback()(callback)
 
 
 def desk_of(shared: Mapping[str, Any]) -> Desk:
@@ -169,7 +184,7 @@ def _sign(function: Callable[..., None], shown: list[inspect.Parameter]) -> None
 
 
 def _option(name: str, kind: Any) -> inspect.Parameter:
-    default = False if kind in (JsonOption, QuietOption, VersionOption) else None
+    default = False if get_args(kind)[0] is bool else None
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
 
 

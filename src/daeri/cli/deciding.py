@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from typer import Argument, Exit, Option, Typer
 
 from daeri.cli.asking import LimitOption
-from daeri.cli.command import Desk, command
+from daeri.cli.command import Desk, command, group
 from daeri.cli.finding import found, short
 from daeri.cli.follow import show_changes
 from daeri.cli.terminal import Terminal, person
@@ -21,13 +21,14 @@ CommentOption = Annotated[str | None, Option("--message", "-m", metavar="TEXT", 
 
 def add_to(app: Typer) -> None:
     """Declare the commands."""
-    documents = Typer(help=both("결재: 목록, 문서, 승인, 반려, 회수", "Approvals: list, show, yes, no, withdraw"))
+    documents = group(
+        app, "approve", both("결재: 목록, 문서, 승인, 반려, 회수", "Approvals: list, show, yes, no, withdraw")
+    )
     command(documents, "list", both("결재함", "A box of documents"))(list_documents)
     command(documents, "show", both("문서 하나를 빠짐없이", "One document in full"))(show)
     command(documents, "yes", both("승인해요", "Approve"))(yes)
     command(documents, "no", both("반려해요 (의견 필수)", "Reject (a comment is needed)"))(no)
     command(documents, "withdraw", both("내 기안을 거둬요", "Take my own draft back"))(withdraw)
-    app.add_typer(documents, name="approve")
 
 
 def list_documents(

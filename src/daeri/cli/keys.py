@@ -5,21 +5,19 @@ from typing import Annotated
 
 from typer import Argument, Option, Typer
 
-from daeri.cli.command import Desk, command
+from daeri.cli.command import Desk, command, group
 from daeri.cli.terminal import person
 from daeri.cli.words import Words, both
 
 
 def add_to(app: Typer) -> None:
     """Declare the commands."""
-    users = Typer(help=both("계정: 목록", "Accounts: list"))
+    users = group(app, "user", both("계정: 목록", "Accounts: list"))
     command(users, "list", both("들어올 수 있는 사람", "Who may sign in"), speaks=False)(list_users)
-    app.add_typer(users, name="user")
-    keys = Typer(help=both("API 키: 만들기, 목록, 끝내기", "API keys: create, list, revoke"))
+    keys = group(app, "key", both("API 키: 만들기, 목록, 끝내기", "API keys: create, list, revoke"))
     command(keys, "create", both("키를 만들어요 (한 번만 보여 줘요)", "Make a key (shown once)"), speaks=False)(create)
     command(keys, "list", both("있는 키", "The keys there are"), speaks=False)(list_keys)
     command(keys, "revoke", both("키를 바로 끝내요", "End a key at once"), speaks=False)(revoke)
-    app.add_typer(keys, name="key")
 
 
 def list_users(desk: Desk) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 from typer import Argument, Exit, Option, Typer
 
-from daeri.cli.command import Desk, command
+from daeri.cli.command import Desk, command, group
 from daeri.cli.follow import line_of, show_draft
 from daeri.cli.terminal import Terminal
 from daeri.cli.trouble import Code, Trouble
@@ -31,11 +31,10 @@ Pairs = Annotated[
 
 def add_to(app: Typer) -> None:
     """Declare the commands."""
-    operations = Typer(help=both("할 수 있는 일: 목록, 설명, 호출", "What can be done: list, show, call"))
+    operations = group(app, "op", both("할 수 있는 일: 목록, 설명, 호출", "What can be done: list, show, call"))
     command(operations, "list", both("내가 할 수 있는 일", "What I may do"))(list_operations)
     command(operations, "show", both("설명과 입력값", "What it does and takes"))(show)
     command(operations, "call", both("직접 호출해요", "Call it"))(call)
-    app.add_typer(operations, name="op")
     command(app, "records", both("기록을 찾아봐요", "Look at records"))(records)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 from typer import Exit, Option, Typer
 
-from daeri.cli.command import Desk, command
+from daeri.cli.command import Desk, command, group
 from daeri.cli.terminal import Terminal
 from daeri.cli.trouble import Code, Trouble
 from daeri.cli.words import Words, both
@@ -19,10 +19,9 @@ SHOWN: Final = 3
 
 def add_to(app: Typer) -> None:
     """Declare the commands."""
-    audit = Typer(help=both("감사 기록: 보기, 검증", "The audit log: look, prove"))
+    audit = group(app, "audit", both("감사 기록: 보기, 검증", "The audit log: look, prove"))
     command(audit, "tail", both("최근 기록", "The newest rows"), speaks=False)(tail)
     command(audit, "verify", both("바뀐 기록이 없는지 확인해요", "Prove that no row was changed"), speaks=False)(verify)
-    app.add_typer(audit, name="audit")
 
 
 def tail(

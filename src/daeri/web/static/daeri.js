@@ -8,14 +8,20 @@ let source = null;
 let poll = 0;
 let sending = false;
 
+/** Leave what a person opened or closed as they left it. */
+function keep(details, open) {
+  details.open = open;
+  details.dataset.kept = "";
+}
+
 /** Take the conversation over from a freshly fetched page. The field stays where it is: a syllable may be half composed. */
 function show(html, address) {
   const page = new DOMParser().parseFromString(html, "text/html");
   const fresh = page.querySelector(".turns, .hello");
   if (!fresh) return page.querySelector("#problem, h1")?.textContent ?? words().failed;
   for (const turn of fresh.querySelectorAll(".turn")) {
-    const was = document.getElementById(turn.id)?.querySelector(".margin details");
-    if (was) turn.querySelector(".margin details").open = was.open;
+    const was = document.getElementById(turn.id)?.querySelector(".margin details[data-kept]");
+    if (was) keep(turn.querySelector(".margin details"), was.open);
   }
   talk().querySelector(".turns, .hello").replaceWith(fresh);
   for (const hidden of page.querySelectorAll("#ask input")) document.getElementById("ask").elements[hidden.name].value = hidden.value;
@@ -67,10 +73,12 @@ async function send(form, submitter) {
   document.getElementById("trouble").textContent = trouble;
   if (trouble && text && !field.value) field.value = text;
   if (document.activeElement === document.body) document.getElementById("question").focus({ preventScroll: true });
-  document.querySelector(".turn:last-of-type")?.scrollIntoView({ block: "end", behavior: calm() });
+  toEnd(calm());
   follow();
 }
 
+const isAtEnd = () => innerHeight + scrollY > document.documentElement.scrollHeight - 120;
+const toEnd = (behavior) => scrollTo({ top: document.documentElement.scrollHeight, behavior });
 const calm = () => (matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth");
 const span = (name, text) => Object.assign(document.createElement("span"), { className: name, textContent: text });
 const took = (ms) => (ms < 1 ? words().less : ms < 1000 ? words().ms.replace("#", Math.round(ms)) : words().s.replace("#", (ms / 1000).toFixed(1)));
@@ -122,7 +130,9 @@ function follow() {
     calmed = setTimeout(async () => {
       if (stream !== source || status === shown) return;
       stream.close();
+      const atEnd = isAtEnd();
       if (!await reload()) return later();
+      if (atEnd) toEnd(calm());
       const text = place()?.querySelector(".answer")?.textContent.trim();
       announce(status === "waiting_approval" ? words().waiting : status === "running" ? "" : text || words().done);
       follow();
@@ -194,11 +204,13 @@ if (talk()) {
   if (matchMedia("(max-width: 1119px)").matches) {
     for (const turn of document.querySelectorAll(".turn:not([data-live]) .margin details")) turn.open = false;
   }
-  document.querySelector(".turn:last-of-type")?.scrollIntoView({ block: "end" });
+  if (document.querySelector(".turn") && !location.hash) toEnd("instant");
   follow();
 }
 
 document.addEventListener("click", (event) => {
+  const steps = event.target.closest?.(".margin summary")?.parentElement;
+  if (steps) steps.dataset.kept = "";
   const sheet = document.querySelector(".account[open]");
   if (sheet && !sheet.contains(event.target)) sheet.open = false;
 });

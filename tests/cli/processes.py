@@ -1,0 +1,101 @@
+"""Real `daeri` processes: one command to its end, and a demo server that can be killed and started again."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PATIENCE_SECONDS = 120
+MADE = ("DAERI_", "LANG", "LC_", "OPENROUTER", "NO_COLOR", "FORCE_COLOR", "COLUMNS")
+
+
+def environment() -> dict[str, str]:
+    """The environment of a user who has set nothing."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(MADE)}
+    return kept | {"LANG": "C.UTF-8", "PYTHONWARNINGS": "ignore"}
+
+
+def typed(*arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "daeri.cli", *map(str, arguments)]
+
+
+def daeri(*arguments: str | Path, cwd: Path | None = None, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run one command to its end."""
+    return subprocess.run(
+        typed(*arguments),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env=environment() | more,
+        cwd=cwd,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+
+
+@dataclass
+class Server:
+    """A `daeri demo` that serves a folder, and can be killed and started again."""
+
+    folder: Path
+    process: subprocess.Popen[str] | None = None
+    said: str = ""
+
+    def start(self) -> None:
+        command = typed("demo", "--dir", self.folder, "--port", "0")
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, encoding="utf-8", env=environment()
+        )
+        assert self.process.stdout is not None
+        self.said = ""
+        for line in self.process.stdout:
+            self.said += line
+            if "Ctrl-C" in line:
+                return
+        raise AssertionError(self.said)
+
+    def kill(self) -> None:
+        self.end(signal.SIGKILL)
+
+    def end(self, number: signal.Signals) -> int:
+        assert self.process is not None
+        self.process.send_signal(number)
+        code = self.process.wait(PATIENCE_SECONDS)
+        self.process.stdout.close()
+        self.process = None
+        return code
+
+    @property
+    def note(self) -> dict[str, Any]:
+        return json.loads((self.folder / "server.json").read_text())
+
+    def run(self, *arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
+        return daeri(*arguments, "--dir", self.folder, **more)
+
+    def json(self, *arguments: str | Path) -> Any:
+        return json.loads(self.run(*arguments, "--json").stdout)
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a first build, interrupted once, left and said."""
+
+    folder: Path
+    interrupted: dict[str, Any]
+    said: str
+
+
+def until(told: Path, words: str) -> str:
+    """Wait until a file holds some words; return its text."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        text = told.read_text(encoding="utf-8")
+        if words in text:
+            return text
+        time.sleep(0.05)
+    raise AssertionError(told.read_text(encoding="utf-8"))

@@ -1,0 +1,87 @@
+"""The first five minutes: one command builds the company once, keeps it, and says where to go."""
+
+import json
+import signal
+import socket
+import sqlite3
+import stat
+from pathlib import Path
+
+from cli.processes import Built, Server, daeri
+
+LOGINS = ["deputy", "lead", "director", "hr", "admin"]
+
+
+def test_an_interrupted_first_build_is_seen_and_made_again_from_the_start(built: Built) -> None:
+    assert built.interrupted["state"] == "building"
+    assert "처음부터 다시" in built.said
+    assert json.loads((built.folder / "demo.json").read_text())["state"] == "ready"
+    with sqlite3.connect(built.folder / "daeri.db") as database:
+        assert database.execute("SELECT count(*), count(DISTINCT number) FROM employee").fetchone() == (244, 244)
+        assert database.execute("SELECT count(*) FROM account").fetchone() == (5,)
+    database.close()
+
+
+def test_the_keys_of_the_demo_people_are_for_the_owner_of_the_folder_only(built: Built) -> None:
+    file = built.folder / "demo-keys.json"
+    keys = json.loads(file.read_text())
+    assert list(keys) == LOGINS
+    assert all(key.startswith("dk_") for key in keys.values())
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_server_says_where_it_is_whom_to_sign_in_as_and_what_to_try(server: Server) -> None:
+    assert server.note["url"] in server.said
+    assert "김하은 대리 (deputy)" in server.said
+    assert "박서연 팀장 (lead)" in server.said
+    assert "daeri ask" in server.said
+    assert server.note["pid"] == server.process.pid
+
+
+def test_a_stopped_server_takes_its_note_away_and_ends_well(server: Server) -> None:
+    assert server.end(signal.SIGTERM) == 0
+    assert not (server.folder / "server.json").exists()
+
+
+def test_a_second_start_keeps_the_data(server: Server) -> None:
+    if server.process is None:
+        server.start()
+    run_id = server.json("ask", "휴가 며칠 남았어?")["run_id"]
+    assert server.end(signal.SIGINT) == 0
+    server.start()
+    assert [run["run_id"] for run in server.json("run", "list")["data"]] == [run_id]
+
+
+def test_a_taken_port_is_said_before_anything_is_built(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = daeri("demo", "--dir", tmp_path / "demo", "--port", str(port))
+    assert ended.returncode == 1
+    assert "port-taken" in ended.stderr
+    assert f"--port {port + 1}" in ended.stderr
+    assert not (tmp_path / "demo").exists()
+
+
+def test_data_that_is_not_a_demos_is_left_alone(tmp_path: Path) -> None:
+    precious = tmp_path / "daeri.db"
+    precious.write_bytes(b"the books of ten years")
+    ended = daeri("demo", "--dir", tmp_path, "--no-serve")
+    assert ended.returncode == 1
+    assert "not-a-demo" in ended.stderr
+    assert precious.read_bytes() == b"the books of ten years"
+
+
+def test_serve_tells_which_company_planner_and_settings_it_runs_with(built: Built, tmp_path: Path) -> None:
+    ended = daeri("serve", "--company", "nowhere:company", "--dir", built.folder)
+    assert ended.returncode == 2
+    assert "company-not-found" in ended.stderr
+    ended = daeri("serve", "--dir", tmp_path, DAERI_PORT="no number")
+    assert ended.returncode == 2
+    assert "bad-setting" in ended.stderr
+
+
+def test_the_doctor_finds_nothing_wrong_with_a_fresh_demo(built: Built) -> None:
+    ended = daeri("doctor", "--dir", built.folder, "--lang", "en")
+    assert ended.returncode == 0, ended.stdout
+    assert "✓ Database and audit chain" in ended.stdout
+    assert "✗" not in ended.stdout

@@ -1,0 +1,47 @@
+"""Is a segment carried out once however often it is started, and taken up again after a stop?"""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from daeri.runs.engine import Engine
+
+pytestmark = pytest.mark.anyio
+
+
+class Worker:
+    """Notes which segments it was given; blocks until it is let go."""
+
+    def __init__(self) -> None:
+        self.done: list[tuple[str, int]] = []
+        self.due_now: list[tuple[str, int]] = []
+        self.seen = asyncio.Event()
+
+    async def segment(self, run_id: str, number: int) -> None:
+        self.done.append((run_id, number))
+        self.seen.set()
+
+    async def due(self) -> list[tuple[str, int]]:
+        return self.due_now
+
+
+async def test_a_segment_is_carried_out_once_however_often_it_is_started(tmp_path: Path) -> None:
+    worker = Worker()
+    engine = Engine(f"sqlite:///{tmp_path}/runs.db", worker.segment, worker.due)
+    await engine.start("run_1", 1)
+    assert worker.done == []
+    worker.due_now = [("run_0", 3)]
+    await engine.open()
+    try:
+        await asyncio.wait_for(worker.seen.wait(), 20)
+        worker.seen.clear()
+        for _ in range(3):
+            await engine.start("run_1", 1)
+        await asyncio.wait_for(worker.seen.wait(), 20)
+        worker.seen.clear()
+        await engine.start("run_1", 2)
+        await asyncio.wait_for(worker.seen.wait(), 20)
+    finally:
+        await engine.close()
+    assert worker.done == [("run_0", 3), ("run_1", 1), ("run_1", 2)]
