@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy import text as sql
+
 from daeri.agent.analyzer import analyze
 from daeri.agent.keyless import Keyless
 from daeri.agent.planner import Answer, Call, Declined, Happened, Said, Situation, Waits
 from daeri.agent.selector import select
+from daeri.app import Daeri
 from daeri.clock import SEOUL, Clock
 from daeri.errors import DaeriError
 from daeri.operations.invoke import Door
@@ -64,6 +67,19 @@ class Desk:
         except DaeriError as error:
             return Declined("refused", error.problem(situation.lang))
         return Waits(outcome.approval_id, outcome.body(situation.lang)) if isinstance(outcome, Held) else outcome
+
+
+async def desk_of(daeri: Daeri, name: str) -> Desk:
+    """The desk of an employee, through the company's first agent."""
+    person_id = await id_of(daeri, "employee", name)
+    person = await daeri.identity.actor_of_person(person_id, "test")
+    return Desk(daeri.door, daeri.company.agent(None).acting_for(person), daeri.clock)
+
+
+async def id_of(daeri: Daeri, table: str, name: str) -> int:
+    """The id of the one row that is called so."""
+    statement = sql(f"SELECT id FROM {table} WHERE name = :name")
+    return await daeri.store.read(lambda connection: connection.execute(statement, {"name": name}).scalar_one())
 
 
 async def _unheard(text: str) -> None:

@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from asking import Desk
-from sqlalchemy import text
+from agent.asking import Desk, desk_of
 
 from daeri.app import Daeri
 from daeri.clock import FixedClock
@@ -47,19 +46,6 @@ async def hanbit_server(built: Path, tmp_path: Path) -> AsyncIterator[Daeri]:
     await daeri.open(working=False)
     yield daeri
     await daeri.close()
-
-
-async def desk_of(daeri: Daeri, name: str) -> Desk:
-    """The desk of an employee, through the company's first agent."""
-    person_id = await id_of(daeri, "employee", name)
-    person = await daeri.identity.actor_of_person(person_id, "test")
-    return Desk(daeri.door, daeri.company.agent(None).acting_for(person), daeri.clock)
-
-
-async def id_of(daeri: Daeri, table: str, name: str) -> int:
-    """The id of the one row that is called so."""
-    statement = text(f"SELECT id FROM {table} WHERE name = :name")
-    return await daeri.store.read(lambda connection: connection.execute(statement, {"name": name}).scalar_one())
 
 
 @pytest.fixture

@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asking import Desk, Ended
+from agent.asking import Desk, Ended, id_of
 
-from conftest import id_of
 from daeri.app import Daeri
 
 pytestmark = pytest.mark.anyio
