@@ -27,13 +27,15 @@ class Folder:
     Attributes:
         company: what is served on it, as "module:callable".
         keys: an API key of each person by id; each may decide on approvals.
-        deputy: the id of 김하은, who asks.
+        deputy: the id of 김하은 in sales, who asks.
+        outsider: the id of someone outside of sales and Finance.
     """
 
     path: Path
     company: str
     keys: dict[int, str]
     deputy: int
+    outsider: int
 
 
 async def sample_folder(path: Path) -> Folder:
@@ -44,7 +46,7 @@ async def sample_folder(path: Path) -> Folder:
         keys = {}
         for person_id in people.values():
             keys[person_id] = (await daeri.identity.add_key(person_id, "bench", decides=True)).secret
-    return Folder(path, "daeri.sample:hanbit", keys, people["deputy"])
+    return Folder(path, "daeri.sample:hanbit", keys, people["deputy"], people["hr"])
 
 
 async def large_folder(sample: Folder, path: Path, rows: int = LARGE_ROWS) -> Folder:
@@ -53,7 +55,7 @@ async def large_folder(sample: Folder, path: Path, rows: int = LARGE_ROWS) -> Fo
     async with _Opened(company(), path) as daeri:
         for first, count in _batches(rows):
             await daeri.door.call(LOADER, "shipment.invent", {"first": first, "count": count})
-    return Folder(path, "bench.company:company", sample.keys, sample.deputy)
+    return Folder(path, "bench.company:company", sample.keys, sample.deputy, sample.outsider)
 
 
 class _Opened:

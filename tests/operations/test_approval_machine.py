@@ -96,11 +96,11 @@ class Approving(RuleBasedStateMachine):
     def decide(self, approval_id: str, person: int, how: str, decision: Any, comment: Any, lag: Any) -> None:
         self.attempt(approval_id, person, how, decision, comment, lag)
 
-    @rule(approval_id=documents, comment=st.sampled_from(["네", None]))
-    def approve_in_turn(self, approval_id: str, comment: Any) -> None:
+    @rule(approval_id=documents, comment=st.sampled_from(["네", None]), lag=st.sampled_from([None, 0, 0, 1]))
+    def approve_in_turn(self, approval_id: str, comment: Any, lag: int | None) -> None:
         known = self.expected[approval_id]
         person = known.line[min(known.approved, len(known.line) - 1)]
-        self.attempt(approval_id, person, "person", "approve", comment, 0)
+        self.attempt(approval_id, person, "person", "approve", comment, lag)
 
     def attempt(self, approval_id: str, person: int, how: str, decision: Any, comment: Any, lag: int | None) -> None:
         known = self.expected[approval_id]

@@ -102,9 +102,11 @@ inner = st.integers(1, LENGTH - 1)
 def edits(draw: st.DrawFn) -> tuple[str, int, dict[str, Any]]:
     """Draw an edit: what is done, the first row that no longer fits, and the values used."""
     kind = draw(
-        st.sampled_from(["number", "word", "json", "hash", "null", "delete", "cut", "insert", "swap", "backdate"])
+        st.sampled_from(
+            ["number", "word", "json", "hash", "null", "delete", "cut", "insert", "swap", "backdate", "forge"]
+        )
     )
-    at = draw(inner if kind in ("delete", "cut", "insert") else seqs)
+    at = draw(inner if kind in ("delete", "cut", "insert", "forge") else seqs)
     values: dict[str, Any] = {"at": at}
     if kind == "number":
         values |= {"column": draw(st.sampled_from(NUMBERS)), "value": draw(st.integers(100, 2**40))}
@@ -156,6 +158,9 @@ def apply(connection: Connection, kind: str, values: dict[str, Any]) -> int:
         run(connection, "update audit set seq = :at where seq = :other", at=at, other=other)
         run(connection, "update audit set seq = :other where seq = -1", other=other)
         at = min(at, other)
+    elif kind == "forge":
+        forge(connection, at)
+        at += 1
     elif kind == "backdate":
         earlier = NOW + timedelta(seconds=at) - timedelta(microseconds=values["microseconds"])
         run(
@@ -165,6 +170,14 @@ def apply(connection: Connection, kind: str, values: dict[str, Any]) -> int:
             at=at,
         )
     return int(at)
+
+
+def forge(connection: Connection, at: int) -> None:
+    """Change a row and give it a hash that fits: only the row after it can tell."""
+    run(connection, "update audit set person_id = 4242 where seq = :at", at=at)
+    row = dict(connection.execute(text("select * from audit where seq = :at"), {"at": at}).mappings().one())
+    row.pop("hash")
+    run(connection, "update audit set hash = :hash where seq = :at", hash=audit._hash(row), at=at)
 
 
 def make_room(connection: Connection, after: int) -> None:

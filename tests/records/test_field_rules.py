@@ -177,8 +177,8 @@ async def test_the_shelf_does_not_search_a_hidden_title_field(world: World) -> N
 
 async def test_the_title_of_a_row_leaves_a_hidden_part_out(world: World) -> None:
     row = await world.shelf.get(await world.actor(OWNER), "w_project", 1, "ko")
-    assert row["title"] == "가을 판촉"
-    assert (await world.shelf.get(await world.actor(HR), "w_project", 1, "ko"))["title"] == "가을 판촉 여우비"
+    assert row["_title"] == "가을 판촉"
+    assert (await world.shelf.get(await world.actor(HR), "w_project", 1, "ko"))["_title"] == "가을 판촉 여우비"
 
 
 async def test_what_is_hidden_changes_no_answer(world: World) -> None:

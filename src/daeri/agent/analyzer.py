@@ -263,7 +263,8 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
 
 def _part(text: str, start: int, end: int, today: date, lang: Lang) -> Part:
     written = text[start:end]
-    act = _act_ko(written) if lang == "ko" else _act_en(written)
+    plain = re.sub(r"\s*\([^()]*\)\s*$", "", written)  # what is added in brackets narrows, it does not ask
+    act = _act_ko(plain) if lang == "ko" else _act_en(plain)
     sense = _sense(written, act, lang)
     entities = sorted(_entities(written, start, today, sense, lang), key=lambda entity: entity.start)
     words = _words(written, start, [(entity.start, entity.end) for entity in entities])

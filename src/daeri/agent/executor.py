@@ -75,8 +75,15 @@ class Progress:
     plan: dict[str, Any] = field(default_factory=dict)
     usage: dict[str, Any] = field(default_factory=dict)
     spoken: str = ""
+    milliseconds: int = 0
+    started: float = field(default_factory=time.perf_counter)
     turns: int = 0
     steps: int = 0
+
+    @property
+    def elapsed(self) -> int:
+        """Milliseconds of work in all segments so far; the time a run waits for people is not counted."""
+        return self.milliseconds + round((time.perf_counter() - self.started) * 1000)
 
     @property
     def finished(self) -> list[Done]:
@@ -128,7 +135,6 @@ class Executor:
             await self._bench.fail(work.lease, DaeriError(), work.lang)
 
     async def _advance(self, work: Work) -> None:
-        started = time.perf_counter()
         agent = self._door.company.agent(work.agent)
         person = await self._identity.actor_of_person(work.person_id, work.door, work.scopes)
         actor = agent.acting_for(person)
@@ -151,8 +157,7 @@ class Executor:
         )
         answer = await self._loop(work, progress, situation, voice)
         if answer is not None:
-            milliseconds = round((time.perf_counter() - started) * 1000)
-            await self._bench.succeed(work.lease, self._ending(answer, progress, situation, milliseconds))
+            await self._bench.succeed(work.lease, self._ending(answer, progress, situation))
 
     async def _loop(self, work: Work, progress: Progress, situation: Situation, voice: Voice) -> Answer | None:
         """Alternate between planning and calling; None when the run waits for an approval."""
@@ -224,7 +229,8 @@ class Executor:
             {"operation": call.operation, "arguments": call.arguments, "note": call.note} for call in progress.pending
         ]
         summary = ", ".join(self._label(call.operation, situation.lang) for call in progress.pending)
-        state = {"calls": calls, "plan": situation.plan, "usage": situation.usage, "spoken": progress.spoken}
+        state: dict[str, Any] = {"calls": calls, "plan": situation.plan, "usage": situation.usage, "spoken": progress.spoken}
+        state["milliseconds"] = progress.elapsed
         await self._note(work, progress, "plan", state, summary, began)
 
     async def _note(
@@ -238,7 +244,7 @@ class Executor:
         operation = self._door.company.operations.get(name)
         return operation.label.to(lang) if operation else name
 
-    def _ending(self, answer: Answer, progress: Progress, situation: Situation, milliseconds: int) -> Ending:
+    def _ending(self, answer: Answer, progress: Progress, situation: Situation) -> Ending:
         sources = [source for done in progress.finished for source in done.sources]
         usage = {"model": self._planner.name, "input_tokens": 0, "output_tokens": 0, "cost_usd": None}
         return Ending(
@@ -246,7 +252,7 @@ class Executor:
             kind=answer.kind,
             citations=[{**source, "n": number} for number, source in enumerate(sources, 1)],
             choices=[{"label": choice.label, "input": choice.input} for choice in answer.choices],
-            usage=usage | situation.usage | {"milliseconds": milliseconds},
+            usage=usage | situation.usage | {"milliseconds": progress.elapsed},
         )
 
 
@@ -259,6 +265,7 @@ def replay(steps: Sequence[StepView], lang: Lang) -> Progress:
             progress.plan = step.output["plan"]
             progress.usage = step.output["usage"]
             progress.spoken = step.output["spoken"]
+            progress.milliseconds = step.output["milliseconds"]
             progress.pending = [Call(**call) for call in step.output["calls"]]
         elif step.kind == "execute":
             call = progress.pending.pop(0)

@@ -232,7 +232,7 @@ class _Filling:
     @staticmethod
     def _same_name(written: str, title: str) -> bool:
         bare = re.sub(r"\s|님$|씨$", "", written).lower()
-        return title.split()[0].lower() in bare or bare in re.sub(r"\s", "", title).lower() or not re.search(r"[가-힣]", written)
+        return title.split(maxsplit=1)[0].lower() in bare or bare in re.sub(r"\s", "", title).lower() or not re.search(r"[가-힣]", written)
 
     def _enumerated(self, previous: tuple[Slot, Named], named: Named) -> bool:
         """영업2팀 in "영업1팀과 영업2팀 매출" is a call of its own."""

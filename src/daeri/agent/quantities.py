@@ -42,7 +42,7 @@ _ENGLISH_UNITS: Final[Mapping[str, str]] = MappingProxyType(
 _NUMBER: Final = r"\d+(?:,\d{3})*(?:\.\d+)?"
 _SINO: Final = "[일이삼사오육칠팔구]"
 _KOREAN_AMOUNT: Final = re.compile(
-    rf"(?<![\d.,가-힣])(?:₩\s?)?(?P<amount>(?:(?:{_NUMBER}|{_SINO})?\s?[천백십]?\s?(?:조|억|만)?\s?)+?)"
+    rf"(?<![\d.,가-힣])(?:₩\s?)?(?P<amount>(?:(?:{_NUMBER}|{_SINO}(?=[천백십조억만]))?\s?[천백십]?\s?(?:조|억|만)?\s?)+?)"
     r"\s?(?P<won>원|₩)(?!가|칙|인|장|본)"
 )
 _KOREAN_ROUND: Final = re.compile(

@@ -132,11 +132,16 @@ def index_of(operations: Sequence[Operation]) -> Index:
     return _built(_Same(operations))
 
 
-def select(analysis: Analysis, operations: Sequence[Operation], top: int) -> list[Scored]:
-    """The `top` operations that fit any part of the request best, best first."""
+def select(
+    analysis: Analysis, operations: Sequence[Operation], top: int, *, earlier: Sequence[Analysis] = ()
+) -> list[Scored]:
+    """The `top` operations that fit any part of the request best, best first.
+
+    What was asked `earlier` in the conversation counts too: "그럼 지난달은?" says nothing of its subject.
+    """
     index = index_of(operations)
     best: dict[str, float] = {}
-    for part in analysis.parts:
+    for part in [part for each in (analysis, *earlier) for part in each.parts]:
         for name, score in index.scores(part).items():
             best[name] = max(best.get(name, 0.0), score)
     scored = [Scored(operation, round(best.get(operation.name, 0.0), 4)) for operation in operations]

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from daeri.app import Daeri
-from daeri.cli.local import company_of, settings_of, trouble_of
+from daeri.cli.company import company_of, settings_of, trouble_of
 from daeri.cli.place import Place
 from daeri.cli.trouble import Code, Trouble
 from daeri.cli.words import Words

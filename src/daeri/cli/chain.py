@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from daeri.cli.local import company_of
 from daeri.errors import NotReady
 from daeri.records import audit
+from daeri.records.people import People
 from daeri.records.store import Store
 
 T = TypeVar("T")
@@ -39,10 +39,9 @@ def row_of(database: Path, seq: int) -> dict[str, Any] | None:
     return rows[0] if rows and rows[0]["seq"] == seq else None
 
 
-def tail(database: Path, limit: int) -> list[dict[str, Any]]:
+def tail(database: Path, people: People, limit: int) -> list[dict[str, Any]]:
     """Return the newest rows, oldest first, each with the name of who acted."""
     rows = _read(database, partial(audit.recent, limit=limit))[::-1]
-    people = company_of(None).people
     known = _read(database, partial(people.many, ids={row["person_id"] for row in rows}))
     return [row | {"who": known[row["person_id"]].called if row["person_id"] in known else "-"} for row in rows]
 

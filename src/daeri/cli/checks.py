@@ -13,7 +13,7 @@ from typing import Final, Literal
 from daeri.app import models_of
 from daeri.cli import chain
 from daeri.cli.client import Request, Unreachable
-from daeri.cli.local import company_of, settings_of
+from daeri.cli.company import company_of, settings_of
 from daeri.cli.place import DATABASE, Place
 from daeri.cli.remote import Remote
 from daeri.cli.running import is_open_to_others

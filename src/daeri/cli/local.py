@@ -6,28 +6,17 @@ inside the function that needs it.
 
 import asyncio
 import json
-import os
-import sys
-from importlib import import_module
-from pathlib import Path
-from typing import Any, Final, Protocol, cast
+from typing import Any, cast
 from urllib.parse import unquote
 
-from pydantic import ValidationError
 from starlette.types import ASGIApp, Message, Scope
 
 from daeri.app import Daeri, application
 from daeri.cli.client import Reply, Request
-from daeri.cli.place import KEYS_FILE, Place
-from daeri.cli.trouble import CODE_OF_PROBLEM, Code, Trouble
-from daeri.cli.words import Words
-from daeri.errors import DaeriError, DeclarationError
+from daeri.cli.company import company_of, settings_of, trouble_of
+from daeri.cli.place import Place
+from daeri.errors import DaeriError
 from daeri.log import set_up
-from daeri.operations import Company
-from daeri.settings import Settings
-
-COMPANY: Final = "daeri.sample:hanbit"
-"""The company that is served where none is named."""
 
 
 class Local:
@@ -85,79 +74,3 @@ async def called(app: ASGIApp, request: Request) -> Reply:
     await app(scope, receive, send)
     content = b"".join(message.get("body", b"") for message in sent if message["type"] == "http.response.body")
     return Reply(int(sent[0]["status"]), cast("dict[str, Any]", json.loads(content) if content else {}))
-
-
-class Make(Protocol):
-    """What `module:callable` must name."""
-
-    def __call__(self) -> Company:
-        """Put the company together."""
-
-
-def company_of(named: str | None) -> Company:
-    """Return the company that `module:callable`, else DAERI_COMPANY, else the sample names.
-
-    Raises:
-        Trouble: it cannot be imported, or what it declares is wrong.
-    """
-    spec = named or os.environ.get("DAERI_COMPANY") or COMPANY
-    module, _, name = spec.partition(":")
-    # A company's package usually lies where the command is given, and console scripts do not look there.
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
-    try:
-        company = cast("Make", getattr(import_module(module), name or "company"))()
-    except (ImportError, AttributeError, TypeError, ValueError, DeclarationError) as error:
-        raise Trouble(
-            "company-not-found",
-            Words(f"회사 정의를 읽지 못했어요: {spec}", f"The company cannot be loaded: {spec}"),
-            why=Words(str(error), str(error)),
-            fix=Words(
-                "'모듈:함수' 로 적어 주세요. 예: --company daeri.sample:hanbit",
-                "Write it as 'module:callable', e.g. --company daeri.sample:hanbit",
-            ),
-            code=Code.USAGE,
-        ) from error
-    if not isinstance(company, Company):
-        what = type(company).__name__
-        raise Trouble(
-            "company-not-found",
-            Words(f"{spec} 는 Company 를 돌려줘야 해요", f"{spec} must return a Company"),
-            why=Words(f"{what} 를 돌려줬어요", f"It returned {what}"),
-            code=Code.USAGE,
-        )
-    return company
-
-
-def settings_of(place: Place, **given: Any) -> Settings:
-    """Return the settings of a data folder; one with demo keys is a demo.
-
-    Raises:
-        Trouble: one of them is not valid.
-    """
-    folder = place.folder()
-    named = {name: value for name, value in given.items() if value is not None}
-    if (folder / KEYS_FILE).is_file():
-        named.setdefault("demo", True)
-    try:
-        return Settings(dir=folder, **named)
-    except ValidationError as error:
-        why = "\n".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-        raise Trouble(
-            "bad-setting",
-            Words("설정값이 맞지 않아요", "A setting is not valid"),
-            why=Words(why, why),
-            fix=Words("DAERI_ 로 시작하는 환경 변수와 .env 를 확인해 주세요", "Check DAERI_ variables and .env"),
-            code=Code.USAGE,
-        ) from error
-
-
-def trouble_of(error: DaeriError) -> Trouble:
-    """Turn an error of the server's parts into one of the command line."""
-    return Trouble(
-        error.code,
-        Words(error.title.ko, error.title.en),
-        why=Words(error.detail.ko, error.detail.en) if error.detail != error.title else None,
-        fix=Words(error.help.ko, error.help.en),
-        code=CODE_OF_PROBLEM.get(error.code, Code.FAILED),
-    )

@@ -229,9 +229,9 @@ def _show_record(desk: Desk, kind: str, key: str) -> None:
         terminal.data(row)
         return
     hidden = row.pop("_hidden", {})
-    pairs = [(name, _worded(value)) for name, value in row.items() if name not in ("title", "version")]
+    pairs = [(name, _worded(value)) for name, value in row.items() if name not in ("_title", "version")]
     pairs += [(name, f"{terminal.word(HIDDEN)} {reason}") for name, reason in hidden.items()]
-    terminal.tell(str(row.get("title") or key), "bold")
+    terminal.tell(str(row.get("_title") or key), "bold")
     terminal.fields(pairs)
 
 
@@ -251,7 +251,7 @@ def _list_records(desk: Desk, kind: str, query: Sequence[tuple[str, str]]) -> No
     fields.sort(key=lambda field: (field["name"] not in asked, field["name"] in TITLES, field["sight"] == "hidden"))
     shown = fields[:FIELDS_SHOWN]
     rows = [
-        [row["id"], row["title"], *(_cell(terminal, row, field["name"]) for field in shown)] for row in page["data"]
+        [row["id"], row["_title"], *(_cell(terminal, row, field["name"]) for field in shown)] for row in page["data"]
     ]
     terminal.table(["id", page["label"], *(field["label"] for field in shown)], rows)
     hidden = {reason for row in page["data"] for reason in row["_hidden"].values()}

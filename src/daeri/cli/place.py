@@ -15,6 +15,7 @@ SERVER: Final = "http://127.0.0.1:8787"
 DATABASE: Final = "daeri.db"
 KEYS_FILE: Final = "demo-keys.json"
 SERVER_FILE: Final = "server.json"
+SQLITE: Final = b"SQLite format 3\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Place:
             Trouble: there is none yet.
         """
         found = self.folder() / DATABASE
-        if not found.is_file():
+        if not _is_database(found):
             raise Trouble(
                 "no-data",
                 Words(f"{self.folder()} 폴더에 데이터가 없어요", f"There is no data in {self.folder()}"),
@@ -106,6 +107,14 @@ class Place:
             ),
             code=Code.NOT_ALLOWED,
         )
+
+
+def _is_database(file: Path) -> bool:
+    try:
+        with file.open("rb") as stream:
+            return stream.read(len(SQLITE)) == SQLITE
+    except OSError:
+        return False
 
 
 def _read(file: Path) -> dict[str, Any]:

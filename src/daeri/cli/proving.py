@@ -29,9 +29,10 @@ def tail(
 ) -> None:
     """Show the newest rows, the last one at the end."""
     from daeri.cli import chain  # noqa: PLC0415 - opens the database; talking commands never do
+    from daeri.cli.company import company_of  # noqa: PLC0415 - same
 
     terminal = desk.terminal
-    rows = chain.tail(desk.place.database(), limit)
+    rows = chain.tail(desk.place.database(), company_of(None).people, limit)
     if terminal.as_json:
         terminal.data({"data": rows})
         return

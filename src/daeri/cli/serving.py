@@ -63,7 +63,7 @@ def demo(
 ) -> None:
     """Build the sample company the first time, then serve it."""
     from daeri.cli import building, running  # noqa: PLC0415 - the server; nothing else needs it
-    from daeri.cli.local import settings_of  # noqa: PLC0415 - same
+    from daeri.cli.company import settings_of  # noqa: PLC0415 - same
     from daeri.cli.place import DEMO_DIR, Place  # noqa: PLC0415 - same
     from daeri.log import set_up  # noqa: PLC0415 - same
     from daeri.sample import hanbit  # noqa: PLC0415 - same
@@ -99,7 +99,7 @@ def serve(
 ) -> None:
     """Serve a company from its data folder."""
     from daeri.cli import running  # noqa: PLC0415 - the server; nothing else needs it
-    from daeri.cli.local import company_of, settings_of  # noqa: PLC0415 - same
+    from daeri.cli.company import company_of, settings_of  # noqa: PLC0415 - same
     from daeri.log import set_up  # noqa: PLC0415 - same
 
     terminal = desk.terminal

@@ -17,7 +17,7 @@ from daeri.wording import Lang, Text, day, fit_josa, won
 
 ID_DIGITS = 19
 """Digits of the largest id; a longer number is no id."""
-_DESCRIPTION = re.compile(r"^\s*(?P<ko>[^(,:.]+?)\s*(?:\((?P<en>[^)]*)\))?\s*(?:[,:.]|$)")
+_DESCRIPTION = re.compile(r"^\s*(?P<ko>[^(,:;.]+?)\s*(?:\((?P<en>[^);]*)[^)]*\))?\s*(?:[,:;.]|$)")
 
 
 def validate(

@@ -125,7 +125,9 @@ class Shelf:
             mark = mark_of(column.info)
             label = mark.label or Text(column.key, column.key)
             why = self._company.rules.hidden_reason(record, column.key, mark).to(lang) if mark.readers else None
-            fields.append({"name": column.key, "label": label.to(lang), "sight": sight(actor, mark), "why": why})
+            kind = mark.kind or _kind(column)
+            seen = sight(actor, mark)
+            fields.append({"name": column.key, "label": label.to(lang), "kind": kind, "sight": seen, "why": why})
         return fields
 
     def _column(self, actor: Actor, record: type[Record], name: str) -> Column[Any]:
@@ -212,7 +214,7 @@ class Shelf:
                 values.pop(name, None)
                 hidden[name] = mark.reason.to(lang)
         title = " ".join(str(values[name]) for name in record.__title__ if values.get(name))
-        return {**values, "title": title, "_hidden": hidden}
+        return {**values, "_title": title, "_hidden": hidden}
 
     async def _audit(self, actor: Actor, action: str, records: Sequence[Sequence[Any]], rows: int) -> None:
         entry = audit.Entry(
@@ -227,6 +229,12 @@ class Shelf:
             detail={"rows": rows},
         )
         await self._store.write(lambda connection: audit.append(connection, entry))
+
+
+def _kind(column: ColumnElement[Any]) -> str:
+    """Name the sort of value a field holds, as clients show it: text, number, date, time, flag, list."""
+    kinds = {str: "text", int: "number", Decimal: "number", date: "date", datetime: "time", bool: "flag"}
+    return kinds.get(column.type.python_type, "list")
 
 
 def _json(value: Any) -> Any:

@@ -2,6 +2,6 @@
 
 from daeri.clock import Clock
 from daeri.records.access import Actor, Records
-from daeri.records.record import Exact, Instant, Person, Record, Team, labelled, visible_to
+from daeri.records.record import WON, Exact, Instant, Person, Record, Team, labelled, visible_to
 
-__all__ = ["Actor", "Clock", "Exact", "Instant", "Person", "Record", "Records", "Team", "labelled", "visible_to"]
+__all__ = ["WON", "Actor", "Clock", "Exact", "Instant", "Person", "Record", "Records", "Team", "labelled", "visible_to"]

@@ -36,6 +36,7 @@ account = Table(
     Column("person_id", Integer, nullable=False, unique=True),
     Column("password_hash", String(200)),
     Column("demo", Boolean, nullable=False, default=False),
+    Column("created_at", Instant, nullable=False),
     Column("disabled_at", Instant),
 )
 api_key = Table(
@@ -174,7 +175,7 @@ class Identity:
             return []
 
         def find(connection: Connection) -> list[dict[str, Any]]:
-            rows = connection.execute(select(account).where(account.c.demo).order_by(account.c.person_id)).all()
+            rows = connection.execute(select(account).where(account.c.demo).order_by(account.c.created_at)).all()
             people = self._people.many(connection, [row.person_id for row in rows])
             return [person_body(people[row.person_id]) | {"login": row.login} for row in rows]
 
@@ -197,6 +198,7 @@ class Identity:
         """Let a person sign in; a demo account needs no password and works on demo servers only."""
         hashed = await asyncio.to_thread(self._hasher.hash, password) if password else None
         row = {"login": login, "person_id": person_id, "password_hash": hashed, "demo": demo}
+        row["created_at"] = self._clock.now()
 
         def add(connection: Connection) -> None:
             connection.execute(insert(account).values(**row))

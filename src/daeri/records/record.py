@@ -34,11 +34,13 @@ class Mark:
         label: the field's name for people; None uses the column's name.
         readers: "self" and role names that may read it; None = whoever may see the row.
         data_class: how sensitive the value is.
+        kind: what a number means ("won"); None where its type says it all.
     """
 
     label: Text | None = None
     readers: tuple[str, ...] | None = None
     data_class: DataClass = "internal"
+    kind: str | None = None
 
 
 def labelled(ko: str, en: str) -> dict[str, Any]:
@@ -51,9 +53,13 @@ def visible_to(*readers: str, data_class: DataClass = "internal") -> dict[str, A
     return {"readers": readers, "data_class": data_class}
 
 
+WON: dict[str, Any] = {"kind": "won"}
+"""Marks a whole number as an amount in won: `info=labelled("연봉", "salary") | WON`."""
+
+
 def mark_of(info: Mapping[str, Any]) -> Mark:
     """Read a column's `info` back into a mark."""
-    return Mark(info.get("label"), info.get("readers"), info.get("data_class", "internal"))
+    return Mark(info.get("label"), info.get("readers"), info.get("data_class", "internal"), info.get("kind"))
 
 
 @dataclass(frozen=True, slots=True)

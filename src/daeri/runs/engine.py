@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import structlog
@@ -81,6 +82,8 @@ class Engine:
                 await self._sweeper
         self._workflow = None
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
+        # DBOS had made its own threads the loop's default ones, and they are gone now.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
 
     async def _on_our_loop(self, run_id: str, segment: int) -> None:
         """Run the segment on the loop that opened the engine: recovered workflows come on one of DBOS's own."""

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from daeri.errors import Refused
 from daeri.operations import Catalog, Change, Line, Won, anyone, having, holder, superior
-from daeri.records import Actor, Clock, Record, Records, labelled
+from daeri.records import WON, Actor, Clock, Record, Records, labelled
 from daeri.sample.organisation import LOADER, Employee, Scope, names, only_loaded, people_under, scope_of
 from daeri.sample.people import InTeam, Loaded, WhoOrMe
 from daeri.sample.period import End, Period, Start, month_end, month_start, this_month
@@ -63,7 +63,7 @@ class Expense(Record):
     employee_id: Mapped[int] = mapped_column(index=True, info=labelled("직원", "employee"))
     team_id: Mapped[int] = mapped_column(index=True, info=labelled("팀", "team"))
     category: Mapped[str] = mapped_column(String(20), info=labelled("항목", "category"))
-    amount: Mapped[int] = mapped_column(info=labelled("금액", "amount"))
+    amount: Mapped[int] = mapped_column(info=labelled("금액", "amount") | WON)
     spent_on: Mapped[date] = mapped_column(index=True, info=labelled("사용일", "spent on"))
     purpose: Mapped[str] = mapped_column(String(200), default="", info=labelled("내용", "purpose"))
 

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from daeri.errors import PermissionDenied
 from daeri.operations import Catalog
-from daeri.records import Actor, Person, Records, Team, labelled, visible_to
+from daeri.records import WON, Actor, Person, Records, Team, labelled, visible_to
 from daeri.wording import Text
 
 LOADER = "loader"
@@ -65,7 +65,7 @@ class Employee(Person):
         info=labelled("휴대전화 번호", "the mobile number") | visible_to("self", "hr", data_class="personal"),
     )
     salary: Mapped[int] = mapped_column(
-        info=labelled("연봉", "the salary") | visible_to("self", "hr", data_class="personal")
+        info=labelled("연봉", "the salary") | WON | visible_to("self", "hr", data_class="personal")
     )
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, String, desc, or_, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from daeri.operations import Catalog, Change, Line, Won, anyone, having, holder, superior
-from daeri.records import Actor, Clock, Record, Records, labelled
+from daeri.records import WON, Actor, Clock, Record, Records, labelled
 from daeri.sample.organisation import LOADER, Employee, Scope, names, only_loaded, people_under, scope_of
 from daeri.sample.people import InTeam, Loaded, WhoOrMe
 from daeri.sample.period import End, Period, Start, this_year
@@ -44,7 +44,7 @@ class Purchase(Record):
     employee_id: Mapped[int] = mapped_column(index=True, info=labelled("직원", "employee"))
     team_id: Mapped[int] = mapped_column(index=True, info=labelled("팀", "team"))
     item: Mapped[str] = mapped_column(String(100), info=labelled("품목", "item"))
-    amount: Mapped[int] = mapped_column(info=labelled("금액", "amount"))
+    amount: Mapped[int] = mapped_column(info=labelled("금액", "amount") | WON)
     decided_on: Mapped[date] = mapped_column(index=True, info=labelled("결정일", "decided on"))
     reason: Mapped[str] = mapped_column(String(200), default="", info=labelled("사유", "reason"))
 

@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, String, false, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from daeri.operations import Catalog
-from daeri.records import Actor, Record, labelled, visible_to
+from daeri.records import WON, Actor, Record, labelled, visible_to
 from daeri.sample.organisation import only_loaded
 from daeri.wording import Text
 
@@ -47,9 +47,9 @@ class Product(Record):
     name: Mapped[str] = mapped_column(String(100), info=labelled("상품명", "name"))
     english_name: Mapped[str] = mapped_column(String(100), info=labelled("영문 이름", "English name"))
     group: Mapped[str] = mapped_column(String(20), index=True, info=labelled("분류", "group"))
-    price: Mapped[int] = mapped_column(info=labelled("단가", "price"))
+    price: Mapped[int] = mapped_column(info=labelled("단가", "price") | WON)
     cost: Mapped[int] = mapped_column(
-        info=labelled("매입 원가", "the cost") | visible_to("finance", "executive", data_class="secret")
+        info=labelled("매입 원가", "the cost") | WON | visible_to("finance", "executive", data_class="secret")
     )
 
 
@@ -87,7 +87,7 @@ class Order(Record):
     product_id: Mapped[int] = mapped_column(index=True, info=labelled("상품", "product"))
     customer_id: Mapped[int] = mapped_column(index=True, info=labelled("거래처", "customer"))
     quantity: Mapped[int] = mapped_column(info=labelled("수량", "quantity"))
-    amount: Mapped[int] = mapped_column(info=labelled("금액", "amount"))
+    amount: Mapped[int] = mapped_column(info=labelled("금액", "amount") | WON)
 
 
 def sees_sales(actor: Actor) -> bool:

@@ -25,8 +25,8 @@ PAGE: Final = 30
 COLUMNS_MAX: Final = 6
 """More columns than this do not fit a laptop's screen; the rest stand on the row's own page."""
 
-BOOKKEEPING: Final = frozenset({"id", "version", "title"})
-"""Fields that say nothing more to people: `title` is what the row is called, and stands at its head."""
+BOOKKEEPING: Final = frozenset({"id", "version"})
+"""Fields that say nothing to people."""
 
 NO_FILTERS: Final = frozenset({"q", "sort", "cursor", "limit"})
 """Parameters of a list that are no filters; those of our own forms begin with an underscore."""
@@ -154,7 +154,7 @@ class RecordScreens:
             if kind is not None and wanted:
                 query = ListQuery(limit=LIMIT_MAX, filters=[("id", "in", ",".join(map(str, wanted)))])
                 page = await self._desk.services.shelf.page(visitor.signed, kind, query, visitor.lang)
-                names[field["name"]] = {row["id"]: row["title"] for row in page["data"]}
+                names[field["name"]] = {row["id"]: row["_title"] for row in page["data"]}
         return Cells(visitor.lang, self._refers, names)
 
 
@@ -238,7 +238,7 @@ def _columns(
     def named(field: dict[str, Any]) -> bool:
         values = [row.get(field["name"]) for row in rows]
         return bool(rows) and all(
-            isinstance(value, str) and value and value in row["title"] for value, row in zip(values, rows, strict=True)
+            isinstance(value, str) and value and value in row["_title"] for value, row in zip(values, rows, strict=True)
         )
 
     naming = next((field for field in shown if named(field)), None)

@@ -18,6 +18,7 @@ def upgrade() -> None:
         sa.Column("person_id", sa.Integer(), nullable=False),
         sa.Column("password_hash", sa.String(length=200), nullable=True),
         sa.Column("demo", sa.Boolean(), nullable=False),
+        sa.Column("created_at", daeri.records.record.Instant(), nullable=False),
         sa.Column("disabled_at", daeri.records.record.Instant(), nullable=True),
         sa.PrimaryKeyConstraint("login", name=op.f("pk_account")),
         sa.UniqueConstraint("person_id", name=op.f("uq_account_person_id")),
