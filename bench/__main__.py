@@ -14,7 +14,7 @@ from bench import store, work
 from bench.folder import LARGE_ROWS, Folder, large_folder, sample_folder
 from bench.load import WIDTH, Client, Piece
 from bench.server import Server
-from bench.table import Line, facts, table
+from bench.table import Line, facts, table, yardstick
 
 ROUNDS = 3
 WARM_UP = 2 * WIDTH
@@ -50,6 +50,7 @@ NAMES = [*MEASURES, PROCESS, STORE]
 
 async def main(names: Sequence[str]) -> None:
     """Measure what is named and print the table."""
+    before = yardstick()
     print(facts())
     print(f"python -m bench {' '.join(names)}".strip())
     print(
@@ -58,7 +59,7 @@ async def main(names: Sequence[str]) -> None:
     chosen = [name for name in NAMES if not names or name in names]
     with tempfile.TemporaryDirectory(prefix="daeri-bench-") as place:
         lines = await _measured(chosen, Path(place))
-    print(table(lines))
+    print(table([*lines, Line("yardstick, before and after", median((before, yardstick())), measured="fixed work")]))
 
 
 async def _measured(chosen: Sequence[str], place: Path) -> list[Line]:

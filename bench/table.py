@@ -1,8 +1,11 @@
 """How are figures shown? One aligned table, under the facts of the machine it was measured on."""
 
+import hashlib
+import json
 import os
 import platform
 import sqlite3
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +13,7 @@ from pathlib import Path
 
 HEAD = ("what", "CPU ms", "p50 ms", "p99 ms", "measured")
 NOT_MEASURED = "-"
+YARDSTICK_ROUNDS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,15 @@ class Line:
     def cells(self) -> tuple[str, ...]:
         """Return the line as texts."""
         return (self.what, *(_figure(value) for value in (self.cpu, self.p50, self.p99)), self.measured)
+
+
+def yardstick() -> float:
+    """Return what a fixed piece of work takes here and now, in milliseconds of CPU."""
+    started = time.process_time()
+    for _ in range(YARDSTICK_ROUNDS):
+        for value in json.loads(json.dumps([{"id": number, "name": str(number)} for number in range(1_000)])):
+            hashlib.sha256(value["name"].encode()).hexdigest()
+    return (time.process_time() - started) * 1000 / YARDSTICK_ROUNDS
 
 
 def facts() -> str:

@@ -120,12 +120,17 @@ class Part:
 
     def apart_from(self, names: Sequence[tuple[int, int]]) -> "Part":
         """The part with what the names cover taken out of its words: a name says nothing about the subject."""
-        covered = [(entity.start, entity.end) for entity in self.entities] + list(names)
+        kept = [
+            entity
+            for entity in self.entities
+            if entity.kind != "count" or not any(start <= entity.start < end for start, end in names)
+        ]
+        covered = [(entity.start, entity.end) for entity in kept] + list(names)
         found = tuple(
             Entity("name", start, end, self.text[start - self.start : end - self.start], {}) for start, end in names
         )
         words = _words(self.text, self.start, covered)
-        return replace(self, words=words, entities=tuple(sorted((*self.entities, *found), key=lambda each: each.start)))
+        return replace(self, words=words, entities=tuple(sorted((*kept, *found), key=lambda each: each.start)))
 
     def of(self, *kinds: Kind) -> list[Entity]:
         """The entities of these kinds, in the order of the text."""

@@ -17,9 +17,9 @@ def listed(words: str) -> tuple[str, ...]:
 PASSED_KO: Final = frozenset(
     listed(
         """
-    혹시 그럼 그러면 그냥 지금 현재 이제 일단 우선 저기 안녕 안녕하세요 감사 부탁 뭐 무엇 무슨 어떤 어느 얼마
+    혹시 그럼 그러면 그냥 지금 현재 이제 일단 우선 저기 안녕 안녕하세요 날 감사 부탁 뭐 무엇 무슨 어떤 어느 얼마
     얼마나 며칠 누구 누가 누구누구 언제 어디 것 거 때 대해 대해서 관해 관해서 관련 관한 대한 정도 현황 정보
-    내용 상황 상태 내역 목록 리스트 명단 여기 이거 이것 그거 그것 해당 사람 사람들 분들 질문 답변 대답 데이터
+    내용 상황 상태 내역 목록 리스트 명단 여기 이거 이것 그거 그것 해당 질문 답변 대답 데이터
     날짜 일자 기간 동안 사이
     """
     )
@@ -102,7 +102,7 @@ SENSES: Final = tuple(
     정산 정산하다 환급 reimburse reimbursement
     가장 제일 most
     많다 많이 높다 크다 most highest biggest largest
-    합계 총 총액 total sum
+    합계 총 총액 누적 누계 total sum cumulative
     월별 매월 monthly by_month
     팀별 부서별 by_team by_department
     소멸 소멸하다 만료 만료되다 expire expires expiry

@@ -62,7 +62,7 @@ _SENTENCE_ENDINGS: Final = tuple(
         listed(
             """
     어요 아요 여요 어 아 여 요 니 나 나요 냐 지 지요 죠 네 네요 군 까 까요 가요 는지 은지 ㄴ지 는지요 던데 는데
-    은데 는데요 니까 습니까 습니다 습니까요 을까 을까요 어서 아서 고 고서 면 으면 은 는 을 던 음 게 게요 도록
+    은데 는데요 니까 습니까 습니다 습니까요 겠습니다 겠어요 겠습니까 을까 을까요 어서 아서 고 고서 면 으면 은 는 을 던 음 게 게요 도록
     려고 으려고 라고 세요 으세요 십시오 으십시오 시는 시나요 신 고싶어 고싶어요 고싶습니다 었어 었어요 았어
     았어요 었지 았지 었나 았나 었나요 았나요 었니 았니 었는지 았는지 었던 았던 었고 았고 었을 았을 더라 더라고
     더라고요 던가요 려면 려는데 려고요 래 래요 을래 을래요 을게 을게요 자 기 기로
@@ -89,14 +89,16 @@ _AFTER_ADNOMINAL: Final = frozenset(
     )
 )
 _AFTER_MELTED: Final = frozenset(["요", "서", "도", "야", "서요", "야지"])
+_TELLING: Final = frozenset({"tell", "let", "show", "send", "give"})
+_TOLD: Final = re.compile(r"me|us|how|what|who|whom|whose|when|where|which|why|if|whether|the|a|all|sales|[A-Za-z]+s")
 _BECOMING: Final = frozenset("되돼됩됐")
 _COUNTER: Final = re.compile(
-    r"(?:개|명|번|건|일|분|대|곳|시간|달|주|년|장|권|군데|차례|가지|사람)(?:$|씩|이|가|을|를|은|는|인|야|예|이에|정도|쯤|나|이나|까지)"
+    r"(?:개|명|번|건|일|분|대|곳|시간|달|주|년|장|권|군데|차례|가지|사람)(?:$|씩|으로|로|이|가|을|를|은|는|인|야|예|이에|정도|쯤|나|이나|까지)"
 )
 _POLITE: Final = re.compile(r"^(?:부탁|감사|고맙|고마|죄송|미안|궁금|알려|보여|말씀)[가-힣]*$")
 _HONOURING: Final = re.compile(r"(?<=.)(?:으시|시|으셔|셔|으세)$")
 _HADA: Final = re.compile(
-    r"^(?P<noun>[가-힣]{1,8}?)(?:하|해|했|한|할|함|합|됐|되|된|될|돼|됩|시켜|시킨)(?:[가-힣]{0,6})$"
+    r"^(?P<noun>[가-힣]{1,8}?)(?:하|해|했|한|할|함|합|됐|되|된|될|돼|됩|시켜|시킨|드립|드려|드릴)(?:[가-힣]{0,6})$"
 )
 
 _FIRST: Final = 0xAC00
@@ -138,6 +140,7 @@ _QUESTIONS: Final[Mapping[str, Question]] = MappingProxyType(
     | dict.fromkeys(["왜"], "why")
     | dict.fromkeys(["어떻게"], "how")
     | dict.fromkeys(["many", "much"], "amount")
+    | dict.fromkeys(["anyone", "anybody", "someone", "somebody", "everyone", "everybody", "person"], "who")
     | dict.fromkeys(["who", "whos", "who's", "whose", "whom"], "who")
     | dict.fromkeys(["when", "when's"], "when")
     | dict.fromkeys(["where", "where's"], "where")
@@ -194,7 +197,7 @@ def question_of(word: str) -> Question:
         return _QUESTIONS[lower]
     if re.fullmatch(r"(?:몇|며칠|얼마)[가-힣]{0,4}", lower):
         return "amount"
-    if re.fullmatch(r"(?:누구|누가)[가-힣]{0,4}", lower):
+    if re.fullmatch(r"(?:누구|누가)[가-힣]{0,4}|(?:사람|분)들?(?:은|는|이|가|을|를|의|도|만|이야|이에요|인지|인가요)?", lower):
         return "who"
     if re.fullmatch(r"언제[가-힣]{0,3}", lower):
         return "when"

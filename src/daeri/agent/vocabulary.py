@@ -199,7 +199,7 @@ def _nameless(example: Analysis, given: Sequence[str]) -> Analysis:
         places = [(part.start + part.text.find(name), name) for name in given if name in part.text]
         part = part.apart_from([(start, start + len(name)) for start, name in places])  # noqa: PLW2901 - the same part
         names = [(part.start + match.start(), part.start + match.end()) for match in _NAME.finditer(part.text)]
-        taken = [(entity.start, entity.end) for entity in part.entities]
+        taken = [(entity.start, entity.end) for entity in part.entities if entity.kind != "count"]
         free = [(a, b) for a, b in names if a > part.start and not any(a < end and start < b for start, end in taken)]
         first = [(a, b) for a, b in names if a == part.start and _KOREAN_UNIT.match(part.text)]
         parts.append(part.apart_from([*first, *free]))

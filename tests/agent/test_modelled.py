@@ -1,0 +1,139 @@
+"""Runs planned by a language model, through the real server parts and a real endpoint that streams the wire format."""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from daeri.app import Daeri
+from daeri.records import Actor
+from daeri.sample import hanbit
+from daeri.sample.build import build
+from daeri.settings import Settings
+from daeri.testing.model_server import Asked, ModelServer, Spent, calls, fails, says
+
+pytestmark = pytest.mark.anyio
+
+KEY = "sk-or-test-0123456789"
+
+
+@dataclass
+class Office:
+    """A server with a model, and two people in it."""
+
+    daeri: Daeri
+    model: ModelServer
+    deputy: Actor
+    lead: Actor
+
+    async def ask(self, text: str) -> dict[str, Any]:
+        run = await self.daeri.runs.create(self.deputy, text)
+        return await self.daeri.runs.wait(self.deputy, run["run_id"], 20)
+
+    async def events(self, run_id: str) -> list[dict[str, Any]]:
+        heard = self.daeri.runs.events(self.deputy, run_id)
+        return [event async for event in heard if event is not None]
+
+
+@pytest.fixture
+async def office(tmp_path: Path) -> AsyncIterator[Office]:
+    async with ModelServer(api_key=KEY) as model:
+        settings = Settings(dir=tmp_path, model_url=model.base_url, model="test/model", model_api_key=SecretStr(KEY))
+        async with Daeri(hanbit(), settings) as daeri:
+            await build(daeri.door, Actor.system("demo"), daeri.clock, lambda *_: None)
+            everyone = Actor.system("test")
+            found: dict[str, Any] = {}
+            for name in ("김하은", "박서연"):
+                people = await daeri.door.mentions(everyone, [name])
+                found[name] = await daeri.identity.actor_of_person(people[0].id, "rest")
+            lead_key = await daeri.identity.add_key(found["박서연"].person_id, "test", decides=True)
+            lead = await daeri.identity.actor_of_key(lead_key.secret, "rest")
+            yield Office(daeri, model, found["김하은"], lead)
+
+
+async def test_a_model_calls_an_operation_and_words_its_result(office: Office) -> None:
+    office.model.when(
+        "휴가 며칠",
+        calls(Asked("leave__balance", {"employee": "김하은"})),
+        says("김하은 대리님은 7.5일 남았어요.", spent=Spent(200, 12)),
+    )
+    run = await office.ask("내 휴가 며칠 남았어?")
+    assert run["status"] == "succeeded", run
+    assert run["answer"] == "김하은 대리님은 7.5일 남았어요."
+    assert run["citations"][0]["operation"] == "leave.balance"
+    assert run["usage"]["model"] == "test/model"
+    assert run["usage"]["input_tokens"] >= 200
+    first, second = await office.model.request(0), await office.model.request(1)
+    assert "leave__balance" in {tool["function"]["name"] for tool in first.body["tools"]}
+    told = json.loads(second.body["messages"][-1]["content"])
+    assert told["from"] == "leave.balance"
+    assert "7.5" in second.body["messages"][-1]["content"]
+
+
+async def test_the_streamed_pieces_are_the_stored_answer(office: Office) -> None:
+    office.model.always(says("안녕하세요, 무엇을 도와드릴까요?", characters=2))
+    run = await office.ask("안녕")
+    spoken = "".join(event["text"] for event in await office.events(run["run_id"]) if event["type"] == "message.delta")
+    assert spoken == run["answer"] == "안녕하세요, 무엇을 도와드릴까요?"
+
+
+async def test_a_call_that_cannot_be_read_is_sent_back_to_be_mended(office: Office) -> None:
+    office.model.when(
+        "휴가 며칠",
+        calls(Asked("leave__balance", '{"employee": ')),
+        calls(Asked("leave__balance", {"employee": "김하은"})),
+        says("7.5일이에요."),
+    )
+    run = await office.ask("내 휴가 며칠 남았어?")
+    assert run["answer"] == "7.5일이에요."
+    mended = await office.model.request(1)
+    assert mended.body["messages"][-1]["role"] == "tool"
+
+
+async def test_a_model_learns_that_a_field_is_hidden_and_never_sees_the_value(office: Office) -> None:
+    lead_salary = await office.daeri.door.call(office.lead, "employee.salary", {})
+    office.model.when(
+        "연봉", calls(Asked("employee__salary", {"employee": "박서연"})), says("본인과 인사 담당만 볼 수 있어요.")
+    )
+    await office.ask("박서연 팀장 연봉 얼마야?")
+    everything = json.dumps([request.body for request in office.model.requests], ensure_ascii=False)
+    assert "볼 수 있어요" in json.dumps(office.model.requests[-1].body["messages"][-1], ensure_ascii=False)
+    figures = [value for value in lead_salary.result.values() if isinstance(value, int) and value > 1_000_000]
+    assert figures
+    assert not any(str(figure) in everything or f"{figure:,}" in everything for figure in figures)
+
+
+async def test_a_model_that_asks_for_more_than_its_person_may_do_is_refused(office: Office) -> None:
+    office.model.when("거래처 올려", calls(Asked("customer__load", {"rows": []})), says("할 수 없어요."))
+    run = await office.ask("거래처 올려줘")
+    refused = [step for step in run["steps"] if step["kind"] == "execute"]
+    assert [step["status"] for step in refused] == ["refused"]
+    assert refused[0]["output"]["refused"]["code"] == "permission-denied"
+
+
+async def test_a_filed_request_waits_and_the_model_words_its_end(office: Office) -> None:
+    office.model.when(
+        "연차",
+        calls(Asked("leave__request", {"start": "2027-01-14", "end": "2027-01-15"})),
+        says("박서연 팀장님이 승인해서 등록됐어요."),
+    )
+    run = await office.ask("1월 14일부터 15일까지 연차 올려줘")
+    assert run["status"] == "waiting_approval", run
+    await office.daeri.approvals.decide(office.lead, run["approvals"][0], "approve")
+    ended = await office.daeri.runs.wait(office.deputy, run["run_id"], 20)
+    assert ended["status"] == "succeeded", ended
+    assert ended["answer"] == "박서연 팀장님이 승인해서 등록됐어요."
+    last = json.loads(office.model.requests[-1].body["messages"][-1]["content"])
+    assert "박서연" in last["approved_by"]
+
+
+async def test_a_model_that_does_not_answer_fails_the_run_with_a_reason_and_without_the_key(office: Office) -> None:
+    office.model.always(fails(401, f"bad key {KEY}"))
+    run = await office.ask("내 휴가 며칠 남았어?")
+    assert run["status"] == "failed"
+    assert run["error"]["code"] == "model-unavailable"
+    assert KEY not in json.dumps(run)
