@@ -1,6 +1,7 @@
 """How is a value written so that equal values have equal bytes? Used for digests of arguments and audit rows.
 
-Keys sorted, no spaces, text in NFC, no NaN: a small subset of RFC 8785 that is enough for our own data.
+Keys sorted, no spaces, no NaN: a small subset of RFC 8785 that is enough for our own data. Text is not normalised: two
+texts that only look alike must not share a digest.
 """
 
 import hashlib
@@ -11,17 +12,14 @@ from decimal import Decimal
 from typing import Any
 
 from daeri.clock import rfc3339
-from daeri.wording import normal
 
 
 def plain(value: Any) -> Any:
-    """Turn dates, decimals, tuples and models' dumps into JSON values; text becomes NFC."""
-    if isinstance(value, str):
-        return normal(value)
-    if value is None or isinstance(value, bool | int | float):
+    """Turn dates, decimals, tuples and models' dumps into JSON values; text stays as it is, character by character."""
+    if value is None or isinstance(value, str | bool | int | float):
         return value
     if isinstance(value, Mapping):
-        return {normal(str(key)): plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(item) for item in value]
     if isinstance(value, datetime):

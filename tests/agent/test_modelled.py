@@ -1,6 +1,7 @@
 """Runs planned by a language model, through the real server parts and a real endpoint that streams the wire format."""
 
 import json
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,6 @@ from pydantic import SecretStr
 from daeri.app import Daeri
 from daeri.records import Actor
 from daeri.sample import hanbit
-from daeri.sample.build import build
 from daeri.settings import Settings
 from daeri.testing.model_server import Asked, ModelServer, Spent, calls, fails, says
 
@@ -40,11 +40,12 @@ class Office:
 
 
 @pytest.fixture
-async def office(tmp_path: Path) -> AsyncIterator[Office]:
+async def office(built: Path, tmp_path: Path) -> AsyncIterator[Office]:
+    folder = tmp_path / "hanbit"
+    shutil.copytree(built, folder)
     async with ModelServer(api_key=KEY) as model:
-        settings = Settings(dir=tmp_path, model_url=model.base_url, model="test/model", model_api_key=SecretStr(KEY))
+        settings = Settings(dir=folder, model_url=model.base_url, model="test/model", model_api_key=SecretStr(KEY))
         async with Daeri(hanbit(), settings) as daeri:
-            await build(daeri.door, Actor.system("demo"), daeri.clock, lambda *_: None)
             everyone = Actor.system("test")
             found: dict[str, Any] = {}
             for name in ("김하은", "박서연"):

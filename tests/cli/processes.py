@@ -1,14 +1,19 @@
 """Real `daeri` processes: one command to its end, and a demo server that can be killed and started again."""
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
+
+from daeri.cli import main
 
 PATIENCE_SECONDS = 120
 MADE = ("DAERI_", "LANG", "LC_", "OPENROUTER", "NO_COLOR", "FORCE_COLOR", "COLUMNS")
@@ -38,6 +43,14 @@ def daeri(*arguments: str | Path, cwd: Path | None = None, **more: str) -> subpr
     )
 
 
+def talk(*arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run one command that speaks with a server, in this process: what it does is the same, and no start is paid."""
+    given, out, err = [str(argument) for argument in arguments], io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err), patch.dict(os.environ, environment() | more, clear=True):
+        code = main(given)
+    return subprocess.CompletedProcess(given, code, out.getvalue(), err.getvalue())
+
+
 @dataclass
 class Server:
     """A `daeri demo` that serves a folder, and can be killed and started again."""
@@ -48,16 +61,18 @@ class Server:
 
     def start(self) -> None:
         command = typed("demo", "--dir", self.folder, "--port", "0")
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, encoding="utf-8", env=environment()
-        )
+        with (self.folder / "log").open("w") as log:
+            self.process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=log, text=True, encoding="utf-8", env=environment()
+            )
         assert self.process.stdout is not None
         self.said = ""
         for line in self.process.stdout:
             self.said += line
             if "Ctrl-C" in line:
                 return
-        raise AssertionError(self.said)
+        self.kill()
+        raise AssertionError((self.folder / "log").read_text())
 
     def kill(self) -> None:
         self.end(signal.SIGKILL)
@@ -75,7 +90,7 @@ class Server:
         return json.loads((self.folder / "server.json").read_text())
 
     def run(self, *arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
-        return daeri(*arguments, "--dir", self.folder, **more)
+        return talk(*arguments, "--dir", self.folder, **more)
 
     def json(self, *arguments: str | Path) -> Any:
         return json.loads(self.run(*arguments, "--json").stdout)

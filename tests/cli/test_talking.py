@@ -4,7 +4,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from cli.processes import Server, environment, typed, until
+from cli.processes import Server, daeri, environment, typed, until
 
 
 def salary_of(server: Server, who: str) -> str:
@@ -13,7 +13,7 @@ def salary_of(server: Server, who: str) -> str:
 
 
 def test_an_answer_is_data_and_how_it_came_about_is_talk(server: Server) -> None:
-    asked = server.run("ask", "김대리 휴가 며칠 남았어?")
+    asked = daeri("ask", "김대리 휴가 며칠 남았어?", "--dir", server.folder)
     assert asked.returncode == 0
     assert "김하은 대리" in asked.stdout
     assert "남은 연차" in asked.stdout
@@ -147,10 +147,9 @@ def test_without_a_server_one_can_read_but_not_ask(server: Server) -> None:
     asked = server.run("ask", "휴가 며칠 남았어?")
     assert asked.returncode == 6
     assert "daeri demo --dir" in asked.stderr
-    listed = server.run("approve", "list", "--box", "drafted")
+    listed = daeri("approve", "list", "--box", "drafted", "--dir", server.folder)
     assert listed.returncode == 0, listed.stderr
     assert "DR-2026-000001" in listed.stdout
     assert "바로 읽어요" in listed.stderr
     assert server.run("run", "list", "--server", "http://127.0.0.1:9").returncode == 6
-    assert server.run("run", "watch", "nothing-like-it").returncode == 1
     server.start()

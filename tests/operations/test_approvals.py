@@ -12,9 +12,9 @@ from sqlalchemy.exc import IntegrityError
 
 from daeri.clock import FixedClock
 from daeri.errors import Conflict, DaeriError, NotFound, PermissionDenied, StaleVersion, ValidationFailed
-from daeri.operations import Catalog, Line, anyone, superior
+from daeri.operations import Catalog, Line, anyone, having, superior
 from daeri.operations.filing import seal
-from daeri.records import Records
+from daeri.records import Actor, Records
 from daeri.wording import Text
 from worlds import (
     AUDITOR,
@@ -413,20 +413,21 @@ async def test_a_document_that_was_tampered_with_is_not_carried_out(world: World
     assert len(await world.sql("select * from w_project")) == 3
 
 
-async def test_a_document_that_was_resealed_after_tampering_is_not_carried_out(world: World) -> None:
+@pytest.mark.parametrize(("field", "value"), [("arguments", {"start": "2026-12-01", "days": "10"}), ("preview", [])])
+async def test_a_document_that_was_resealed_after_tampering_is_not_carried_out(
+    world: World, field: str, value: Any
+) -> None:
     """The digest stands in each act and in the audit too: rewriting the document alone is not enough."""
     approval_id = await filed(world, LONG)
     await decide(world, LEAD, approval_id)
     document = (await world.sql("select * from approval"))[0]
-    plain = document | {
-        key: json.loads(document[key]) for key in ("scopes", "arguments", "worded", "preview", "because")
-    }
+    frozen = ("scopes", "arguments", "worded", "preview", "because")
+    plain = document | {key: json.loads(document[key]) for key in frozen}
     assert seal(plain, [LEAD, DIRECTOR]) == document["digest"]
-    plain["arguments"] |= {"days": "10"}
     await world.sql(
-        "update approval set arguments = :arguments, digest = :digest",
-        arguments=json.dumps(plain["arguments"]),
-        digest=seal(plain, [LEAD, DIRECTOR]),
+        f"update approval set {field} = :value, digest = :digest",
+        value=json.dumps(value),
+        digest=seal(plain | {field: value}, [LEAD, DIRECTOR]),
     )
     assert (await decide(world, DIRECTOR, approval_id))["status"] == "apply_failed"
     assert await leaves(world) == []
@@ -470,6 +471,17 @@ async def take(records: Records, key: int) -> Said:
     return Said(value=(await records.add(Project(id=key, name="x", team_id=1))).name)
 
 
+def chief_line() -> Line:
+    """The lead."""
+    return Line(superior(1), rule="r", because=Text("팀장", "lead"))
+
+
+@clumsy.write(label=Text("인사만", "HR alone"), allow=having("hr"), approval=chief_line)
+async def gated(records: Records, actor: Actor) -> Said:
+    """Add a project to one's own team, which anyone's change rule lets."""
+    return Said(value=(await records.add(Project(name="인사", team_id=actor.team_id or 0))).name)
+
+
 @pytest.fixture
 async def clumsy_world(furnished: Path, tmp_path: Path) -> AsyncIterator[World]:
     async with open_world(furnished, tmp_path, clumsy) as opened:
@@ -483,6 +495,13 @@ async def test_an_effect_that_the_database_refuses_by_then_ends_the_document(clu
     )
     assert (await decide(clumsy_world, LEAD, held.approval_id))["status"] == "apply_failed"
     assert await clumsy_world.sql("select name from w_project where id = 50") == [{"name": "y"}]
+
+
+async def test_an_operation_that_the_drafter_may_not_call_any_more_is_not_carried_out(clumsy_world: World) -> None:
+    held = await clumsy_world.held(await clumsy_world.actor(HR), "clumsy.gated", {})
+    await clumsy_world.sql("update w_employee set roles = '[]' where id = :hr", hr=HR)
+    assert (await decide(clumsy_world, CHIEF, held.approval_id))["status"] == "apply_failed"
+    assert len(await clumsy_world.sql("select * from w_project")) == 3
 
 
 # Boxes and what is shown

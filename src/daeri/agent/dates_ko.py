@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 from daeri.agent.dates import (
     Frame,
     Grammar,
+    ImpossibleDate,
     Rule,
     Span,
     day_of_month,
@@ -69,7 +70,7 @@ _MONTH: Final = r"(?P<month>1[0-2]|0?[1-9])\s?월(?!요일|급)"
 _DAY: Final = r"(?P<day>3[01]|[12]\d|0?[1-9])\s?일(?!정|주일|째|간)"
 _THIS: Final = r"(?P<relative>이번|요번|지난|저번|지지난|저저번|다음|담|다다음|오는)\s?"
 _MONTH_WORD: Final = rf"(?:{_THIS}달|(?P<short>이|금|당|전|내|익)(?:달|월)(?!성))(?:의|에)?\s?"
-_BRACKET: Final = r"(?:\s?\([월화수목금토일](?:요일)?\))?"
+_BRACKET: Final = r"(?:\s?\((?P<said>[월화수목금토일])(?:요일)?\)|\s?(?P<named>[월화수목금토일])요일)?"
 _WEEK_WORD: Final = rf"(?:{_THIS}주(?!문|식|소|인|제|차|말|요|년)|(?P<short>금|차)주(?![가-힣]{{2}}))(?:의|에)?"
 # 수금 (collection) is not Wednesday and Friday: bare letters count only when the days follow each other.
 _LETTERS: Final = (
@@ -95,7 +96,16 @@ def _relative(match: re.Match[str]) -> int:
 
 
 def _full_date(match: re.Match[str], _frame: Frame) -> Span:
-    return one_day(valid(*(int(match.group(name)) for name in ("year", "month", "day"))))
+    return _as_said(match, one_day(valid(*(int(match.group(name)) for name in ("year", "month", "day")))))
+
+
+def _as_said(match: re.Match[str], span: Span) -> Span:
+    """The span, if its last day is the weekday that the text says with it."""
+    groups = match.groupdict()
+    said = groups.get("said") or groups.get("named")
+    if said and _WEEKDAYS.index(said) != span.last.weekday():
+        raise ImpossibleDate(match.group())
+    return span
 
 
 def _month_day(match: re.Match[str], frame: Frame) -> Span:
@@ -103,7 +113,7 @@ def _month_day(match: re.Match[str], frame: Frame) -> Span:
     first = day_without_year(frame, number, day) if year is None else one_day(valid(year, number, day))
     until = match.groupdict().get("until")
     if until is None:
-        return first
+        return _as_said(match, first)
     return Span(first.first, valid(first.first.year, first.first.month, int(until)), "days", first.assumed)
 
 

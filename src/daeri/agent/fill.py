@@ -38,6 +38,7 @@ _TOTAL: Final = frozenset(
 )
 _UNITS: Final = frozenset({"팀", "부서", "본부", "team", "department", "division"})
 _PAYING: Final = frozenset(listed("쓰다 =쓰다 사용하다 결제하다 결제 지출하다 지출 들다 총 합계 전부 모두 합쳐서 합해서 total paid pay spent spend cost"))
+_PRICES: Final = ("값", "비", "비용", "요금", "대금")
 _COMPANY: Final = frozenset({"회사", "전사", "company", "whole", "entire"})
 _AND: Final = re.compile(r"^(?:님)?\s*(?:과|와|이랑|랑|하고|,|및|·|그리고|and|&)\s*(?:and\s*)?$", re.IGNORECASE)
 _BELONGS: Final = re.compile(r"^\s*(?:의|소속|에\s?있는|of|in|from)?\s*$")
@@ -172,6 +173,8 @@ class _Filling:
         named = sorted(self.request.named, key=lambda each: each.start)
         previous: tuple[Slot, Named] | None = None
         for at, each in enumerate(named):
+            if self._addressed(each):
+                continue
             following = named[at + 1] if at + 1 < len(named) else None
             slot = self._reference_slot(each)
             if self._qualifies(each, following) or self._qualifies_back(each, named[at - 1] if at else None):
@@ -184,6 +187,11 @@ class _Filling:
             elif previous is not None and self._enumerated(previous, each):
                 self._use(each)
                 previous = (previous[0], each)
+
+    def _addressed(self, named: Named) -> bool:
+        """To tell or send something to a person is not to ask about them; no operation was found to mean it."""
+        to = re.match(r"\s?(?:[가-힣]{2,4}\s?)?(?:님|씨)?(?:한테|에게|께)(?!서|는)", self.request.text[named.end :])
+        return bool(to) and self.part.act in {"tell", "do"} and self._is_person(named)
 
     def _reference_slot(self, named: Named) -> Slot | None:
         return next((slot for slot in self._slot("reference") if named.of(slot.record)), None)
@@ -402,9 +410,8 @@ class _Filling:
         words: list[Word] = []
         for stems in way:
             wanted = stems if senses else frozenset(stem for stem in stems if not stem.startswith("="))
-            hit = next(
-                (word for word in self._words() if word not in words and not word.stems.isdisjoint(wanted)), None
-            )
+            free = [word for word in self._words() if word not in words]
+            hit = next((word for word in free if not wanted.isdisjoint(word.stems | _priced(word))), None)
             if hit is None:
                 return []
             words.append(hit)
@@ -509,6 +516,8 @@ class _Filling:
     def _counts_days(self, word: Word) -> bool:
         """몇 일 and, as people say of leave, 몇 개 ask for days; 몇 번 asks for a number that is a name."""
         days = "며칠" in self.vocabulary.known
+        if days and "일수" in word.stems:
+            return True
         return word.counter and (word.text.startswith("번") or (days and word.text.startswith(("일", "개"))))
 
     def _of_a_unit(self, word: Word) -> bool:
@@ -571,3 +580,8 @@ class _Filling:
 
     def _note(self, ko: str, en: str) -> None:
         self.candidate.notes.append(fit_josa(ko) if self.request.lang == "ko" else en)
+
+
+def _priced(word: Word) -> set[str]:
+    """점심 in 점심값: what a price is paid for."""
+    return {stem[: -len(end)] for stem in word.stems for end in _PRICES if stem.endswith(end) and len(stem) > len(end) + 1}

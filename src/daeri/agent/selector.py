@@ -30,6 +30,9 @@ SHARE_OF_WHOLE: Final = 0.25
 SHARE_OF_DECLARED: Final = 0.25
 """How much count: the most alike example; all it says; the part of the request that its label and words name."""
 
+PART_OF_PHRASE: Final = 0.5
+"""A word that an operation declares only within a phrase ("실적 순위") names it less than a word of its own."""
+
 Features = Mapping[str, float]
 
 
@@ -101,7 +104,7 @@ class Index:
                 max((self._rarity.get(stem, 0.0) for stem in shared or word.stems), default=0.0) or self._rarity[""]
             )
             total += rarity
-            named += rarity if shared else 0.0
+            named += rarity * (1.0 if word.stems & vocabulary.single else PART_OF_PHRASE if shared else 0.0)
         return named / total if total else 0.0
 
     def _unit(self, features: Features) -> dict[str, float]:

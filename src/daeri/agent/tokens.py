@@ -89,8 +89,7 @@ _AFTER_ADNOMINAL: Final = frozenset(
     )
 )
 _AFTER_MELTED: Final = frozenset(["요", "서", "도", "야", "서요", "야지"])
-_TELLING: Final = frozenset({"tell", "let", "show", "send", "give"})
-_TOLD: Final = re.compile(r"me|us|how|what|who|whom|whose|when|where|which|why|if|whether|the|a|all|sales|[A-Za-z]+s")
+_OTHERS: Final = frozenset({"my", "our", "him", "her", "them", "his", "their", "everyone", "everybody"})
 _BECOMING: Final = frozenset("되돼됩됐")
 _COUNTER: Final = re.compile(
     r"(?:개|명|번|건|일|분|대|곳|시간|달|주|년|장|권|군데|차례|가지|사람)(?:$|씩|으로|로|이|가|을|를|은|는|인|야|예|이에|정도|쯤|나|이나|까지)"
@@ -173,6 +172,8 @@ def words_of(text: str, skip: Iterable[tuple[int, int]] = ()) -> list[Word]:
         following = words[at + 1].text.lower() if at + 1 < len(words) else ""
         if word.text.lower() == "how" and following not in {"many", "much", "long", "do", "about"}:
             words[at] = replace(word, question="how")
+        if word.text.lower() in {"tell", "let"} and following in _OTHERS:
+            words[at] = replace(word, passed=False)  # to tell my manager is not to tell me
         if (word.text == "어떻게" and following[:1] in _BECOMING) or (word.text == "몇" and following.startswith("번")):
             words[at] = replace(word, question="")  # 어떻게 되나요, 몇 번이에요: what is it
         if word.text == "몇" and at + 1 < len(words) and _COUNTER.match(words[at + 1].text):

@@ -105,7 +105,8 @@ class Vocabulary:
     @cached_property
     def known(self) -> frozenset[str]:
         """Stems of all it says of itself, examples included."""
-        return self.core | {stem for part in self.parts for word in part.words for stem in word.stems}
+        said = {stem for part in self.parts for word in part.words for stem in word.stems}
+        return self.core | said | self._defaults
 
     @cached_property
     def declared(self) -> frozenset[str]:
@@ -117,6 +118,15 @@ class Vocabulary:
         """Stems by which it is recognised: its label, its words, the values of its choices."""
         said = (stems for slot in self.slots for _, ways in slot.choices for way in ways for stems in way)
         return self.declared | {stem for stems in said for stem in stems}
+
+    @cached_property
+    def single(self) -> frozenset[str]:
+        """Stems that it declares as words of their own, not only as a part of a phrase ("실적 순위")."""
+        alone = [words for text in self.operation.words if len(words := words_of(text)) == 1]
+        labels = [words_of(label) for label in (self.operation.label.ko, self.operation.label.en)]
+        choices = (stems for slot in self.slots for _, ways in slot.choices for way in ways for stems in way)
+        found = {stem for words in (*alone, *labels) for word in words for stem in word.stems}
+        return frozenset(found | {stem for stems in choices for stem in stems})
 
     @cached_property
     def joined(self) -> frozenset[str]:
@@ -180,7 +190,12 @@ class Vocabulary:
         for slot in self.slots:
             if slot.kind in {"choice", "text"}:
                 texts += [slot.label_ko, slot.label_en]
-            texts += [text for found in _DEFAULT.findall(slot.description) for text in found if text]
+        return {stem for text in texts for word in words_of(text) for stem in word.stems}
+
+    @cached_property
+    def _defaults(self) -> set[str]:
+        """Stems of what parameters mean when they are missing: "없으면 회사 전체"."""
+        texts = [text for slot in self.slots for found in _DEFAULT.findall(slot.description) for text in found if text]
         return {stem for text in texts for word in words_of(text) for stem in word.stems}
 
 

@@ -278,7 +278,7 @@ def _after(record: type[Record], order: _Order, cursor: str) -> ColumnElement[bo
         position, key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         wanted = None if position is None else _parsed(order.column, str(position))
         key = int(key)
-    except (ValueError, TypeError, binascii.Error):
+    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error):
         raise ValidationFailed(
             Text("이 목록의 커서가 아니에요", "This is not a cursor of this list"),
             errors=[FieldError("/cursor", "?")],

@@ -29,7 +29,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import IntegrityError, StatementError
+from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.orm.attributes import QueryableAttribute
 from sqlalchemy.sql import visitors
@@ -362,7 +362,8 @@ class Records:
             if result.rowcount != 1:
                 raise Conflict(Text("다른 사람이 먼저 바꾼 기록이에요.", "Someone else changed this record first."))
             self._check_changeable(record, row.id)
-        return self._reload(record, row.id, row)
+        written = {key: value for key, value in row.__dict__.items() if not key.startswith("_")}
+        return self._reload(record, row.id, record(**{**written, **values, "version": row.version + 1}))
 
     async def remove(self, row: Record) -> None:
         """Delete a row that was read in this call.
@@ -391,6 +392,8 @@ class Records:
             raise Conflict(
                 Text("다른 기록과 어긋나서 저장할 수 없어요", "It contradicts another record and cannot be stored")
             ) from None
+        except OperationalError:  # the database itself: locked, full, read-only
+            raise
         except StatementError as error:
             savepoint.rollback()
             raise ValidationFailed(
@@ -498,7 +501,7 @@ def _is_raw(node: Any) -> bool:
         return True
     kind = node.__visit_name__
     if kind == "function":
-        inexact = node.name == "avg" and any(isinstance(part.type, Exact) for part in node.clauses)
+        inexact = node.name in ("avg", "round") and any(isinstance(part.type, Exact) for part in node.clauses)
         return bool(node.packagenames) or inexact
     return kind == "cast" and type(node.type).__module__ != "sqlalchemy.sql.sqltypes"
 
