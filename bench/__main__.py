@@ -134,8 +134,11 @@ def _say(what: str) -> None:
 
 def _arguments() -> list[str]:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure what Daeri costs.")
-    parser.add_argument("names", nargs="*", choices=[*NAMES, []], metavar="NAME", help=", ".join(NAMES))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
     names: list[str] = parser.parse_args().names
+    unknown = [name for name in names if name not in NAMES]
+    if unknown:
+        parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(NAMES)}")
     return names
 
 

@@ -9,9 +9,9 @@ FILE_MAX = 500
 FUNCTION_MAX = 60
 BROAD_EDGES = {
     "src/daeri/agent/executor.py",
-    "src/daeri/gateway/guard.py",
+    "src/daeri/gateway/jsonrpc.py",
 }
-"""Files that may catch any exception: the edge of a run, the edge of a request."""
+"""Files that may catch any exception: the edge of a run, the edge of one call in a batch."""
 
 
 def docstrings(tree: ast.AST) -> set[int]:
@@ -35,8 +35,11 @@ def code_lines(source: str, tree: ast.AST, first: int = 1, last: int | None = No
 
 
 def broad(handler: ast.ExceptHandler) -> bool:
-    """Say whether a handler catches everything."""
-    return handler.type is None or (isinstance(handler.type, ast.Name) and handler.type.id in {"Exception", "BaseException"})
+    """Say whether a handler catches everything and keeps it; one that cleans up and raises again does not."""
+    everything = handler.type is None or (
+        isinstance(handler.type, ast.Name) and handler.type.id in {"Exception", "BaseException"}
+    )
+    return everything and not isinstance(handler.body[-1], ast.Raise)
 
 
 def complaints(path: Path) -> Iterator[str]:
@@ -59,7 +62,8 @@ def complaints(path: Path) -> Iterator[str]:
 
 def main() -> int:
     """Print every complaint; 1 where there is one."""
-    found = [line for path in sorted(Path("src").rglob("*.py")) for line in complaints(path)]
+    paths = (path for path in sorted(Path("src").rglob("*.py")) if "migrations" not in path.parts)
+    found = [line for path in paths for line in complaints(path)]
     for line in found:
         print(line)
     print(f"limits: {len(found)} complaints")

@@ -47,7 +47,8 @@ async def main(revision: str, message: str) -> None:
     def difference(connection: Connection) -> str:
         context = MigrationContext.configure(connection, opts={"version_table": "daeri_version", "compare_type": True})
         operations = produce_migrations(context, system).upgrade_ops
-        assert operations is not None
+        if operations is None:
+            raise SystemExit("Alembic gave no operations")
         return render_python_code(operations, render_as_batch=False)
 
     with tempfile.TemporaryDirectory() as folder:

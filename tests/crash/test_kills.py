@@ -84,7 +84,9 @@ def accept(server: Server, worker: Worker, run_key: str) -> str | None:
     """Send the request; the answer may be lost, so it is sent again with the same key until it is not."""
     with suppress(Gone):
         headers = {"Idempotency-Key": run_key}
-        answer = server.call("POST", "/v1/runs", {"input": "다음 주 수요일 연차 올려줘"}, key=worker.key, headers=headers)
+        answer = server.call(
+            "POST", "/v1/runs", {"input": "다음 주 수요일 연차 올려줘"}, key=worker.key, headers=headers
+        )
         assert answer.status == 202, answer.body
         return str(answer.body["run_id"])
     return None

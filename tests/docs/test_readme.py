@@ -54,7 +54,9 @@ def test_every_command_works_as_it_is_printed(readme: str, demo: Server) -> None
 def test_the_two_readmes_show_the_same_commands_and_the_same_code() -> None:
     english, korean = ([re.sub(r"#.*", "", block) for block in blocks(readme)] for readme in READMES)
     assert english == korean
-    words = [re.sub(r'""".*?"""', "", block, flags=re.DOTALL) for readme in READMES for block in blocks(readme, "python")]
+    words = [
+        re.sub(r'""".*?"""', "", block, flags=re.DOTALL) for readme in READMES for block in blocks(readme, "python")
+    ]
     assert words[0] == words[1]
 
 

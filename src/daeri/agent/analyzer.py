@@ -132,6 +132,12 @@ class Part:
         words = _words(self.text, self.start, covered)
         return replace(self, words=words, entities=tuple(sorted((*kept, *found), key=lambda each: each.start)))
 
+    def with_words_of(self, names: Sequence[tuple[int, int]]) -> "Part":
+        """The part with these names read as words again: "무선 마우스" may be a product, or what is to be bought."""
+        kept = tuple(e for e in self.entities if e.kind != "name" or (e.start, e.end) not in names)
+        words = _words(self.text, self.start, [(entity.start, entity.end) for entity in kept])
+        return replace(self, words=words, entities=kept)
+
     def of(self, *kinds: Kind) -> list[Entity]:
         """The entities of these kinds, in the order of the text."""
         return [entity for entity in self.entities if entity.kind in kinds]

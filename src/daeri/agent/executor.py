@@ -229,8 +229,13 @@ class Executor:
             {"operation": call.operation, "arguments": call.arguments, "note": call.note} for call in progress.pending
         ]
         summary = ", ".join(self._label(call.operation, situation.lang) for call in progress.pending)
-        state: dict[str, Any] = {"calls": calls, "plan": situation.plan, "usage": situation.usage, "spoken": progress.spoken}
-        state["milliseconds"] = progress.elapsed
+        state = {
+            "calls": calls,
+            "plan": situation.plan,
+            "usage": situation.usage,
+            "spoken": progress.spoken,
+            "milliseconds": progress.elapsed,
+        }
         await self._note(work, progress, "plan", state, summary, began)
 
     async def _note(

@@ -37,7 +37,11 @@ _TOTAL: Final = frozenset(
     listed("""전체 모든 모두 전부 다 회사 전사 all every whole entire company overall everyone everybody""")
 )
 _UNITS: Final = frozenset({"팀", "부서", "본부", "team", "department", "division"})
-_PAYING: Final = frozenset(listed("쓰다 =쓰다 사용하다 결제하다 결제 지출하다 지출 들다 총 합계 전부 모두 합쳐서 합해서 total paid pay spent spend cost"))
+_PAYING: Final = frozenset(
+    listed(
+        "쓰다 =쓰다 사용하다 결제하다 결제 지출하다 지출 들다 총 합계 전부 모두 합쳐서 합해서 total paid pay spent spend cost"
+    )
+)
 _PRICES: Final = ("값", "비", "비용", "요금", "대금")
 _COMPANY: Final = frozenset({"회사", "전사", "company", "whole", "entire"})
 _AND: Final = re.compile(r"^(?:님)?\s*(?:과|와|이랑|랑|하고|,|및|·|그리고|and|&)\s*(?:and\s*)?$", re.IGNORECASE)
@@ -46,8 +50,8 @@ _BELONGS: Final = re.compile(r"^\s*(?:의|소속|에\s?있는|of|in|from)?\s*$")
 _ASKING: Final = frozenset(
     listed(
         """
-    =신청 올리다 내다 넣다 잡다 처리하다 처리 등록하다 등록 부탁 book request file submit apply take make put want need
-    get please create add raise day days
+    =신청 올리다 내다 넣다 잡다 처리하다 처리 등록하다 등록 부탁 book request file submit apply take make put
+    want need get please create add raise day days
     """
     )
 )
@@ -211,6 +215,10 @@ class _Filling:
     def _is_person(self, named: Named) -> bool:
         return any(slot.person and named.of(slot.record) for slot in self.vocabulary.slots)
 
+    def _is_somebody(self, named: Named) -> bool:
+        """A person of the text, whatever parameters the operation has."""
+        return any(each.start < named.end and named.start < each.end for each in self.part.of("person"))
+
     def _is_team(self, named: Named) -> bool:
         person = {slot.record for slot in self.vocabulary.slots if slot.person}
         teams = {slot.record for slot in self.vocabulary.slots if slot.team}
@@ -240,7 +248,11 @@ class _Filling:
     @staticmethod
     def _same_name(written: str, title: str) -> bool:
         bare = re.sub(r"\s|님$|씨$", "", written).lower()
-        return title.split(maxsplit=1)[0].lower() in bare or bare in re.sub(r"\s", "", title).lower() or not re.search(r"[가-힣]", written)
+        return (
+            title.split(maxsplit=1)[0].lower() in bare
+            or bare in re.sub(r"\s", "", title).lower()
+            or not re.search(r"[가-힣]", written)
+        )
 
     def _enumerated(self, previous: tuple[Slot, Named], named: Named) -> bool:
         """영업2팀 in "영업1팀과 영업2팀 매출" is a call of its own."""
@@ -465,7 +477,12 @@ class _Filling:
 
     def _texts(self) -> None:
         self._use(*(word for word in self._words() if self._paid(word)))
-        taken = take_texts(self.vocabulary, self.request.text, self.part, self._slot("text"), self.used)
+        slots = self._slot("text")
+        part = self.part
+        if self.vocabulary.operation.effect != "read" and any(slot.required for slot in slots):
+            things = [each for each in self.request.named if self._free(each) and not self._is_somebody(each)]
+            part = part.with_words_of([(each.start, each.end) for each in things])
+        taken = take_texts(self.vocabulary, self.request.text, part, slots, self.used)
         for name, text, spans in taken:
             self.arguments[name] = text
             self.used += spans
@@ -561,10 +578,14 @@ class _Filling:
         taken_choice = any(slot.kind == "choice" and slot.name in self.arguments for slot in self.vocabulary.slots)
         like_example = self.request.closest.get(self.vocabulary.operation.name, 0.0) >= SAME_AS_EXAMPLE
         named = any(self.arguments.get(slot.name) is not None for slot in self.vocabulary.slots_of("reference"))
-        return taken_choice or (like_example and named) or any(
-            explains(self.vocabulary.core, word) and not word.stems & _ASKING
-            for word in self.part.words
-            if not word.passed and not word.question
+        return (
+            taken_choice
+            or (like_example and named)
+            or any(
+                explains(self.vocabulary.core, word) and not word.stems & _ASKING
+                for word in self.part.words
+                if not word.passed and not word.question
+            )
         )
 
     def _missing(self) -> None:
@@ -584,4 +605,6 @@ class _Filling:
 
 def _priced(word: Word) -> set[str]:
     """점심 in 점심값: what a price is paid for."""
-    return {stem[: -len(end)] for stem in word.stems for end in _PRICES if stem.endswith(end) and len(stem) > len(end) + 1}
+    return {
+        stem[: -len(end)] for stem in word.stems for end in _PRICES if stem.endswith(end) and len(stem) > len(end) + 1
+    }

@@ -27,7 +27,7 @@ CLEARLY_OTHER: Final = 2.5
 """An operation that is so much more alike but not understood tells that the request is about that one."""
 TOO_CLOSE: Final = 0.94
 """Two understood operations closer than this are asked about, unless the request is much like an example of one."""
-UNSURE: Final = 0.65
+UNSURE: Final = 0.75
 """The same, for an operation whose usual words the request does not say."""
 SURE: Final = 0.45
 NAMED_ACT: Final = 0.75

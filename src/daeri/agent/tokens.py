@@ -62,10 +62,10 @@ _SENTENCE_ENDINGS: Final = tuple(
         listed(
             """
     어요 아요 여요 어 아 여 요 니 나 나요 냐 지 지요 죠 네 네요 군 까 까요 가요 는지 은지 ㄴ지 는지요 던데 는데
-    은데 는데요 니까 습니까 습니다 습니까요 겠습니다 겠어요 겠습니까 을까 을까요 어서 아서 고 고서 면 으면 은 는 을 던 음 게 게요 도록
-    려고 으려고 라고 세요 으세요 십시오 으십시오 시는 시나요 신 고싶어 고싶어요 고싶습니다 었어 었어요 았어
-    았어요 었지 았지 었나 았나 었나요 았나요 었니 았니 었는지 았는지 었던 았던 었고 았고 었을 았을 더라 더라고
-    더라고요 던가요 려면 려는데 려고요 래 래요 을래 을래요 을게 을게요 자 기 기로
+    은데 는데요 니까 습니까 습니다 습니까요 겠습니다 겠어요 겠습니까 을까 을까요 어서 아서 고 고서 면 으면 은
+    는 을 던 음 게 게요 도록 려고 으려고 라고 세요 으세요 십시오 으십시오 시는 시나요 신 고싶어 고싶어요
+    고싶습니다 었어 었어요 았어 았어요 었지 았지 었나 았나 었나요 았나요 었니 았니 었는지 았는지 었던 았던 었고
+    았고 었을 았을 더라 더라고 더라고요 던가요 려면 려는데 려고요 래 래요 을래 을래요 을게 을게요 자 기 기로
     """
         ),
         key=len,
@@ -77,7 +77,7 @@ _SHORT_STEM_ENDINGS: Final = frozenset(
         """
     어요 아요 여요 어 아 은 는 을 던 었어 었어요 았어 았어요 었지 았지 었나 았나 었나요 았나요 었니 았니 었는지
     았는지 었던 았던 었고 았고 을까 을까요 습니까 습니다 는지 은지 는데 은데 나요 지 고 세요 으세요 을래 을게
-    려고 려고요 려면 더라 게 게요 래 래요
+    려고 려고요 려면 더라 겠습니다 겠어요 게 게요 래 래요
     """
     )
 )
@@ -89,7 +89,7 @@ _AFTER_ADNOMINAL: Final = frozenset(
     )
 )
 _AFTER_MELTED: Final = frozenset(["요", "서", "도", "야", "서요", "야지"])
-_OTHERS: Final = frozenset({"my", "our", "him", "her", "them", "his", "their", "everyone", "everybody"})
+_OTHERS: Final = re.compile(r"\s+(?:my|our|him|her|them|his|their|everyone|everybody)\b", re.IGNORECASE)
 _BECOMING: Final = frozenset("되돼됩됐")
 _COUNTER: Final = re.compile(
     r"(?:개|명|번|건|일|분|대|곳|시간|달|주|년|장|권|군데|차례|가지|사람)(?:$|씩|으로|로|이|가|을|를|은|는|인|야|예|이에|정도|쯤|나|이나|까지)"
@@ -172,7 +172,7 @@ def words_of(text: str, skip: Iterable[tuple[int, int]] = ()) -> list[Word]:
         following = words[at + 1].text.lower() if at + 1 < len(words) else ""
         if word.text.lower() == "how" and following not in {"many", "much", "long", "do", "about"}:
             words[at] = replace(word, question="how")
-        if word.text.lower() in {"tell", "let"} and following in _OTHERS:
+        if word.text.lower() in {"tell", "let"} and _OTHERS.match(text, word.end):
             words[at] = replace(word, passed=False)  # to tell my manager is not to tell me
         if (word.text == "어떻게" and following[:1] in _BECOMING) or (word.text == "몇" and following.startswith("번")):
             words[at] = replace(word, question="")  # 어떻게 되나요, 몇 번이에요: what is it
@@ -198,7 +198,9 @@ def question_of(word: str) -> Question:
         return _QUESTIONS[lower]
     if re.fullmatch(r"(?:몇|며칠|얼마)[가-힣]{0,4}", lower):
         return "amount"
-    if re.fullmatch(r"(?:누구|누가)[가-힣]{0,4}|(?:사람|분)들?(?:은|는|이|가|을|를|의|도|만|이야|이에요|인지|인가요)?", lower):
+    if re.fullmatch(
+        r"(?:누구|누가)[가-힣]{0,4}|(?:사람|분)들?(?:은|는|이|가|을|를|의|도|만|이야|이에요|인지|인가요)?", lower
+    ):
         return "who"
     if re.fullmatch(r"언제[가-힣]{0,3}", lower):
         return "when"

@@ -122,11 +122,15 @@ class Vocabulary:
     @cached_property
     def single(self) -> frozenset[str]:
         """Stems that it declares as words of their own, not only as a part of a phrase ("실적 순위")."""
-        alone = [words for text in self.operation.words if len(words := words_of(text)) == 1]
         labels = [words_of(label) for label in (self.operation.label.ko, self.operation.label.en)]
         choices = (stems for slot in self.slots for _, ways in slot.choices for way in ways for stems in way)
-        found = {stem for words in (*alone, *labels) for word in words for stem in word.stems}
-        return frozenset(found | {stem for stems in choices for stem in stems})
+        found = {stem for words in labels for word in words for stem in word.stems}
+        return frozenset(self._alone | found | {stem for stems in choices for stem in stems})
+
+    @cached_property
+    def _alone(self) -> frozenset[str]:
+        alone = [words[0] for text in self.operation.words if len(words := words_of(text)) == 1]
+        return frozenset(stem for word in alone for stem in word.stems)
 
     @cached_property
     def joined(self) -> frozenset[str]:
@@ -174,7 +178,10 @@ class Vocabulary:
         return {korean: self.marks(korean=korean) for korean in (True, False)}
 
     def marked(self, words: Iterable[Word], lang: Lang) -> float:
-        """The share of its marks that the words bear; 1 where it has none."""
+        """The share of its marks that the words bear; 1 where it has none, or where one of its own words is said."""
+        words = [word for word in words if not word.passed]
+        if any(not word.stems.isdisjoint(self._alone) for word in words):
+            return 1.0
         marks = self._marks[lang == "ko"]
         borne = {stem for word in words for stem in word.stems} & marks
         return len(borne) / len(marks) if marks else 1.0

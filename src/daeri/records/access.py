@@ -190,8 +190,9 @@ class Trail:
 
 def title_of(row: Record) -> str:
     """Name a row to people by its title fields ("김하은 대리"); hidden and empty ones are left out."""
-    values = (row.__dict__.get(name) for name in row.__title__)
-    return " ".join(str(value) for value in values if value not in (None, "") and type(value) is not Hidden)
+    values = (row.__dict__.get(name) for name in row.__title__ if name != "id")
+    title = " ".join(str(value) for value in values if value not in (None, "") and type(value) is not Hidden)
+    return title or f"{label_of(type(row)).ko} #{row.id}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,6 @@ class LeaveAccount(Record):
 
     __tablename__ = "leave_account"
     __label__ = Text("휴가 계정", "leave account")
-    __title__ = ("counted_from",)
 
     employee_id: Mapped[int] = mapped_column(unique=True, info=labelled("직원", "employee"))
     counted_from: Mapped[date] = mapped_column(info=labelled("기산일", "counted from"))
