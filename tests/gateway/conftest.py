@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from gateway_house import House, Keys, opened, with_keys
 
 from daeri.gateway import Options
+from gateway.gateway_house import House, Keys, opened, with_keys
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from daeri.records.identity import Identity
 from daeri.records.store import Store, is_reachable
 from daeri.runs.runs import Runs
 from daeri.runs.wakeups import Wakeups
-from daeri.runs.work import Ending, Workbench
+from daeri.runs.work import Asked, Ending, Workbench
 from worlds import COLLEAGUE, LEAD, OWNER, STRANGER, World, build
 
 PEOPLE = {"owner": OWNER, "colleague": COLLEAGUE, "stranger": STRANGER, "lead": LEAD}
@@ -37,7 +37,7 @@ class Worker:
             return
         if "휴가" in work.input and segment == 1:
             actor = await self.world.deputy(work.person_id)
-            step = self.bench.call(work.lease, 1, "work.request", {"start": "2026-11-26"}, work.input)
+            step = self.bench.call(work.lease, Asked(1, "work.request", {"start": "2026-11-26"}), work.input)
             held = await self.world.door.call(actor, "work.request", {"start": "2026-11-26"}, journal=step)
             assert isinstance(held, Held)
             self.bench.wake(work.lease)

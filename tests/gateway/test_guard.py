@@ -2,10 +2,10 @@ import re
 from pathlib import Path
 
 import pytest
-from gateway_house import Keys, opened
 from structlog.testing import capture_logs
 
 from daeri.gateway import Options
+from gateway.gateway_house import Keys, opened
 
 pytestmark = pytest.mark.anyio
 

@@ -1,11 +1,11 @@
 import pytest
-from gateway_house import opened
 from starlette.responses import HTMLResponse
 
 from daeri.errors import ALL_ERRORS
 from daeri.gateway import Options
 from daeri.gateway.problems import KNOWN
 from daeri.gateway.refusals import REFUSALS
+from gateway.gateway_house import opened
 
 pytestmark = pytest.mark.anyio
 

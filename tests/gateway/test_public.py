@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gateway_house import Keys, opened
 
 from daeri.errors import NotReady
 from daeri.gateway import Options
 from daeri.gateway.problems import KNOWN
+from gateway.gateway_house import Keys, opened
 
 pytestmark = pytest.mark.anyio
 

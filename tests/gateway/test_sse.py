@@ -78,7 +78,7 @@ async def test_a_live_listener_hears_what_happens_after_it_came(house):
     assert await anext(stream) == events.RETRY
     assert b"event: run.started" in await anext(stream)
     work = await house.bench.claim(run_id, 1)
-    await house.bench.emit(work.lease, ("message.delta", {"text": "하나\n둘"}))
+    await house.bench.write(work.lease, (), ("message.delta", {"text": "하나\n둘"}))
     chunk = await anext(stream)
     assert parsed(chunk.decode())[0]["data"]["text"] == "하나\n둘"
     assert chunk.count(b"\n") == 4
@@ -98,7 +98,7 @@ async def test_a_listener_whose_key_was_revoked_hears_nothing_more(house, monkey
     await anext(stream)
     await anext(stream)
     await house.world.sql("UPDATE api_key SET revoked_at = created_at")
-    await house.bench.emit(Lease(run_id, (await house.bench.claim(run_id, 1)).lease.epoch), ("message.delta", {}))
+    await house.bench.write(Lease(run_id, (await house.bench.claim(run_id, 1)).lease.epoch), (), ("message.delta", {}))
     with pytest.raises(StopAsyncIteration):
         await anext(stream)
 

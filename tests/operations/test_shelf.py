@@ -71,7 +71,7 @@ async def test_filters_narrow_a_list(world: World, filters: Any, ids: list[int])
 async def test_a_search_looks_into_the_title_and_further_names(world: World) -> None:
     assert [row["id"] for row in (await listed(world, search="판촉"))["data"]] == [1, 2]
     found = await listed(world, kind="w_employee", search="kim ha")
-    assert [row["title"] for row in found["data"]] == ["김하은 대리"]
+    assert [row["_title"] for row in found["data"]] == ["김하은 대리"]
 
 
 @pytest.mark.parametrize(

@@ -24,10 +24,10 @@ def test_each_kind_of_value_has_one_form() -> None:
         "at": datetime(2026, 11, 21, 5, 2, tzinfo=UTC),
         "set": frozenset({"한"}),
         "pair": (1, None, True),
-        "나": "\u1102\u1161",
+        "나": "다",
     }
     assert canonical_json(value).decode() == (
-        '{"a":"2026-12-01","at":"2026-11-21T05:02:00.000Z","b":"7.50","pair":[1,null,true],"set":["한"],"나":"나"}'
+        '{"a":"2026-12-01","at":"2026-11-21T05:02:00.000Z","b":"7.50","pair":[1,null,true],"set":["한"],"나":"다"}'
     )
 
 
@@ -47,6 +47,8 @@ def test_the_order_of_keys_makes_no_difference(value: dict[str, object]) -> None
         (["a", "b"], ["ab"]),
         ({"a": 1}, {"a": "1"}),
         ("a ", "a"),
+        ("나", "\u1102\u1161"),
+        ("a\u200b", "a"),
     ],
 )
 def test_different_values_have_different_digests(one: object, other: object) -> None:

@@ -11,9 +11,9 @@ from daeri.errors import DaeriError, PermissionDenied, Refused
 from daeri.operations.outcome import Held, Settlement
 from daeri.records import Actor
 from daeri.runs import journal
-from daeri.runs.journal import Fenced, Lease
+from daeri.runs.journal import Fenced, Lease, Note
 from daeri.runs.wakeups import Wakeups
-from daeri.runs.work import Ending, Work, Workbench
+from daeri.runs.work import Asked, Ending, Work, Workbench
 from daeri.wording import Text
 from worlds import LEAD, OWNER, World
 
@@ -36,7 +36,7 @@ async def claimed(world: World, run_id: str, segment: int = 1) -> Work:
 
 
 async def call(world: World, lease: Lease, seq: int, name: str, arguments: dict[str, Any]) -> Any:
-    step = workbench(world).call(lease, seq, name, arguments, "휴가 올려줘")
+    step = workbench(world).call(lease, Asked(seq, name, arguments), "휴가 올려줘")
     return await world.door.call(await world.deputy(OWNER), name, arguments, journal=step)
 
 
@@ -67,14 +67,14 @@ async def test_events_are_numbered_without_a_gap_however_many_write_at_once(worl
     run_id = await create(world)
     lease = (await claimed(world, run_id)).lease
     bench = workbench(world)
-    await asyncio.gather(*(bench.emit(lease, ("message.delta", {"n": n}), ("x", {})) for n in range(20)))
+    await asyncio.gather(*(bench.write(lease, (), ("message.delta", {"n": n}), ("x", {})) for n in range(20)))
     assert len(await kinds(world, run_id)) == 41
 
 
 async def test_a_step_and_its_events_are_written_together(world: World) -> None:
     run_id = await create(world)
     lease = (await claimed(world, run_id)).lease
-    await workbench(world).note(lease, "analyze", {"lang": "ko"}, "한국어", 3)
+    await workbench(world).write(lease, [Note("analyze", {"lang": "ko"}, "한국어", 3)])
     done = await call(world, lease, 2, "work.find", {"employee": OWNER})
     assert done.result == {"value": "김하은"}
     steps = await world.sql("select seq, kind, name, status from step order by seq")
@@ -82,7 +82,8 @@ async def test_a_step_and_its_events_are_written_together(world: World) -> None:
         (1, "analyze", "analyze", "done"),
         (2, "execute", "work.find", "done"),
     ]
-    assert await kinds(world, run_id) == ["run.started", "step.started", "step.finished", "tool.finished"]
+    events = ["run.started", "step.started", "step.finished", "tool.started", "tool.finished"]
+    assert await kinds(world, run_id) == events
 
 
 async def test_a_write_commits_with_its_step_and_its_audit_row(world: World) -> None:
@@ -143,8 +144,8 @@ async def test_a_worker_that_lost_its_run_writes_nothing_more(world: World, take
     before = await world.sql("select * from event"), await world.sql("select * from step")
     bench = workbench(world)
     for attempt in (
-        lambda: bench.note(lease, "plan", {}, "", 1),
-        lambda: bench.emit(lease, ("message.delta", {"text": "유령"})),
+        lambda: bench.write(lease, [Note("plan", {}, "", 1)]),
+        lambda: bench.write(lease, (), ("message.delta", {"text": "유령"})),
         lambda: bench.succeed(lease, ENDING),
         lambda: bench.fail(lease, Refused(Text("가", "a")), "ko"),
         lambda: call(world, lease, 5, "work.add_project", {"name": "유령"}),
@@ -270,7 +271,7 @@ async def test_a_document_of_a_run_that_is_gone_is_decided_all_the_same(world: W
 async def test_every_crash_between_claim_and_end_leaves_the_run_due(world: World) -> None:
     run_id = await create(world)
     assert await world.runs.due() == [(run_id, 1)]
-    await workbench(world).note((await claimed(world, run_id)).lease, "analyze", {}, "", 1)
+    await workbench(world).write((await claimed(world, run_id)).lease, [Note("analyze", {}, "", 1)])
     assert await world.runs.due() == [(run_id, 1)]
     work = await claimed(world, run_id)
     assert [step.kind for step in work.steps] == ["analyze"]

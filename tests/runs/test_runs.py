@@ -9,7 +9,7 @@ from daeri.errors import Conflict, DaeriError, IdempotencyMismatch, NotFound, Va
 from daeri.runs import runs as runs_module
 from daeri.runs.runs import INPUT_MAX, Runs
 from daeri.runs.wakeups import Wakeups
-from daeri.runs.work import Ending, Workbench
+from daeri.runs.work import Asked, Ending, Workbench
 from worlds import COLLEAGUE, LEAD, OWNER, STRANGER, World
 
 pytestmark = pytest.mark.anyio
@@ -146,9 +146,9 @@ async def test_more_events_than_one_reading_takes_are_all_replayed(world: World)
     run_id = (await create(world))["run_id"]
     work = await bench(world).claim(run_id, 1)
     assert work is not None
-    await bench(world).emit(work.lease, *(("message.delta", {"text": str(n)}) for n in range(1200)))
+    await bench(world).write(work.lease, (), *(("message.delta", {"text": str(n)}) for n in range(1200)))
     await bench(world).succeed(work.lease, ENDING)
-    assert len(await heard(world, OWNER, run_id)) == 1 + 1200 + 4
+    assert len(await heard(world, OWNER, run_id)) == 1 + 1200 + 6
 
 
 @pytest.mark.parametrize("beyond", [0, 10])
@@ -166,7 +166,7 @@ async def test_a_listener_hears_events_as_they_come_and_the_end(world: World) ->
     listening = asyncio.create_task(heard(world, OWNER, run_id))
     await asyncio.sleep(0)
     await finish(world, run_id, wakeups)
-    assert await asyncio.wait_for(listening, 5) == [1, 2, 3, 4, 5]
+    assert await asyncio.wait_for(listening, 5) == [1, 2, 3, 4, 5, 6, 7]
     assert not wakeups._listeners
 
 
@@ -179,7 +179,7 @@ async def test_a_listener_gets_a_sign_of_life_when_nothing_happens(
     assert await anext(stream) is None
     await finish(world, run_id)
     found = [event["seq"] async for event in stream if event]
-    assert found == [2, 3, 4, 5]
+    assert found == [2, 3, 4, 5, 6, 7]
 
 
 async def test_waiting_ends_when_the_run_ends(world: World) -> None:
@@ -196,7 +196,7 @@ async def test_waiting_ends_when_the_run_is_parked(world: World) -> None:
     run_id = (await create(world))["run_id"]
     work = await bench(world).claim(run_id, 1)
     assert work is not None
-    step = bench(world).call(work.lease, 1, "work.request", {}, "안녕")
+    step = bench(world).call(work.lease, Asked(1, "work.request", {}), "안녕")
     await world.door.call(await world.deputy(OWNER), "work.request", {"start": "2026-12-01"}, journal=step)
     body = await asyncio.wait_for(world.runs.wait(await world.actor(OWNER), run_id, 10), 5)
     assert body["status"] == "waiting_approval"
@@ -232,7 +232,7 @@ async def test_a_decided_document_starts_the_next_segment_once(world: World) -> 
     run_id = (await create(world))["run_id"]
     work = await bench(world).claim(run_id, 1)
     assert work is not None
-    step = bench(world).call(work.lease, 1, "work.request", {}, "안녕")
+    step = bench(world).call(work.lease, Asked(1, "work.request", {}), "안녕")
     held: Any = await world.door.call(await world.deputy(OWNER), "work.request", {"start": "2026-12-01"}, journal=step)
     world.runs.start = start
     await world.approvals.decide(await world.actor(LEAD), held.approval_id, "approve")

@@ -22,8 +22,8 @@ from daeri.operations.operation import Operation
 from daeri.operations.outcome import Done, Held, Replayed
 from daeri.records.access import Actor
 from daeri.records.identity import Identity
-from daeri.runs.journal import Fenced
-from daeri.runs.work import Ending, StepView, Work, Workbench
+from daeri.runs.journal import Fenced, Note
+from daeri.runs.work import Asked, Ending, StepView, Work, Workbench
 from daeri.wording import Lang, Text
 
 TURNS_MAX = 8
@@ -34,36 +34,14 @@ SEGMENT_SECONDS = 120
 """Time one segment may take, model included; waiting for people does not count."""
 TOOLS_MAX = 12
 """Operations a planner is shown; more of them make models choose worse and cost more."""
+NOTE_AT_ONCE_MILLISECONDS = 30
+"""A step that took so long is written at once, for whoever watches; quicker ones go with the next transaction."""
 COALESCE_SECONDS = 0.04
 """Text is stored in pieces of this length of time, not token by token."""
 
 Working = Callable[[str, asyncio.Task[None] | None], None]
 
 log = structlog.get_logger()
-
-
-@dataclass(slots=True)
-class Voice:
-    """The answer's text on its way out, stored in pieces."""
-
-    bench: Workbench
-    work: Work
-    spoken: str
-    _waiting: str = ""
-    _last: float = field(default_factory=time.monotonic)
-
-    async def say(self, text: str) -> None:
-        """Add text; it is stored when enough time has passed."""
-        self._waiting += text
-        if time.monotonic() - self._last >= COALESCE_SECONDS:
-            await self.flush()
-
-    async def flush(self) -> None:
-        """Store what has not been stored yet."""
-        text, self._waiting, self._last = self._waiting, "", time.monotonic()
-        if text:
-            self.spoken += text
-            await self.bench.emit(self.work.lease, ("message.delta", {"text": text}))
 
 
 @dataclass(slots=True)
@@ -79,16 +57,51 @@ class Progress:
     started: float = field(default_factory=time.perf_counter)
     turns: int = 0
     steps: int = 0
+    notes: list[Note] = field(default_factory=list)
 
     @property
     def elapsed(self) -> int:
         """Milliseconds of work in all segments so far; the time a run waits for people is not counted."""
         return self.milliseconds + round((time.perf_counter() - self.started) * 1000)
 
+    def take_notes(self) -> list[Note]:
+        """Hand out the steps that are not written yet."""
+        notes, self.notes = self.notes, []
+        return notes
+
     @property
     def finished(self) -> list[Done]:
         """The results so far."""
         return [item.outcome for item in self.happened if isinstance(item.outcome, Done)]
+
+
+@dataclass(slots=True)
+class Voice:
+    """The answer's text on its way out, stored in pieces."""
+
+    bench: Workbench
+    work: Work
+    progress: Progress
+    unspoken: str = ""
+    _last: float = field(default_factory=time.monotonic)
+
+    async def say(self, text: str) -> None:
+        """Add text; it is stored when enough time has passed."""
+        self.unspoken += text
+        if time.monotonic() - self._last >= COALESCE_SECONDS:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Store what has not been stored yet, the steps before it first."""
+        text, self._last = self.take(), time.monotonic()
+        if text:
+            await self.bench.write(self.work.lease, self.progress.take_notes(), ("message.delta", {"text": text}))
+
+    def take(self) -> str:
+        """Hand out what has not been stored yet; it counts as spoken."""
+        text, self.unspoken = self.unspoken, ""
+        self.progress.spoken += text
+        return text
 
 
 class Executor:
@@ -141,7 +154,7 @@ class Executor:
         progress = replay(work.steps, work.lang)
         analysis = await self._analyzed(work, progress)
         tools = await self._selected(work, progress, actor, analysis)
-        voice = Voice(self._bench, work, progress.spoken)
+        voice = Voice(self._bench, work, progress)
         situation = Situation(
             actor=actor,
             lang=analysis.lang,
@@ -157,7 +170,8 @@ class Executor:
         )
         answer = await self._loop(work, progress, situation, voice)
         if answer is not None:
-            await self._bench.succeed(work.lease, self._ending(answer, progress, situation))
+            ending = self._ending(answer, progress, situation, voice.take())
+            await self._bench.succeed(work.lease, replace(ending, answer=progress.spoken), progress.take_notes())
 
     async def _loop(self, work: Work, progress: Progress, situation: Situation, voice: Voice) -> Answer | None:
         """Alternate between planning and calling; None when the run waits for an approval."""
@@ -170,23 +184,21 @@ class Executor:
             if progress.turns >= TURNS_MAX or len(progress.happened) >= CALLS_MAX:
                 raise Timeout(Text("너무 여러 번 시도해서 멈췄어요", "It was stopped after too many attempts"))
             situation.happened = tuple(progress.happened)
-            began, before = time.perf_counter(), len(voice.spoken)
+            began, before = time.perf_counter(), len(progress.spoken)
             decision = await self._planner.next(situation)
-            await voice.flush()
             if isinstance(decision, Answer):
-                await voice.say(decision.text.removeprefix(voice.spoken[before:]))
-                await voice.flush()
-                return replace(decision, text=voice.spoken)
-            progress.spoken = voice.spoken
+                said = progress.spoken[before:] + voice.unspoken
+                voice.unspoken += decision.text.removeprefix(said)
+                return decision
+            await voice.flush()
             progress.pending = list(decision)
             progress.turns += 1
             await self._note_plan(work, progress, situation, began)
 
     async def _execute(self, work: Work, progress: Progress, situation: Situation, call: Call) -> Happened:
         progress.steps += 1
-        journal = self._bench.call(work.lease, progress.steps, call.operation, call.arguments, work.input)
-        started = {"step": progress.steps, "operation": call.operation, "arguments": call.arguments, "note": call.note}
-        await self._bench.emit(work.lease, ("tool.started", started))
+        asked = Asked(progress.steps, call.operation, call.arguments, call.note)
+        journal = self._bench.call(work.lease, asked, work.input, progress.take_notes())
         try:
             outcome = await self._door.call(
                 situation.actor, call.operation, call.arguments, lang=situation.lang, journal=journal
@@ -214,7 +226,8 @@ class Executor:
     async def _selected(self, work: Work, progress: Progress, actor: Actor, analysis: Analysis) -> Sequence[Operation]:
         began = time.perf_counter()
         permitted = self._door.operations(actor)
-        scored = select(analysis, permitted, TOOLS_MAX)
+        before = [analyze(turn.input, analysis.today, work.lang) for turn in work.history[-1:]]
+        scored = select(analysis, permitted, TOOLS_MAX, earlier=before)
         if progress.steps < 2:  # noqa: PLR2004 - the second step of every run
             output = {
                 "permitted": len(permitted),
@@ -243,13 +256,15 @@ class Executor:
     ) -> None:
         progress.steps += 1
         milliseconds = round((time.perf_counter() - began) * 1000)
-        await self._bench.note(work.lease, kind, output, summary, milliseconds)
+        progress.notes.append(Note(kind, output, summary, milliseconds))
+        if milliseconds >= NOTE_AT_ONCE_MILLISECONDS:
+            await self._bench.write(work.lease, progress.take_notes())
 
     def _label(self, name: str, lang: Lang) -> str:
         operation = self._door.company.operations.get(name)
         return operation.label.to(lang) if operation else name
 
-    def _ending(self, answer: Answer, progress: Progress, situation: Situation) -> Ending:
+    def _ending(self, answer: Answer, progress: Progress, situation: Situation, unspoken: str) -> Ending:
         sources = [source for done in progress.finished for source in done.sources]
         usage = {"model": self._planner.name, "input_tokens": 0, "output_tokens": 0, "cost_usd": None}
         return Ending(
@@ -258,6 +273,7 @@ class Executor:
             citations=[{**source, "n": number} for number, source in enumerate(sources, 1)],
             choices=[{"label": choice.label, "input": choice.input} for choice in answer.choices],
             usage=usage | situation.usage | {"milliseconds": progress.elapsed},
+            unspoken=unspoken,
         )
 
 

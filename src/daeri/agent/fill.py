@@ -39,7 +39,10 @@ _TOTAL: Final = frozenset(
 _UNITS: Final = frozenset({"팀", "부서", "본부", "team", "department", "division"})
 _PAYING: Final = frozenset(
     listed(
-        "쓰다 =쓰다 사용하다 결제하다 결제 지출하다 지출 들다 총 합계 전부 모두 합쳐서 합해서 total paid pay spent spend cost"
+        """
+    쓰다 =쓰다 사용하다 결제하다 결제 지출하다 지출 들다 총 합계 전부 모두 합쳐서 합해서 total paid pay spent
+    spend cost
+    """
     )
 )
 _PRICES: Final = ("값", "비", "비용", "요금", "대금")
@@ -283,16 +286,26 @@ class _Filling:
             if slot is not None:
                 self.arguments[slot.name] = self.request.actor.person_id
                 self._use(entity)
-            elif self._self_goes_without_saying(entity):
+            elif self._self_too(entity) or self._self_goes_without_saying(entity):
                 self._use(entity)
 
     def _self_goes_without_saying(self, entity: Entity) -> bool:
         """A request in one's own name, an operation that speaks of "my" itself, or "my" said twice."""
-        if self.vocabulary.operation.effect != "read" or "self" in self.vocabulary.kinds:
-            return True
-        mine = [slot.name for slot in self.vocabulary.slots if slot.person]
-        repeated = any(self.arguments.get(name) == self.request.actor.person_id for name in mine)
-        return repeated and entity != self.part.of("self")[0]
+        people = [
+            self.arguments[slot.name] for slot in self.vocabulary.slots if slot.person and slot.name in self.arguments
+        ]
+        if people:
+            return self.request.actor.person_id in people and entity != self.part.of("self")[0]
+        return self.vocabulary.operation.effect != "read" or "self" in self.vocabulary.kinds
+
+    def _self_too(self, entity: Entity) -> bool:
+        """내 연봉이랑 박서연 팀장 연봉: the asker is one of those asked about."""
+        slot = next((slot for slot in self.vocabulary.slots if slot.person and self.arguments.get(slot.name)), None)
+        after = next((each for each in self.request.named if each.start >= entity.end), None)
+        if slot is None or after is None or not self._and(entity, after):
+            return False
+        self.candidate.spread.setdefault(slot.name, []).append(self.request.actor.person_id)
+        return True
 
     # Days
 
@@ -352,7 +365,7 @@ class _Filling:
             self._use(entity)
             before = entity
 
-    def _and(self, before: Entity, entity: Entity) -> bool:
+    def _and(self, before: Entity, entity: Entity | Named) -> bool:
         """10월과 11월, or 올해 매출이랑 작년 매출: the one word between is said again after."""
         between = self.request.text[before.end : entity.start]
         if _AND.match(between):
@@ -448,7 +461,7 @@ class _Filling:
     def _counts(self) -> None:
         for entity in self._entities("count"):
             number, unit = Decimal(entity.value["number"]), entity.value["unit"]
-            if unit == "일" and number == self._days_filled(default=number if self._open_start() else None):
+            if unit in {"일", "개", ""} and number == self._days_filled(default=number if self._open_start() else None):
                 self._use(entity)
                 continue
             slot = next(iter(self._slot("integer", "decimal")), None)

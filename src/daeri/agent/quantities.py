@@ -36,7 +36,7 @@ _ENGLISH_UNITS: Final[Mapping[str, str]] = MappingProxyType(
         "case": "건",
     }
     | {"hour": "시간", "minute": "분", "copy": "권", "set": "세트", "box": "박스", "week": "주", "month": "개월"}
-    | {"laptop": "대", "monitor": "대", "night": "박"}
+    | {"night": "박"}
 )
 
 _NUMBER: Final = r"\d+(?:,\d{3})*(?:\.\d+)?"

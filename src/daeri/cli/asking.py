@@ -134,7 +134,12 @@ def _found(desk: Desk, named: str) -> dict[str, Any]:
 
 def _follow(desk: Desk, run_id: str, *, until_parked: bool) -> None:
     terminal = desk.terminal
-    Follower(terminal, until_parked).follow(desk.api.events(run_id))
+    try:
+        Follower(terminal, until_parked).follow(desk.api.events(run_id))
+    except KeyboardInterrupt:
+        terminal.talk(Words("그만 볼게요. 맡긴 일은 계속돼요", "No longer looking. The work goes on"))
+        terminal.next(f"daeri run watch {run_id}", Words("다시 보기", "Look again"))
+        raise
     run = desk.api.get(f"/v1/runs/{run_id}")
     if terminal.as_json:
         terminal.data(run)

@@ -134,9 +134,17 @@ class Journal(Protocol):
     Above it stand runs (which implement it); below it the store's connection.
     """
 
-    run_id: str
-    step: int
-    question: str | None
+    @property
+    def run_id(self) -> str:
+        """The run."""
+
+    @property
+    def step(self) -> int:
+        """The number of the step that the call is."""
+
+    @property
+    def question(self) -> str | None:
+        """What the person asked for, in their words."""
 
     def check(self, connection: Connection) -> None:
         """Raise if the run is no longer this worker's to advance."""

@@ -4,6 +4,7 @@
 and refuses a predicate on them. There is no session, no lazy loading and no raw SQL to go round it.
 """
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -41,6 +42,7 @@ from daeri.wording import Text, fit_josa
 
 R = TypeVar("R", bound=Record)
 N = TypeVar("N", int, Decimal)
+K = TypeVar("K")
 Rule = Callable[["Actor"], ColumnElement[bool]]
 Effect = Literal["read", "write", "irreversible"]
 Sight = Literal["open", "own", "hidden"]
@@ -49,8 +51,10 @@ ID_MAX = 2**63 - 1
 """The largest id a database keeps."""
 FOUND_MAX = 200
 """Rows one `find` or `group` returns at most when the operation names no limit."""
-PROJECTIONS_KEPT = 10_000
-"""Projections kept at most, about 2 kB each; then they are worked out anew."""
+KEPT_MAX = 20_000
+"""Conditions and projections kept at most, about 2 kB each; then they are made anew."""
+KEPT_SECONDS = 30
+"""How long one is kept at most, so that a rule that looks at the day does not go stale."""
 SOURCES_MAX = 20
 """Rows an answer names as its sources; more would bury the reader."""
 
@@ -117,27 +121,34 @@ class Rules:
     rows: Mapping[type[Record], Rule] = field(default_factory=dict)
     changes: Mapping[type[Record], Rule] = field(default_factory=dict)
     roles: Mapping[str, Text] = field(default_factory=dict)
-    _projections: dict[tuple[Any, ...], "Projection"] = field(default_factory=dict, repr=False)
+    _kept: dict[tuple[Any, ...], Any] = field(default_factory=dict, repr=False)
+
+    def kept(self, what: str, record: type[Record], actor: Actor, make: Callable[[], K]) -> K:
+        """Return what was made for this record and actor a moment ago, or make it.
+
+        A rule is a function of the actor and, at most, of the day; so what follows from it holds for a while.
+        """
+        key = (what, record, actor, int(time.monotonic() // KEPT_SECONDS))
+        found = self._kept.get(key)
+        if found is None:
+            if len(self._kept) >= KEPT_MAX:
+                self._kept.clear()
+            found = self._kept[key] = make()
+        return cast("K", found)
 
     def projection(self, record: type[Record], actor: Actor) -> "Projection":
-        """Return what the actor may see of a record's fields, worked out once for each person and set of roles."""
-        key = (record, actor.person_id, actor.roles, actor.everything)
-        found = self._projections.get(key)
-        if found is None:
-            if len(self._projections) >= PROJECTIONS_KEPT:
-                self._projections.clear()
-            found = self._projections[key] = _project(self, record, actor)
-        return found
+        """Return what the actor may see of a record's fields."""
+        return self.kept("projection", record, actor, lambda: _project(self, record, actor))
 
     def visible(self, record: type[Record], actor: Actor) -> ColumnElement[bool]:
         """Return the condition a row must meet for the actor to see it; no rule means no row."""
         rule = self.rows.get(record)
-        return rule(actor) if rule else false()
+        return self.kept("rows", record, actor, lambda: rule(actor) if rule else false())
 
     def changeable(self, record: type[Record], actor: Actor) -> ColumnElement[bool]:
         """Return the condition a row must meet for the actor to add or change it; no rule means none."""
         rule = self.changes.get(record)
-        return rule(actor) if rule else false()
+        return self.kept("changes", record, actor, lambda: rule(actor) if rule else false())
 
     def hidden_reason(self, record: type[Record], name: str, mark: Mark) -> Text:
         """Say in words who may see a field."""

@@ -8,13 +8,26 @@ import asyncio
 import hashlib
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlalchemy import JSON, Boolean, Column, Connection, Integer, String, Table, insert, select, update
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Connection,
+    Integer,
+    Select,
+    String,
+    Table,
+    bindparam,
+    insert,
+    select,
+    update,
+)
 from ulid import ULID
 
 from daeri.clock import Clock
@@ -84,6 +97,11 @@ class Identity:
         self._clock = clock
         self._demo = demo
         self._hasher = PasswordHasher()
+        keyed = (api_key.c.expires_at, api_key.c.revoked_at.label("ended_at"), api_key.c.scopes, api_key.c.decides)
+        self._by_key = _credential(people, api_key, *keyed)
+        self._by_session = _credential(people, session, session.c.expires_at, session.c.ended_at)
+        person = people.person.__table__.c
+        self._by_person = _joined(people).where(person.id == bindparam("person"))
         self._hashing = asyncio.Semaphore(2)
 
     async def actor_of_key(self, key: str, door: str) -> Actor:
@@ -94,12 +112,11 @@ class Identity:
         """
 
         def find(connection: Connection) -> Actor:
-            row = connection.execute(select(api_key).where(api_key.c.hash == _hash(key))).one_or_none()
-            now = self._clock.now()
-            if row is None or row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
+            row = connection.execute(self._by_key, {"hash": _hash(key)}).one_or_none()
+            if row is None or row.ended_at is not None or self._is_over(row.expires_at):
                 raise Unauthenticated(Text("알 수 없거나 끝난 API 키예요", "The API key is unknown or has ended"))
             scopes = (tuple(row.scopes),) if row.scopes is not None else ()
-            return self._actor(connection, row.person_id, door, scopes=scopes, decides=row.decides)
+            return _actor_of(row, door, scopes=scopes, decides=row.decides)
 
         return await self._store.read(find)
 
@@ -111,10 +128,10 @@ class Identity:
         """
 
         def find(connection: Connection) -> Actor:
-            row = connection.execute(select(session).where(session.c.hash == _hash(token))).one_or_none()
-            if row is None or row.ended_at is not None or row.expires_at <= self._clock.now():
+            row = connection.execute(self._by_session, {"hash": _hash(token)}).one_or_none()
+            if row is None or row.ended_at is not None or self._is_over(row.expires_at):
                 raise Unauthenticated
-            return self._actor(connection, row.person_id, "web", decides=True)
+            return _actor_of(row, "web", decides=True)
 
         return await self._store.read(find)
 
@@ -258,18 +275,13 @@ class Identity:
         audit.append(connection, audit.Entry(self._clock.now(), person_id, None, "identity", action, outcome))
 
     def _actor(self, connection: Connection, person_id: int, door: str, **more: Any) -> Actor:
-        person = self._people.one(connection, person_id)
-        if person.left or is_disabled(connection, person_id):
-            raise Unauthenticated(Text("더는 쓸 수 없는 계정이에요", "This account is no longer in use"))
-        return Actor(
-            person_id=person.id,
-            name=person.name,
-            team_id=person.team_id,
-            roles=person.roles,
-            login=person.login,
-            door=door,
-            **more,
-        )
+        row = connection.execute(self._by_person, {"person": person_id}).one_or_none()
+        if row is None:
+            raise NotFound
+        return _actor_of(row, door, **more)
+
+    def _is_over(self, expires_at: datetime | None) -> bool:
+        return expires_at is not None and expires_at <= self._clock.now()
 
     def _matches(self, known: str | None, password: str) -> bool:
         """Compare in the same time whether or not the account exists."""
@@ -277,6 +289,43 @@ class Identity:
             return self._hasher.verify(known or self._nobody, password) and known is not None
         except (VerifyMismatchError, InvalidHashError):
             return False
+
+
+def _joined(people: People, *more: Any) -> Select[Any]:
+    """Select a person with whether their account is in use: all that an actor is made of, in one statement."""
+    person = people.person.__table__
+    columns = person.c
+    return select(
+        columns.id,
+        columns.name,
+        columns.team_id,
+        columns.roles,
+        columns.login,
+        columns.left_on,
+        account.c.disabled_at,
+        *more,
+    ).select_from(person.outerjoin(account, account.c.person_id == columns.id))
+
+
+def _credential(people: People, table: Table, *more: Any) -> Select[Any]:
+    """Select what a key or a session stands for, by its hash."""
+    person = people.person.__table__.c
+    statement = _joined(people, *more).join_from(people.person.__table__, table, table.c.person_id == person.id)
+    return statement.where(table.c.hash == bindparam("hash"))
+
+
+def _actor_of(row: Any, door: str, **more: Any) -> Actor:
+    if row.left_on is not None or row.disabled_at is not None:
+        raise Unauthenticated(Text("더는 쓸 수 없는 계정이에요", "This account is no longer in use"))
+    return Actor(
+        person_id=row.id,
+        name=row.name,
+        team_id=row.team_id,
+        roles=frozenset(row.roles or ()),
+        login=row.login,
+        door=door,
+        **more,
+    )
 
 
 def is_disabled(connection: Connection, person_id: int) -> bool:

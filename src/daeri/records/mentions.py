@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, String, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, String, and_, bindparam, func, or_, select
 
 from daeri.records.access import Actor, Rules, sight
 from daeri.records.record import Person, Record, mark_of
@@ -54,33 +54,50 @@ def mentions(
 def _of(
     connection: Connection, rules: Rules, actor: Actor, record: type[Record], wanted: Mapping[str, str]
 ) -> Iterable[Mention]:
+    asked = rules.kept("mentions", record, actor, lambda: _question(rules, actor, record))
+    if asked.statement is None:
+        return
+    for row in connection.execute(asked.statement, {"phrases": json.dumps(list(wanted))}):
+        values = dict(zip(asked.shown, row[1:], strict=True))
+        title = " ".join(str(values[name]) for name in record.__title__ if values.get(name))
+        for hit in sorted(_forms_of(values, asked) & wanted.keys()):
+            yield Mention(record.__tablename__, row.id, title, wanted[hit])
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What the database is asked for one record and actor, and the fields its answer holds."""
+
+    statement: Select[Any] | None
+    shown: Sequence[str] = ()
+    names: Sequence[str] = ()
+    short: Sequence[tuple[str, bool]] = ()
+
+
+def _question(rules: Rules, actor: Actor, record: type[Record]) -> _Question:
     columns = record.__table__.c
     names = [name for name in (*record.__title__, *record.__also__) if _is_open_text(actor, record, name)]
-    if not names:
-        return
     person = issubclass(record, Person)
-    short = [form for form in _SHORT if person and _is_open_text(actor, record, form[0])]
-    forms = [_squeezed(columns[name]) for name in names if not person or name not in ("rank", "title")]
-    forms += [_squeezed(_called(columns, part, surname=surname)) for part, surname in short if "name" in names]
+    short = [form for form in _SHORT if person and "name" in names and _is_open_text(actor, record, form[0])]
+    if person:
+        names = [name for name in names if name not in ("rank", "title")]
+    forms = [_squeezed(columns[name]) for name in names]
+    forms += [_squeezed(_called(columns, part, surname=surname)) for part, surname in short]
+    if not forms:
+        return _Question(None)
     conditions = [rules.visible(record, actor), or_(*(form.in_(_PHRASES) for form in forms))]
     if person:
         conditions.append(columns.left_on.is_(None))
     shown = list(dict.fromkeys([*names, *(part for part, _ in short)]))
-    statement = select(columns.id, *(columns[name] for name in shown)).where(and_(*conditions)).order_by(columns.id)
-    for row in connection.execute(statement.limit(ROWS_MAX), {"phrases": json.dumps(list(wanted))}):
-        values = dict(zip(shown, row[1:], strict=True))
-        title = " ".join(str(values[name]) for name in record.__title__ if values.get(name))
-        for hit in sorted(_forms_of(values, names, short, person=person) & wanted.keys()):
-            yield Mention(record.__tablename__, row.id, title, wanted[hit])
+    statement = select(columns.id, *(columns[name] for name in shown)).where(and_(*conditions))
+    return _Question(statement.order_by(columns.id).limit(ROWS_MAX), shown, names, short)
 
 
-def _forms_of(
-    values: Mapping[str, Any], names: Sequence[str], short: Sequence[tuple[str, bool]], *, person: bool
-) -> set[str]:
+def _forms_of(values: Mapping[str, Any], asked: _Question) -> set[str]:
     """Return what a row is called, as the query compared it."""
-    forms = {squeezed(values[name]) for name in names if values[name] and (not person or name not in ("rank", "title"))}
-    for part, surname in short:
-        if values.get(part) and values.get("name"):
+    forms = {squeezed(values[name]) for name in asked.names if values[name]}
+    for part, surname in asked.short:
+        if values[part] and values["name"]:
             forms.add(squeezed((values["name"][0] if surname else values["name"]) + values[part]))
     return forms
 

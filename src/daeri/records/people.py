@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from daeri.errors import NotFound
 from daeri.records.record import Person, Team
@@ -60,6 +60,8 @@ class People:
             people.left_on,
             teams.name.label("team"),
         ).select_from(person.__table__.outerjoin(team.__table__, people.team_id == teams.id))
+        self._one = self._select.where(people.id == bindparam("key"))
+        self._above = select(teams.parent_id, teams.lead_id).where(teams.id == bindparam("key"))
 
     def one(self, connection: Connection, person_id: int) -> Someone:
         """Return one person.
@@ -69,7 +71,7 @@ class People:
         """
         if person_id == SYSTEM.id:
             return SYSTEM
-        row = connection.execute(self._select.where(self.person.__table__.c.id == person_id)).one_or_none()
+        row = connection.execute(self._one, {"key": person_id}).one_or_none()
         if row is None:
             raise NotFound
         return _someone(row)
@@ -83,13 +85,12 @@ class People:
 
     def superiors(self, connection: Connection, person: Someone) -> list[Someone]:
         """Return the leads above a person, nearest first; vacant posts, leavers and the person are passed over."""
-        teams = self.team.__table__.c
         seen: list[Someone] = []
         team_id = person.team_id
         visited: set[int] = set()
         while team_id is not None and team_id not in visited:
             visited.add(team_id)
-            row = connection.execute(select(teams.parent_id, teams.lead_id).where(teams.id == team_id)).one_or_none()
+            row = connection.execute(self._above, {"key": team_id}).one_or_none()
             if row is None:
                 break
             lead = self.many(connection, [row.lead_id]).get(row.lead_id) if row.lead_id else None

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BindParameter,
     CheckConstraint,
     Column,
     Connection,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     func,
     insert,
     select,
@@ -110,13 +112,41 @@ class Lease:
     epoch: int
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A step that had no effect outside the run: analyze, select, plan, answer."""
+
+    kind: str
+    output: dict[str, Any]
+    summary: str
+    milliseconds: int
+
+
+# Statements are made once: a run is a dozen small visits, and building each anew costs more than SQLite does.
+_KEY: BindParameter[str] = bindparam("key")
+_STATE = select(run.c.status, run.c.segment, run.c.epoch).where(run.c.id == _KEY)
+_CLAIM = update(run).where(run.c.id == _KEY).values(status="running", epoch=bindparam("next_epoch"))
+_MORE = update(run).where(run.c.id == _KEY).values(events=run.c.events + bindparam("more")).returning(run.c.events)
+_MORE_LEASED = _MORE.where(run.c.epoch == bindparam("held"), run.c.status == "running")
+_STEPS = select(step).where(step.c.run_id == _KEY).order_by(step.c.seq)
+_LAST_STEP = select(func.coalesce(func.max(step.c.seq), 0)).where(step.c.run_id == _KEY)
+_EVENTS = (
+    select(event)
+    .where(event.c.run_id == _KEY, event.c.seq > bindparam("after"))
+    .order_by(event.c.seq)
+    .limit(bindparam("most"))
+)
+_INSERT_STEP = insert(step)
+_INSERT_EVENT = insert(event)
+
+
 def claim(connection: Connection, run_id: str, segment: int) -> Lease | None:
     """Take a run up for one segment; None where that segment is no longer due."""
-    row = connection.execute(select(run.c.status, run.c.segment, run.c.epoch).where(run.c.id == run_id)).one()
+    row = connection.execute(_STATE, {"key": run_id}).one()
     if row.segment != segment or row.status not in ("queued", "running"):
         return None
     epoch = row.epoch + 1
-    connection.execute(update(run).where(run.c.id == run_id).values(status="running", epoch=epoch))
+    connection.execute(_CLAIM, {"key": run_id, "next_epoch": epoch})
     return Lease(run_id, epoch)
 
 
@@ -126,25 +156,71 @@ def check(connection: Connection, lease: Lease) -> None:
     Raises:
         Fenced: the run was claimed again, cancelled or ended.
     """
-    row = connection.execute(select(run.c.status, run.c.epoch).where(run.c.id == lease.run_id)).one()
+    row = connection.execute(_STATE, {"key": lease.run_id}).one()
     if row.epoch != lease.epoch or row.status != "running":
         raise Fenced
 
 
-def emit(connection: Connection, run_id: str, at: datetime, *events: tuple[str, dict[str, Any]]) -> None:
-    """Append events to a run's sequence, which has no gaps."""
-    last = connection.execute(select(run.c.events).where(run.c.id == run_id)).scalar_one()
+def emit(
+    connection: Connection, run_id: str, at: datetime, *events: tuple[str, dict[str, Any]], lease: Lease | None = None
+) -> None:
+    """Append events to a run's sequence, which has no gaps; under a lease where one is given.
+
+    Raises:
+        Fenced: the lease does not hold any more.
+    """
+    if not events:
+        return
+    numbers: dict[str, Any] = {"key": run_id, "more": len(events)}
+    if lease is None:
+        last = connection.execute(_MORE, numbers).scalar_one()
+    else:
+        last = connection.execute(_MORE_LEASED, {**numbers, "held": lease.epoch}).scalar_one_or_none()
+        if last is None:
+            raise Fenced
+    first = last - len(events) + 1
     rows = [
-        {"run_id": run_id, "seq": last + number, "type": kind, "at": at, "data": data}
-        for number, (kind, data) in enumerate(events, 1)
+        {"run_id": run_id, "seq": number, "type": kind, "at": at, "data": data}
+        for number, (kind, data) in enumerate(events, first)
     ]
-    connection.execute(insert(event), rows)
-    connection.execute(update(run).where(run.c.id == run_id).values(events=last + len(rows)))
+    connection.execute(_INSERT_EVENT, rows)
+
+
+def write_notes(
+    connection: Connection, lease: Lease, at: datetime, notes: Sequence[Note], *more: tuple[str, dict[str, Any]]
+) -> None:
+    """Write steps without effect and their events, and further events after them.
+
+    Raises:
+        Fenced: the lease does not hold any more.
+    """
+    events: list[tuple[str, dict[str, Any]]] = []
+    rows: list[dict[str, Any]] = []
+    first = last_step(connection, lease.run_id) + 1 if notes else 0
+    for seq, note in enumerate(notes, first):
+        told = {"step": seq, "kind": note.kind, "summary": note.summary}
+        events += [("step.started", told), ("step.finished", {**told, "ms": note.milliseconds})]
+        rows.append(
+            {
+                "run_id": lease.run_id,
+                "seq": seq,
+                "kind": note.kind,
+                "name": note.kind,
+                "status": "done",
+                "summary": note.summary,
+                "output": note.output,
+                "milliseconds": note.milliseconds,
+                "at": at,
+            }
+        )
+    emit(connection, lease.run_id, at, *events, *more, lease=lease)
+    if rows:
+        connection.execute(_INSERT_STEP, rows)
 
 
 def steps(connection: Connection, run_id: str) -> Sequence[Row[Any]]:
     """Return a run's steps in order."""
-    return connection.execute(select(step).where(step.c.run_id == run_id).order_by(step.c.seq)).all()
+    return connection.execute(_STEPS, {"key": run_id}).all()
 
 
 def has_ended(connection: Connection, run_id: str) -> bool:
@@ -154,14 +230,12 @@ def has_ended(connection: Connection, run_id: str) -> bool:
 
 def last_step(connection: Connection, run_id: str) -> int:
     """Return the number of a run's last step, 0 where it has none."""
-    last = select(func.coalesce(func.max(step.c.seq), 0)).where(step.c.run_id == run_id)
-    return int(connection.execute(last).scalar_one())
+    return int(connection.execute(_LAST_STEP, {"key": run_id}).scalar_one())
 
 
 def events_after(connection: Connection, run_id: str, after: int, limit: int = 500) -> Sequence[Row[Any]]:
     """Return a run's events with a sequence number above `after`, in order."""
-    statement = select(event).where(event.c.run_id == run_id, event.c.seq > after)
-    return connection.execute(statement.order_by(event.c.seq).limit(limit)).all()
+    return connection.execute(_EVENTS, {"key": run_id, "after": after, "most": limit}).all()
 
 
 def event_body(row: Row[Any]) -> dict[str, Any]:
@@ -178,22 +252,33 @@ def finish(connection: Connection, run_id: str, status: str, at: datetime, **val
     emit(connection, run_id, at, (f"run.{status}", ending), ("stream.end", {"status": status}))
 
 
+@dataclass(slots=True)
 class StepJournal:
-    """One step of a run, given to the door so that the step commits with the call's effect."""
+    """One step of a run, given to the door so that the step commits with the call's effect.
 
-    def __init__(self, lease: Lease, seq: int, question: str, clock: Clock, arguments: dict[str, Any]) -> None:
-        """Take the lease it writes under, the step's number and the call it tells of."""
-        self.run_id = lease.run_id
-        self.step = seq
-        self.question: str | None = question
-        self._lease = lease
-        self._clock = clock
-        self._arguments = arguments
-        self.name = ""
+    Attributes:
+        notes: steps before this one that are not written yet; they go into the same transaction.
+        note: an assumption under which the call is made.
+    """
+
+    lease: Lease
+    step: int
+    name: str
+    arguments: dict[str, Any]
+    question: str | None
+    clock: Clock
+    notes: Sequence[Note] = ()
+    note: str = ""
+
+    @property
+    def run_id(self) -> str:
+        """The run."""
+        return self.lease.run_id
 
     def check(self, connection: Connection) -> None:
-        """Refuse to go on under a lost lease."""
-        check(connection, self._lease)
+        """Refuse to go on under a lost lease; say that the call begins."""
+        started = {"step": self.step, "operation": self.name, "arguments": self.arguments, "note": self.note}
+        write_notes(connection, self.lease, self.clock.now(), self.notes, ("tool.started", started))
 
     def record(self, connection: Connection, outcome: Done | Held | DaeriError) -> None:
         """Write the step and its events; a held call parks the run in the same transaction."""
@@ -203,35 +288,25 @@ class StepJournal:
         elif isinstance(outcome, Held):
             body = outcome.body("ko")
             self._write(connection, "waiting", {"held": body}, approval_id=outcome.approval_id)
-            connection.execute(update(run).where(run.c.id == self.run_id).values(status="waiting_approval"))
-            waiting = {"seq_step": self.step, "approval_id": outcome.approval_id, **body}
             self._emit(
                 connection,
-                ("approval.requested", waiting),
+                ("approval.requested", {"step": self.step, **body}),
                 ("run.waiting", {"status": "waiting_approval", "approval_id": outcome.approval_id}),
             )
+            connection.execute(update(run).where(run.c.id == self.run_id).values(status="waiting_approval"))
         else:
             problem = _problem(outcome)
             self._write(connection, "refused", {"refused": problem})
             self._emit(connection, ("tool.finished", {"step": self.step, "operation": self.name, "refused": problem}))
 
     def _write(self, connection: Connection, status: str, output: dict[str, Any], **more: Any) -> None:
-        connection.execute(
-            insert(step).values(
-                run_id=self.run_id,
-                seq=self.step,
-                kind="execute",
-                name=self.name,
-                status=status,
-                input=self._arguments,
-                output=output,
-                at=self._clock.now(),
-                **more,
-            )
-        )
+        values = {"approval_id": None, "milliseconds": 0, "summary": "", **more}
+        values |= {"run_id": self.run_id, "seq": self.step, "kind": "execute", "name": self.name, "status": status}
+        values |= {"input": self.arguments, "output": output, "at": self.clock.now()}
+        connection.execute(_INSERT_STEP, values)
 
     def _emit(self, connection: Connection, *events: tuple[str, dict[str, Any]]) -> None:
-        emit(connection, self.run_id, self._clock.now(), *events)
+        emit(connection, self.run_id, self.clock.now(), *events, lease=self.lease)
 
 
 def settle(connection: Connection, settlement: Settlement, at: datetime) -> None:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from ulid import ULID
 
 from daeri.clock import Clock, rfc3339
@@ -29,6 +29,10 @@ INPUT_MAX = 8_000
 LIST_MAX = 100
 HEARTBEAT_SECONDS = 15
 """Longest silence on a stream: proxies drop connections that are quiet for a minute."""
+
+_STATUS = select(journal.run.c.status).where(
+    journal.run.c.id == bindparam("key"), journal.run.c.person_id == bindparam("person")
+)
 
 Start = Callable[[str, int], Awaitable[None]]
 
@@ -138,10 +142,10 @@ class Runs:
         with self._wakeups.listening(run_id) as flag:
             while True:
                 flag.clear()
-                body = await self.get(actor, run_id, lang)
+                status = await self._store.read(partial(self._status, actor, run_id))
                 left = deadline - time.monotonic()
-                if body["status"] in settled or left <= 0:
-                    return body
+                if status in settled or left <= 0:
+                    return await self.get(actor, run_id, lang)
                 await woken(flag, min(left, HEARTBEAT_SECONDS))
 
     async def events(self, actor: Actor, run_id: str, after: int = 0) -> AsyncIterator[dict[str, Any] | None]:
@@ -215,6 +219,13 @@ class Runs:
             self._working.pop(run_id, None)
         else:
             self._working[run_id] = task
+
+    @staticmethod
+    def _status(actor: Actor, run_id: str, connection: Connection) -> str:
+        row = connection.execute(_STATUS, {"key": run_id, "person": actor.person_id}).scalar_one_or_none()
+        if row is None:
+            raise NotFound(Text("그런 실행을 찾을 수 없어요", "No such run"))
+        return str(row)
 
     @staticmethod
     def _row(connection: Connection, actor: Actor, run_id: str) -> Row[Any]:

@@ -8,15 +8,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
 from daeri.clock import Clock
 from daeri.errors import DaeriError
 from daeri.records.store import Store
 from daeri.runs import journal
-from daeri.runs.journal import Lease, StepJournal
+from daeri.runs.journal import Lease, Note, StepJournal
 from daeri.runs.wakeups import Wakeups
 from daeri.wording import Lang
+
+Event = tuple[str, dict[str, Any]]
 
 HISTORY_MAX = 10
 """Earlier turns of the conversation that a run is told of."""
@@ -67,13 +69,27 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a run ends well: the answer (or question back, or refusal), what it rests on, what to ask next."""
+    """How a run ends well: the answer (or question back, or refusal), what it rests on, what to ask next.
+
+    `unspoken` is the end of the answer's text that no listener has heard yet.
+    """
 
     answer: str
     kind: str
     citations: list[dict[str, Any]]
     choices: list[dict[str, str]]
     usage: dict[str, Any]
+    unspoken: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A call that a worker is about to make; `note` is an assumption under which it makes it."""
+
+    step: int
+    operation: str
+    arguments: dict[str, Any]
+    note: str = ""
 
 
 class Workbench:
@@ -94,50 +110,37 @@ class Workbench:
 
         return await self._store.write(take)
 
-    async def note(self, lease: Lease, kind: str, output: dict[str, Any], summary: str, milliseconds: int) -> None:
-        """Write a step that had no effect outside the run (analyze, select, plan, answer) with its events."""
+    async def write(self, lease: Lease, notes: Sequence[Note] = (), *events: Event) -> None:
+        """Write steps without effect, and events that belong to no step (text as it is spoken)."""
 
         def write(connection: Connection) -> None:
-            journal.check(connection, lease)
-            seq = self._insert(connection, lease, kind, output, summary, milliseconds)
-            told = {"step": seq, "kind": kind, "summary": summary}
-            self._emit(connection, lease, ("step.started", told), ("step.finished", {**told, "ms": milliseconds}))
+            journal.write_notes(connection, lease, self._clock.now(), notes, *events)
 
         await self._write(lease, write)
 
-    def call(self, lease: Lease, seq: int, name: str, arguments: dict[str, Any], question: str) -> StepJournal:
-        """Return the journal of one call, for the door to write in the call's transaction."""
-        step = StepJournal(lease, seq, question, self._clock, arguments)
-        step.name = name
-        return step
+    def call(self, lease: Lease, call: Asked, question: str, notes: Sequence[Note] = ()) -> StepJournal:
+        """Return the journal of one call, for the door to write in the call's transaction, notes and all."""
+        return StepJournal(
+            lease, call.step, call.operation, call.arguments, question, self._clock, tuple(notes), call.note
+        )
 
-    async def emit(self, lease: Lease, *events: tuple[str, dict[str, Any]]) -> None:
-        """Append events that belong to no step (text as it is spoken)."""
-
-        def write(connection: Connection) -> None:
-            journal.check(connection, lease)
-            self._emit(connection, lease, *events)
-
-        await self._write(lease, write)
-
-    async def succeed(self, lease: Lease, ending: Ending) -> None:
+    async def succeed(self, lease: Lease, ending: Ending, notes: Sequence[Note] = ()) -> None:
         """End the run with an answer."""
+        answered = Note("answer", {"kind": ending.kind}, ending.kind, 0)
+        rest = [("message.delta", {"text": ending.unspoken})] if ending.unspoken else []
+        cited = [("citation.added", item) for item in ending.citations]
+        completed = ("message.completed", {"text": ending.answer, "choices": ending.choices})
 
         def write(connection: Connection) -> None:
-            journal.check(connection, lease)
-            self._insert(connection, lease, "answer", {"kind": ending.kind}, ending.kind, 0)
-            self._emit(
-                connection,
-                lease,
-                *(("citation.added", item) for item in ending.citations),
-                ("message.completed", {"text": ending.answer, "choices": ending.choices}),
-                ("usage.updated", ending.usage),
+            now = self._clock.now()
+            journal.write_notes(
+                connection, lease, now, [*notes, answered], *rest, *cited, completed, ("usage.updated", ending.usage)
             )
             journal.finish(
                 connection,
                 lease.run_id,
                 "succeeded",
-                self._clock.now(),
+                now,
                 answer=ending.answer,
                 citations=ending.citations,
                 choices=ending.choices,
@@ -146,12 +149,14 @@ class Workbench:
 
         await self._write(lease, write)
 
-    async def fail(self, lease: Lease, error: DaeriError, lang: Lang) -> None:
+    async def fail(self, lease: Lease, error: DaeriError, lang: Lang, notes: Sequence[Note] = ()) -> None:
         """End the run with an error."""
 
         def write(connection: Connection) -> None:
+            now = self._clock.now()
             journal.check(connection, lease)
-            journal.finish(connection, lease.run_id, "failed", self._clock.now(), error=error.problem(lang))
+            journal.write_notes(connection, lease, now, notes)
+            journal.finish(connection, lease.run_id, "failed", now, error=error.problem(lang))
 
         await self._write(lease, write)
 
@@ -162,21 +167,6 @@ class Workbench:
     async def _write(self, lease: Lease, work: Callable[[Connection], None]) -> None:
         await self._store.write(work)
         self._wakeups.notify(lease.run_id)
-
-    def _insert(
-        self, connection: Connection, lease: Lease, kind: str, output: dict[str, Any], summary: str, milliseconds: int
-    ) -> int:
-        seq = journal.last_step(connection, lease.run_id) + 1
-        values = {"kind": kind, "name": kind, "status": "done", "summary": summary, "output": output}
-        connection.execute(
-            insert(journal.step).values(
-                run_id=lease.run_id, seq=seq, milliseconds=milliseconds, at=self._clock.now(), **values
-            )
-        )
-        return seq
-
-    def _emit(self, connection: Connection, lease: Lease, *events: tuple[str, dict[str, Any]]) -> None:
-        journal.emit(connection, lease.run_id, self._clock.now(), *events)
 
 
 def _load(connection: Connection, lease: Lease) -> Work:
