@@ -387,7 +387,7 @@ TAMPERED = {
     "drafter": f"update approval set drafter_id = {COLLEAGUE}",
     "agent": "update approval set agent = null",
     "scopes": "update approval set scopes = '[]'",
-    "preview": "update approval set preview = '[]'",
+    "preview": 'update approval set preview = \'{"ko": [], "en": []}\'',
     "wording": """update approval set worded = '{"ko": [], "en": []}'""",
     "rule": "update approval set rule = 'other'",
     "reason": 'update approval set because = \'["a", "b"]\'',
@@ -413,7 +413,9 @@ async def test_a_document_that_was_tampered_with_is_not_carried_out(world: World
     assert len(await world.sql("select * from w_project")) == 3
 
 
-@pytest.mark.parametrize(("field", "value"), [("arguments", {"start": "2026-12-01", "days": "10"}), ("preview", [])])
+@pytest.mark.parametrize(
+    ("field", "value"), [("arguments", {"start": "2026-12-01", "days": "10"}), ("preview", {"ko": [], "en": []})]
+)
 async def test_a_document_that_was_resealed_after_tampering_is_not_carried_out(
     world: World, field: str, value: Any
 ) -> None:

@@ -14,6 +14,7 @@ class Worker:
     """Notes which segments it was given; blocks until it is let go."""
 
     def __init__(self) -> None:
+        self.let_go = asyncio.Event()
         self.done: list[tuple[str, int]] = []
         self.due_now: list[tuple[str, int]] = []
         self.seen = asyncio.Event()
@@ -21,12 +22,13 @@ class Worker:
     async def segment(self, run_id: str, number: int) -> None:
         self.done.append((run_id, number))
         self.seen.set()
+        await self.let_go.wait()
 
     async def due(self) -> list[tuple[str, int]]:
         return self.due_now
 
 
-async def test_a_segment_is_carried_out_once_however_often_it_is_started(tmp_path: Path) -> None:
+async def test_a_segment_is_carried_out_by_one_worker_however_often_it_is_started(tmp_path: Path) -> None:
     worker = Worker()
     engine = Engine(f"sqlite:///{tmp_path}/runs.db", worker.segment, worker.due)
     await engine.start("run_1", 1)
@@ -42,6 +44,24 @@ async def test_a_segment_is_carried_out_once_however_often_it_is_started(tmp_pat
         worker.seen.clear()
         await engine.start("run_1", 2)
         await asyncio.wait_for(worker.seen.wait(), 20)
+        worker.let_go.set()
     finally:
         await engine.close()
     assert worker.done == [("run_0", 3), ("run_1", 1), ("run_1", 2)]
+
+
+async def test_a_segment_that_failed_is_taken_up_again_while_it_is_due(tmp_path: Path) -> None:
+    worker = Worker()
+    worker.let_go.set()
+    engine = Engine(f"sqlite:///{tmp_path}/runs.db", worker.segment, worker.due)
+    await engine.open()
+    try:
+        for _ in range(2):
+            worker.seen.clear()
+            await engine.start("run_1", 1)
+            await asyncio.wait_for(worker.seen.wait(), 20)
+            while engine._active:
+                await asyncio.sleep(0)
+    finally:
+        await engine.close()
+    assert worker.done == [("run_1", 1), ("run_1", 1)]

@@ -28,6 +28,8 @@ from daeri.wording import Lang, Text
 
 TURNS_MAX = 8
 """Times a planner may be asked in one run; a plan that needs more is going in circles."""
+ATTEMPTS_MAX = 10
+"""Times a segment may be taken up; one that ends its process each time must not do so for ever."""
 CALLS_MAX = 20
 """Operations one run may call."""
 SEGMENT_SECONDS = 120
@@ -131,27 +133,38 @@ class Executor:
 
     async def _ended(self, work: Work) -> None:
         structlog.contextvars.bind_contextvars(run_id=work.lease.run_id)
+        progress = Progress()
         try:
+            progress = replay(work.steps, work.lang)
             async with asyncio.timeout(SEGMENT_SECONDS):
-                await self._advance(work)
+                await self._advance(work, progress)
         except Fenced:
             log.info("run.fenced")
         except DaeriError as error:
-            await self._bench.fail(work.lease, error, work.lang)
+            await self._fail(work, progress, error)
         except TimeoutError:
             limit = Text(
                 f"{SEGMENT_SECONDS}초 안에 끝내지 못했어요", f"It did not finish within {SEGMENT_SECONDS} seconds"
             )
-            await self._bench.fail(work.lease, Timeout(limit), work.lang)
+            await self._fail(work, progress, Timeout(limit))
         except Exception:
             log.exception("run.failed")
-            await self._bench.fail(work.lease, DaeriError(), work.lang)
+            await self._fail(work, progress, DaeriError())
 
-    async def _advance(self, work: Work) -> None:
+    async def _fail(self, work: Work, progress: Progress, error: DaeriError) -> None:
+        try:
+            await self._bench.fail(work.lease, error, work.lang, progress.take_notes())
+        except Fenced:
+            log.info("run.fenced")
+
+    async def _advance(self, work: Work, progress: Progress) -> None:
+        if work.lease.epoch - work.segment >= ATTEMPTS_MAX:
+            raise DaeriError(
+                Text(f"{ATTEMPTS_MAX}번 다시 시작해도 끝내지 못했어요", f"It did not end in {ATTEMPTS_MAX} attempts")
+            )
         agent = self._door.company.agent(work.agent)
         person = await self._identity.actor_of_person(work.person_id, work.door, work.scopes)
         actor = agent.acting_for(person)
-        progress = replay(work.steps, work.lang)
         analysis = await self._analyzed(work, progress)
         tools = await self._selected(work, progress, actor, analysis)
         voice = Voice(self._bench, work, progress)
@@ -176,7 +189,7 @@ class Executor:
     async def _loop(self, work: Work, progress: Progress, situation: Situation, voice: Voice) -> Answer | None:
         """Alternate between planning and calling; None when the run waits for an approval."""
         while True:
-            for call in progress.pending:
+            for call in progress.pending[: CALLS_MAX - len(progress.happened)]:
                 happened = await self._execute(work, progress, situation, call)
                 progress.happened.append(happened)
                 if isinstance(happened.outcome, Waits):
@@ -197,7 +210,7 @@ class Executor:
 
     async def _execute(self, work: Work, progress: Progress, situation: Situation, call: Call) -> Happened:
         progress.steps += 1
-        asked = Asked(progress.steps, call.operation, call.arguments, call.note)
+        asked = Asked(progress.steps, call.operation, call.arguments, call.note, situation.lang)
         journal = self._bench.call(work.lease, asked, work.input, progress.take_notes())
         try:
             outcome = await self._door.call(

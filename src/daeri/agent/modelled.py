@@ -53,12 +53,14 @@ class Modelled:
         """
         messages = self._messages(situation)
         tools = [_tool(operation) for operation in situation.tools]
+        spoken = ""
         for _ in range(REPAIRS_MAX + 1):
             text, calls, broken = await self._ask(situation, messages, tools)
+            spoken += text
             if calls and not broken:
                 return [Call(call.name.replace("__", ".", 1), call.arguments) for call in calls]
             if not broken:
-                return Answer(text)
+                return Answer(spoken)
             messages.append(assistant_message(text, [*calls, *broken]))
             messages += [tool_message(call, "not run: mend the other call first") for call in calls]
             messages += [tool_message(call, call.reason) for call in broken]

@@ -403,7 +403,7 @@ class Approvals:
             "drafted_at": rfc3339(row.drafted_at),
             "arguments": row.worded[lang],
             "raw_arguments": row.arguments,
-            "preview": [{"label": item[which], "before": item[2], "after": item[3]} for item in row.preview],
+            "preview": row.preview[lang],
             "because": row.because[which],
             "rule": row.rule,
             "line": [_step_body(step, people, which) for step in steps],

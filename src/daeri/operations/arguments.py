@@ -85,9 +85,15 @@ def worded(
         elif name in operation.signature.money:
             text = won(value, lang)
         else:
-            text = day(value, lang) if isinstance(value, date) else str(value)
+            text = day(value, lang) if isinstance(value, date) else _choice(str(value), field.description, lang)
         rows.append({"name": name, "label": parameter_label(name, field.description).to(lang), "value": text})
     return rows
+
+
+def _choice(value: str, description: str | None, lang: Lang) -> str:
+    """Word a value as its parameter's description does: "연차 (annual leave), 반차 (half day)"."""
+    match = re.search(rf"{re.escape(value)}\s*\(([^)]+)\)", description or "") if lang == "en" else None
+    return match[1] if match else value
 
 
 def parameter_label(name: str, description: str | None) -> Text:

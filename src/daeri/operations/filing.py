@@ -21,6 +21,9 @@ from daeri.records.access import Actor
 from daeri.records.people import People, Someone, person_body
 from daeri.wording import Lang, Text
 
+LANGUAGES: tuple[Lang, ...] = ("ko", "en")
+"""A document is worded in both when it is filed: its approvers may read another language than its drafter."""
+
 # fmt: off
 SEALED = (
     "id", "operation", "operation_digest", "drafter_id", "agent", "scopes", "arguments", "worded", "preview", "rule",
@@ -164,7 +167,7 @@ def file(connection: Connection, content: Content, origin: Origin) -> str:
         "scopes": [list(scope) for scope in actor.scopes],
         "arguments": content.arguments,
         "worded": content.worded,
-        "preview": [[change.label.ko, change.label.en, change.before, change.after] for change in content.preview],
+        "preview": {lang: [change.body(lang) for change in content.preview] for lang in LANGUAGES},
         "rule": content.line.rule,
         "because": [content.line.because.ko, content.line.because.en],
         "run_id": origin.run_id,

@@ -35,9 +35,6 @@ from daeri.records.record import Instant
 from daeri.records.store import Store, system
 from daeri.wording import Lang, Text, fit_josa
 
-LANGUAGES: tuple[Lang, ...] = ("ko", "en")
-"""A document is worded in both when it is filed: its approvers may read another language than its drafter."""
-
 idempotency = Table(
     "idempotency",
     system,
@@ -330,7 +327,7 @@ class Door:
             arguments=args.canonical(model),
             worded={
                 lang: args.worded(connection, self.company.rules, call.actor, call.operation, model, lang)
-                for lang in LANGUAGES
+                for lang in filing.LANGUAGES
             },
             preview=self._preview(connection, call, model),
             line=line,

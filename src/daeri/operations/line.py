@@ -5,7 +5,7 @@ Only values live here: a company writes a `Line`, approval.py finds the people.
 
 from dataclasses import dataclass
 
-from daeri.wording import Text
+from daeri.wording import Lang, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,13 @@ class Change:
     """One thing that an operation would change, worded for the person who decides."""
 
     label: Text
-    before: str
-    after: str
+    before: Text | str
+    after: Text | str
 
-    def body(self, lang: str) -> dict[str, str]:
+    def body(self, lang: Lang) -> dict[str, str]:
         """Render as the resource shape."""
-        return {"label": self.label.ko if lang == "ko" else self.label.en, "before": self.before, "after": self.after}
+        return {"label": self.label.to(lang), "before": _said(self.before, lang), "after": _said(self.after, lang)}
+
+
+def _said(value: Text | str, lang: Lang) -> str:
+    return value if isinstance(value, str) else value.to(lang)

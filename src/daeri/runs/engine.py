@@ -1,7 +1,7 @@
 """What carries runs forward over crashes? One short DBOS workflow for each segment of a run; nothing else knows DBOS.
 
 A segment ends when the run ends or parks, so a run that waits for a person costs nothing. The journal decides what is
-due: workflow ids are `run/segment`, so starting one twice starts it once, and the sweep finds what a crash left.
+due: a segment that is started twice is claimed once, and the sweep finds what a crash or a full disk left.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 from sqlalchemy import create_engine, event
+from ulid import ULID
 
 Segment = Callable[[str, int], Awaitable[None]]
 Due = Callable[[], Awaitable[list[tuple[str, int]]]]
@@ -37,6 +38,7 @@ class Engine:
         self._segment = segment
         self._due = due
         self._places = asyncio.Semaphore(AT_ONCE)
+        self._active: set[tuple[str, int]] = set()
         self._workflow: Callable[..., Any] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sweeper: asyncio.Task[None] | None = None
@@ -68,10 +70,10 @@ class Engine:
         self._sweeper = asyncio.create_task(self._sweep())
 
     async def start(self, run_id: str, segment: int) -> None:
-        """Start a segment unless it was started before."""
-        if self._workflow is None:
+        """Start a segment unless this process is at it."""
+        if self._workflow is None or (run_id, segment) in self._active:
             return
-        with SetWorkflowID(f"{run_id}/{segment}"):
+        with SetWorkflowID(f"{run_id}/{segment}/{ULID()}"):
             await DBOS.start_workflow_async(self._workflow, run_id, segment)
 
     async def close(self) -> None:
@@ -93,8 +95,15 @@ class Engine:
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._bounded(run_id, segment), self._loop))
 
     async def _bounded(self, run_id: str, segment: int) -> None:
-        async with self._places:
-            await self._segment(run_id, segment)
+        """Run a segment once at a time; whatever it raises, it is due until the journal says otherwise."""
+        if (run_id, segment) in self._active:
+            return
+        self._active.add((run_id, segment))
+        try:
+            async with self._places:
+                await self._segment(run_id, segment)
+        finally:
+            self._active.discard((run_id, segment))
 
     async def _sweep(self) -> None:
         while True:

@@ -33,6 +33,7 @@ from daeri.errors import DaeriError
 from daeri.operations.outcome import Done, Held, Settlement
 from daeri.records.record import Instant
 from daeri.records.store import system
+from daeri.wording import Lang
 
 TERMINAL = ("succeeded", "failed", "cancelled", "expired")
 PARKED = ("waiting_approval", "waiting_input")
@@ -269,6 +270,7 @@ class StepJournal:
     clock: Clock
     notes: Sequence[Note] = ()
     note: str = ""
+    lang: Lang = "ko"
 
     @property
     def run_id(self) -> str:
@@ -286,7 +288,7 @@ class StepJournal:
             self._write(connection, "done", {"done": _done_body(outcome)}, milliseconds=round(outcome.milliseconds))
             self._emit(connection, ("tool.finished", _finished(self.step, outcome)))
         elif isinstance(outcome, Held):
-            body = outcome.body("ko")
+            body = outcome.body(self.lang)
             self._write(connection, "waiting", {"held": body}, approval_id=outcome.approval_id)
             self._emit(
                 connection,

@@ -55,6 +55,7 @@ class Work:
     """
 
     lease: Lease
+    segment: int
     person_id: int
     agent: str
     scopes: tuple[tuple[str, ...], ...]
@@ -90,6 +91,7 @@ class Asked:
     operation: str
     arguments: dict[str, Any]
     note: str = ""
+    lang: Lang = "ko"
 
 
 class Workbench:
@@ -121,7 +123,7 @@ class Workbench:
     def call(self, lease: Lease, call: Asked, question: str, notes: Sequence[Note] = ()) -> StepJournal:
         """Return the journal of one call, for the door to write in the call's transaction, notes and all."""
         return StepJournal(
-            lease, call.step, call.operation, call.arguments, question, self._clock, tuple(notes), call.note
+            lease, call.step, call.operation, call.arguments, question, self._clock, tuple(notes), call.note, call.lang
         )
 
     async def succeed(self, lease: Lease, ending: Ending, notes: Sequence[Note] = ()) -> None:
@@ -189,6 +191,7 @@ def _load(connection: Connection, lease: Lease) -> Work:
     turns = [Turn(item.input, item.answer or "", item.choices or []) for item in connection.execute(before)]
     return Work(
         lease=lease,
+        segment=row.segment,
         person_id=row.person_id,
         agent=row.agent,
         scopes=tuple(tuple(scope) for scope in row.scopes),

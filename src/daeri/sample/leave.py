@@ -212,19 +212,27 @@ async def leave_effect(
     ]
     _check_free(Standing(reckoned.buckets, [*reckoned.booked, *asked]), uses)
     before, after = reckoned.after(asked).quarters_on(start), reckoned.after([*asked, *uses]).quarters_on(start)
+    total = sum(used for _, used in uses)
     waiting = Text(" (결재 대기 포함)", " (with requests under way)") if asked else Text("", "")
     return [
         Change(
             Text(f"남은 연차{waiting.ko}", f"Leave left{waiting.en}"),
-            before=days(in_days(before), "ko"),
-            after=days(in_days(after), "ko"),
+            before=_days_text(before),
+            after=_days_text(after),
         ),
         Change(
             Text(f"{kind} 기록", "Leave booked"),
-            before="없음",
-            after=f"{day_range(start, last, 'ko')} {days(in_days(sum(used for _, used in uses)), 'ko')}",
+            before=Text("없음", "none"),
+            after=Text(
+                f"{day_range(start, last, 'ko')} {_days_text(total).ko}",
+                f"{day_range(start, last, 'en')}, {_days_text(total).en}",
+            ),
         ),
     ]
+
+
+def _days_text(quarters: int) -> Text:
+    return Text(days(in_days(quarters), "ko"), days(in_days(quarters), "en"))
 
 
 @leave.write(

@@ -108,7 +108,7 @@ async def purchase_effect(records: Records, actor: Actor, clock: Clock, item: st
         Purchase.decided_on.between(span.start, span.end),
     )
     return [
-        Change(Text("구매 품목", "Purchase"), before="없음", after=f"{item} {won(amount, 'ko')}"),
+        Change(Text("구매 품목", "Purchase"), before=Text("없음", "none"), after=f"{item} {won(amount, 'ko')}"),
         Change(
             Text("올해 내 구매 금액", "My purchases this year"),
             before=won(bought, "ko"),
