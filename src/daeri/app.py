@@ -3,6 +3,7 @@
 `Daeri` holds the parts of one server and opens and closes them in order; `application` makes the web application of it.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -25,6 +26,8 @@ from daeri.operations.approval import Approvals
 from daeri.operations.company import Company
 from daeri.operations.invoke import Door
 from daeri.operations.listing import Shelf
+from daeri.operations.policy import Policies
+from daeri.records.anchors import Anchors
 from daeri.records.identity import Identity
 from daeri.records.record import Record
 from daeri.records.store import Store, is_reachable
@@ -48,14 +51,17 @@ class Daeri:
         self.company = company
         self.settings = settings
         self.clock = clock or Clock()
-        settings.dir.mkdir(parents=True, exist_ok=True)
+        settings.dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.store = Store(f"sqlite:///{settings.database}")
         self.identity = Identity(self.store, company.people, self.clock, demo=settings.demo)
         self.door = Door(company, self.store, self.clock)
         self.shelf = Shelf(company, self.store, self.clock)
+        self.policies = Policies(self.door, self.store, self.clock)
         wakeups = Wakeups()
         self.runs = Runs(company, self.store, self.clock, wakeups)
         self.approvals = Approvals(company, self.store, self.clock, self.door.execute_approved, self.runs)
+        self._anchors = Anchors(self.store, settings.anchors, self.clock)
+        self._anchoring: asyncio.Task[None] | None = None
         self._models = ModelClient(self.clock)
         executor = Executor(
             self.door, self.identity, Workbench(self.store, self.clock, wakeups), self._planner(), self.runs.working
@@ -76,12 +82,18 @@ class Daeri:
         else:
             await self.store.upgrade(self.company.migrations, "company_version")
         if working:
+            await self.door.forget_old_keys()
             await self._models.open()
             self.runs.start = self.engine.start
             await self.engine.open()
+            await self._anchors.note()
+            self._anchoring = asyncio.create_task(self._anchors.keep())
 
     async def close(self) -> None:
         """Stop taking up work and close what is open."""
+        if self._anchoring is not None:
+            self._anchoring.cancel()
+            await self._anchors.note()
         if self.runs.start is not None:
             self.runs.start = None
             await self.engine.close()
@@ -107,12 +119,14 @@ def application(daeri: Daeri, *, working: bool = True) -> FastAPI:
     """
     settings = daeri.settings
     screens = pages(
-        desk.Services(daeri.identity, daeri.door, daeri.shelf, daeri.approvals, daeri.runs, daeri.clock),
+        desk.Services(
+            daeri.identity, daeri.door, daeri.shelf, daeri.approvals, daeri.runs, daeri.clock, daeri.policies
+        ),
         desk.Options(demo=settings.demo, secure_cookies=settings.secure_cookies),
     )
     checks = {"database": partial(is_reachable, daeri.store)}
     wire = gateway(
-        Services(daeri.identity, daeri.door, daeri.shelf, daeri.approvals, daeri.runs, checks),
+        Services(daeri.identity, daeri.door, daeri.shelf, daeri.approvals, daeri.runs, daeri.policies, checks),
         Options(
             secure_cookies=settings.secure_cookies,
             body_max=settings.body_max,

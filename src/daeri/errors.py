@@ -16,7 +16,11 @@ class FieldError:
     """One invalid input field: a JSON pointer (RFC 6901) and what is wrong there."""
 
     pointer: str
-    detail: str
+    detail: Text | str
+
+    def to(self, lang: Lang) -> str:
+        """Word the detail; a plain string is the same in both languages."""
+        return self.detail if isinstance(self.detail, str) else self.detail.to(lang)
 
 
 class DaeriError(Exception):
@@ -50,7 +54,7 @@ class DaeriError(Exception):
             "status": self.status,
             "detail": detail,
             "code": self.code,
-            "errors": [{"pointer": e.pointer, "detail": e.detail} for e in self.errors],
+            "errors": [{"pointer": e.pointer, "detail": e.to(lang)} for e in self.errors],
             "help": self.help.to(lang),
             "retryable": self.retryable,
         }

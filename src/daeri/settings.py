@@ -1,12 +1,25 @@
 """What can be set, and by which name? Typed, read once at start from the environment and `.env`, then frozen."""
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+ANCHORS_FILE = "audit.anchors"
+"""Notes of the audit chain's head, beside the database."""
+LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether an address to listen on is reachable from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class Settings(BaseSettings):
@@ -51,12 +64,17 @@ class Settings(BaseSettings):
     @property
     def known_hosts(self) -> tuple[str, ...]:
         """The names to answer to; a server on loopback answers to loopback only, so no web page can rebind to it."""
-        return self.hosts or (LOOPBACK if self.host in LOOPBACK else ())
+        return self.hosts or (LOOPBACK_NAMES if is_loopback(self.host) else ())
 
     @property
     def database(self) -> Path:
         """The file of the company's records, approvals, runs and audit."""
         return self.dir / "daeri.db"
+
+    @property
+    def anchors(self) -> Path:
+        """The file of notes that prove the end of the audit chain."""
+        return self.dir / ANCHORS_FILE
 
     @property
     def engine_database(self) -> Path:

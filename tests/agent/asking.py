@@ -52,8 +52,12 @@ class Desk:
 
     async def plan(self, text: str) -> list[Call]:
         """The calls that are planned; nothing is called."""
-        decided = await Keyless().next(self._situation(text, ()))
+        decided = await self.decide(text)
         return [] if isinstance(decided, Answer) else list(decided)
+
+    async def decide(self, text: str, history: Sequence[Said] = ()) -> Sequence[Call] | Answer:
+        """What is planned or answered; nothing is called."""
+        return await Keyless().next(self._situation(text, history))
 
     def _situation(self, text: str, history: Sequence[Said]) -> Situation:
         analysis = analyze(text, self.clock.now().astimezone(SEOUL).date())

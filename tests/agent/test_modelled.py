@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from pydantic import SecretStr
 
 from daeri.app import Daeri
 from daeri.records import Actor
+from daeri.runs import journal
 from daeri.sample import hanbit
 from daeri.settings import Settings
 from daeri.testing.model_server import Asked, ModelServer, Spent, calls, fails, says
@@ -138,3 +140,31 @@ async def test_a_model_that_does_not_answer_fails_the_run_with_a_reason_and_with
     assert run["status"] == "failed"
     assert run["error"]["code"] == "model-unavailable"
     assert KEY not in json.dumps(run)
+
+
+async def test_the_parts_show_while_the_model_still_thinks(office: Office) -> None:
+    office.model.always(says("천천히 생각하고 있어요.", characters=4).slowly(0.15))
+    run = await office.ask("안녕")
+    at = {event["type"]: datetime.fromisoformat(event["ts"]) for event in reversed(await office.events(run["run_id"]))}
+    assert (at["message.completed"] - at["step.finished"]).total_seconds() > 0.3
+    assert (at["message.completed"] - at["message.delta"]).total_seconds() > 0.2
+
+
+async def test_an_answer_that_was_cut_by_a_crash_is_started_again_for_its_listeners(office: Office) -> None:
+    office.model.always(says("끝까지 말했어요."))
+    run = await office.ask("안녕")
+
+    def as_if_it_had_crashed(connection: Any) -> None:
+        connection.exec_driver_sql(
+            "UPDATE run SET status = 'running', attempts = 1, answer = NULL WHERE id = ?", (run["run_id"],)
+        )
+
+    await office.daeri.store.write(as_if_it_had_crashed)
+    await office.daeri.engine.start(run["run_id"], 1)
+    ended = await office.daeri.runs.wait(office.deputy, run["run_id"], 20)
+    rows = await office.daeri.store.read(lambda connection: journal.events_after(connection, run["run_id"], 0))
+    kinds = [row.type for row in rows]
+    again = kinds.index("message.restarted")
+    assert "message.delta" in kinds[:again]
+    heard = "".join(row.data["text"] for row in rows[again:] if row.type in ("message.restarted", "message.delta"))
+    assert heard == ended["answer"] == "끝까지 말했어요."

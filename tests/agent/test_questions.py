@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from agent.asking import Desk, desk_of, id_of
+from daeri.agent.planner import Answer
 from daeri.app import Daeri
 
 pytestmark = pytest.mark.anyio
@@ -18,8 +19,8 @@ def table(name: str) -> list[dict[str, Any]]:
 
 TABLE = table("questions.toml")
 HELD_OUT = table("heldout.toml")
-KEYS = {"text", "calls", "end", "says", "choices"}
-HELD_OUT_RIGHT_MIN = 48
+KEYS = {"text", "calls", "end", "says", "choices", "never"}
+HELD_OUT_RIGHT_MIN = 112
 """Of the second list, written before the planner was run on it; the rest must end in a question back or a refusal."""
 
 
@@ -47,8 +48,9 @@ async def test_of_the_second_list_most_end_right_and_none_in_a_wrong_claim(share
     for row in HELD_OUT:
         calls = await _planned(row["text"], desk)
         expected = await _expected(row, shared)
-        right += calls == expected
-        wrong += [row["text"]] if calls and calls != expected else []
+        acting = await _acting_choices(row["text"], desk) if row.get("never") else []
+        right += calls == expected and not acting
+        wrong += [row["text"]] if (calls and calls != expected) or acting else []
     assert wrong == []
     assert right >= HELD_OUT_RIGHT_MIN
 
@@ -58,7 +60,7 @@ def test_the_table_is_varied_enough() -> None:
     assert len(TABLE) >= 80
     assert len(korean) >= 50
     assert len(TABLE) - len(korean) >= 20
-    assert all(set(row) <= KEYS and ("calls" in row or "end" in row) for row in TABLE + HELD_OUT)
+    assert all(set(row) <= KEYS and row.keys() & {"calls", "end", "never"} for row in TABLE + HELD_OUT)
 
 
 async def _check(row: dict[str, Any], daeri: Daeri) -> None:
@@ -68,6 +70,19 @@ async def _check(row: dict[str, Any], daeri: Daeri) -> None:
     assert all(said in ended.answer.text for said in row.get("says", [])), ended.answer.text
     labels = " ".join(choice.label for choice in ended.answer.choices)
     assert all(choice in labels for choice in row.get("choices", [])), labels
+
+
+async def _acting_choices(text: str, desk: Desk) -> list[str]:
+    """The offered choices that would change something."""
+    decided = await desk.decide(text)
+    offered = decided.choices if isinstance(decided, Answer) else ()
+    operations = {each.name: each for each in desk.door.operations(desk.actor)}
+    return [
+        choice.input
+        for choice in offered
+        for call in await desk.plan(choice.input)
+        if operations[call.operation].effect != "read"
+    ]
 
 
 async def _planned(text: str, desk: Desk) -> list[dict[str, Any]]:

@@ -13,11 +13,13 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from daeri.app import Daeri
+from daeri.errors import Refused
 from daeri.records import Actor
 from daeri.sample import hanbit
 from daeri.sample.build import build
@@ -36,6 +38,17 @@ class Worker:
     lead_key: str
 
 
+async def _can_take(daeri: Daeri, person_id: int) -> bool:
+    """Say whether the company's rules let this person off next Wednesday: some have leave, or none left."""
+    today = daeri.clock.today()
+    day = (today + timedelta(days=9 - today.weekday())).isoformat()
+    actor = await daeri.identity.actor_of_person(person_id, "test")
+    with suppress(Refused):
+        await daeri.door.dry_run(actor, "leave.request", {"start": day, "end": day})
+        return True
+    return False
+
+
 async def _make(folder: Path, workers: int) -> list[Worker]:
     """Build the sample company and give keys to employees (not leads) and to their leads."""
     daeri = Daeri(hanbit(), Settings(dir=folder, demo=True))
@@ -48,12 +61,15 @@ async def _make(folder: Path, workers: int) -> list[Worker]:
     ).fetchall()
     database.close()
     leads: dict[int, str] = {}
-    made = []
-    for person_id, lead_id in rows[:workers]:
+    made: list[Worker] = []
+    for person_id, lead_id in rows:
+        if len(made) == workers or not await _can_take(daeri, person_id):
+            continue
         if lead_id not in leads:
             leads[lead_id] = (await daeri.identity.add_key(lead_id, "test", decides=True)).secret
         key = (await daeri.identity.add_key(person_id, "test", decides=False)).secret
         made.append(Worker(person_id, key, leads[lead_id]))
+    assert len(made) == workers
     await daeri.close()
     return made
 

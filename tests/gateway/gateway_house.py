@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from daeri.gateway import Options, Services, gateway
 from daeri.operations.approval import Approvals
 from daeri.operations.outcome import Held
+from daeri.operations.policy import Policies
 from daeri.records.identity import Identity
 from daeri.records.store import Store, is_reachable
 from daeri.runs.runs import Runs
@@ -70,6 +71,7 @@ class House:
             shelf=world.shelf,
             approvals=world.approvals,
             runs=world.runs,
+            policies=Policies(world.door, world.store, world.clock),
             checks=more.get("checks") or {"database": lambda: is_reachable(world.store)},
         )
         parts = gateway(services, options, more.get("error_page"))

@@ -235,13 +235,13 @@ async def test_get_response_takes_its_prompt_by_position(house):
     assert (await house.rpc("owner", "get_response", ["Hello"]))["result"]["status"] == "succeeded"
 
 
-@pytest.mark.parametrize(("lang", "words"), [("ko", "결재를 기다리고 있어요"), ("en", "Waiting for approval")])
+@pytest.mark.parametrize(("lang", "words"), [("ko", "결재를 올렸어요"), ("en", "Filed for approval")])
 async def test_get_response_says_that_a_run_waits(house, lang, words):
     headers = {"Accept-Language": lang}
     answer = (await house.rpc("owner", "get_response", {"prompt": "휴가 올려줘"}, headers=headers))["result"]
     assert answer["status"] == "waiting_approval"
     assert words in answer["response"]
-    assert answer["approvals"][0] in answer["response"]
+    assert answer["approvals"]
 
 
 async def test_get_response_says_that_a_run_still_works(house):

@@ -82,7 +82,7 @@ async def test_the_language_follows_the_weights(house, header, lang):
         ("POST", "/v1/me", "GET, HEAD"),
         ("GET", "/v1/runs/run_0/cancel", "POST"),
         ("GET", "/rpc", "POST"),
-        ("PATCH", "/v1/records/w_employee/1", "GET, HEAD"),
+        ("PUT", "/v1/records/w_employee/1", "DELETE, GET, HEAD, PATCH"),
         ("OPTIONS", "/v1/runs", "GET, HEAD, POST"),
         ("POST", "/healthz", "GET, HEAD"),
     ],

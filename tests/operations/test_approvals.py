@@ -594,3 +594,16 @@ async def test_the_clock_of_the_world_stands_still(world: World) -> None:
     assert (await world.approvals.show(await world.actor(OWNER), approval_id))[
         "drafted_at"
     ] == "2026-11-21T05:02:00.000Z"
+
+
+async def test_a_key_for_something_else_sees_and_touches_no_document(world: World) -> None:
+    held = await world.held(await world.actor(OWNER), "work.request", {"start": "2026-12-01", "days": "1"})
+    approval_id = held.approval_id
+    narrow = await world.actor(OWNER, scopes=(("work.find",),))
+    for touch in (
+        world.approvals.box(narrow, "drafted"),
+        world.approvals.show(narrow, approval_id),
+        world.approvals.withdraw(narrow, approval_id),
+    ):
+        with pytest.raises(PermissionDenied):
+            await touch

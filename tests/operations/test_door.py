@@ -1,7 +1,7 @@
 """Does the single door govern every call? Allowed or refused, done once, rehearsed, audited."""
 
 import json
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -127,12 +127,9 @@ async def test_a_refused_call_is_audited_with_its_reason_and_changes_nothing(
     with pytest.raises(DaeriError):
         await world.door.call(await world.deputy(OWNER), name, arguments)
     (row,) = await world.audited()
-    assert (row["action"], row["outcome"], row["detail"], row["agent"]) == (
-        name,
-        "refused",
-        {"code": error},
-        "assistant",
-    )
+    asked = {key: str(value) for key, value in arguments.items()}
+    assert (row["action"], row["outcome"], row["agent"]) == (name, "refused", "assistant")
+    assert row["detail"] == {"code": error, "arguments": asked}
     assert await world.sql("select * from approval") == []
     assert len(await world.sql("select * from w_project")) == 3
 
@@ -449,3 +446,15 @@ async def test_an_answer_names_at_most_twenty_sources(world: World) -> None:
     await world.do(await world.actor(OWNER), lambda records: records.add_all(rows))
     found = await world.see(await world.actor(OWNER), lambda records: records.find(Project))
     assert len(found) == 42
+
+
+async def test_an_idempotency_key_is_forgotten_after_a_day(world: World) -> None:
+    actor = await world.actor(HR)
+    first = await world.door.call(actor, "work.add_project", {"name": "하나"}, idempotency_key="k")
+    world.clock.at += timedelta(hours=23)
+    await world.door.forget_old_keys()
+    again = await world.door.call(actor, "work.add_project", {"name": "하나"}, idempotency_key="k")
+    assert again.body() == first.body()
+    world.clock.at += timedelta(hours=2)
+    await world.door.forget_old_keys()
+    assert await world.sql("select * from idempotency") == []

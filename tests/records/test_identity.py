@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from daeri.errors import NotFound, PermissionDenied, Unauthenticated
+from daeri.errors import NotFound, PermissionDenied, RateLimited, Unauthenticated
 from daeri.records import Actor
 from daeri.records.identity import SESSION_LIFE, Identity
 from worlds import HR, LEAVER, OWNER, World
@@ -224,3 +224,16 @@ def test_an_agent_of_an_agent_can_only_have_less() -> None:
     inner = outer.through("inner", ("*",), None)
     assert inner.roles == frozenset({"hr"})
     assert not inner.may_call("sales.total", "read")
+
+
+async def test_a_guesser_of_passwords_waits_and_the_owner_gets_in_again_later(world: World) -> None:
+    await world.identity.add_account("guessed", OWNER, password="right")
+    for _ in range(5):
+        with pytest.raises(Unauthenticated):
+            await world.identity.sign_in("guessed", "wrong")
+    with pytest.raises(RateLimited) as refused:
+        await world.identity.sign_in("guessed", "right")
+    assert 0 < refused.value.extra["retry_after"] <= 300
+    world.clock.at += timedelta(minutes=6)
+    _, actor = await world.identity.sign_in("guessed", "right")
+    assert actor.person_id == OWNER

@@ -18,11 +18,13 @@ class Worker:
         self.done: list[tuple[str, int]] = []
         self.due_now: list[tuple[str, int]] = []
         self.seen = asyncio.Event()
+        self.over = asyncio.Event()
 
     async def segment(self, run_id: str, number: int) -> None:
         self.done.append((run_id, number))
         self.seen.set()
         await self.let_go.wait()
+        asyncio.get_running_loop().call_later(0.05, self.over.set)
 
     async def due(self) -> list[tuple[str, int]]:
         return self.due_now
@@ -57,11 +59,9 @@ async def test_a_segment_that_failed_is_taken_up_again_while_it_is_due(tmp_path:
     await engine.open()
     try:
         for _ in range(2):
-            worker.seen.clear()
+            worker.over.clear()
             await engine.start("run_1", 1)
-            await asyncio.wait_for(worker.seen.wait(), 20)
-            while engine._active:
-                await asyncio.sleep(0)
+            await worker.over.wait()
     finally:
         await engine.close()
     assert worker.done == [("run_1", 1), ("run_1", 1)]

@@ -43,6 +43,8 @@ READS = {
     "sales.total": {"team": "영업1팀", "start": "2026-10-01", "end": "2026-10-31"},
     "team.lead": {"team": "영업2팀"},
     "team.overview": {"team": "영업본부"},
+    "query.run": {"sql": "SELECT count(*) AS people FROM employee"},
+    "query.schema": {},
 }
 ELSEWHERE = {"product.cost", "leave.cancel", "leave.request", "expense.request", "purchase.request"}
 
@@ -165,7 +167,7 @@ async def test_two_days_go_to_the_team_lead_with_the_effect_shown(house) -> None
     assert isinstance(held, Held)
     assert [step["person"]["name"] for step in held.line] == [LEAD]
     assert shown(held.preview[0]) == ("7.5일", "5.5일")
-    assert held.because.ko == "2일까지는 팀장 전결이에요"
+    assert held.because.ko == "2일까지는 바로 위 조직장 전결이에요"
 
 
 async def test_three_days_go_on_to_the_head_of_division(house) -> None:
@@ -187,7 +189,7 @@ async def test_waiting_requests_are_shown_and_counted(house) -> None:
     await house.ask(DEPUTY, "leave.request", start="2026-11-26", end="2026-11-27")
     balance = await house.ask(DEPUTY, "leave.balance")
     assert [one["days"] for one in balance.result["waiting"]] == ["2"]
-    assert "결재를 기다리는 휴가가 2일 더 있어요" in balance.say
+    assert "2일은 결재를 기다리고" in balance.say
     with pytest.raises(Refused, match="already leave"):
         await house.ask(DEPUTY, "leave.request", start="2026-11-27")
     held = await house.ask(DEPUTY, "leave.request", start="2026-11-30", kind="반차")

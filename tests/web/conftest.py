@@ -10,6 +10,7 @@ import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
 
+from daeri.operations.policy import Policies
 from daeri.web.desk import Options, Services
 from daeri.web.pages import Pages, pages
 from worlds import COLLEAGUE, HR, LEAD, OWNER, STRANGER, World
@@ -45,7 +46,8 @@ def text_of(response: Response) -> str:
 
 
 def screens_of(world: World, **options: bool) -> Pages:
-    services = Services(world.identity, world.door, world.shelf, world.approvals, world.runs, world.clock)
+    policies = Policies(world.door, world.store, world.clock)
+    services = Services(world.identity, world.door, world.shelf, world.approvals, world.runs, world.clock, policies)
     return pages(services, Options(**{"demo": True, "secure_cookies": False} | options))
 
 

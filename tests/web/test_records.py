@@ -43,7 +43,14 @@ async def test_a_filter_added_by_the_form_becomes_a_plain_address(people):
     assert answer.headers["location"] == "/records/w_employee?rank.ne=%EB%8C%80%EB%A6%AC&q=%EA%B9%80"
 
 
-async def test_a_search_finds_by_name(people):
+async def test_a_list_is_exported_as_it_is_filtered(people):
+    page = await people["owner"].get("/records/w_employee?rank.ne=%EC%82%AC%EC%9E%A5&q=%EA%B9%80&sort=-name")
+    link = "/v1/records/w_employee/export?format=csv&amp;rank.ne=%EC%82%AC%EC%9E%A5&amp;q=%EA%B9%80&amp;sort=-name"
+    assert f'href="{link}" download' in page.text
+
+
+async def test_a_search_finds_by_name_and_by_initial_consonants(people):
+    assert "김민준" in text_of(await people["owner"].get("/records/w_employee?q=ㄱㅁㅈ"))
     assert "김민준" in text_of(await people["owner"].get("/records/w_employee?q=민준"))
     assert "조건에 맞는 기록이 없어요." in text_of(await people["owner"].get("/records/w_employee?q=zzz"))
 

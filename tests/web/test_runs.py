@@ -91,12 +91,12 @@ async def test_examples_are_questions_this_person_may_ask(people):
     assert (await people["owner"].get("/ask")).status_code == 200
 
 
-def test_suggestions_are_what_people_ask_the_most_and_one_wish():
+def test_suggestions_are_what_people_ask_the_most_and_never_act():
     company = hanbit()
     permitted = {name for name, item in company.operations.items() if item.examples}
     assert suggestions(company, permitted, "ko") == [
         company.operations[name].examples[0]
-        for name in ("sales.total", "employee.find", "leave.balance", "leave.request")
+        for name in ("sales.total", "employee.find", "leave.balance", "expense.total")
     ]
     assert len(suggestions(company, permitted, "en")) == 4
     assert suggestions(company, {"leave.request"}, "ko") == ["다음 주 목금 연차 올려줘"]

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 
 from daeri.agent import dates_en, dates_ko
 from daeri.agent.dates import Grammar, Sense, Span, find_dates
+from daeri.agent.negation import find_negations
 from daeri.agent.people import find_people, find_self, find_units
 from daeri.agent.quantities import find_counts, find_money
 from daeri.agent.tokens import NAME_ENDINGS, Word, words_of
@@ -19,7 +20,7 @@ from daeri.wording import Lang, normal
 
 Act = Literal["ask", "tell", "do", "name"]
 """A question, a request to tell, a request to act, or a bare naming ("다음 주 목금 연차")."""
-Kind = Literal["date", "impossible_date", "money", "count", "person", "self", "unit", "quote", "name"]
+Kind = Literal["date", "impossible_date", "money", "count", "person", "self", "unit", "quote", "name", "negation"]
 
 FULL_NAME_WORDS = 2
 PHRASE_WORDS_MAX = 4
@@ -44,8 +45,14 @@ _AND_EN: Final = re.compile(
     r"\s*,?\s+(?:and\s+then|and\s+also|then|also|and|plus)\s+(?:please\s+)?"
     r"(?=(?:how|what|what's|who|who's|when|where|which|why|is|are|do|does|did|can|book|request|file|submit|apply|take|show|tell"
     r"|list|give|find|get|send|delete|cancel|remove|draft|register|order|buy|create|add|put|raise|update|change|check|email"
-    r"|reserve|approve|reject|make)\b)",
+    r"|reserve|approve|reject|make|expense|claim|reimburse|pay|want|need|would|(?:i|we)(?:'d|'ll|'m|\s+want|\s+need|\s+would)"
+    r"|don['’]?t|never)\b)",
     re.IGNORECASE,
+)
+
+# "오늘 반차 쓰고 경비 올려줘": what is spent, bought or taken off and then said "and" of is told, not yet asked for.
+_TOLD_AND: Final = re.compile(
+    r"(?<=\s)(?:쓰고|사고|쉬고|사용하고|결제하고|지출하고|타고|먹고),?\s+(?:나서\s+)?(?!싶|있|계|말|나면|나니|남|난)"
 )
 
 _TELL_KO: Final = re.compile(
@@ -95,7 +102,8 @@ class Entity:
     """A stretch of the text that is understood by itself: a day, an amount, a person, a quotation.
 
     `value` holds JSON values by kind: date: start, end, grain, assumed, edge; money: won; count: number, unit;
-    person: phrases; unit: unit; quote: text; name (a row, known by its looks or from the door): nothing.
+    person: phrases; unit: unit; quote: text; name (a row, known by its looks or from the door): nothing;
+    negation: head, the word that is turned round, and sort, "not" or "past" (already done).
     An assumed date holds under "past" how it reads of what is over.
     """
 
@@ -246,7 +254,7 @@ def _spans(text: str, today: date, lang: Lang) -> list[tuple[int, int]]:
     guarded = [match.span() for match in _QUOTED.finditer(text)]
     guarded += [(found.start, found.end) for found in find_dates(text, _grammar(lang), today, "near")]
     cuts = [match.span() for match in _SENTENCE.finditer(text)]
-    for pattern in (_VERB_AND, _AND_KO) if lang == "ko" else (_AND_EN,):
+    for pattern in (_VERB_AND, _TOLD_AND, _AND_KO) if lang == "ko" else (_AND_EN,):
         cuts += [match.span() for match in pattern.finditer(text)]
     spans: list[tuple[int, int]] = []
     at = 0
@@ -356,9 +364,14 @@ def _candidates(text: str, today: date, sense: Sense, lang: Lang) -> Iterator[tu
     for when in find_dates(text, _grammar(lang), today, sense):
         kind, value = _date_value(text[when.start : when.end], when.span, today, sense, lang)
         yield kind, when.start, when.end, value
+    people = find_people(text, lang)
+    taken = [(person.start, person.end) for person in people]
+    for turned in find_negations(text, lang):
+        if not any(turned.start < end and start < turned.end for start, end in taken):
+            yield "negation", turned.start, turned.end, {"head": turned.head, "sort": turned.sort}
     for unit in find_units(text):
         yield "unit", unit.start, unit.end, {"unit": unit.value}
-    for person in find_people(text, lang):
+    for person in people:
         yield "person", person.start, person.end, {"phrases": list(person.phrases)}
     for own in find_self(text):
         yield "self", own.start, own.end, {}

@@ -3,6 +3,7 @@
 An answer repeats what the operation said of its own result. Nothing is added to it but the assumptions made on the way.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from daeri.wording import Lang, Text, fit_josa
 CHOICES_MAX: Final = 6
 EXAMPLES_MAX: Final = 3
 FIELDS_MAX: Final = 8
+_ASKS_EN: Final = re.compile(r"(?:please|book|request|file|submit|take|claim|expense|buy|order)\b", re.IGNORECASE)
 
 _STATUS: Final[Mapping[str, Text]] = {
     "rejected": Text("{by}님이 반려해서 처리하지 않았어요.", "{by} rejected it; nothing was changed."),
@@ -37,7 +39,7 @@ def told(situation: Situation, operations: Mapping[str, Operation]) -> Answer:
         cited += sources
         lines.append(_outcome(happened, operations, lang) + mark)
         declined += isinstance(happened.outcome, Declined)
-        if happened.call.note and isinstance(happened.outcome, Done):
+        if happened.call.note and isinstance(happened.outcome, Done | Waits):
             lines.append(f"({happened.call.note})")
     left = situation.plan.get("left")
     if left:
@@ -118,6 +120,14 @@ def shall_i(candidate: Candidate, request: str, lang: Lang) -> Answer:
     return Answer(ko if lang == "ko" else f"Shall I file '{label}'?", (Choice(label, request),), "question")
 
 
+def as_well(operations: Sequence[Operation], request: str, lang: Lang) -> Answer:
+    """A fragment after a request that was carried out: propose the like of it, never do it by itself."""
+    labels = ", ".join(f"'{operation.label.to(lang)}'" for operation in operations)
+    ko = fit_josa(f"{labels}을(를) 새로 올릴까요? 이렇게 이해했어요: {request}")
+    en = f"Shall I file another {labels}? I understood: {request}"
+    return Answer(ko if lang == "ko" else en, (Choice(request, request),), "question")
+
+
 def declined(unknown: Sequence[str], near: Sequence[Operation], lang: Lang) -> Answer:
     """Say what was not understood, and what this person could ask instead."""
     examples = _examples(near, lang)
@@ -146,6 +156,65 @@ def greeting(operations: Sequence[Operation], lang: Lang) -> Answer:
     ko = f"무엇을 도와드릴까요? 이렇게 물어보실 수 있어요: {listed}"
     en = f"What can I do for you? You could ask: {listed}"
     return Answer(ko if lang == "ko" else en, tuple(Choice(example, example) for example in examples), "question")
+
+
+def not_done(said: Sequence[str], candidate: Candidate | None, lang: Lang, *, past: bool) -> Answer:
+    """A request that is turned round ("신청 안 할래", "already filed"): nothing is done, nor offered."""
+    quoted = ", ".join(f"'{text}'" for text in said)
+    label = candidate.vocabulary.operation.label.to(lang) if candidate else ""
+    given = [each.text for each in candidate.part.of("date", "money", "count", "quote")] if candidate else []
+    about = f"{label} ({', '.join(given)})" if given else label
+    if lang == "ko":
+        meant = "이미 하신 일로" if past else "하지 않겠다는 뜻으로"
+        text = f"{quoted}(이)라고 하셔서 {meant} 이해했고, 아무것도 하지 않았어요."
+        seen = f" 무엇에 대한 말씀인지는 이렇게 보았어요: {about}." if about else ""
+        return Answer(f"{text}{seen} 지금 하시려는 것이라면 그 내용만 다시 말씀해 주세요.", (), "decline")
+    meant = "it is already done" if past else "it is not to be done"
+    text = f"I have done nothing: you said {quoted}, which I took to mean that {meant}."
+    seen = f" It seemed to be about: {about}." if about else ""
+    return Answer(f"{text}{seen} If you do want it now, please ask for just that.", (), "decline")
+
+
+def unclear(said: Sequence[str], lang: Lang) -> Answer:
+    """A request to act with a "not" in it ("A 말고 B 올려줘"): what of it is wanted is not guessed."""
+    quoted = ", ".join(f"'{text}'" for text in said)
+    ko = f"{quoted}(이)라는 말이 함께 있어서 아무것도 하지 않았어요. 하시려는 일만 다시 말씀해 주세요."
+    en = f"I have done nothing, because the request also says {quoted}. Please ask for just what you want done."
+    return Answer(ko if lang == "ko" else en, (), "decline")
+
+
+def several_acts(parts: Sequence[tuple[str, Candidate]], lang: Lang) -> Answer:
+    """Several things to do are said in one sentence, and not all are plainly asked for: ask which."""
+    labels = [candidate.vocabulary.operation.label.to(lang) for _, candidate in parts]
+    asked = [_asked_for(text, lang) for text, _ in parts]
+    listed = ", ".join(f"{label} ('{text}')" for (text, _), label in zip(parts, labels, strict=True))
+    ko = f"아직 아무것도 하지 않았어요. 이렇게 이해했어요: {listed}. 어느 것을 할까요?"
+    en = f"I have done nothing yet. I understood: {listed}. Which of them shall I do?"
+    choices = [Choice(label, text) for label, text in zip(labels, asked, strict=True)]
+    both = Choice("모두", ". 그리고 ".join(asked)) if lang == "ko" else Choice("All of them", ". ".join(asked))
+    return Answer(ko if lang == "ko" else en, (*choices, both), "question")
+
+
+def one_by_one(candidates: Sequence[Candidate], lang: Lang) -> Answer:
+    """Words of several operations in one request that none can carry out alone."""
+    listed = ", ".join(f"'{candidate.vocabulary.operation.label.to(lang)}'" for candidate in candidates)
+    ko = f"한 문장에 여러 일({listed})이 함께 있어서 아직 아무것도 하지 않았어요. 하나씩 따로 말씀해 주세요."
+    en = f"This speaks of several things ({listed}), so I have done nothing yet. Please ask for one at a time."
+    return Answer(ko if lang == "ko" else en, (), "question")
+
+
+def nothing_yet(asked: Answer, lang: Lang) -> Answer:
+    """A question about one of several things to do; the others wait for it."""
+    first = "아직 아무것도 하지 않았어요." if lang == "ko" else "I have done nothing yet."
+    return Answer(f"{first} {asked.text}", asked.choices, asked.kind)
+
+
+def _asked_for(text: str, lang: Lang) -> str:
+    """What was told ("오늘 반차 쓰고") as a request."""
+    if lang == "ko":
+        bare = re.sub(r"\s*(?:쓰고|사고|쉬고|사용하고|결제하고|지출하고|타고|먹고),?$", "", text)
+        return f"{bare} 신청해줘" if bare != text else text
+    return text if _ASKS_EN.match(text) else f"Please request: {text}"
 
 
 def partly(good: str, bad: str, lang: Lang) -> Answer:
@@ -242,6 +311,7 @@ def _example_of(slots: Sequence[Slot], lang: Lang) -> str:
 def _examples(operations: Sequence[Operation], lang: Lang) -> list[str]:
     found: list[str] = []
     subjects: set[str] = set()
+    operations = [operation for operation in operations if operation.effect == "read"]  # a click asks at once
     for operation in operations:
         if operation.catalog in subjects and len(operations) > EXAMPLES_MAX:
             continue

@@ -137,6 +137,11 @@ def _unit(match: re.Match[str], frame: Frame) -> Span | None:
             return whole_year(frame.today.year + step)
 
 
+def _after_next(_match: re.Match[str], frame: Frame) -> Span:
+    """The week after next."""
+    return week(frame.today, 2)
+
+
 def _numbers(match: re.Match[str]) -> list[int]:
     return [_WEEKDAYS.index(name[:3].lower()) for name in re.findall(_WEEKDAY, match.group("days"), re.IGNORECASE)]
 
@@ -211,6 +216,7 @@ RULES: Final = (
     _rule(rf"{_IN}{_MONTH}(?:\s+of)?\s+(?P<yearword>this|last|next)\s+year\b", _month),
     _rule(rf"{_IN}(?P<yearword>last|next)\s+{_MONTH}", _month_near),
     _rule(rf"{_IN}(?:h(?P<number>[12])|(?P<ordinal>first|second)\s+half)\b(?:\s+of)?{_YEAR}?", _half),
+    _rule(rf"{_IN}week\s+after\s+next\b", _after_next),
     _rule(rf"{_IN}{_THIS}(?P<unit>week|month|quarter|year)\b(?:'s)?", _unit),
     _rule(r"(?:in\s+|for\s+|of\s+|during\s+)(?P<year>(?:19|20)\d\d)\b", _year_alone),
     _rule(r"(?P<year>20[0-4]\d)\b(?:'s)?", _year_alone),

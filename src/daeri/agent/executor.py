@@ -29,7 +29,7 @@ from daeri.wording import Lang, Text
 TURNS_MAX = 8
 """Times a planner may be asked in one run; a plan that needs more is going in circles."""
 ATTEMPTS_MAX = 10
-"""Times a segment may be taken up; one that ends its process each time must not do so for ever."""
+"""Times a run is taken up without a step being written; one that ends its process must not do so for ever."""
 CALLS_MAX = 20
 """Operations one run may call."""
 SEGMENT_SECONDS = 120
@@ -85,13 +85,27 @@ class Voice:
     work: Work
     progress: Progress
     unspoken: str = ""
-    _last: float = field(default_factory=time.monotonic)
+    _last: float = 0.0
+    _later: asyncio.Task[None] | None = None
 
     async def say(self, text: str) -> None:
-        """Add text; it is stored when enough time has passed."""
+        """Add text; the first of it is stored at once, the rest in pieces, also when no more comes for a while."""
         self.unspoken += text
-        if time.monotonic() - self._last >= COALESCE_SECONDS:
+        wait = self._last + COALESCE_SECONDS - time.monotonic()
+        if wait <= 0:
             await self.flush()
+        elif self._later is None or self._later.done():
+            self._later = asyncio.create_task(self._flush_after(wait))
+
+    async def hush(self) -> None:
+        """Finish what is being stored; what is unspoken stays with the caller."""
+        if self._later is not None:
+            await self._later
+            self._later = None
+
+    async def _flush_after(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        await self.flush()
 
     async def flush(self) -> None:
         """Store what has not been stored yet, the steps before it first."""
@@ -158,7 +172,7 @@ class Executor:
             log.info("run.fenced")
 
     async def _advance(self, work: Work, progress: Progress) -> None:
-        if work.lease.epoch - work.segment >= ATTEMPTS_MAX:
+        if work.attempts > ATTEMPTS_MAX:
             raise DaeriError(
                 Text(f"{ATTEMPTS_MAX}번 다시 시작해도 끝내지 못했어요", f"It did not end in {ATTEMPTS_MAX} attempts")
             )
@@ -168,6 +182,8 @@ class Executor:
         analysis = await self._analyzed(work, progress)
         tools = await self._selected(work, progress, actor, analysis)
         voice = Voice(self._bench, work, progress)
+        if work.attempts > 1 and self._planner.waits:
+            await self._bench.write(work.lease, (), ("message.restarted", {"text": progress.spoken}))
         situation = Situation(
             actor=actor,
             lang=analysis.lang,
@@ -194,30 +210,44 @@ class Executor:
                 progress.happened.append(happened)
                 if isinstance(happened.outcome, Waits):
                     return None
-            if progress.turns >= TURNS_MAX or len(progress.happened) >= CALLS_MAX:
-                raise Timeout(Text("너무 여러 번 시도해서 멈췄어요", "It was stopped after too many attempts"))
+            last = progress.turns >= TURNS_MAX or len(progress.happened) >= CALLS_MAX
+            if last:
+                situation.tools = ()
             situation.happened = tuple(progress.happened)
             began, before = time.perf_counter(), len(progress.spoken)
+            await self._announce(work, progress)
             decision = await self._planner.next(situation)
+            await voice.hush()
             if isinstance(decision, Answer):
                 said = progress.spoken[before:] + voice.unspoken
                 voice.unspoken += decision.text.removeprefix(said)
                 return decision
+            if last:
+                raise Timeout(Text("너무 여러 번 시도해서 멈췄어요", "It was stopped after too many attempts"))
             await voice.flush()
             progress.pending = list(decision)
             progress.turns += 1
             await self._note_plan(work, progress, situation, began)
 
+    async def _announce(self, work: Work, progress: Progress) -> None:
+        """Show that a planner is at work which takes its time, with all that came before."""
+        if self._planner.waits:
+            planning = {"step": progress.steps + 1, "kind": "plan", "summary": ""}
+            await self._bench.write(work.lease, progress.take_notes(), ("step.started", planning))
+
     async def _execute(self, work: Work, progress: Progress, situation: Situation, call: Call) -> Happened:
         progress.steps += 1
         asked = Asked(progress.steps, call.operation, call.arguments, call.note, situation.lang)
-        journal = self._bench.call(work.lease, asked, work.input, progress.take_notes())
+        journal = self._bench.call(work.lease, asked, work.input, progress.notes)
         try:
             outcome = await self._door.call(
                 situation.actor, call.operation, call.arguments, lang=situation.lang, journal=journal
             )
         except DaeriError as error:
+            progress.notes.clear()
             return Happened(call, Declined("refused", error.problem(situation.lang)))
+        else:
+            progress.notes.clear()
         finally:
             self._bench.wake(work.lease)
         if isinstance(outcome, Held):

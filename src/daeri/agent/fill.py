@@ -6,7 +6,7 @@ that changes nothing. What is left in `unknown` makes the planner ask or decline
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from daeri.agent.analyzer import Entity, Part
-from daeri.agent.lexicon import listed
+from daeri.agent.lexicon import ASKING, COMPANY, HALF, HALVES, PAYING, PRICES, TOTAL, UNITS
 from daeri.agent.rows import Named, Several
 from daeri.agent.texts import take_texts
 from daeri.agent.tokens import Word, stems_of, words_of
@@ -33,31 +33,8 @@ UNMARKED: Final = 0.6
 SAME_AS_EXAMPLE: Final = 0.95
 """So much like an example ("한빛 모니터 27 얼마야?"), a request speaks of the subject though it names no word of it."""
 
-_TOTAL: Final = frozenset(
-    listed("""전체 모든 모두 전부 다 회사 전사 all every whole entire company overall everyone everybody""")
-)
-_UNITS: Final = frozenset({"팀", "부서", "본부", "team", "department", "division"})
-_PAYING: Final = frozenset(
-    listed(
-        """
-    쓰다 =쓰다 사용하다 결제하다 결제 지출하다 지출 들다 총 합계 전부 모두 합쳐서 합해서 total paid pay spent
-    spend cost
-    """
-    )
-)
-_PRICES: Final = ("값", "비", "비용", "요금", "대금")
-_COMPANY: Final = frozenset({"회사", "전사", "company", "whole", "entire"})
 _AND: Final = re.compile(r"^(?:님)?\s*(?:과|와|이랑|랑|하고|,|및|·|그리고|and|&)\s*(?:and\s*)?$", re.IGNORECASE)
 _BELONGS: Final = re.compile(r"^\s*(?:의|소속|에\s?있는|of|in|from)?\s*$")
-# Verbs of asking for something to be done say nothing about what; alone they do not choose an operation.
-_ASKING: Final = frozenset(
-    listed(
-        """
-    =신청 올리다 내다 넣다 잡다 처리하다 처리 등록하다 등록 부탁 book request file submit apply take make put
-    want need get please create add raise day days
-    """
-    )
-)
 
 
 @dataclass(slots=True)
@@ -109,6 +86,7 @@ class Request:
 
     Attributes:
         text: the whole request; positions are in it.
+        foreign: stems by which other operations that change something are known, by operation.
         closest: how much the part is like the most alike example of each operation.
         carried: arguments by record type or "date" that an earlier part of the same request named.
     """
@@ -121,6 +99,7 @@ class Request:
     named: Sequence[Named]
     carried: dict[str, Any] = field(default_factory=dict)
     closest: dict[str, float] = field(default_factory=dict)
+    foreign: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 def fill(vocabulary: Vocabulary, request: Request, score: float) -> Candidate:
@@ -140,6 +119,7 @@ class _Filling:
         self.used: list[tuple[int, int]] = []
 
     def run(self) -> Candidate:
+        self._negations()
         self._references()
         self._own()
         self._dates()
@@ -173,6 +153,24 @@ class _Filling:
     def _leave(self, text: str) -> None:
         if text not in self.candidate.unknown:
             self.candidate.unknown.append(text)
+
+    # What is turned round
+
+    def _negations(self) -> None:
+        """Only an operation that declares it may read a "not"; one that acts only where the wish is said beside it."""
+        for entity in self._entities("negation"):
+            if self.vocabulary.negates(entity) and (
+                self.vocabulary.operation.effect == "read" or self._wished_besides(entity)
+            ):
+                self._use(entity)
+
+    def _wished_besides(self, entity: Entity) -> bool:
+        """취소해줘 in "내일 반차 안 쓸래, 취소해줘", cancel in "I don't need it, cancel it"."""
+        after = [word for word in self.part.words if word.start >= entity.end and not word.passed]
+        own = self.vocabulary.marks(korean=self.request.lang == "ko")
+        return self.part.act in {"do", "name"} and any(
+            not word.stems.isdisjoint(own) and not word.stems & ASKING for word in after
+        )
 
     # Rows
 
@@ -418,6 +416,26 @@ class _Filling:
             for _, others in found[1:]:
                 if all(self._free(word) for word in others):
                     self._leave(" ".join(word.text for word in others))
+        self._halves()
+
+    def _halves(self) -> None:
+        """오후 in 오후 반차: which half of the day, where the operation keeps no more than half a day."""
+        words = [word for word in self._words() if not word.stems.isdisjoint(HALVES)]
+        halved = [
+            value
+            for slot in self.vocabulary.slots_of("choice")
+            for value, ways in slot.choices
+            if self.arguments.get(slot.name) == value and any(stems & HALF for way in ways for stems in way)
+        ]
+        if self.vocabulary.operation.effect == "read" or not halved or len(words) != 1:
+            return
+        if explains(self.vocabulary.known, words[0]):
+            return
+        self._use(words[0])
+        self._note(
+            f"'{words[0].text}'은(는) 기록되지 않아요. {halved[0]}(으)로만 올렸어요.",
+            f"Which half of the day ('{words[0].text}') is not recorded.",
+        )
 
     def _said_choices(self, slot: Slot) -> list[tuple[Any, list[Word]]]:
         """The values that the text names, the one said in most words first."""
@@ -495,7 +513,10 @@ class _Filling:
         if self.vocabulary.operation.effect != "read" and any(slot.required for slot in slots):
             things = [each for each in self.request.named if self._free(each) and not self._is_somebody(each)]
             part = part.with_words_of([(each.start, each.end) for each in things])
-        taken = take_texts(self.vocabulary, self.request.text, part, slots, self.used)
+        own = self.vocabulary.operation.name
+        foreign = {stem for name, stems in self.request.foreign.items() for stem in stems if name != own}
+        foreign -= self.vocabulary.core | ASKING
+        taken = take_texts(self.vocabulary, self.request.text, part, slots, self.used, frozenset(foreign))
         for name, text, spans in taken:
             self.arguments[name] = text
             self.used += spans
@@ -516,11 +537,7 @@ class _Filling:
     def _rest(self) -> None:
         """Every entity and word that no argument took must be the operation's own or change nothing."""
         for entity in self.part.entities:
-            if (
-                entity.kind != "name"
-                and self._free(entity)
-                and not any(each.start < entity.end and entity.start < each.end for each in self.request.named)
-            ):
+            if entity.kind != "name" and self._free(entity) and not self._within_a_name(entity):
                 self._leave(entity.text)
         for named in self.request.named:
             words = words_of(named.text)
@@ -534,6 +551,12 @@ class _Filling:
         self.candidate.anchored = self._anchored()
         self.candidate.marked = self.vocabulary.marked(self.part.words, self.request.lang)
 
+    def _within_a_name(self, entity: Entity) -> bool:
+        if entity.kind == "negation":
+            longer = [each for each in self.request.named if each.end - each.start > entity.end - entity.start]
+            return any(each.start <= entity.start and entity.end <= each.end for each in longer)
+        return any(each.start < entity.end and entity.start < each.end for each in self.request.named)
+
     def _goes(self, word: Word) -> bool:
         if word.question:
             return word.question in self.vocabulary.questions or explains(self.vocabulary.declared, word)
@@ -541,7 +564,7 @@ class _Filling:
             return False
         if word.passed or self._counts_days(word) or explains(self.vocabulary.known, word) or self._paid(word):
             return True
-        return not word.stems.isdisjoint(_TOTAL) and self._total_fits(word)
+        return not word.stems.isdisjoint(TOTAL) and self._total_fits(word)
 
     def _counts_days(self, word: Word) -> bool:
         """몇 일 and, as people say of leave, 몇 개 ask for days; 몇 번 asks for a number that is a name."""
@@ -552,7 +575,7 @@ class _Filling:
 
     def _of_a_unit(self, word: Word) -> bool:
         """김하은 대리 팀 매출 is not 김하은 대리's, and no argument says so."""
-        if word.stems.isdisjoint(_UNITS) or not any(slot.team for slot in self.vocabulary.slots):
+        if word.stems.isdisjoint(UNITS) or not any(slot.team for slot in self.vocabulary.slots):
             return False
         before = [each.end for each in self.request.named if self._is_person(each)]
         before += [entity.end for entity in self.part.of("self")]
@@ -565,18 +588,18 @@ class _Filling:
     def _paid(self, word: Word) -> bool:
         """An amount that is given was spent: 쓴, 결제한, paid say nothing more."""
         money = any(slot.kind == "money" and slot.name in self.arguments for slot in self.vocabulary.slots)
-        return money and not word.stems.isdisjoint(_PAYING)
+        return money and not word.stems.isdisjoint(PAYING)
 
     def _total_fits(self, word: Word) -> bool:
         """전체 fits where nothing narrows the question, or what narrows it is named; it contradicts "missing: me"."""
         narrowing = [slot for slot in self.vocabulary.slots if slot.kind == "reference" and (slot.person or slot.team)]
         filled = any(self.arguments.get(slot.name) is not None for slot in narrowing)
-        if not word.stems.isdisjoint(_COMPANY) and filled:
+        if not word.stems.isdisjoint(COMPANY) and filled:
             return False
         return filled or not any(slot.default_me for slot in narrowing)
 
     def _speaks_of_all(self) -> bool:
-        return any(not word.stems.isdisjoint(_TOTAL) for word in self.part.words)
+        return any(not word.stems.isdisjoint(TOTAL) for word in self.part.words)
 
     def _joined(self, words: Sequence[Word]) -> list[Word]:
         """Neighbours that are one word of the operation, written apart."""
@@ -595,7 +618,7 @@ class _Filling:
             taken_choice
             or (like_example and named)
             or any(
-                explains(self.vocabulary.core, word) and not word.stems & _ASKING
+                explains(self.vocabulary.core, word) and not word.stems & ASKING
                 for word in self.part.words
                 if not word.passed and not word.question
             )
@@ -619,5 +642,5 @@ class _Filling:
 def _priced(word: Word) -> set[str]:
     """점심 in 점심값: what a price is paid for."""
     return {
-        stem[: -len(end)] for stem in word.stems for end in _PRICES if stem.endswith(end) and len(stem) > len(end) + 1
+        stem[: -len(end)] for stem in word.stems for end in PRICES if stem.endswith(end) and len(stem) > len(end) + 1
     }

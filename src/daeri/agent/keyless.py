@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from daeri.agent import answers
-from daeri.agent.analyzer import Analysis, Kind, Part, analyze, phrases
+from daeri.agent.analyzer import Analysis, Entity, Kind, Part, analyze, phrases
 from daeri.agent.fill import Candidate, Request, fill
 from daeri.agent.planner import Answer, Call, Choice, Situation
 from daeri.agent.rows import Named, resolve, usable
@@ -43,18 +43,32 @@ HELP: Final = frozenset({"도움", "도움말", "사용법", "기능", "예시",
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """One part of the request: the operation to call, or why not."""
+    """One part of the request: the operation to call, or why not.
+
+    Attributes:
+        about: the operation that the problem asks about.
+        turned: the part says that something is not to be done, or done already.
+    """
 
     part: Part
     candidate: Candidate | None
     problem: Answer | None
     named: tuple[Named, ...] = ()
+    about: Candidate | None = None
+    turned: bool = False
+
+    @property
+    def acts(self) -> Candidate | None:
+        """What would be changed by this part, asked for plainly or not."""
+        meant = self.candidate or self.about
+        return meant if meant is not None and meant.vocabulary.operation.effect != "read" else None
 
 
 class Keyless:
     """The planner that needs no model, no key and no network."""
 
     name = "keyless"
+    waits = False
 
     async def next(self, situation: Situation) -> Sequence[Call] | Answer:
         """Plan at the first turn; tell what came of it at the second."""
@@ -76,10 +90,27 @@ class Keyless:
         decided = await self._decide(situation, analysis)
         if isinstance(decided, Answer) and situation.history:
             for joined in _with_history(situation, analysis):
-                again = await self._decide(situation, analyze(joined, analysis.today, situation.lang))
+                read = analyze(joined, analysis.today, situation.lang)
+                again = await self._decide(situation, read)
                 if not isinstance(again, Answer):
-                    return again
+                    return await self._unless_new(situation, analysis, joined, again)
         return decided
+
+    async def _unless_new(
+        self, situation: Situation, fragment: Analysis, joined: str, calls: Sequence[Call]
+    ) -> Sequence[Call] | Answer:
+        """A fragment may complete a request to act that was asked back about; a further one it only proposes."""
+        called = {call.operation for call in calls}
+        acting = [each for each in situation.tools if each.effect != "read" and each.name in called]
+        if not acting:
+            return calls
+        before, plan = situation.history[-1].input, dict(situation.plan)
+        earlier = await self._decide(situation, analyze(before, fragment.today, situation.lang))
+        situation.plan.clear()
+        situation.plan.update(plan)
+        if isinstance(earlier, Answer) and earlier.kind == "question" and "?" not in fragment.text:
+            return calls
+        return answers.as_well(acting, joined, situation.lang)
 
     async def _decide(self, situation: Situation, analysis: Analysis) -> Sequence[Call] | Answer:
         understood = await self._understand(situation, analysis)
@@ -90,6 +121,9 @@ class Keyless:
             understood = whole if _one_request(whole[0], understood) else understood
         good = [each for each in understood if each.candidate is not None]
         bad = [each for each in understood if each.candidate is None]
+        held = _held_back(understood, bad, situation.lang)
+        if held is not None:
+            return held
         if not good:
             return next((each.problem for each in bad if each.problem), answers.declined([], (), situation.lang))
         if bad:
@@ -113,6 +147,11 @@ class Keyless:
         looked_for = [phrases(part) for part in analysis.parts]
         everything = list(dict.fromkeys(phrase for spans in looked_for for phrase in spans))
         slots = [slot for vocabulary in index.vocabularies.values() for slot in vocabulary.slots]
+        foreign = {
+            name: each.declared | each.marks(korean=True) | each.marks(korean=False)
+            for name, each in index.vocabularies.items()
+            if each.operation.effect != "read"
+        }
         found = usable(await situation.find_mentions(everything) if everything else [], slots)
         understood: list[Understood] = []
         carried: dict[str, Any] = {}
@@ -120,7 +159,14 @@ class Keyless:
             named = resolve(spans, found, analysis.text)
             apart = part.apart_from([(each.start, each.end) for each in named])
             request = Request(
-                apart, analysis.text, situation.lang, analysis.today, situation.actor, named, dict(carried)
+                apart,
+                analysis.text,
+                situation.lang,
+                analysis.today,
+                situation.actor,
+                named,
+                dict(carried),
+                foreign=foreign,
             )
             each = _one(request, index, situation.tools)
             understood.append(each)
@@ -139,9 +185,25 @@ def _one_request(whole: Understood, parts: Sequence[Understood]) -> bool:
     )
 
 
+def _held_back(understood: Sequence[Understood], bad: Sequence[Understood], lang: Lang) -> Answer | None:
+    """Nothing is changed where a part turns it round, where more is told than asked for, or where one must be asked."""
+    acts = [(each.part.text, each.acts) for each in understood if each.acts is not None]
+    turned = [each for each in bad if each.turned or each.part.of("negation")]
+    if turned and acts:
+        said = [entity.text for each in turned for entity in each.part.of("negation")] or [turned[0].part.text]
+        return answers.unclear(said, lang)
+    if len(understood) == 1 or not acts or not bad:
+        return None
+    told = [each for each in bad if each.acts is not None and each.part.act == "name"]
+    if told and len(acts) > 1:
+        return answers.several_acts([(text, candidate) for text, candidate in acts if candidate], lang)
+    asked = next((each.problem for each in bad if each.problem and each.acts and each.problem.kind == "question"), None)
+    return answers.nothing_yet(asked, lang) if asked is not None else None
+
+
 def _left_open(part: Understood, lang: Lang) -> str:
     """What to tell of a part that is not answered: the question back, or that it was not understood."""
-    if part.problem is not None and part.problem.kind == "question":
+    if part.problem is not None and (part.turned or part.problem.kind == "question"):
         return part.problem.text
     return answers.left_out(part.part.text, lang)
 
@@ -156,9 +218,15 @@ def _one(request: Request, index: Index, tools: Sequence[Operation]) -> Understo
     request = replace(request, closest=closest)
     ranked = sorted(tools, key=lambda operation: (-scores[operation.name], operation.name))[:TRIED_MAX]
     candidates = [fill(index.vocabularies[operation.name], request, scores[operation.name]) for operation in ranked]
+    turned = _turned_round(request, candidates)
+    if turned is not None:
+        return Understood(part, None, turned, turned=True)
     allowed = [candidate for candidate in candidates if _fits_act(candidate, part)]
     understood = [each for each in allowed if each.understood and each.score >= FLOOR]
     if not understood:
+        several = _of_several(allowed, part)
+        if several:
+            return Understood(part, None, answers.one_by_one(several, lang))
         return Understood(part, None, _not_understood(request, candidates, allowed, ranked))
     best = _best(understood, part)
     if isinstance(best, list):
@@ -169,7 +237,7 @@ def _one(request: Request, index: Index, tools: Sequence[Operation]) -> Understo
             part, None, answers.declined(_stretches(clearer.unknown, request.text), _near(clearer, ranked), lang)
         )
     asked = _ask(best, request)
-    return Understood(part, best if asked is None else None, asked, tuple(request.named))
+    return Understood(part, best if asked is None else None, asked, tuple(request.named), about=best)
 
 
 def _best(understood: Sequence[Candidate], part: Part) -> Candidate | list[Candidate]:
@@ -193,9 +261,53 @@ def _top(candidates: Sequence[Candidate]) -> float:
     return max(each.weight for each in candidates)
 
 
+def _turned_round(request: Request, candidates: Sequence[Candidate]) -> Answer | None:
+    """A statement that something is not to be done, or is done already: not a request, whatever else it says."""
+    part = request.part
+    negations = [each for each in part.of("negation") if not _named_so(each, request)]
+    wondered = part.act == "tell" or "?" in part.text or any(word.question for word in part.words)
+    if not negations or wondered:
+        return None
+    alike = sorted((each for each in candidates if each.score >= FLOOR and each.anchored), key=lambda each: -each.score)
+    if any(each.understood for each in alike):
+        return None
+    changing = [each for each in alike if each.vocabulary.operation.effect != "read"]
+    if alike and (not changing or changing[0].score < alike[0].score * NAMED_ACT):
+        return None
+    plain = len(changing) == 1 or (changing and changing[1].score < changing[0].score * NAMED_ACT)
+    meant = changing[0] if plain else None
+    said, last = [each.text for each in negations], negations[-1]
+    after = request.text[last.end : part.end]
+    if last.value["sort"] == "not" and part.act == "do" and re.search(r"\w", after if request.lang == "ko" else ""):
+        return answers.unclear(said, request.lang)
+    past = all(each.value["sort"] == "past" for each in negations)
+    return answers.not_done(said, meant, request.lang, past=past)
+
+
+def _named_so(entity: Entity, request: Request) -> bool:
+    return any(each.start <= entity.start and entity.end < each.end for each in request.named)
+
+
+def _of_several(candidates: Sequence[Candidate], part: Part) -> list[Candidate]:
+    """Two operations that change something, each with a word in the request that the other does not know."""
+    changing = [each for each in candidates if each.vocabulary.operation.effect != "read"]
+    acting = sorted((each for each in changing if each.anchored and each.score >= FLOOR), key=lambda each: -each.score)
+    pairs = ((first, other) for at, first in enumerate(acting) for other in acting[at + 1 :])
+    return next(([a, b] for a, b in pairs if _own_word(a, b, part) and _own_word(b, a, part)), [])
+
+
+def _own_word(candidate: Candidate, other: Candidate, part: Part) -> bool:
+    return any(
+        not word.passed and explains(candidate.vocabulary.declared, word) and not explains(other.vocabulary.known, word)
+        for word in part.words
+    )
+
+
 def _ask(candidate: Candidate, request: Request) -> Answer | None:
     """What must be asked before the operation can be called."""
-    if candidate.several is not None and candidate.several.taken is None:
+    if candidate.several is not None and (
+        candidate.several.taken is None or candidate.vocabulary.operation.effect != "read"
+    ):
         return answers.which_row(candidate.several, request.text, request.lang)
     if candidate.missing or candidate.vague:
         return answers.missing(candidate, request.text, request.lang)
@@ -284,7 +396,9 @@ def _calls(candidate: Candidate) -> list[Call]:
 
 
 def _alternatives(candidates: Sequence[Candidate], text: str) -> list[Choice]:
-    """Who else a name could have meant, where the planner took one."""
+    """Who else a name could have meant, where the planner took one; not where asking again would act again."""
+    if any(each.vocabulary.operation.effect != "read" for each in candidates):
+        return []
     taken = [each.several for each in candidates if each.several is not None and each.several.taken is not None]
     return [
         choice
@@ -324,7 +438,8 @@ def _with_history(situation: Situation, analysis: Analysis) -> list[str]:
         r"^(?:그럼|그러면|그리고|또|and|then|what about|how about)\s+", "", analysis.text, flags=re.IGNORECASE
     )
     fragment = fragment.rstrip("?？. ")
-    if len(fragment.split()) > 6:  # noqa: PLR2004 - longer than this it is a request of its own
+    longer = len(fragment.split()) > 6  # noqa: PLR2004 - longer than this it is a request of its own
+    if longer or any(entity.kind == "negation" for entity in analysis.entities):
         return []
     earlier = analyze(before, analysis.today, situation.lang)
     bare = re.sub(r"(?:은|는|이요|요|로|으로|도)$", "", fragment) if len(fragment) > 2 else fragment  # noqa: PLR2004

@@ -62,7 +62,7 @@ PASSED_EN: Final = frozenset(
     how why many much long and also then so now currently current right today's hi hello hey thanks thank ok
     okay any some about regarding concerning 's s t re ve ll d m out up me? details detail info information
     data record records status he she they him her them his their just go ahead could you would i'd i'll i'm
-    don't mind were there exactly day days date dates time
+    don't dont mind were there exactly day days date dates time
     """
     )
 )
@@ -127,6 +127,35 @@ SENSES: Final = tuple(
     """.strip().splitlines()
 )
 """One line, one sense: words that people use in turn. A question in the one finds an operation that says the other."""
+
+TOTAL: Final = frozenset(
+    listed("""전체 모든 모두 전부 다 회사 전사 all every whole entire company overall everyone everybody""")
+)
+HALVES: Final = frozenset({"오전", "오후", "morning", "afternoon", "am", "pm"})
+HALF: Final = frozenset({"반차", "half"})
+UNITS: Final = frozenset({"팀", "부서", "본부", "team", "department", "division"})
+PAYING: Final = frozenset(
+    listed(
+        """
+    쓰다 =쓰다 사용하다 결제하다 결제 지출하다 지출 들다 총 합계 전부 모두 합쳐서 합해서 total paid pay spent
+    spend cost
+    """
+    )
+)
+PRICES: Final = ("값", "비", "비용", "요금", "대금")
+COMPANY: Final = frozenset({"회사", "전사", "company", "whole", "entire"})
+# Verbs of asking for something to be done say nothing about what; alone they do not choose an operation.
+ASKING: Final = frozenset(
+    listed(
+        """
+    =신청 올리다 내다 넣다 잡다 처리하다 처리 등록하다 등록 부탁 book request file submit apply take make put
+    want need get please create add raise day days
+    """
+    )
+)
+
+SAME: Final = {"반일": "반차", "반휴": "반차", "반나절": "반차", "반일휴가": "반차"}
+"""Words that say exactly what another says, so that they may also stand for a value of a choice."""
 
 SURNAMES: Final = tuple(
     listed(

@@ -32,6 +32,8 @@ _PROMPTS = Path(__file__).parent / "prompts"
 class Modelled:
     """A planner that asks a language model."""
 
+    waits = True
+
     def __init__(self, models: Models, company: str) -> None:
         """Take the models, in order of preference, and the company's name."""
         self._models = models

@@ -114,9 +114,15 @@ class Situation:
 
 
 class Planner(Protocol):
-    """Decides what to do next. `name` is "keyless" or the model's name."""
+    """Decides what to do next.
+
+    Attributes:
+        name: "keyless" or the model's name.
+        waits: whether it takes its time, so that listeners should see that it is at work.
+    """
 
     name: str
+    waits: bool
 
     async def next(self, situation: Situation) -> Sequence[Call] | Answer:
         """Return calls to make now, or the answer that ends the run."""

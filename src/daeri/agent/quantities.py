@@ -39,14 +39,15 @@ _ENGLISH_UNITS: Final[Mapping[str, str]] = MappingProxyType(
     | {"night": "박"}
 )
 
-_NUMBER: Final = r"\d+(?:,\d{3})*(?:\.\d+)?"
+# Possessive throughout: a text that is no amount must not be tried in every way it could be cut (it would never end).
+_NUMBER: Final = r"\d++(?:,\d{3})*+(?:\.\d++)?+"
 _SINO: Final = "[일이삼사오육칠팔구]"
 _KOREAN_AMOUNT: Final = re.compile(
-    rf"(?<![\d.,가-힣])(?:₩\s?)?(?P<amount>(?:(?:{_NUMBER}|{_SINO}(?=[천백십조억만]))?\s?[천백십]?\s?(?:조|억|만)?\s?)+?)"
+    rf"(?<![\d.,가-힣])(?:₩\s?)?(?P<amount>(?:(?:{_NUMBER}|{_SINO}(?=[천백십조억만]))?+\s?+[천백십]?+\s?+(?:조|억|만)?+\s?+)+?)"
     r"\s?(?P<won>원|₩)(?!가|칙|인|장|본)"
 )
 _KOREAN_ROUND: Final = re.compile(
-    rf"(?<![\d.,가-힣])(?P<amount>(?:{_NUMBER}\s?[천백십]?\s?[조억만]\s?)+(?:{_NUMBER}\s?[천백십]?)?)(?=$|[^가-힣\d]|으?로|짜리|이|을|정도)"
+    rf"(?<![\d.,가-힣])(?P<amount>(?:{_NUMBER}\s?+[천백십]?+\s?+[조억만]\s?+)+(?:{_NUMBER}\s?+[천백십]?+)?)(?=$|[^가-힣\d]|으?로|짜리|이|을|정도)"
 )
 _SIGNED: Final = re.compile(
     rf"[₩￦]\s?(?P<number>{_NUMBER})\s?(?P<scale>k|m|mil|bn|b|million|billion|thousand)?\b", re.IGNORECASE

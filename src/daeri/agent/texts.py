@@ -10,7 +10,7 @@ from typing import Final
 
 from daeri.agent.analyzer import Part
 from daeri.agent.lexicon import listed
-from daeri.agent.tokens import Word, stems_of
+from daeri.agent.tokens import Word, stems_of, words_of
 from daeri.agent.vocabulary import Slot, Vocabulary, explains
 
 TEXT_WORDS_MAX: Final = 12
@@ -27,7 +27,8 @@ RISKY: Final = frozenset(
     말고 빼고 빼다 제외 제외하다 제외하고 없이 없다 없는 아니다 아닌 안 못 않다 않는 외에 이외 대신 보다 대비
     비교 비교하다 이상 이하 초과 미만 넘다 최대 최소 평균 중앙값 비율 증가 감소 성장률 증감 취소 취소하다 삭제
     삭제하다 지우다 변경 변경하다 바꾸다 수정 수정하다 미루다 연기 연기하다 만약 만일 다른 모든 매일 매주 매달
-    매년 반복 not no don't dont without except excluding but instead rather than versus vs compared average
+    매년 반복 이미 벌써
+    already not no don't dont without except excluding but instead rather than versus vs compared average
     median mean ratio growth percent cancel delete remove change update modify postpone unless if every each
     daily weekly monthly or either neither never only
     """
@@ -55,9 +56,14 @@ _NAMED_EN: Final = re.compile(
 
 
 def take_texts(
-    vocabulary: Vocabulary, text: str, part: Part, slots: Sequence[Slot], used: Sequence[tuple[int, int]]
+    vocabulary: Vocabulary,
+    text: str,
+    part: Part,
+    slots: Sequence[Slot],
+    used: Sequence[tuple[int, int]],
+    foreign: frozenset[str] = frozenset(),
 ) -> list[Taken]:
-    """For text parameters: (name, text, spans taken)."""
+    """For text parameters: (name, text, spans taken). `foreign` stems speak of other operations: no item or purpose."""
     taken: list[Taken] = []
     spans = list(used)
     for slot in sorted(slots, key=lambda each: not each.required):
@@ -65,6 +71,7 @@ def take_texts(
         if found is None and vocabulary.operation.effect != "read":
             spent = any(each.kind == "money" for each in vocabulary.slots) and part.of("money")
             found = _thing(vocabulary, text, part, spans) if slot.required or spent else None
+            found = None if found and _speaks_of(foreign, found[0]) else found
             found = _reason(part, spans) or found if not slot.required else found
         if found is not None:
             taken.append((slot.name, found[0], found[1]))
@@ -152,6 +159,10 @@ def _runs(vocabulary: Vocabulary, text: str, part: Part, used: Sequence[tuple[in
 
 def _risky(written: str) -> bool:
     return any(not stems_of(word).isdisjoint(RISKY) for word in written.split())
+
+
+def _speaks_of(foreign: frozenset[str], written: str) -> bool:
+    return any(explains(foreign, word) for word in words_of(written))
 
 
 def _clean(written: str) -> str:

@@ -18,6 +18,7 @@ from daeri.agent.lexicon import (
     PASSED_KO,
     PASSED_KO_EXACTLY,
     PASSED_KO_VERBS,
+    SAME,
     SENSES,
     listed,
 )
@@ -94,6 +95,7 @@ _BECOMING: Final = frozenset("되돼됩됐")
 _COUNTER: Final = re.compile(
     r"(?:개|명|번|건|일|분|대|곳|시간|달|주|년|장|권|군데|차례|가지|사람)(?:$|씩|으로|로|이|가|을|를|은|는|인|야|예|이에|정도|쯤|나|이나|까지)"
 )
+_HALF_OF_DAY: Final = re.compile(r"(?:오전|오후)(?=반차|반반차|반일|반휴|휴가)")
 _POLITE: Final = re.compile(r"^(?:부탁|감사|고맙|고마|죄송|미안|궁금|알려|보여|말씀)[가-힣]*$")
 _HONOURING: Final = re.compile(r"(?<=.)(?:으시|시|으셔|셔|으세)$")
 _HADA: Final = re.compile(
@@ -221,6 +223,10 @@ def _outside(match: re.Match[str], spans: list[tuple[int, int]], text: str) -> I
     written = text[start:end]
     if after_span and (written in JOSA or written in PASSED_KO_EXACTLY or written.lower() in {"'s", "s"}):
         return
+    half = _HALF_OF_DAY.match(written)
+    if half:
+        yield _word(half[0], start, start + len(half[0]))
+        start, written = start + len(half[0]), written[len(half[0]) :]
     many = re.fullmatch(r"몇(?P<counter>[가-힣]+)", written)
     if many and _COUNTER.match(many["counter"]):
         yield _word("몇", start, start + 1)
@@ -239,6 +245,7 @@ def _word(written: str, start: int, end: int) -> Word:
 @lru_cache(maxsize=8192)
 def _stems(word: str) -> frozenset[str]:
     found = set(_korean(word)) if any("가" <= letter <= "힣" for letter in word) else set(_english(word))
+    found |= {SAME[stem] for stem in found if stem in SAME}
     return frozenset(found | {sense for stem in found for sense in _SENSE_OF.get(stem, ())})
 
 

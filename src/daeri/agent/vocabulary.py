@@ -163,6 +163,16 @@ class Vocabulary:
         return frozenset(entity.kind for part in self.parts for entity in part.entities)
 
     @cached_property
+    def negations(self) -> list[Entity]:
+        """What its examples and words turn round: "안 쓸래, 취소해줘"."""
+        said = [part for text in self.operation.words for part in analyze(text, EXAMPLES_READ_ON).parts]
+        return [entity for part in (*self.parts, *said) for entity in part.of("negation")]
+
+    def negates(self, entity: Entity) -> bool:
+        """Whether it says of itself what a negation of a request says: the same of the same word."""
+        return any(_same_negation(each, entity) for each in self.negations)
+
+    @cached_property
     def dates(self) -> list[Entity]:
         """The days and periods its examples name."""
         return [entity for part in self.parts for entity in part.of("date")]
@@ -300,6 +310,15 @@ def _cuts(noun: str, stems: frozenset[str]) -> bool:
         if (own_head and (own_tail or tail in _SUFFIXES)) or (own_tail and head in _SUFFIXES):
             return True
     return False
+
+
+def _same_negation(declared: Entity, entity: Entity) -> bool:
+    if declared.value["sort"] != entity.value["sort"] or declared.text[:1].lower() != entity.text[:1].lower():
+        return False
+    heads = declared.value["head"], entity.value["head"]
+    if not all(heads):
+        return declared.text.lower() == entity.text.lower()
+    return not stems_of(heads[0]).isdisjoint(stems_of(heads[1]))
 
 
 def _is_korean(text: str) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typer import Typer, TyperException
 
 from daeri import __version__
-from daeri.cli import asking, deciding, keys, operating, proving, serving
+from daeri.cli import asking, deciding, keys, operating, policies, proving, serving
 from daeri.cli.command import declare_root, utf8_streams
 from daeri.cli.terminal import Terminal
 from daeri.cli.trouble import Code, Trouble
@@ -34,6 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = command_line(application(), lang).main(given, prog_name="daeri", standalone_mode=False)
     except TyperException as error:
         return _misused(error, Terminal(lang, as_json="--json" in given))
+    except Exception as error:
+        if os.environ.get("DAERI_LOG_LEVEL", "").upper() == "DEBUG":
+            raise
+        return _broken(error, Terminal(lang, as_json="--json" in given))
     return int(code or 0)
 
 
@@ -61,9 +65,27 @@ def application() -> Typer:
     asking.add_to(app)
     deciding.add_to(app)
     operating.add_to(app)
+    policies.add_to(app)
     proving.add_to(app)
     keys.add_to(app)
     return app
+
+
+def _broken(error: Exception, terminal: Terminal) -> int:
+    """Say that the program itself failed, in one line; the traceback comes with DAERI_LOG_LEVEL=DEBUG."""
+    said = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+    terminal.fail(
+        Trouble(
+            "internal",
+            Words("뜻밖의 문제로 멈췄어요", "It stopped at something unexpected"),
+            why=Words(said, said),
+            fix=Words(
+                "daeri doctor 로 살펴보세요. 자세한 기록: DAERI_LOG_LEVEL=DEBUG",
+                "Look with daeri doctor. For the details: DAERI_LOG_LEVEL=DEBUG",
+            ),
+        )
+    )
+    return int(Code.FAILED)
 
 
 def _misused(error: TyperException, terminal: Terminal) -> int:

@@ -64,6 +64,23 @@ async def users(daeri: Daeri) -> list[dict[str, Any]]:
     return await daeri.store.read(look)
 
 
+async def add(daeri: Daeri, login: str, person_id: int, password: str | None) -> None:
+    """Let a person sign in.
+
+    Raises:
+        Trouble: there is no such person, or the login or the person has an account.
+    """
+    known = await users(daeri)
+    if any(user["login"] == login or user["person"]["id"] == person_id for user in known):
+        raise Trouble(
+            "conflict",
+            Words(f"'{login}' 또는 이 사람의 계정이 이미 있어요", f"'{login}' or this person has an account already"),
+            fix=Words("목록 보기:  daeri user list", "See the list:  daeri user list"),
+        )
+    await daeri.store.read(lambda connection: daeri.company.people.one(connection, person_id))
+    await daeri.identity.add_account(login, person_id, password=password)
+
+
 async def keys(daeri: Daeri) -> list[dict[str, Any]]:
     """Return the API keys, never their secrets."""
 

@@ -146,6 +146,8 @@ def _follow(desk: Desk, run_id: str, *, until_parked: bool) -> None:
     else:
         show_sources(terminal, run["citations"])
         show_choices(terminal, run)
+        if run["status"] == "waiting_approval":
+            terminal.tell(run["answer"])
         _show_waiting(desk, run)
     trouble = trouble_of(run)
     if trouble is not None:

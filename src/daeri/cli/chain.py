@@ -12,8 +12,10 @@ from urllib.parse import quote
 
 from daeri.errors import NotReady
 from daeri.records import audit
+from daeri.records.anchors import read_anchors
 from daeri.records.people import People
 from daeri.records.store import Store
+from daeri.settings import ANCHORS_FILE
 
 T = TypeVar("T")
 
@@ -25,7 +27,8 @@ def verified(database: Path, progress: Callable[[int, int], None]) -> tuple[int,
         BrokenChain: names the first row that does not fit.
         NotReady: it is no database of Daeri, or cannot be read.
     """
-    total = _read(database, partial(audit.verify, progress=progress))
+    anchors = read_anchors(database.with_name(ANCHORS_FILE))
+    total = _read(database, partial(audit.verify, progress=progress, anchors=anchors))
     last = _read(database, partial(audit.recent, limit=1))
     return total, str(last[0]["hash"]) if last else audit.GENESIS
 

@@ -61,6 +61,10 @@ class Follower:
             )
         elif kind == "message.delta":
             self._say(event["text"])
+        elif kind == "message.restarted":
+            self._end_answer()
+            self._spoken = ""
+            self._say(event["text"])
         elif kind == "message.completed":
             self._say(event["text"].removeprefix(self._spoken))
             self._end_answer()

@@ -1,6 +1,8 @@
 """How are accounts and API keys looked after? `user list`, `key create|list|revoke`, on the data folder itself."""
 
+import sys
 from datetime import timedelta
+from getpass import getpass
 from typing import Annotated
 
 from typer import Argument, Option, Typer
@@ -12,12 +14,37 @@ from daeri.cli.words import Words, both
 
 def add_to(app: Typer) -> None:
     """Declare the commands."""
-    users = group(app, "user", both("계정: 목록", "Accounts: list"))
+    users = group(app, "user", both("계정: 만들기, 목록", "Accounts: add, list"))
+    command(users, "add", both("사람이 들어올 수 있게 해요", "Let a person sign in"), speaks=False)(add_user)
     command(users, "list", both("들어올 수 있는 사람", "Who may sign in"), speaks=False)(list_users)
     keys = group(app, "key", both("API 키: 만들기, 목록, 끝내기", "API keys: create, list, revoke"))
     command(keys, "create", both("키를 만들어요 (한 번만 보여 줘요)", "Make a key (shown once)"), speaks=False)(create)
     command(keys, "list", both("있는 키", "The keys there are"), speaks=False)(list_keys)
     command(keys, "revoke", both("키를 바로 끝내요", "End a key at once"), speaks=False)(revoke)
+
+
+def add_user(
+    desk: Desk,
+    login: Annotated[str, Argument(metavar="LOGIN", help=both("쓸 아이디", "The id to sign in with"))],
+    person_id: Annotated[
+        int, Option("--person", min=1, metavar="ID", help=both("사람 기록의 번호", "The id of the person's record"))
+    ],
+    *,
+    password: Annotated[
+        bool, Option("--password", help=both("비밀번호를 표준 입력에서 읽어요", "Read a password from standard input"))
+    ] = False,
+) -> None:
+    """Add an account; with --password it can sign in on the web, and `daeri key create` makes keys for it."""
+    from daeri.cli import accounts  # noqa: PLC0415 - opens the data; talking commands never do
+
+    terminal = desk.terminal
+    secret = getpass() if password and sys.stdin.isatty() else sys.stdin.readline().rstrip("\n") if password else None
+    accounts.on(desk.place, lambda daeri: accounts.add(daeri, login, person_id, secret))
+    if terminal.as_json:
+        terminal.data({"login": login, "person_id": person_id})
+        return
+    terminal.tell(terminal.word(Words(f"만들었어요: {login}", f"Added: {login}")))
+    terminal.next(f"daeri key create {login}")
 
 
 def list_users(desk: Desk) -> None:

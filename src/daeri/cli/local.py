@@ -32,10 +32,11 @@ class Local:
         except DaeriError as error:
             raise trouble_of(error) from error
         self._app = application(self._daeri, working=False)
+        self._host = next(iter(self._daeri.settings.known_hosts), "localhost")
 
     def send(self, request: Request) -> Reply:
         """Carry one request through the application."""
-        return self._runner.run(called(self._app, request))
+        return self._runner.run(called(self._app, request, self._host))
 
     def close(self) -> None:
         """Close the data."""
@@ -43,10 +44,10 @@ class Local:
         self._runner.close()
 
 
-async def called(app: ASGIApp, request: Request) -> Reply:
+async def called(app: ASGIApp, request: Request, host: str) -> Reply:
     """Call an ASGI application once and gather its answer."""
     path, _, query = request.path.partition("?")
-    headers = {"Host": "localhost", "Content-Length": str(len(request.content)), **request.headers}
+    headers = {"Host": host, "Content-Length": str(len(request.content)), **request.headers}
     scope: Scope = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},

@@ -5,12 +5,13 @@ can be answered and taken away when the last one has been.
 """
 
 import errno
+import fcntl
 import os
 import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import uvicorn
 from dotenv import dotenv_values
@@ -22,11 +23,11 @@ from daeri.cli.trouble import Trouble
 from daeri.cli.words import Words
 from daeri.clock import Clock, rfc3339
 from daeri.operations import Company
-from daeri.settings import Settings
+from daeri.settings import Settings, is_loopback
 
 GRACE_SECONDS: Final = 3
 """How long open streams are waited for at the end; listeners come back to the next server by themselves."""
-LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
+LOCK_FILE: Final = "lock"
 ANYWHERE: Final = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not listened on
 
 
@@ -67,6 +68,26 @@ def hold_port(host: str, port: int) -> socket.socket:
     return held
 
 
+def hold_folder(folder: Path) -> IO[str]:
+    """Take a data folder for this process; the kernel gives it back when the process ends, however it ends.
+
+    Raises:
+        Trouble: another server works in it; two would carry the same runs.
+    """
+    held = (folder / LOCK_FILE).open("w")
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        held.close()
+        raise Trouble(
+            "in-use",
+            Words(f"{folder} 에서 이미 서버가 돌고 있어요", f"A server is already running on {folder}"),
+            why=Words("한 데이터 폴더는 서버 하나만 써요", "A data folder belongs to one server at a time"),
+            fix=Words("그 서버를 끄거나 --dir 로 다른 폴더를 쓰세요", "Stop it, or use another folder with --dir"),
+        ) from None
+    return held
+
+
 def url_of(host: str, held: socket.socket) -> str:
     """Return the address to visit."""
     port = held.getsockname()[1]
@@ -86,6 +107,8 @@ def run(company: Company, settings: Settings, held: socket.socket, begun: Callab
     Raises:
         Trouble: the server could not start.
     """
+    os.umask(0o077)
+    folder = hold_folder(settings.dir)
     clock = Clock()
     url, note = url_of(settings.host, held), settings.dir / SERVER_FILE
 
@@ -111,6 +134,8 @@ def run(company: Company, settings: Settings, held: socket.socket, begun: Callab
         server.run([held])
     except OSError as error:
         raise _not_bound(settings.host, settings.port, error) from None
+    finally:
+        folder.close()
     if not server.started:
         raise Trouble(
             "start-failed",
@@ -128,7 +153,7 @@ def planner_of(settings: Settings) -> str | None:
 
 def is_open_to_others(settings: Settings) -> bool:
     """Say whether other machines can reach the server without TLS."""
-    return settings.host not in LOOPBACK and not settings.secure_cookies
+    return not is_loopback(settings.host) and not settings.secure_cookies
 
 
 def origins_of(settings: Settings, flags: dict[str, Any]) -> list[tuple[str, str]]:

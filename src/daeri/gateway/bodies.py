@@ -149,6 +149,7 @@ class RecordNamed(Sent):
 
     type: str
     id: int
+    fields: list[str] | None = None
 
 
 class RecordList(Sent):
@@ -159,7 +160,28 @@ class RecordList(Sent):
     cursor: Cursor = None
     sort: str | None = None
     q: str | None = None
+    fields: list[str] | None = None
+    count: Literal["exact"] | None = None
     filters: dict[str, str | int | float | bool] = Field(default_factory=dict)
+
+
+class RecordHistory(Sent):
+    """records.history."""
+
+    type: str
+    id: int
+    limit: Limit = 50
+    cursor: Cursor = None
+
+
+class PolicyAsked(Sent):
+    """policies.explain."""
+
+    person: str | None = None
+    agent: str | None = None
+    operation: str | None = None
+    type: str | None = None
+    id: str | None = None
 
 
 class RpcRequest(Sent):

@@ -32,7 +32,7 @@ class Endpoint:
         public: needs no credential.
     """
 
-    method: Literal["get", "post"]
+    method: Literal["get", "post", "patch", "delete"]
     path: str
     name: str
     tag: str
@@ -46,7 +46,8 @@ class Endpoint:
     public: bool = False
 
 
-def _json(description: str, name: str) -> dict[str, Any]:
+def described_json(description: str, name: str) -> dict[str, Any]:
+    """Describe an answer in JSON by the name of its schema."""
     schema = {"$ref": f"#/components/schemas/{name}"}
     return {"description": description, "content": {"application/json": {"schema": schema}}}
 
@@ -61,8 +62,8 @@ def _media(description: str, *types: str) -> dict[str, Any]:
 
 
 _NUMBER: Final = {"type": "integer", "minimum": 1, "maximum": INTEGER_MAX}
-_LIMIT: Final = Parameter("limit", "query", {**_NUMBER, "default": 50}, "개수 (rows of a page), at most 200.", 20)
-_CURSOR: Final = Parameter("cursor", "query", {"type": "string"}, "다음 쪽 (next page): next_cursor of the last one.")
+LIMIT: Final = Parameter("limit", "query", {**_NUMBER, "default": 50}, "개수 (rows of a page), at most 200.", 20)
+CURSOR: Final = Parameter("cursor", "query", {"type": "string"}, "다음 쪽 (next page): next_cursor of the last one.")
 _WAIT: Final = Parameter(
     "wait", "query", {"type": "number", "minimum": 0}, "기다릴 초 (seconds to wait for its end), at most 60.", 30
 )
@@ -79,6 +80,19 @@ DRY_RUN: Final = Parameter(
 _IF_MATCH: Final = Parameter(
     "If-Match", "header", {"type": "string"}, "The version that was read; 412 when it changed since.", '"1"'
 )
+IF_NONE_MATCH: Final = Parameter(
+    "If-None-Match", "header", {"type": "string"}, "The version that the caller has.", '"1"'
+)
+_SORT: Final = Parameter("sort", "query", {"type": "string"}, "정렬 (field to sort by; -field downward).", "id")
+Q: Final = Parameter(
+    "q", "query", {"type": "string"}, "이름·초성 검색 (search in names; ㄱㅎㅇ finds 김하은).", "ㄱㅎㅇ"
+)
+FIELDS: Final = Parameter(
+    "fields", "query", {"type": "string"}, "받을 항목 (fields to answer with), comma separated.", "name"
+)
+COUNT: Final = Parameter(
+    "count", "query", {"enum": ["exact"]}, "전체 개수도 (the number of all rows too); null if it takes long."
+)
 _WRITES: Final = ("payload-too-large", "unsupported-media-type", "validation-failed")
 _DECIDES: Final = ("permission-denied", "not-found", "conflict", "stale-version", *_WRITES)
 
@@ -87,6 +101,7 @@ TAGS: Final[Sequence[Mapping[str, str]]] = (
     {"name": "operations", "description": "회사의 작업 목록 (what the company can do)"},
     {"name": "approvals", "description": "결재 (approval documents and decisions)"},
     {"name": "records", "description": "회사 기록 (the company's records)"},
+    {"name": "policies", "description": "권한 (who may do and see what, and which rule says so)"},
     {"name": "server", "description": "서버 (the server itself, and who the caller is)"},
 )
 
@@ -99,7 +114,7 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         "에이전트에게 요청하기 (ask an agent)",
         "Accepts a question or a request in plain words; the run survives any crash. Use it when you do not know which "
         "operation fits; call the operation itself when you do. Changes that need approval wait for it.",
-        {202: _json("Accepted; Location names the run. With wait, the run as it then stands.", "Run")},
+        {202: described_json("Accepted; Location names the run. With wait, the run as it then stands.", "Run")},
         (_WAIT, IDEMPOTENCY_KEY),
         RunAsked,
         problems=("not-found", "idempotency-mismatch", *_WRITES),
@@ -111,8 +126,8 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         "runs",
         "내 실행 목록 (my runs)",
         "The caller's runs, newest first; with session_id those of one conversation, oldest first.",
-        {200: _json("A page of runs.", "RunPage")},
-        (_LIMIT, _CURSOR, Parameter("session_id", "query", {"type": "string"}, "대화 (conversation), e.g. ses_01KAJ…")),
+        {200: described_json("A page of runs.", "RunPage")},
+        (LIMIT, CURSOR, Parameter("session_id", "query", {"type": "string"}, "대화 (conversation), e.g. ses_01KAJ…")),
     ),
     Endpoint(
         "get",
@@ -121,7 +136,7 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         "runs",
         "실행 보기 (show a run)",
         "A run with its steps, answer and sources. With wait it is held until the run ends or waits for a person.",
-        {200: _json("The run.", "Run")},
+        {200: described_json("The run.", "Run")},
         (_WAIT,),
         problems=("not-found", "validation-failed"),
     ),
@@ -150,7 +165,7 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         "runs",
         "실행 멈추기 (stop a run)",
         "Stops a run; documents it has filed stay with their approvers until they are withdrawn.",
-        {200: _json("The run.", "Run")},
+        {200: described_json("The run.", "Run")},
         (),
         Nothing,
         body_required=False,
@@ -163,7 +178,7 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         "operations",
         "작업 목록 (list operations)",
         "The operations that the caller may use, with their input schemas.",
-        {200: _json("All of them on one page.", "OperationPage")},
+        {200: described_json("All of them on one page.", "OperationPage")},
     ),
     Endpoint(
         "get",
@@ -172,7 +187,7 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         "operations",
         "작업 보기 (describe an operation)",
         "One operation: when to use it, what it takes and gives. POST to the same address calls it.",
-        {200: _json("The operation.", "Operation")},
+        {200: described_json("The operation.", "Operation")},
         problems=("permission-denied", "not-found", "validation-failed"),
     ),
     Endpoint(
@@ -185,7 +200,7 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         "become a document first (202).",
         {
             200: _either("Done; or, with dry_run, what would be done.", "CallResult", "DryRun"),
-            202: _json("Filed: it waits for its approval line. Location names the document.", "HeldCall"),
+            202: described_json("Filed: it waits for its approval line. Location names the document.", "HeldCall"),
         },
         (DRY_RUN, IDEMPOTENCY_KEY),
         Arguments,
@@ -199,7 +214,7 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         "approvals",
         "결재함 (approval box)",
         "One box of the caller: waiting and upcoming oldest first, the others newest first.",
-        {200: _json("A page of documents.", "ApprovalPage")},
+        {200: described_json("A page of documents.", "ApprovalPage")},
         (
             Parameter(
                 "box",
@@ -207,8 +222,8 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
                 {"enum": ["waiting", "upcoming", "drafted", "done", "rejected", "cc"], "default": "waiting"},
                 "결재 대기, 예정, 기안, 완료, 반려, 참조 (which box).",
             ),
-            _LIMIT,
-            _CURSOR,
+            LIMIT,
+            CURSOR,
         ),
     ),
     Endpoint(
@@ -218,8 +233,11 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         "approvals",
         "결재 문서 보기 (show a document)",
         "A document for its drafter, the people of its line and auditors. ETag is its version.",
-        {200: _json("The document.", "Approval"), 304: {"description": "It is still the version in If-None-Match."}},
-        (Parameter("If-None-Match", "header", {"type": "string"}, "The version that the caller has.", '"1"'),),
+        {
+            200: described_json("The document.", "Approval"),
+            304: {"description": "It is still the version in If-None-Match."},
+        },
+        (IF_NONE_MATCH,),
         problems=("not-found", "validation-failed"),
     ),
     Endpoint(
@@ -230,7 +248,7 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         "결재하기 (approve or reject)",
         "Decides at one's turn; the last approval carries the operation out, once. Only people decide: by their own "
         "session or a key marked for it.",
-        {200: _json("The document after the decision.", "Approval")},
+        {200: described_json("The document after the decision.", "Approval")},
         (_IF_MATCH,),
         Decided,
         problems=_DECIDES,
@@ -242,7 +260,7 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         "approvals",
         "회수하기 (withdraw one's document)",
         "Takes one's own document back before the first decision.",
-        {200: _json("The document.", "Approval")},
+        {200: described_json("The document.", "Approval")},
         (_IF_MATCH,),
         Withdrawn,
         body_required=False,
@@ -255,7 +273,7 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         "records",
         "기록 종류 (record types)",
         "The kinds of records, with the fields the caller may see.",
-        {200: _json("All of them on one page.", "RecordTypePage")},
+        {200: described_json("All of them on one page.", "RecordTypePage")},
     ),
     Endpoint(
         "get",
@@ -265,12 +283,52 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         "기록 목록 (list rows)",
         "The rows that the caller may see. Any other parameter filters: field=value, or field.gte=value with one of "
         "eq, ne, gt, gte, lt, lte, in (comma separated), contains.",
-        {200: _json("A page of rows; Link names the next one.", "RowPage")},
+        {200: described_json("A page of rows; Link names the next one.", "RowPage")},
         (
-            _LIMIT,
-            _CURSOR,
-            Parameter("sort", "query", {"type": "string"}, "정렬 (field to sort by; -field downward).", "id"),
-            Parameter("q", "query", {"type": "string"}, "이름 검색 (search in the row's names).", "김하은"),
+            LIMIT,
+            CURSOR,
+            _SORT,
+            Q,
+            FIELDS,
+            Parameter(
+                "count",
+                "query",
+                {"enum": ["exact"]},
+                "전체 개수도 (the number of all rows too); null if it takes long.",
+            ),
+        ),
+        problems=("permission-denied", "not-found", "validation-failed"),
+    ),
+    Endpoint(
+        "post",
+        "/v1/records/{kind}",
+        "records.create",
+        "records",
+        "기록 추가하기 (add a row)",
+        "Adds a row, where the company offers that, with the fields of the operation {kind}.create. Location names "
+        "the row.",
+        {
+            201: described_json("The row.", "Row"),
+            202: described_json("Filed: it waits for its approval line.", "HeldCall"),
+        },
+        (IDEMPOTENCY_KEY,),
+        Arguments,
+        problems=("permission-denied", "not-found", "conflict", "idempotency-mismatch", *_WRITES),
+    ),
+    Endpoint(
+        "get",
+        "/v1/records/{kind}/export",
+        "records.export",
+        "records",
+        "기록 내보내기 (export rows)",
+        "The rows that fit, up to the company's limit (X-Row-Limit), as a spreadsheet file; filters as for a list. "
+        "Text that a spreadsheet would run as a formula is marked as text.",
+        {200: _media("The file.", "text/csv", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")},
+        (
+            Parameter("format", "query", {"enum": ["csv", "xlsx"]}, "파일 형식 (file format); else Accept's.", "csv"),
+            _SORT,
+            Q,
+            FIELDS,
         ),
         problems=("permission-denied", "not-found", "validation-failed"),
     ),
@@ -280,9 +338,70 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         "records.get",
         "records",
         "기록 한 건 (show a row)",
-        "One row. A row that the caller may not see answers as if it were not there.",
-        {200: _json("The row.", "Row")},
+        "One row. A row that the caller may not see answers as if it were not there. ETag is its version.",
+        {200: described_json("The row.", "Row"), 304: {"description": "It is still the version in If-None-Match."}},
+        (FIELDS, IF_NONE_MATCH),
         problems=("not-found", "validation-failed"),
+    ),
+    Endpoint(
+        "patch",
+        "/v1/records/{kind}/{key}",
+        "records.update",
+        "records",
+        "기록 고치기 (change a row)",
+        "A JSON merge patch (RFC 7396): the fields that are sent change, null empties one. Where the company offers "
+        "it, with the fields of the operation {kind}.update.",
+        {
+            200: described_json("The row.", "Row"),
+            202: described_json("Filed: it waits for its approval line.", "HeldCall"),
+        },
+        (_IF_MATCH, IDEMPOTENCY_KEY),
+        Arguments,
+        problems=("idempotency-mismatch", *_DECIDES),
+    ),
+    Endpoint(
+        "delete",
+        "/v1/records/{kind}/{key}",
+        "records.delete",
+        "records",
+        "기록 지우기 (delete a row)",
+        "Deletes a row for good, where the company offers that.",
+        {
+            204: {"description": "It is gone."},
+            202: described_json("Filed: it waits for its approval line.", "HeldCall"),
+        },
+        (_IF_MATCH, IDEMPOTENCY_KEY),
+        problems=("permission-denied", "not-found", "conflict", "stale-version", "idempotency-mismatch"),
+    ),
+    Endpoint(
+        "get",
+        "/v1/records/{kind}/{key}/history",
+        "records.history",
+        "records",
+        "기록의 이력 (history of a row)",
+        "Who wrote the row, when and by which operation, newest first, as far as the caller may know; no values.",
+        {200: described_json("A page of entries.", "HistoryPage")},
+        (LIMIT, CURSOR),
+        problems=("not-found", "validation-failed", "timeout"),
+    ),
+    Endpoint(
+        "get",
+        "/v1/policies/explain",
+        "policies.explain",
+        "policies",
+        "권한 설명 (explain who may do what)",
+        "Says whether a person, perhaps through an agent, may call an operation, see and change a row, and see each "
+        "field; with the rule that decided and where it is written. With neither operation nor type, all of both. "
+        "Anyone may ask about themself; administrators, auditors and HR about anyone. Values are never shown.",
+        {200: described_json("The verdicts.", "Explanation")},
+        (
+            Parameter("person", "query", {"type": "string"}, "사람 (person): id, login, name; else oneself.", "12"),
+            Parameter("agent", "query", {"type": "string"}, "대신하는 에이전트 (agent acting for them).", "assistant"),
+            Parameter("operation", "query", {"type": "string"}, "작업 (operation).", "leave.balance"),
+            Parameter("type", "query", {"type": "string"}, "기록 종류 (record type).", "employee"),
+            Parameter("id", "query", {"type": "string"}, "대상 (row): id or name; needs type.", "12"),
+        ),
+        problems=("permission-denied", "not-found", "validation-failed"),
     ),
     Endpoint(
         "get",
@@ -291,7 +410,7 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         "server",
         "나는 누구인가 (who the caller is)",
         "The person behind the key or session, with roles and limits.",
-        {200: _json("The caller.", "Me")},
+        {200: described_json("The caller.", "Me")},
     ),
     Endpoint(
         "post",
@@ -302,7 +421,7 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         "Every operation by its name, get_response {prompt}, and ops, runs, approvals, records by theirs. Errors carry "
         "the problem in error.data. Not described method by method here; see /docs.",
         {
-            200: _json("A response, or those of a batch.", "RpcMessage"),
+            200: described_json("A response, or those of a batch.", "RpcMessage"),
             204: {"description": "Only notifications were sent."},
         },
         (IDEMPOTENCY_KEY,),
@@ -316,7 +435,7 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         "server",
         "살아 있는가 (is the process alive)",
         "Answers as long as the process serves; looks at nothing else.",
-        {200: _json("It does.", "Health")},
+        {200: described_json("It does.", "Health")},
         problems=(),
         public=True,
     ),
@@ -327,7 +446,7 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         "server",
         "준비되었는가 (is the server ready)",
         "Looks at what the server needs, such as its database.",
-        {200: _json("It is.", "Readiness")},
+        {200: described_json("It is.", "Readiness")},
         problems=("not-ready",),
         public=True,
     ),
@@ -338,7 +457,7 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         "server",
         "문제 설명 (what a problem code means)",
         "The page that the type of every problem names.",
-        {200: _json("What it means and what to do; a page where Accept asks for text/html.", "ProblemCode")},
+        {200: described_json("What it means and what to do; a page where Accept asks for text/html.", "ProblemCode")},
         problems=("not-found",),
         public=True,
     ),

@@ -165,7 +165,7 @@ def middleware(options: Options) -> list[Middleware]:
         cors = Middleware(
             CORSMiddleware,
             allow_origins=list(options.origins),
-            allow_methods=["GET", "POST"],
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
             allow_headers=[
                 "Accept-Language",
                 "Authorization",

@@ -21,10 +21,6 @@ WAIT_DEFAULT: Final = 60.0
 
 S = TypeVar("S", bound=Sent)
 
-_WAITS: Final = Text(
-    "결재를 기다리고 있어요. 결재가 끝나면 이어서 처리할게요. (결재 문서: {documents})",
-    "Waiting for approval; the work goes on by itself once it is decided. (Documents: {documents})",
-)
 _ASKS: Final = Text("추가로 알려 주실 것이 있어요.", "Something more is needed from you.")
 _WORKS: Final = Text(
     "아직 처리하고 있어요. runs.get으로 결과를 확인해 주세요.", "Still working; ask for the result with runs.get."
@@ -55,6 +51,8 @@ class Methods:
             "records.types": _method(bodies.Nothing, self.list_types),
             "records.list": _method(bodies.RecordList, self.list_records),
             "records.get": _method(bodies.RecordNamed, self.get_record),
+            "records.history": _method(bodies.RecordHistory, self.record_history),
+            "policies.explain": _method(bodies.PolicyAsked, self.explain_policy),
         }
 
     def find(self, name: str) -> Method | None:
@@ -182,12 +180,24 @@ class Methods:
             sort=listed.sort,
             filters=[bodies.filter_of(name, value) for name, value in listed.filters.items()],
             search=listed.q,
+            fields=listed.fields,
+            count=listed.count is not None,
         )
         return await self._services.shelf.page(caller.actor, listed.type, query, caller.lang)
 
     async def get_record(self, caller: Caller, named: bodies.RecordNamed) -> Any:
         """Show one row."""
-        return await self._services.shelf.get(caller.actor, named.type, named.id, caller.lang)
+        return await self._services.shelf.get(caller.actor, named.type, named.id, caller.lang, named.fields)
+
+    async def record_history(self, caller: Caller, named: bodies.RecordHistory) -> Any:
+        """Show who wrote a row."""
+        return await self._services.shelf.history(
+            caller.actor, named.type, named.id, limit=named.limit, cursor=named.cursor, lang=caller.lang
+        )
+
+    async def explain_policy(self, caller: Caller, asked: bodies.PolicyAsked) -> Any:
+        """Explain who may do and see what, and which rule says so."""
+        return await self._services.policies.ask(caller.actor, asked.model_dump(), caller.lang)
 
 
 def _method(model: type[S], run: Callable[[Caller, S], Awaitable[Any]]) -> Method:
@@ -207,8 +217,6 @@ def _response(caller: Caller, run: dict[str, Any]) -> str:
     lang, status = caller.lang, run["status"]
     if run["answer"]:
         return str(run["answer"])
-    if status == "waiting_approval":
-        return _WAITS.to(lang).format(documents=", ".join(run["approvals"]))
     if run["error"]:
         return str(run["error"]["detail"])
     return {"waiting_input": _ASKS, "cancelled": _STOPPED}.get(status, _WORKS).to(lang)

@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 from daeri.gateway.guard import Doorkeeper, Options, middleware
 from daeri.gateway.jsonrpc import rpc
 from daeri.gateway.methods import Methods
+from daeri.gateway.policies import policies
 from daeri.gateway.problems import ErrorPage, Handler, Problems
 from daeri.gateway.public import Public
 from daeri.gateway.rest import rest
@@ -36,6 +37,7 @@ def gateway(services: Services, options: Options, error_page: ErrorPage | None =
     return Gateway(
         routers=[
             rest(services, keeper),
+            policies(services, keeper),
             rpc(Methods(services).find, keeper),
             Public(services, options.version).router(),
         ],

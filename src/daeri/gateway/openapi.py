@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from daeri.gateway.endpoints import DRY_RUN, ENDPOINTS, IDEMPOTENCY_KEY, TAGS, Endpoint, Parameter
+from daeri.gateway.kinds import endpoints_of, schemas_of
 from daeri.gateway.problems import KNOWN, MEDIA_TYPE
 from daeri.gateway.schemas import SCHEMAS
 from daeri.operations.company import Company
@@ -40,6 +41,9 @@ def document(company: Company, version: str, server: str = "/") -> Document:
     schemas |= _bodies(ENDPOINTS)
     paths: dict[str, Any] = {}
     for endpoint in ENDPOINTS:
+        paths.setdefault(endpoint.path, {})[endpoint.method] = _described(endpoint)
+    schemas |= schemas_of(company, schemas["Row"], schemas["RowPage"])
+    for endpoint in endpoints_of(company):
         paths.setdefault(endpoint.path, {})[endpoint.method] = _described(endpoint)
     for operation in company.operations.values():
         paths[f"/v1/ops/{operation.name}"] = {"post": _called(operation, schemas)}

@@ -4,21 +4,21 @@ Every handler is that and no more; who may do what, and what follows, is the ser
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, cast
-from urllib.parse import urlencode
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from daeri.errors import NotFound, StaleVersion
-from daeri.gateway.bodies import Decided, Nothing, RunAsked, Withdrawn, filter_of
+from daeri.errors import StaleVersion
+from daeri.gateway.bodies import Decided, Nothing, RunAsked, Withdrawn
 from daeri.gateway.events import event_response
 from daeri.gateway.guard import Doorkeeper
+from daeri.gateway.records import RecordRoutes
+from daeri.gateway.routes import DOOR, Table, page_answer
 from daeri.gateway.services import Services
 from daeri.gateway.wire import (
-    INTEGER_MAX,
     Query,
     answer,
     fitted,
@@ -28,17 +28,14 @@ from daeri.gateway.wire import (
     tags,
 )
 from daeri.operations.approval import Box
-from daeri.operations.listing import LIMIT_DEFAULT, ListQuery
+from daeri.operations.listing import LIMIT_DEFAULT
 from daeri.operations.outcome import Replayed
 from daeri.records.access import Actor
 
+__all__ = ["Table", "rest"]
+
 WAIT_MAX: Final = 60.0
 """Seconds a request is held open at most; proxies give up soon after."""
-DOOR: Final = "rest"
-RECORD_PARAMETERS: Final = ("limit", "cursor", "sort", "q")
-"""The parameters of a record list that are no filters."""
-
-Handler = Callable[[Request, Actor], Awaitable[Response]]
 
 
 def rest(services: Services, keeper: Doorkeeper) -> APIRouter:
@@ -47,29 +44,8 @@ def rest(services: Services, keeper: Doorkeeper) -> APIRouter:
     RunRoutes(services, keeper).add_to(table)
     OperationRoutes(services).add_to(table)
     ApprovalRoutes(services).add_to(table)
-    RecordRoutes(services).add_to(table)
+    RecordRoutes(services, keeper).add_to(table)
     return table.router
-
-
-class Table:
-    """Puts handlers at paths: one route for all methods of a path, so that a 405 names every one of them."""
-
-    def __init__(self, keeper: Doorkeeper) -> None:
-        """Take who knows the callers."""
-        self.router = APIRouter()
-        self._keeper = keeper
-
-    def at(self, path: str, *, get: Handler | None = None, post: Handler | None = None) -> None:
-        """Serve a path to callers who are known."""
-        handlers: dict[str, Handler] = {
-            method: handler for method, handler in (("GET", get), ("POST", post)) if handler is not None
-        }
-
-        async def serve(request: Request) -> Response:
-            handler = handlers["GET" if request.method == "HEAD" else request.method]
-            return await handler(request, await self._keeper.actor(request, DOOR))
-
-        self.router.add_route(path, serve, methods=list(handlers), include_in_schema=False)
 
 
 class RunRoutes:
@@ -173,6 +149,8 @@ class OperationRoutes:
         outcome = await self._door.call(actor, name, arguments, lang=lang, idempotency_key=key)
         body = outcome.body(lang)
         headers = {"Idempotency-Replayed": "true"} if isinstance(outcome, Replayed) else {}
+        if "." not in name and "result" in body:  # `query` answers with its table, as SQL clients expect
+            body = body["result"]
         if "approval_id" in body:
             headers["Location"] = f"/v1/approvals/{body['approval_id']}"
         return answer(body, outcome.status, headers)
@@ -245,73 +223,6 @@ class ApprovalRoutes:
         if str(present) not in named:
             raise StaleVersion
         return int(present)
-
-
-class RecordRoutes:
-    """The company's records, and who the caller is."""
-
-    def __init__(self, services: Services) -> None:
-        """Take the shelf and the accounts."""
-        self._shelf = services.shelf
-        self._identity = services.identity
-
-    def add_to(self, table: Table) -> None:
-        """Put the routes at their paths."""
-        table.at("/v1/records", get=self.types)
-        table.at("/v1/records/{kind}", get=self.page)
-        table.at("/v1/records/{kind}/{key}", get=self.get)
-        table.at("/v1/me", get=self.me)
-
-    async def types(self, request: Request, actor: Actor) -> Response:
-        """List the record types."""
-        Query(request)
-        data = self._shelf.types(actor, language(request.headers))
-        return answer({"data": data, "next_cursor": None, "has_more": False})
-
-    async def page(self, request: Request, actor: Actor) -> Response:
-        """List rows; every parameter that is not one of ours filters by a field."""
-        filters = [item for item in request.query_params.multi_items() if item[0] not in RECORD_PARAMETERS]
-        query = Query(request, *RECORD_PARAMETERS, passed={name for name, _ in filters})
-        listed = ListQuery(
-            limit=query.integer("limit", LIMIT_DEFAULT),
-            cursor=query.text("cursor"),
-            sort=query.text("sort"),
-            filters=[filter_of(name, value) for name, value in filters],
-            search=query.text("q"),
-        )
-        kind = request.path_params["kind"]
-        return page_answer(request, await self._shelf.page(actor, kind, listed, language(request.headers)))
-
-    async def get(self, request: Request, actor: Actor) -> Response:
-        """Show one row."""
-        Query(request)
-        kind, key = request.path_params["kind"], request.path_params["key"]
-        return answer(await self._shelf.get(actor, kind, row_id(key), language(request.headers)))
-
-    async def me(self, request: Request, actor: Actor) -> Response:
-        """Show who the caller is."""
-        Query(request)
-        return answer(await self._identity.me(actor, language(request.headers)))
-
-
-def row_id(text: str) -> int:
-    """Read the id of a row.
-
-    Raises:
-        NotFound: no row can have such an id.
-    """
-    if not (text.isascii() and text.isdigit()) or len(text) > len(str(INTEGER_MAX)) or int(text) > INTEGER_MAX:
-        raise NotFound
-    return int(text)
-
-
-def page_answer(request: Request, page: Mapping[str, Any]) -> Response:
-    """Answer with a page and a link to the next one (RFC 8288)."""
-    if page["next_cursor"] is None:
-        return answer(page)
-    kept = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
-    following = urlencode([*kept, ("cursor", page["next_cursor"])])
-    return answer(page, headers={"Link": f'<{request.url.path}?{following}>; rel="next"'})
 
 
 def _tagged(body: Mapping[str, Any]) -> dict[str, str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from daeri.operations.approval import Approvals
 from daeri.operations.invoke import Door
 from daeri.operations.listing import Shelf
+from daeri.operations.policy import Policies
 from daeri.records.identity import Identity
 from daeri.runs.runs import Runs
 
@@ -25,4 +26,5 @@ class Services:
     shelf: Shelf
     approvals: Approvals
     runs: Runs
+    policies: Policies
     checks: Mapping[str, Check] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 from daeri.operations.company import Agent, Company
 from daeri.operations.declare import Ref, Won
 from daeri.operations.line import Change, Line, holder, superior
+from daeri.operations.offering import Offer
 from daeri.operations.operation import Catalog, Operation, anyone, having
 from daeri.operations.pending import Pending
 
@@ -12,6 +13,7 @@ __all__ = [
     "Change",
     "Company",
     "Line",
+    "Offer",
     "Operation",
     "Pending",
     "Ref",

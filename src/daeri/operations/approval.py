@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, get_args
 
-import structlog
 from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select, update
 
 from daeri.clock import Clock, rfc3339
@@ -17,7 +16,7 @@ from daeri.operations.company import Company
 from daeri.operations.documents import approval, approval_act, approval_number, approval_step
 from daeri.operations.outcome import Done, Settlement
 from daeri.records import audit
-from daeri.records.access import Actor
+from daeri.records.access import Actor, Effect
 from daeri.records.people import SYSTEM, Someone, person_body
 from daeri.records.store import Store
 from daeri.wording import Lang, Text
@@ -76,6 +75,7 @@ class Approvals:
             raise ValidationFailed(
                 Text(f"결재함은 {known} 중 하나예요", f"box is one of {known}"), errors=[FieldError("/box", known)]
             )
+        self._within_scope(actor, "list", "read")
         limit = max(1, min(limit, BOX_MAX))
 
         def look(connection: Connection) -> dict[str, Any]:
@@ -114,6 +114,7 @@ class Approvals:
         Raises:
             NotFound: there is none, or the actor has no part in it.
         """
+        self._within_scope(actor, "show", "read")
 
         def look(connection: Connection) -> dict[str, Any]:
             return self._body(connection, self._document(connection, actor, approval_id), actor, lang)
@@ -141,6 +142,7 @@ class Approvals:
         """
 
         def act(connection: Connection) -> dict[str, Any]:
+            self._within_scope(actor, "decide", "write")
             self._may_decide(actor, decision, comment)
             document = self._document(connection, actor, approval_id)
             if version is not None and version != document.version:
@@ -175,6 +177,7 @@ class Approvals:
         """
 
         def act(connection: Connection) -> dict[str, Any]:
+            self._within_scope(actor, "withdraw", "write")
             document = self._document(connection, actor, approval_id)
             if document.drafter_id != actor.person_id or actor.agent is not None:
                 raise PermissionDenied(Text("기안한 사람만 회수할 수 있어요", "Only the drafter may withdraw this"))
@@ -211,6 +214,11 @@ class Approvals:
         waiting = next((step.person_id for step in steps if step.status == "waiting"), None)
         stuck = waiting is not None and self._people.one(connection, waiting).left
         return stuck or not any(step.status == "approved" for step in steps)
+
+    @staticmethod
+    def _within_scope(actor: Actor, act: str, effect: Effect) -> None:
+        if not actor.may_call(f"approval.{act}", effect):
+            raise PermissionDenied(Text("이 키로는 결재 문서를 다룰 수 없어요", "This key may not handle approvals"))
 
     @staticmethod
     def _may_decide(actor: Actor, decision: str, comment: str | None) -> None:
@@ -368,16 +376,8 @@ class Approvals:
         audit.append(connection, self._entry(actor, document.id, act, outcome, **more))
 
     def _entry(self, actor: Actor, approval_id: str, act: str, outcome: str, **more: Any) -> audit.Entry:
-        return audit.Entry(
-            at=self._clock.now(),
-            person_id=actor.person_id,
-            agent=actor.agent,
-            door=actor.door,
-            action=f"approval.{act}",
-            outcome=outcome,
-            approval_id=approval_id[:40],
-            request_id=structlog.contextvars.get_contextvars().get("request_id", ""),
-            **more,
+        return audit.Entry.by(
+            actor, self._clock.now(), f"approval.{act}", outcome, approval_id=approval_id[:40], **more
         )
 
     def _body(self, connection: Connection, row: Row[Any], actor: Actor, lang: Lang) -> dict[str, Any]:
@@ -400,6 +400,7 @@ class Approvals:
             "version": row.version,
             "drafter": person_body(people[row.drafter_id]),
             "agent": row.agent,
+            "agent_label": self._company.agent_label(row.agent, lang),
             "drafted_at": rfc3339(row.drafted_at),
             "arguments": row.worded[lang],
             "raw_arguments": row.arguments,

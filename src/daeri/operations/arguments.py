@@ -1,11 +1,12 @@
 """What did the caller send? Arguments validated, names resolved to rows, and worded for people."""
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import MISSING, BaseModel, ValidationError
 from sqlalchemy import Connection
 
 from daeri.errors import FieldError, ValidationFailed
@@ -15,6 +16,26 @@ from daeri.records.mentions import mentions
 from daeri.records.record import Record, label_of
 from daeri.wording import Lang, Text, day, fit_josa, won
 
+_KOREAN = {
+    "missing": "꼭 필요한 항목이에요",
+    "extra_forbidden": "이 작업에는 없는 항목이에요",
+    "int_type": "정수를 적어 주세요",
+    "int_parsing": "정수를 숫자로만 적어 주세요",
+    "int_from_float": "소수점 없는 정수를 적어 주세요",
+    "string_type": "글자를 적어 주세요",
+    "string_too_short": "{min_length}자 이상 적어 주세요",
+    "string_too_long": "{max_length}자까지 쓸 수 있어요",
+    "date_type": "날짜를 적어 주세요 (예: 2026-11-26)",
+    "date_parsing": "날짜를 2026-11-26 처럼 적어 주세요",
+    "date_from_datetime_parsing": "날짜를 2026-11-26 처럼 적어 주세요",
+    "literal_error": "{expected} 중에서 골라 주세요",
+    "bool_parsing": "예 또는 아니요로 적어 주세요",
+    "decimal_parsing": "숫자를 적어 주세요",
+    "greater_than_equal": "{ge} 이상이어야 해요",
+    "less_than_equal": "{le} 이하여야 해요",
+    "greater_than": "{gt}보다 커야 해요",
+    "less_than": "{lt}보다 작아야 해요",
+}
 ID_DIGITS = 19
 """Digits of the largest id; a longer number is no id."""
 _DESCRIPTION = re.compile(r"^\s*(?P<ko>[^(,:;.]+?)\s*(?:\((?P<en>[^);]*)[^)]*\))?\s*(?:[,:;.]|$)")
@@ -37,7 +58,7 @@ def validate(
     except ValidationError as error:
         raise ValidationFailed(
             Text(f"{operation.label.ko}의 입력값이 맞지 않아요", f"The arguments do not fit {operation.name}"),
-            errors=[FieldError(_pointer(item["loc"]), item["msg"]) for item in error.errors(include_url=False)],
+            errors=[FieldError(_pointer(item["loc"]), _worded(item)) for item in error.errors(include_url=False)],
         ) from None
 
 
@@ -61,7 +82,7 @@ def resolve(connection: Connection, rules: Rules, actor: Actor, record: type[Rec
     )
     detail = Text(fit_josa(detail.ko), detail.en)
     raise ValidationFailed(
-        detail, errors=[FieldError(f"/{field}", detail.en)], extra={"candidates": candidates} if found else None
+        detail, errors=[FieldError(f"/{field}", detail)], extra={"candidates": candidates} if found else None
     )
 
 
@@ -77,7 +98,7 @@ def worded(
     rows = []
     for name, field in operation.input.model_fields.items():
         value = getattr(model, name)
-        if value is None or value == "" or isinstance(value, list | dict | BaseModel):
+        if value is None or value is MISSING or value == "" or isinstance(value, list | dict | BaseModel):
             continue
         record = operation.signature.references.get(name)
         if record is not None:
@@ -113,6 +134,13 @@ def _title(connection: Connection, rules: Rules, actor: Actor, record: type[Reco
     statement = table.select().with_only_columns(*wanted).where(table.c.id == key, rules.visible(record, actor))
     row = connection.execute(statement).one_or_none()
     return " ".join(str(value) for value in row if value) if row else f"{label_of(record).ko} {key}"
+
+
+def _worded(item: Mapping[str, Any]) -> Text:
+    """Word what Pydantic found; its own English is kept, the Korean says the same for the common kinds."""
+    context = {name: str(value) for name, value in (item.get("ctx") or {}).items()}
+    template = _KOREAN.get(item["type"])
+    return Text(template.format_map(defaultdict(str, context)) if template else item["msg"], item["msg"])
 
 
 def _pointer(location: tuple[int | str, ...]) -> str:

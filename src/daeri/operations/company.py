@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from sqlalchemy import String
+
 from daeri.errors import DeclarationError, NotFound
 from daeri.operations.operation import Catalog, Operation
 from daeri.records.access import Actor, Rule, Rules
+from daeri.records.crowds import Crowds
 from daeri.records.people import People
-from daeri.records.record import Person, Record, Team
-from daeri.wording import Text
+from daeri.records.record import Person, Record, Team, mark_of
+from daeri.wording import Lang, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class Company:
         agents: its deputies; the first is the default.
         roles: what its roles are called ("hr" is 인사 담당).
         migrations: a folder of Alembic scripts for its tables; None creates missing tables at start.
+        k_min: a figure made of personal fields is told for at least this many people.
+        export_max: rows one export holds at most.
     """
 
     name: Text
@@ -51,6 +56,8 @@ class Company:
     agents: Sequence[Agent]
     roles: Mapping[str, Text] = field(default_factory=dict)
     migrations: Path | None = None
+    k_min: int = 5
+    export_max: int = 50_000
 
     def __post_init__(self) -> None:
         """Check what only shows when the parts stand together."""
@@ -63,6 +70,11 @@ class Company:
             if catalog.name in seen:
                 raise DeclarationError(f"two catalogs are called {catalog.name}")
             seen.add(catalog.name)
+        names = [name for catalog in self.catalogs for name in catalog.operations]
+        for name in names:
+            if names.count(name) > 1:
+                raise DeclarationError(f"two catalogs declare {name}")
+        _check_masks(self.records.values())
         _ = self.people
 
     @cached_property
@@ -76,7 +88,7 @@ class Company:
         """The rules of all catalogs."""
         rows = _joined((catalog.row_rules for catalog in self.catalogs), "row rules")
         changes = _joined((catalog.change_rules for catalog in self.catalogs), "change rules")
-        return Rules(rows=rows, changes=changes, roles=self.roles)
+        return Rules(rows=rows, changes=changes, roles=self.roles, crowds=Crowds(self.k_min))
 
     @cached_property
     def records(self) -> dict[str, type[Record]]:
@@ -101,6 +113,11 @@ class Company:
                 return agent
         raise NotFound(Text(f"'{name}' 에이전트가 없어요", f"There is no agent '{name}'"))
 
+    def agent_label(self, name: str | None, lang: Lang) -> str | None:
+        """Return what people call a deputy; its name where the company no longer has it."""
+        found = next((agent for agent in self.agents if agent.name == name), None)
+        return found.label.to(lang) if found else name
+
     def _only(self, base: type[Person] | type[Team]) -> type:
         found = [record for record in self.records.values() if issubclass(record, base)]
         if len(found) != 1:
@@ -108,6 +125,13 @@ class Company:
                 f"a Company needs exactly one record that extends {base.__name__}, with a row rule; found {len(found)}"
             )
         return found[0]
+
+
+def _check_masks(records: Iterable[type[Record]]) -> None:
+    for record in records:
+        for column in record.__table__.columns:
+            if mark_of(column.info).mask is not None and not isinstance(column.type, String):
+                raise DeclarationError(f"{record.__name__}.{column.key} is no text, so it cannot be masked; hide it")
 
 
 def _joined(parts: Iterable[Mapping[type[Record], Rule]], what: str) -> dict[type[Record], Rule]:

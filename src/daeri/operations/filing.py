@@ -21,6 +21,8 @@ from daeri.records.access import Actor
 from daeri.records.people import People, Someone, person_body
 from daeri.wording import Lang, Text
 
+TITLES = {"팀장": "team lead", "본부장": "director", "실장": "head of office", "대표이사": "chief executive"}
+"""What the usual titles are called in English; others stay as they are."""
 LANGUAGES: tuple[Lang, ...] = ("ko", "en")
 """A document is worded in both when it is filed: its approvers may read another language than its drafter."""
 
@@ -81,7 +83,7 @@ def seats_of(connection: Connection, people: People, drafter_id: int, line: Line
             continue
         if seats and seats[-1].person.id == person.id:
             seats.pop()
-        seats.append(Seat(person, step.role))
+        seats.append(Seat(person, step.role or _title_of(person)))
     if not seats:
         raise Conflict(
             Text(
@@ -98,6 +100,11 @@ def _find(
     if isinstance(step, Superior):
         return superiors[min(step.level, len(superiors)) - 1] if superiors else None
     return people.holder(connection, step.role_name, drafter_id)
+
+
+def _title_of(person: Someone) -> Text:
+    title = person.title or person.rank or "결재"
+    return Text(title, TITLES.get(title, title))
 
 
 def _escalated(superiors: Sequence[Someone], seats: Sequence[Seat]) -> Someone | None:

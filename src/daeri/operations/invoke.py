@@ -9,12 +9,24 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Any, cast
 
-import structlog
 from pydantic import BaseModel
-from sqlalchemy import JSON, Column, Connection, Integer, PrimaryKeyConstraint, Row, String, Table, insert, select
+from sqlalchemy import (
+    JSON,
+    Column,
+    Connection,
+    Integer,
+    PrimaryKeyConstraint,
+    Row,
+    String,
+    Table,
+    delete,
+    insert,
+    select,
+)
 
 from daeri.canonical import digest
 from daeri.clock import Clock, rfc3339
@@ -48,6 +60,12 @@ idempotency = Table(
 )
 
 
+KEY_LIFE = timedelta(days=1)
+"""How long an Idempotency-Key is remembered."""
+ASKED_MAX = 10
+"""Arguments of a refused call that the audit keeps."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One request to the door, as it travels through it."""
@@ -74,13 +92,14 @@ class Door:
         return [item for item in self.company.operations.values() if _allowed(item, actor)]
 
     def operation(self, actor: Actor, name: str) -> Operation:
-        """Return one operation by name (`leave.request` or `leave__request`).
+        """Return one operation by name: `leave.request`, `leave__request`, or `query` for `query.run`.
 
         Raises:
             NotFound: there is no such operation.
             PermissionDenied: the person, the agent or the key may not call it.
         """
-        found = self.company.operations.get(name) or self.company.operations.get(name.replace("__", "."))
+        spellings = (name, name.replace("__", "."), f"{name}.run")
+        found = next(filter(None, map(self.company.operations.get, spellings)), None)
         if found is None:
             raise NotFound(Text(f"'{name}' 작업이 없어요", f"There is no operation '{name}'"))
         if not _allowed(found, actor):
@@ -130,7 +149,7 @@ class Door:
                 return await self._read(call)
             return await self._store.write(lambda connection: self._write(connection, call))
         except DaeriError as error:
-            await self._refused(actor, name, error, journal)
+            await self._refused(actor, name, arguments, error, journal)
             raise
 
     async def dry_run(self, actor: Actor, name: str, arguments: Mapping[str, Any], *, lang: Lang = "ko") -> Draft:
@@ -157,6 +176,13 @@ class Door:
             )
 
         return await self._store.write(try_it)
+
+    async def forget_old_keys(self) -> None:
+        """Drop the answers that were kept for repeated requests longer than a day."""
+        since = self._clock.now() - KEY_LIFE
+        await self._store.write(
+            lambda connection: connection.execute(delete(idempotency).where(idempotency.c.created_at < since))
+        )
 
     async def mentions(self, actor: Actor, phrases: Sequence[str]) -> list[Mention]:
         """Return the rows that any of the phrases names, among those the actor may see."""
@@ -291,6 +317,8 @@ class Door:
             masked=sorted(trail.masked),
             milliseconds=round((time.perf_counter() - started) * 1000, 2),
             rows=trail.rows,
+            withheld=sorted(trail.withheld),
+            wrote=trail.wrote,
         )
 
     def _injected(
@@ -308,7 +336,7 @@ class Door:
     def _hook(self, connection: Connection, call: Call, model: BaseModel, hook: Callable[..., Any]) -> Any:
         """Call an approval or preview function with the parameters it names."""
         injected = injected_into(hook)
-        names = set(hook.__annotations__) - {"return"} - set(injected)
+        names = [name for name in hook.__annotations__ if name != "return" and name not in injected]
         values = {name: getattr(model, name) for name in names}
         return hook(**values, **self._injected(connection, call.actor, injected, Trail()))
 
@@ -352,39 +380,28 @@ class Door:
             because=content.line.because,
             worded=content.worded[call.lang],
         )
-        entry = self._entry(call, "filed", digest(content.arguments))
-        audit.append(connection, _with(entry, approval_id=approval_id))
+        self._write_down(connection, call, "filed", arguments_digest=digest(content.arguments), approval_id=approval_id)
         return held
 
-    def _entry(self, call: Call, outcome: str, arguments_digest: str | None) -> dict[str, Any]:
-        return {
-            **_who(call.actor),
-            "at": self._clock.now(),
-            "action": call.operation.name,
-            "outcome": outcome,
-            "arguments_digest": arguments_digest,
-            "run_id": call.journal.run_id if call.journal else None,
-            "step": call.journal.step if call.journal else None,
-        }
+    def _write_down(self, connection: Connection, call: Call, outcome: str, **more: Any) -> None:
+        if call.journal is not None:
+            more = {"run_id": call.journal.run_id, "step": call.journal.step} | more
+        audit.append(connection, audit.Entry.by(call.actor, self._clock.now(), call.operation.name, outcome, **more))
 
     def _audit(self, connection: Connection, call: Call, done: Done, *, outcome: str = "done", **more: Any) -> None:
-        entry = self._entry(call, outcome, more.pop("arguments_digest", None) or digest(dict(call.sent)))
+        more.setdefault("arguments_digest", digest(dict(call.sent)))
         seen = [[item["type"], item["id"]] for source in done.sources for item in source["records"]]
-        detail = {"rows": done.rows, "masked": done.masked}
-        audit.append(connection, _with(entry, records=seen, detail=detail, **more))
+        detail = {"rows": done.rows, "masked": done.masked} | ({"wrote": done.wrote} if done.wrote else {})
+        self._write_down(connection, call, outcome, records=seen, detail=detail, **more)
 
-    async def _refused(self, actor: Actor, name: str, error: DaeriError, journal: Journal | None) -> None:
-        entry = {
-            **_who(actor),
-            "at": self._clock.now(),
-            "action": name[:200].encode(errors="replace").decode(),
-            "outcome": "refused",
-            "run_id": journal.run_id if journal else None,
-            "step": journal.step if journal else None,
-            "detail": {"code": error.code},
-        }
-
-        await self._store.write(lambda connection: audit.append(connection, audit.Entry(**entry)))
+    async def _refused(
+        self, actor: Actor, name: str, arguments: Mapping[str, Any], error: DaeriError, journal: Journal | None
+    ) -> None:
+        action = name[:200].encode(errors="replace").decode()
+        step = {"run_id": journal.run_id, "step": journal.step} if journal else {}
+        told = {"code": error.code, "arguments": _asked(arguments)}
+        entry = audit.Entry.by(actor, self._clock.now(), action, "refused", detail=told, **step)
+        await self._store.write(lambda connection: audit.append(connection, entry))
         if journal is not None:
             await self._store.write(partial(_refused_step, journal, error))
 
@@ -459,14 +476,11 @@ def _refused_step(journal: Journal, error: DaeriError, connection: Connection) -
     journal.record(connection, error)
 
 
+def _asked(arguments: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a refused call asked for, short enough for the log: whose salary it was after, say."""
+    few = list(arguments.items())[:ASKED_MAX]
+    return {str(name)[:60]: str(value)[:60].encode(errors="replace").decode() for name, value in few}
+
+
 def _allowed(operation: Operation, actor: Actor) -> bool:
     return operation.allow(actor) and actor.may_call(operation.name, operation.effect)
-
-
-def _who(actor: Actor) -> dict[str, Any]:
-    request_id = structlog.contextvars.get_contextvars().get("request_id", "")
-    return {"person_id": actor.person_id, "agent": actor.agent, "door": actor.door, "request_id": request_id}
-
-
-def _with(entry: dict[str, Any], **more: Any) -> audit.Entry:
-    return audit.Entry(**(entry | more))

@@ -13,7 +13,7 @@ class Superior:
     """The n-th lead upward from the drafter: 1 is the lead of the drafter's own team."""
 
     level: int
-    role: Text
+    role: Text | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +26,10 @@ class Holder:
 
 Approver = Superior | Holder
 
-_LEVELS = {1: Text("팀장", "team lead"), 2: Text("본부장", "director"), 3: Text("대표이사", "chief executive")}
-
 
 def superior(level: int, role: Text | None = None) -> Superior:
-    """Name the n-th lead upward from the drafter, with what the stamp cell calls them."""
-    return Superior(level, role or _LEVELS.get(level, Text(f"상위 결재자 {level}", f"superior {level}")))
+    """Name the n-th lead upward from the drafter; the stamp cell shows their own title unless `role` says another."""
+    return Superior(level, role)
 
 
 def holder(role_name: str, role: Text | None = None) -> Holder:

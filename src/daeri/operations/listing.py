@@ -1,49 +1,49 @@
 """What records are there, page by page? Lists and single rows within the row and field rules, as plain values.
 
-No entity is made here: one statement, one pass to JSON values.
+No entity is made here: one statement (questions.py makes it), one pass to JSON values.
 """
 
-import base64
-import binascii
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
-import structlog
-from sqlalchemy import Column, ColumnElement, Connection, Row, Select, String, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, select
 
-from daeri.clock import Clock, rfc3339
-from daeri.errors import FieldError, FieldHidden, NotFound, PermissionDenied, ValidationFailed
+from daeri.clock import Clock
+from daeri.errors import NotFound, PermissionDenied
+from daeri.operations import history
 from daeri.operations.company import Company
+from daeri.operations.questions import (
+    LIMIT_DEFAULT,
+    LIMIT_MAX,
+    OPERATORS,
+    ListQuery,
+    Question,
+    Selected,
+    asked,
+    chosen_fields,
+    cursor_at,
+    json_value,
+    narrowed,
+)
 from daeri.records import audit
-from daeri.records.access import Actor, Projection, missing, sight
+from daeri.records.access import Actor, Projection, Rules, missing, sight
+from daeri.records.boxed import within
 from daeri.records.record import Record, label_of, mark_of
 from daeri.records.store import Store
-from daeri.wording import Lang, Text, normal
+from daeri.wording import Lang, Text
 
-LIMIT_DEFAULT = 50
-LIMIT_MAX = 200
-OPERATORS = ("eq", "ne", "gt", "gte", "lt", "lte", "in", "contains")
+__all__ = ["LIMIT_DEFAULT", "LIMIT_MAX", "OPERATORS", "ListQuery", "PlainField", "Shelf", "plain_fields"]
 
+COUNT_SECONDS = 2.0
+"""How long the number of all rows is looked for; then it is told as unknown."""
+EXPORT_BATCH = 1_000
+"""Rows of an export that are read at once; no transaction is open while they are sent."""
 
-@dataclass(frozen=True, slots=True)
-class ListQuery:
-    """What a caller asks of a list: filters as (field, operator, value), `-field` sorts downward."""
-
-    limit: int = LIMIT_DEFAULT
-    cursor: str | None = None
-    sort: str | None = None
-    filters: Sequence[tuple[str, str, str]] = ()
-    search: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Order:
-    column: Column[Any]
-    descending: bool = field(default=False)
+Still = Callable[[], Awaitable[Actor]]
 
 
 class Shelf:
@@ -55,6 +55,11 @@ class Shelf:
         self._store = store
         self._clock = clock
 
+    @property
+    def export_max(self) -> int:
+        """Rows one export holds at most."""
+        return self._company.export_max
+
     def types(self, actor: Actor, lang: Lang) -> list[dict[str, Any]]:
         """Return the record types, with the fields the actor sees on some row at least."""
         return [
@@ -62,8 +67,22 @@ class Shelf:
             for name, record in sorted(self._company.records.items())
         ]
 
+    def fields(self, actor: Actor, kind: str, lang: Lang, names: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """Return the chosen fields of a record type that the actor sees on some row, masked ones among them.
+
+        Raises:
+            NotFound: there is no such record type.
+            ValidationFailed: it has no such field.
+        """
+        record = self._record(actor, kind, "export")
+        chosen = chosen_fields(record, names)
+        keys = self._company.rules.projection(record, actor).keys
+        fields = {field["name"]: field for field in self._fields(actor, record, lang)}
+        order = list(fields) if names is None else list(dict.fromkeys(names))
+        return [fields[name] for name in order if name in keys and (chosen is None or name in chosen)]
+
     async def page(self, actor: Actor, kind: str, query: ListQuery, lang: Lang) -> dict[str, Any]:
-        """Return one page of rows.
+        """Return one page of rows; where asked to, with the number of all (None where that takes too long).
 
         Raises:
             NotFound: there is no such record type.
@@ -71,223 +90,230 @@ class Shelf:
             ValidationFailed: an unknown field, operator or cursor.
         """
         record = self._record(actor, kind)
-        projection = self._company.rules.projection(record, actor)
+        rules = self._company.rules
+        question = asked(rules, actor, record, query)
         limit = max(1, min(query.limit, LIMIT_MAX))
-        order = self._order(actor, record, query.sort)
-        statement = self._statement(actor, record, projection, query, order).limit(limit + 1)
 
-        def look(connection: Connection) -> Sequence[Row[Any]]:
-            return connection.execute(statement).all()
+        def look(connection: Connection) -> tuple[Sequence[Row[Any]], int | None]:
+            rows = self._ask(connection, actor=actor, question=question, rows=limit + 1)
+            if not query.count:
+                return rows, None
+            counted = within(connection, COUNT_SECONDS, question.counting(rules, actor), question.values)
+            return rows, counted[0][0] if counted else None
 
-        rows = await self._store.read(look)
-        page, more = rows[:limit], len(rows) > limit
-        keys = projection.keys
-        data = [self._row(record, projection, actor, row, lang) for row in page]
-        await self._audit(actor, f"{kind}.list", [[kind, row[keys.index("id")]] for row in page], len(page))
-        position = order.column.key
+        rows, count = await self._store.read(look)
+        page = self._page(actor, question, rows[:limit], lang)
+        await self._audit(actor, record, "list", page)
         return {
-            "data": data,
-            "next_cursor": _cursor(page[-1][keys.index(position)], page[-1][keys.index("id")]) if more else None,
-            "has_more": more,
+            "data": page,
+            "next_cursor": self._cursor(actor, question, rows[limit - 1]) if len(rows) > limit else None,
+            "has_more": len(rows) > limit,
             "type": kind,
             "label": label_of(record).to(lang),
             "fields": self._fields(actor, record, lang),
-        }
+        } | ({"count": count} if query.count else {})
 
-    async def get(self, actor: Actor, kind: str, key: int, lang: Lang) -> dict[str, Any]:
+    async def get(
+        self, actor: Actor, kind: str, key: int, lang: Lang, fields: Sequence[str] | None = None
+    ) -> dict[str, Any]:
         """Return one row.
 
         Raises:
             NotFound: there is no such type or row, or the actor may not see it.
+            ValidationFailed: a field was chosen that the record does not have.
         """
         record = self._record(actor, kind)
-        projection = self._company.rules.projection(record, actor)
-        statement = select(*projection.columns).where(
-            record.__table__.c.id == key, self._company.rules.visible(record, actor)
-        )
-        row = await self._store.read(lambda connection: connection.execute(statement).one_or_none())
+        rules = self._company.rules
+        chosen = chosen_fields(record, fields)
+        shape = "" if chosen is None else repr(sorted(chosen))
+        one = rules.kept(f"get {shape}", record, actor, lambda: _one(rules, record, actor, chosen))
+        projection = one.projection
+        row = await self._store.read(lambda connection: connection.execute(one.statement, {"key": key}).one_or_none())
         if row is None:
             raise missing(record)
-        await self._audit(actor, f"{kind}.get", [[kind, key]], 1)
-        return self._row(record, projection, actor, row, lang)
+        found = self._row(record, projection, actor, row, lang)
+        found = found if chosen is None else _only(found, chosen)
+        await self._audit(actor, record, "get", [found])
+        return found
 
-    def _record(self, actor: Actor, kind: str) -> type[Record]:
+    def written(self, actor: Actor, kind: str, result: Mapping[str, Any], lang: Lang) -> dict[str, Any]:
+        """Render what a generated create or update gave (`{"id", "version", "title", "fields"}`) as a row."""
+        record = self._record(actor, kind, "get")
+        projection = self._company.rules.projection(record, actor)
+        given = result["fields"]
+        why = {name: hidden.reason.to(lang) for name, hidden in projection.hidden.items()}
+        closed = {name: reason for name, reason in why.items() if name not in given}
+        masked = {name: why[name] for name in result["masked"] if name in given and name in why}
+        return {**given, "_title": result["title"], "_hidden": closed, "_masked": masked}
+
+    async def export(
+        self, actor: Actor, kind: str, query: ListQuery, lang: Lang, still: Still | None = None
+    ) -> AsyncIterator[list[dict[str, Any]]]:
+        """Yield all rows that fit, batch by batch and up to the company's limit; each batch is audited.
+
+        `still` is asked before each batch after the first who the caller is now, so that a revoked key stops an export.
+
+        Raises:
+            NotFound, FieldHidden, ValidationFailed: as for a page.
+        """
+        record = self._record(actor, kind, "export")
+        left, cursor = self._company.export_max, query.cursor
+        while left > 0:
+            question = asked(self._company.rules, actor, record, replace(query, cursor=cursor))
+            size = min(EXPORT_BATCH, left)
+            rows = await self._store.read(partial(self._ask, actor=actor, question=question, rows=size + 1))
+            batch = self._page(actor, question, rows[:size], lang)
+            await self._audit(actor, record, "export", batch)
+            yield batch
+            left -= len(batch)
+            if len(rows) <= size:
+                return
+            cursor = self._cursor(actor, question, rows[size - 1])
+            actor = actor if still is None else await still()
+            record = self._record(actor, kind, "export")
+
+    async def history(
+        self, actor: Actor, kind: str, key: int, *, limit: int, cursor: str | None, lang: Lang
+    ) -> dict[str, Any]:
+        """Return who wrote a row and when, newest first, as far as the actor may know.
+
+        Raises:
+            NotFound: there is no such type or row, or the actor may not see it.
+            ValidationFailed: not a cursor of this list.
+        """
+        record = self._record(actor, kind)
+        before = history.position(cursor)
+        limit = max(1, min(limit, LIMIT_MAX))
+        statement = select(record.__table__.c.id).where(
+            record.__table__.c.id == key, self._company.rules.visible(record, actor)
+        )
+
+        def look(connection: Connection) -> dict[str, Any]:
+            if connection.execute(statement).one_or_none() is None:
+                raise missing(record)
+            return history.of(connection, self._company, actor, history.Asked(record, key, limit, before), lang)
+
+        page = await self._store.read(look)
+        await self._audit(actor, record, "history", [{"id": key}])
+        return page
+
+    def _ask(self, connection: Connection, *, actor: Actor, question: Question, rows: int) -> Sequence[Row[Any]]:
+        selected = question.selected(self._company.rules, actor)
+        return connection.execute(selected.statement, question.values | {"rows": rows}).all()
+
+    def _page(self, actor: Actor, question: Question, rows: Sequence[Row[Any]], lang: Lang) -> list[dict[str, Any]]:
+        projection = question.selected(self._company.rules, actor).projection
+        data = [self._row(question.record, projection, actor, row, lang) for row in rows]
+        chosen = question.chosen
+        return data if chosen is None else [_only(row, chosen) for row in data]
+
+    def _cursor(self, actor: Actor, question: Question, row: Row[Any]) -> str:
+        keys = question.selected(self._company.rules, actor).projection.keys
+        return cursor_at(row[keys.index(question.order.column.key)], row[keys.index("id")])
+
+    def _record(self, actor: Actor, kind: str, act: str = "list") -> type[Record]:
         record = self._company.records.get(kind)
         if record is None:
             raise NotFound(Text(f"'{kind}' 기록은 없어요", f"There are no '{kind}' records"))
-        if not actor.may_call(f"{kind}.list", "read"):
+        if not actor.may_call(f"{kind}.{act}", "read"):
             raise PermissionDenied(Text("이 키로는 볼 수 없는 기록이에요", "This key may not read these records"))
         return record
 
     def _fields(self, actor: Actor, record: type[Record], lang: Lang) -> list[dict[str, Any]]:
+        made = self._company.rules.kept(f"fields {lang}", record, actor, lambda: self._described(actor, record, lang))
+        return [dict(field) for field in made]
+
+    def _described(self, actor: Actor, record: type[Record], lang: Lang) -> list[dict[str, Any]]:
         fields = []
         for column in record.__table__.columns:
             mark = mark_of(column.info)
             label = mark.label or Text(column.key, column.key)
             why = self._company.rules.hidden_reason(record, column.key, mark).to(lang) if mark.readers else None
-            kind = mark.kind or _kind(column)
-            seen = sight(actor, mark)
-            fields.append({"name": column.key, "label": label.to(lang), "kind": kind, "sight": seen, "why": why})
+            fields.append(
+                {
+                    "name": column.key,
+                    "label": label.to(lang),
+                    "kind": mark.kind or _kind(column),
+                    "sight": sight(actor, mark),
+                    "why": why,
+                    "data_class": mark.data_class,
+                    "mask": mark.mask.example if mark.mask else None,
+                }
+            )
         return fields
-
-    def _column(self, actor: Actor, record: type[Record], name: str) -> Column[Any]:
-        column = record.__table__.columns.get(name)
-        if column is None:
-            known = ", ".join(item.key for item in record.__table__.columns)
-            raise ValidationFailed(
-                Text(f"'{name}' 항목은 없어요", f"There is no field '{name}'"),
-                errors=[FieldError(f"/{name}", f"one of: {known}")],
-            )
-        mark = mark_of(column.info)
-        if sight(actor, mark) != "open":
-            raise FieldHidden(self._company.rules.hidden_reason(record, name, mark))
-        return column  # type: ignore[return-value]
-
-    def _order(self, actor: Actor, record: type[Record], sort: str | None) -> _Order:
-        if not sort:
-            return _Order(record.__table__.columns["id"])  # type: ignore[arg-type]
-        return _Order(self._column(actor, record, sort.removeprefix("-")), sort.startswith("-"))
-
-    def _statement(
-        self, actor: Actor, record: type[Record], projection: Projection, query: ListQuery, order: _Order
-    ) -> Select[Any]:
-        conditions = [self._company.rules.visible(record, actor)]
-        conditions += [self._filter(actor, record, *item) for item in query.filters]
-        if query.search:
-            conditions.append(self._search(actor, record, query.search))
-        if query.cursor:
-            conditions.append(_after(record, order, query.cursor))
-        columns = record.__table__.columns
-        nulls = case((order.column.is_(None), 1), else_=0)
-        ordering = [order.column.desc()] if order.descending else [order.column.asc()]
-        if order.column.nullable:
-            ordering.insert(0, nulls)  # type: ignore[arg-type]
-        if order.column.key != "id":
-            ordering.append(columns["id"].asc())
-        return select(*projection.columns).where(and_(*conditions)).order_by(*ordering)
-
-    def _filter(self, actor: Actor, record: type[Record], name: str, operator: str, value: str) -> ColumnElement[bool]:
-        column = self._column(actor, record, name)
-        if operator not in OPERATORS:
-            raise ValidationFailed(
-                Text(f"'{operator}' 비교는 없어요", f"There is no comparison '{operator}'"),
-                errors=[FieldError(f"/{name}", f"one of: {', '.join(OPERATORS)}")],
-            )
-        if operator == "contains":
-            return func.lower(column).contains(normal(value).lower(), autoescape=True)
-        if operator == "in":
-            return column.in_([_parsed(column, item) for item in value.split(",")])
-        wanted = _parsed(column, value)
-        comparisons: Mapping[str, ColumnElement[bool]] = {
-            "eq": column == wanted,
-            "ne": column != wanted,
-            "gt": column > wanted,
-            "gte": column >= wanted,
-            "lt": column < wanted,
-            "lte": column <= wanted,
-        }
-        return comparisons[operator]
-
-    def _search(self, actor: Actor, record: type[Record], text: str) -> ColumnElement[bool]:
-        names = [name for name in (*record.__title__, *record.__also__) if name != "id"]
-        columns = [record.__table__.columns[name] for name in names]
-        shown = [
-            column
-            for column in columns
-            if isinstance(column.type, String) and sight(actor, mark_of(column.info)) == "open"
-        ]
-        if not shown:
-            raise ValidationFailed(Text("이 기록은 검색할 수 없어요", "This record has nothing to search"))
-        wanted = normal(text).replace(" ", "").lower()
-        squeezed = [func.lower(func.replace(column, " ", "")) for column in shown]
-        return or_(*(column.contains(wanted, autoescape=True) for column in squeezed))
 
     def _row(
         self, record: type[Record], projection: Projection, actor: Actor, row: Row[Any], lang: Lang
     ) -> dict[str, Any]:
-        values = dict(zip(projection.keys, map(_json, row), strict=True))
+        values = dict(zip(projection.keys, map(json_value, row), strict=True))
         owner = projection.owner_key
         owned = owner is not None and values.get(owner) == actor.person_id
-        hidden = {}
+        hidden, masked = {}, {}
         for name, mark in projection.hidden.items():
-            if not (owned and name in projection.own):
+            if owned and name in projection.own:
+                continue
+            if name in projection.masked:
+                masked[name] = mark.reason.to(lang)
+            else:
                 values.pop(name, None)
                 hidden[name] = mark.reason.to(lang)
         title = " ".join(str(values[name]) for name in record.__title__ if values.get(name))
-        return {**values, "_title": title, "_hidden": hidden}
+        return {**values, "_title": title, "_hidden": hidden, "_masked": masked}
 
-    async def _audit(self, actor: Actor, action: str, records: Sequence[Sequence[Any]], rows: int) -> None:
-        entry = audit.Entry(
-            at=self._clock.now(),
-            person_id=actor.person_id,
-            agent=actor.agent,
-            door=actor.door,
-            action=action,
-            outcome="done",
-            records=[list(item) for item in records],
-            request_id=structlog.contextvars.get_contextvars().get("request_id", ""),
-            detail={"rows": rows},
-        )
+    async def _audit(self, actor: Actor, record: type[Record], act: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        kind = record.__tablename__
+        seen = [[kind, row["id"]] for row in rows]
+        personal = self._company.rules.kept("personal", record, actor, lambda: _personal(record))
+        shown = sorted({name for row in rows for name in personal if name in row and name not in row["_masked"]})
+        detail: dict[str, Any] = {"rows": len(rows)} | ({"personal": shown} if shown else {})
+        entry = audit.Entry.by(actor, self._clock.now(), f"{kind}.{act}", records=seen, detail=detail)
         await self._store.write(lambda connection: audit.append(connection, entry))
+
+
+@dataclass(frozen=True, slots=True)
+class PlainField:
+    """A field that everybody reads who sees the row: what a description may tell to anyone."""
+
+    name: str
+    label: Text
+    kind: str
+    nullable: bool
+
+
+def plain_fields(record: type[Record]) -> list[PlainField]:
+    """Return the fields of a record that have no readers of their own."""
+    fields = []
+    for column in record.__table__.columns:
+        mark = mark_of(column.info)
+        if mark.readers is None:
+            kind = "decimal" if column.type.python_type is Decimal else _kind(column)
+            label = mark.label or Text(column.key, column.key)
+            fields.append(PlainField(column.key, label, kind, bool(getattr(column, "nullable", False))))
+    return fields
+
+
+def _personal(record: type[Record]) -> tuple[str, ...]:
+    return tuple(column.key for column in record.__table__.columns if mark_of(column.info).is_about_people)
+
+
+def _one(rules: Rules, record: type[Record], actor: Actor, chosen: frozenset[str] | None) -> Selected:
+    """Return the statement that reads one row by its id."""
+    projection = narrowed(rules.projection(record, actor), record, chosen)
+    wanted = record.__table__.c.id == bindparam("key")
+    return Selected(select(*projection.columns).where(wanted, rules.visible(record, actor)), projection)
+
+
+def _only(row: Mapping[str, Any], chosen: frozenset[str]) -> dict[str, Any]:
+    """Return a row with the chosen fields only, and what every row has."""
+    kept = chosen | {"id", "version", "_title"}
+    only = {name: value for name, value in row.items() if name in kept}
+    reasons = {
+        part: {name: why for name, why in row[part].items() if name in chosen} for part in ("_hidden", "_masked")
+    }
+    return only | reasons
 
 
 def _kind(column: ColumnElement[Any]) -> str:
     """Name the sort of value a field holds, as clients show it: text, number, date, time, flag, list."""
     kinds = {str: "text", int: "number", Decimal: "number", date: "date", datetime: "time", bool: "flag"}
     return kinds.get(column.type.python_type, "list")
-
-
-def _json(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return rfc3339(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    return str(value) if isinstance(value, Decimal) else value
-
-
-def _parsed(column: Column[Any], value: str) -> Any:
-    kind = column.type.python_type
-    try:
-        if kind is bool:
-            return {"true": True, "false": False}[value]
-        if kind is datetime:
-            instant = datetime.fromisoformat(value)
-            return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
-        if kind is date:
-            return date.fromisoformat(value)
-        return _finite(kind(value))
-    except (ValueError, KeyError, ArithmeticError):
-        raise ValidationFailed(
-            Text(f"'{value}'은(는) {column.key}에 맞지 않아요", f"'{value}' does not fit {column.key}"),
-            errors=[FieldError(f"/{column.key}", f"a {kind.__name__}")],
-        ) from None
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, Decimal) and not value.is_finite():
-        raise ValueError(value)
-    return value
-
-
-def _cursor(position: Any, key: int) -> str:
-    return base64.urlsafe_b64encode(json.dumps([_json(position), key]).encode()).decode().rstrip("=")
-
-
-def _after(record: type[Record], order: _Order, cursor: str) -> ColumnElement[bool]:
-    try:
-        position, key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        wanted = None if position is None else _parsed(order.column, str(position))
-        key = int(key)
-    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error):
-        raise ValidationFailed(
-            Text("이 목록의 커서가 아니에요", "This is not a cursor of this list"),
-            errors=[FieldError("/cursor", "?")],
-        ) from None
-    columns = record.__table__.columns
-    if order.column.key == "id":
-        return columns["id"] < key if order.descending else columns["id"] > key
-    if wanted is None:
-        return and_(order.column.is_(None), columns["id"] > key)
-    beyond = order.column < wanted if order.descending else order.column > wanted
-    rest = or_(beyond, and_(order.column == wanted, columns["id"] > key))
-    return or_(rest, order.column.is_(None)) if order.column.nullable else rest

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement
 from daeri.errors import DeclarationError
 from daeri.operations.declare import Signature, read_signature
 from daeri.operations.line import Change, Line
+from daeri.operations.offering import Offer, made
 from daeri.records.access import Actor, Effect, Rule
 from daeri.records.record import Record
 from daeri.wording import Text
@@ -139,6 +140,30 @@ class Catalog:
             raise DeclarationError("an irreversible operation needs an approval line and a preview")
         governed = {"label": label, "allow": allow, "examples": examples, "words": words}
         return self._operation("irreversible", {**governed, "approval": approval, "preview": preview})
+
+    def records(
+        self,
+        record: type[Record],
+        *,
+        create: Allow | Offer | None = None,
+        update: Allow | Offer | None = None,
+        delete: Allow | Offer | None = None,
+    ) -> None:
+        """Offer to write single rows of a record: what is not named here cannot be done.
+
+        Each becomes an operation (`employee.update`) with a route of its own (`PATCH /v1/records/employee/12`). Give
+        who may call it (`update=having("hr")`), or an `Offer` with an approval line, chosen fields and examples.
+        Row, change and field rules hold besides.
+        """
+        for act, offered in (("create", create), ("update", update), ("delete", delete)):
+            if offered is None:
+                continue
+            name = f"{record.__tablename__}.{act}"
+            if name in self.operations:
+                msg = f"{name} is declared twice"
+                raise DeclarationError(msg)
+            parts = made(record, act, offered if isinstance(offered, Offer) else Offer(offered))
+            self.operations[name] = Operation(name=name, catalog=self.name, **parts)
 
     def _rule(
         self, rules: dict[type[Record], Rule], record: type[Record], kind: str

@@ -20,6 +20,8 @@ class Done:
         say: the result as a sentence, where the operation words one.
         sources: which records the answer rests on, as of when.
         masked: fields that were left out because the actor may not see them ("employee.salary").
+        withheld: fields of which some figures were not told, because they would be about too few people.
+        wrote: which rows were written, for the audit: [type, id, act, fields].
     """
 
     operation: str
@@ -29,19 +31,22 @@ class Done:
     masked: list[str]
     milliseconds: float
     rows: int = 0
+    withheld: list[str] = field(default_factory=list)
+    wrote: list[list[Any]] = field(default_factory=list)
 
     status = 200
 
     def body(self, lang: Lang = "ko") -> dict[str, Any]:
         """Render as the resource shape of a call's result."""
         del lang
-        return {
+        body = {
             "operation": self.operation,
             "result": self.result,
             "say": self.say,
             "sources": self.sources,
             "masked": self.masked,
         }
+        return body | ({"withheld": self.withheld} if self.withheld else {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,19 @@
 
 from daeri.clock import Clock
 from daeri.records.access import Actor, Records
-from daeri.records.record import WON, Exact, Instant, Person, Record, Team, labelled, visible_to
+from daeri.records.record import WON, Exact, Instant, Person, Record, Team, classed, labelled, visible_to
 
-__all__ = ["WON", "Actor", "Clock", "Exact", "Instant", "Person", "Record", "Records", "Team", "labelled", "visible_to"]
+__all__ = [
+    "WON",
+    "Actor",
+    "Clock",
+    "Exact",
+    "Instant",
+    "Person",
+    "Record",
+    "Records",
+    "Team",
+    "classed",
+    "labelled",
+    "visible_to",
+]

@@ -5,7 +5,7 @@ and refuses a predicate on them. There is no session, no lazy loading and no raw
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -37,6 +37,7 @@ from sqlalchemy.sql import visitors
 from sqlalchemy.sql.operators import custom_op
 
 from daeri.errors import Conflict, FieldHidden, NotFound, PermissionDenied, ValidationFailed
+from daeri.records.crowds import ROWS_MAX, Crowds, Group, Key
 from daeri.records.record import Exact, Hidden, Mark, Person, Record, label_of, mark_of
 from daeri.wording import Text, fit_josa
 
@@ -57,6 +58,8 @@ KEPT_SECONDS = 30
 """How long one is kept at most, so that a rule that looks at the day does not go stale."""
 SOURCES_MAX = 20
 """Rows an answer names as its sources; more would bury the reader."""
+WROTE_MAX = 200
+"""Rows one call writes at most that the audit names."""
 
 # fmt: off
 _SAFE_NODES = frozenset({
@@ -80,6 +83,7 @@ class Actor:
         scopes: one tuple of patterns for each limit (key, agent); an operation must match one of each.
         door: the protocol the request came by, for the audit only.
         decides: whether the credential may decide approvals (a person's own session or a key marked so).
+        credential: which key or session it is, for the audit only.
     """
 
     person_id: int
@@ -92,6 +96,7 @@ class Actor:
     door: str = "python"
     decides: bool = False
     everything: bool = False
+    credential: str = ""
 
     @classmethod
     def system(cls, name: str) -> "Actor":
@@ -121,6 +126,7 @@ class Rules:
     rows: Mapping[type[Record], Rule] = field(default_factory=dict)
     changes: Mapping[type[Record], Rule] = field(default_factory=dict)
     roles: Mapping[str, Text] = field(default_factory=dict)
+    crowds: Crowds = field(default_factory=Crowds)
     _kept: dict[tuple[Any, ...], Any] = field(default_factory=dict, repr=False)
 
     def kept(self, what: str, record: type[Record], actor: Actor, make: Callable[[], K]) -> K:
@@ -186,10 +192,17 @@ def owner_column(record: type[Record]) -> Column[Any] | None:
 
 @dataclass(slots=True)
 class Trail:
-    """What a call has looked at: the rows it names as sources, the fields it did not get."""
+    """What a call has looked at and written: its sources, the fields it did not get, the rows it changed.
+
+    Attributes:
+        withheld: fields of which some figures were not told, because they would be about too few people.
+        wrote: what became of which row: [type, id, "add", "change" or "remove", the fields].
+    """
 
     records: dict[tuple[str, int], str] = field(default_factory=dict)
     masked: set[str] = field(default_factory=set)
+    withheld: set[str] = field(default_factory=set)
+    wrote: list[list[Any]] = field(default_factory=list)
     rows: int = 0
 
     def saw(self, record: type[Record], row: Record) -> None:
@@ -197,6 +210,17 @@ class Trail:
         self.rows += 1
         if len(self.records) < SOURCES_MAX:
             self.records[(record.__tablename__, row.id)] = title_of(row)
+
+    def changed(self, record: type[Record], key: int, act: str, fields: Iterable[str]) -> None:
+        """Note a row that was written."""
+        if len(self.wrote) < WROTE_MAX:
+            self.wrote.append([record.__tablename__, key, act, sorted(fields)])
+
+
+class Groups(list[Row[Any]]):
+    """The rows of a grouping, and how many groups were left out because they are about too few people."""
+
+    withheld: int = 0
 
 
 def title_of(row: Record) -> str:
@@ -208,12 +232,19 @@ def title_of(row: Record) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """The columns an actor gets of a record: hidden ones never leave the database."""
+    """The columns an actor gets of a record: hidden ones never leave the database.
+
+    Attributes:
+        own: the fields that the actor reads on rows about themself.
+        hidden: the fields that the actor does not read on every row, with the reason.
+        masked: those of them whose mask stands in their place.
+    """
 
     columns: tuple[ColumnElement[Any], ...]
     keys: tuple[str, ...]
     own: tuple[str, ...]
     hidden: Mapping[str, Hidden]
+    masked: frozenset[str]
     owner_key: str | None
 
 
@@ -223,20 +254,28 @@ def _project(rules: Rules, record: type[Record], actor: Actor) -> Projection:
     keys: list[str] = []
     own: list[str] = []
     hidden: dict[str, Hidden] = {}
+    masked: set[str] = set()
     for column in record.__table__.columns:
         mark = mark_of(column.info)
         seen = sight(actor, mark)
         if seen != "open":
             hidden[column.key] = Hidden(column.key, rules.hidden_reason(record, column.key, mark))
-        if seen == "hidden" or (seen == "own" and owner is None):
-            continue
-        if seen == "own" and owner is not None:
-            columns.append(case((owner == actor.person_id, column), else_=null()).label(column.key))
-            own.append(column.key)
-        else:
+        instead = None if mark.mask is None else mark.mask.expression(column)
+        if seen == "open":
             columns.append(column)
+        elif seen == "own" and owner is not None:
+            shown = case((owner == actor.person_id, column), else_=null() if instead is None else instead)
+            columns.append(shown.label(column.key))
+            own.append(column.key)
+        elif instead is not None:
+            columns.append(instead.label(column.key))
+        else:
+            continue
+        if seen != "open" and instead is not None:
+            masked.add(column.key)
         keys.append(column.key)
-    return Projection(tuple(columns), tuple(keys), tuple(own), hidden, None if owner is None else owner.key)
+    owner_key = None if owner is None else owner.key
+    return Projection(tuple(columns), tuple(keys), tuple(own), hidden, frozenset(masked), owner_key)
 
 
 class Records:
@@ -279,14 +318,24 @@ class Records:
         return [self._row(record, projection, row) for row in self._connection.execute(statement)]
 
     async def count(self, record: type[Record], *where: ColumnElement[bool]) -> int:
-        """Count the rows that fit among those the actor may see."""
+        """Count the rows that fit among those the actor may see.
+
+        Raises:
+            PermissionDenied: a condition on a personal field that fewer than k people meet.
+        """
+        self._check_crowd(record, where, where)
         statement = self._guarded(record, select(func.count()).select_from(record.__table__), where)
         return int(self._connection.execute(statement).scalar_one())
 
     async def sum(self, column: InstrumentedAttribute[N], *where: ColumnElement[bool]) -> N:
-        """Add a column up over the rows that fit; 0 where none fits."""
+        """Add a column up over the rows that fit; 0 where none fits.
+
+        Raises:
+            PermissionDenied: a personal field, of fewer than k people.
+        """
         record = cast("type[Record]", column.class_)
         (checked,) = self._checked(record, (column,))
+        self._check_crowd(record, (column, *where), where)
         total = self._connection.execute(self._guarded(record, select(func.sum(checked)), where)).scalar_one()
         nothing: Any = Decimal(0) if isinstance(column.type, Exact) else 0
         return nothing if total is None else cast("N", total)
@@ -298,10 +347,11 @@ class Records:
         where: Sequence[ColumnElement[bool]] = (),
         order_by: Sequence[Any] = (),
         limit: int = FOUND_MAX,
-    ) -> list[Row[Any]]:
+    ) -> Groups:
         """Group the rows that fit by `keys`; each row has the keys and the measures by name.
 
-        `order_by` takes expressions, and measures by name: "total", or "-total" for the largest first.
+        `order_by` takes expressions, and measures by name: "total", or "-total" for the largest first. Where a
+        personal field is part of it, groups of fewer than k people are left out; `withheld` says how many.
         """
         record = keys[0].class_
         by = self._checked(record, keys)
@@ -310,8 +360,65 @@ class Records:
             _measure_order(labels, item) if isinstance(item, str) else self._checked(record, [item])[0]
             for item in order_by
         ]
-        statement = self._guarded(record, select(*by, *labels.values()), where).group_by(*by)
-        return list(self._connection.execute(statement.order_by(*order).limit(limit)))
+        statement = self._guarded(record, select(*by, *labels.values()), where).group_by(*by).order_by(*order)
+        fields = self._personal(record, [*by, *measures.values(), *where, *order])
+        if not fields:
+            return Groups(self._connection.execute(statement.limit(limit)))
+        crowds = self._crowds(record, by, where)
+        told = self._rules.crowds.telling(self._actor.person_id, record.__tablename__, fields, crowds)
+        rows = [row for row in self._connection.execute(statement) if _key(row[: len(by)]) in told]
+        result = Groups(rows[:limit])
+        result.withheld = len(crowds) - len(told)
+        if result.withheld:
+            self._trail.withheld.update(f"{record.__tablename__}.{name}" for name in fields)
+        return result
+
+    def _personal(self, record: type[Record], expressions: Iterable[Any]) -> frozenset[str]:
+        """Return the personal fields of a record that expressions are made of; none where they do not matter."""
+        if self._actor.everything:
+            return frozenset()
+        columns = record.__table__.columns
+        nodes = (node for each in expressions if not isinstance(each, str) for node in visitors.iterate(_clause(each)))
+        names = {str(getattr(node, "key", "")) for node in nodes if node.__visit_name__ == "column"} & {*columns.keys()}
+        return frozenset(name for name in names if mark_of(columns[name].info).is_about_people)
+
+    def _crowds(
+        self, record: type[Record], by: Sequence[Any], where: Sequence[ColumnElement[bool]]
+    ) -> dict[Key, Group]:
+        """Return whom each group of a figure is about; a row of no person's is about itself."""
+        table = record.__table__
+        person = owner_column(record)
+        whom = table.c.id if person is None else person
+        statement = self._guarded(record, select(table.c.id, whom, *by), where).limit(ROWS_MAX + 1)
+        rows = self._connection.execute(statement).all()
+        if len(rows) <= ROWS_MAX:
+            parts: dict[Key, set[tuple[int, Any]]] = {}
+            for row in rows:
+                parts.setdefault(_key(row[2:]), set()).add((row[0], row[1]))
+            return {key: Group.of(frozenset(about)) for key, about in parts.items()}
+        sizes = self._guarded(record, select(func.count(whom.distinct()), *by), where).group_by(*by)
+        return {_key(row[1:]): Group(row[0]) for row in self._connection.execute(sizes)}
+
+    def _check_crowd(
+        self, record: type[Record], expressions: Sequence[Any], where: Sequence[ColumnElement[bool]]
+    ) -> None:
+        """Refuse one figure that is made of personal fields and about too few people."""
+        self._checked(record, where)
+        fields = self._personal(record, expressions)
+        if not fields:
+            return
+        crowds = self._rules.crowds
+        if not crowds.telling(self._actor.person_id, record.__tablename__, fields, self._crowds(record, (), where)):
+            self._trail.withheld.update(f"{record.__tablename__}.{name}" for name in fields)
+            labels = [mark_of(record.__table__.columns[name].info).label or Text(name, name) for name in sorted(fields)]
+            least = crowds.least
+            ko, en = ", ".join(label.ko for label in labels), ", ".join(label.en for label in labels)
+            raise PermissionDenied(
+                Text(
+                    fit_josa(f"{ko}은(는) {least}명보다 적은 사람이 드러나는 집계로는 알려 드리지 않아요"),
+                    f"Figures about {en} that would tell about fewer than {least} people are withheld",
+                )
+            )
 
     async def add(self, row: R) -> R:
         """Insert a row and return it with its id.
@@ -326,6 +433,7 @@ class Records:
             result = self._connection.execute(insert(record.__table__).values(**values))  # type: ignore[arg-type]
             key = int(result.inserted_primary_key[0])  # type: ignore[index]
             self._check_changeable(record, key)
+        self._trail.changed(record, key, "add", values)
         return self._reload(record, key, row)
 
     async def add_all(self, rows: Sequence[R]) -> int:
@@ -374,6 +482,7 @@ class Records:
             if result.rowcount != 1:
                 raise Conflict(Text("다른 사람이 먼저 바꾼 기록이에요.", "Someone else changed this record first."))
             self._check_changeable(record, row.id)
+        self._trail.changed(record, row.id, "change", values)
         written = {key: value for key, value in row.__dict__.items() if not key.startswith("_")}
         return self._reload(record, row.id, record(**{**written, **values, "version": row.version + 1}))
 
@@ -392,6 +501,7 @@ class Records:
             )
         if gone.rowcount != 1:
             raise Conflict(Text("다른 사람이 먼저 바꾼 기록이에요.", "Someone else changed this record first."))
+        self._trail.changed(type(row), row.id, "remove", ())
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -429,11 +539,16 @@ class Records:
         values = dict(zip(projection.keys, row, strict=True))
         owner = projection.owner_key
         owned = owner is not None and values.get(owner) == self._actor.person_id
+        masked = set()
         for name, hidden in projection.hidden.items():
             if not (owned and name in projection.own):
-                values[name] = hidden
+                if name in projection.masked:
+                    masked.add(name)
+                else:
+                    values[name] = hidden
                 self._trail.masked.add(f"{record.__tablename__}.{name}")
         result = record(**values)
+        result.__dict__["_masked"] = masked
         self._trail.saw(record, result)
         return result
 
@@ -472,6 +587,15 @@ class Records:
                 raise FieldHidden(self._rules.hidden_reason(record, name, mark))
 
 
+def _clause(expression: Any) -> Any:
+    return expression.__clause_element__() if isinstance(expression, QueryableAttribute) else expression
+
+
+def _key(values: Sequence[Any]) -> Key:
+    """Return what tells one group from another, whatever its values are."""
+    return tuple(map(repr, values))
+
+
 def _measure_order(labels: Mapping[str, Any], name: str) -> Any:
     return labels[name[1:]].desc() if name.startswith("-") else labels[name]
 
@@ -492,7 +616,7 @@ def check_expression(rules: Rules, actor: Actor, record: type[Record], expressio
     if not isinstance(expression, ClauseElement | QueryableAttribute):
         msg = f"{expression!r} is not a condition on {record.__name__}'s fields"
         raise TypeError(msg)
-    clause = expression.__clause_element__() if isinstance(expression, QueryableAttribute) else expression
+    clause = _clause(expression)
     for node in visitors.iterate(clause):
         kind = node.__visit_name__
         if kind == "column":

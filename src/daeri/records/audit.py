@@ -11,9 +11,11 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import Column, Connection, Index, Integer, String, Table, func, insert, select, text
 
 from daeri.errors import BrokenChain
+from daeri.records.access import Actor
 from daeri.records.store import system
 from daeri.wording import Text
 
@@ -28,6 +30,7 @@ audit = Table(
     Column("person_id", Integer, nullable=False),
     Column("agent", String(100)),
     Column("door", String(20), nullable=False),
+    Column("credential", String(60), nullable=False),
     Column("action", String(200), nullable=False),
     Column("outcome", String(20), nullable=False),
     Column("records", String, nullable=False),
@@ -56,6 +59,7 @@ class Entry:
     """One thing that happened.
 
     Attributes:
+        credential: the key or session that was used; "" where the server acts on a person's earlier request.
         action: an operation's name, or approval.approve, session.start and the like.
         outcome: done, applied (an approved effect), filed, refused, failed.
         records: the rows it concerned, as [type, id].
@@ -73,7 +77,23 @@ class Entry:
     run_id: str | None = None
     step: int | None = None
     request_id: str = ""
+    credential: str = ""
     detail: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def by(cls, actor: Actor, at: datetime, action: str, outcome: str = "done", **more: Any) -> "Entry":
+        """Return an entry for what an actor did in the present request."""
+        return cls(
+            at=at,
+            person_id=actor.person_id,
+            agent=actor.agent,
+            door=actor.door,
+            action=action,
+            outcome=outcome,
+            request_id=structlog.contextvars.get_contextvars().get("request_id", ""),
+            credential=actor.credential,
+            **more,
+        )
 
 
 _NAMES = tuple(field.name for field in fields(Entry))
@@ -92,19 +112,37 @@ def append(connection: Connection, entry: Entry) -> int:
     return seq
 
 
-def verify(connection: Connection, progress: Callable[[int, int], None] | None = None) -> int:
+def verify(
+    connection: Connection,
+    progress: Callable[[int, int], None] | None = None,
+    anchors: Mapping[int, str] | None = None,
+) -> int:
     """Check the whole chain and return its length.
+
+    Args:
+        connection: to the database that holds the chain.
+        progress: told how many rows of how many are checked.
+        anchors: hashes by row number that were noted outside the database.
 
     Raises:
         BrokenChain: names the first row that was changed, removed or inserted.
     """
     total = int(connection.execute(select(func.count()).select_from(audit)).scalar_one())
     expected, previous = 1, GENESIS
+    noted = anchors or {}
     for row in _raw_rows(connection):
         _check(row, expected, previous)
+        if noted.get(expected, row["hash"]) != row["hash"]:
+            rewritten = Text(
+                "밖에 적어 둔 해시와 달라요", "it is not the row whose hash was noted outside the database"
+            )
+            raise BrokenChain(expected, rewritten, _told(row))
         expected, previous = expected + 1, row["hash"]
         if progress is not None and expected % BATCH == 0:
             progress(expected, total)
+    if max(noted, default=0) > total:
+        cut = Text("여기부터 기록이 잘려 나갔어요", "the rows from here on were cut off")
+        raise BrokenChain(expected, cut, dict.fromkeys(("at", "action", "person_id", "agent")))
     if progress is not None:
         progress(total, total)
     return total
@@ -128,7 +166,7 @@ def _raw_rows(connection: Connection) -> Iterator[dict[str, Any]]:
 
 
 def _check(row: dict[str, Any], expected: int, previous: str) -> None:
-    told = {name: row[name] for name in ("at", "action", "person_id", "agent")}
+    told = _told(row)
     if row["seq"] != expected:
         raise BrokenChain(expected, Text("이 번호의 기록이 없어요", "the row of this number is missing"), told)
     if row["previous_hash"] != previous:
@@ -140,6 +178,10 @@ def _check(row: dict[str, Any], expected: int, previous: str) -> None:
         fits = False
     if not fits:
         raise BrokenChain(expected, Text("기록의 내용이 바뀌었어요", "its content was changed"), told)
+
+
+def _told(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in ("at", "action", "person_id", "agent")}
 
 
 def _json(value: Any) -> str:

@@ -7,6 +7,7 @@ takes hold at once.
 import asyncio
 import hashlib
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -31,7 +32,7 @@ from sqlalchemy import (
 from ulid import ULID
 
 from daeri.clock import Clock
-from daeri.errors import NotFound, PermissionDenied, Unauthenticated
+from daeri.errors import NotFound, PermissionDenied, RateLimited, Unauthenticated
 from daeri.records import audit
 from daeri.records.access import Actor
 from daeri.records.people import People, person_body
@@ -39,6 +40,10 @@ from daeri.records.record import Instant
 from daeri.records.store import Store, system
 from daeri.wording import Lang, Text
 
+TRIES_MAX = 5
+TRIES_FORGOTTEN = timedelta(minutes=5)
+"""Wrong passwords for one id in this time; then it waits. Slow enough for guessers, short enough for the forgetful."""
+LOGINS_REMEMBERED = 10_000
 SESSION_LIFE = timedelta(hours=12)
 """A working day: long enough not to interrupt it, short enough that a forgotten screen ends by itself."""
 
@@ -97,7 +102,14 @@ class Identity:
         self._clock = clock
         self._demo = demo
         self._hasher = PasswordHasher()
-        keyed = (api_key.c.expires_at, api_key.c.revoked_at.label("ended_at"), api_key.c.scopes, api_key.c.decides)
+        self._tries: dict[str, list[datetime]] = {}
+        keyed = (
+            api_key.c.id.label("credential"),
+            api_key.c.expires_at,
+            api_key.c.revoked_at.label("ended_at"),
+            api_key.c.scopes,
+            api_key.c.decides,
+        )
         self._by_key = _credential(people, api_key, *keyed)
         self._by_session = _credential(people, session, session.c.expires_at, session.c.ended_at)
         person = people.person.__table__.c
@@ -116,7 +128,7 @@ class Identity:
             if row is None or row.ended_at is not None or self._is_over(row.expires_at):
                 raise Unauthenticated(Text("알 수 없거나 끝난 API 키예요", "The API key is unknown or has ended"))
             scopes = (tuple(row.scopes),) if row.scopes is not None else ()
-            return _actor_of(row, door, scopes=scopes, decides=row.decides)
+            return _actor_of(row, door, scopes=scopes, decides=row.decides, credential=row.credential)
 
         return await self._store.read(find)
 
@@ -131,7 +143,7 @@ class Identity:
             row = connection.execute(self._by_session, {"hash": _hash(token)}).one_or_none()
             if row is None or row.ended_at is not None or self._is_over(row.expires_at):
                 raise Unauthenticated
-            return _actor_of(row, "web", decides=True)
+            return _actor_of(row, "web", decides=True, credential="session")
 
         return await self._store.read(find)
 
@@ -144,7 +156,9 @@ class Identity:
 
         Raises:
             Unauthenticated: never says which of id and password was wrong.
+            RateLimited: too many wrong passwords for this id; says how long to wait.
         """
+        self._check_tries(login)
         row = await self._store.read(
             lambda connection: connection.execute(select(account).where(account.c.login == login)).one_or_none()
         )
@@ -152,8 +166,11 @@ class Identity:
         async with self._hashing:
             matches = await asyncio.to_thread(self._matches, known, password)
         if row is None or not matches:
-            await self._store.write(lambda connection: self._audit(connection, 0, "session.start", "refused"))
+            self._tries.setdefault(login, []).append(self._clock.now())
+            tried = {"login": login[:64].encode(errors="replace").decode()}
+            await self._store.write(lambda connection: self._audit(connection, 0, "session.start", "refused", tried))
             raise Unauthenticated(_BAD_LOGIN)
+        self._tries.pop(login, None)
         return await self._start_session(row.person_id)
 
     async def sign_in_demo(self, login: str) -> tuple[str, Actor]:
@@ -263,7 +280,7 @@ class Identity:
         now = self._clock.now()
 
         def start(connection: Connection) -> Actor:
-            actor = self._actor(connection, person_id, "web", decides=True)
+            actor = self._actor(connection, person_id, "web", decides=True, credential="session")
             values = {"person_id": person_id, "created_at": now, "expires_at": now + SESSION_LIFE}
             connection.execute(insert(session).values(hash=_hash(token), **values))
             self._audit(connection, person_id, "session.start")
@@ -271,8 +288,36 @@ class Identity:
 
         return token, await self._store.write(start)
 
-    def _audit(self, connection: Connection, person_id: int, action: str, outcome: str = "done") -> None:
-        audit.append(connection, audit.Entry(self._clock.now(), person_id, None, "identity", action, outcome))
+    def _check_tries(self, login: str) -> None:
+        """Refuse a guesser for a while; what is remembered is bounded, and lost with the process on purpose."""
+        since = self._clock.now() - TRIES_FORGOTTEN
+        recent = [tried for tried in self._tries.get(login, ()) if tried > since]
+        if len(recent) >= TRIES_MAX:
+            seconds = max(1, round((recent[-TRIES_MAX] - since).total_seconds()))
+            raise RateLimited(
+                Text(
+                    f"비밀번호가 여러 번 틀렸어요. {seconds}초 뒤에 다시 해 주세요",
+                    f"Too many wrong passwords; wait {seconds} s",
+                ),
+                extra={"retry_after": seconds},
+            )
+        if len(self._tries) > LOGINS_REMEMBERED:
+            self._tries.clear()
+        if recent:
+            self._tries[login] = recent
+        else:
+            self._tries.pop(login, None)
+
+    def _audit(
+        self,
+        connection: Connection,
+        person_id: int,
+        action: str,
+        outcome: str = "done",
+        detail: Mapping[str, Any] | None = None,
+    ) -> None:
+        entry = audit.Entry(self._clock.now(), person_id, None, "identity", action, outcome, detail=detail or {})
+        audit.append(connection, entry)
 
     def _actor(self, connection: Connection, person_id: int, door: str, **more: Any) -> Actor:
         row = connection.execute(self._by_person, {"person": person_id}).one_or_none()

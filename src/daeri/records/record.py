@@ -3,13 +3,25 @@
 Only declarations live here: no query, no rule, no connection.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, MetaData, String
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ColumnElement,
+    DateTime,
+    Dialect,
+    MetaData,
+    String,
+    case,
+    func,
+    literal,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -35,12 +47,55 @@ class Mark:
         readers: "self" and role names that may read it; None = whoever may see the row.
         data_class: how sensitive the value is.
         kind: what a number means ("won"); None where its type says it all.
+        mask: how the value looks to those who may not read it; None = nothing of it is shown.
     """
 
     label: Text | None = None
     readers: tuple[str, ...] | None = None
     data_class: DataClass = "internal"
     kind: str | None = None
+    mask: "Mask | None" = None
+
+    @property
+    def is_about_people(self) -> bool:
+        """Say whether figures made of the field could tell about single people."""
+        return self.data_class in ("personal", "secret")
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """What is left of a text whose reader may not see it: its first and last characters, and stars.
+
+    The number of stars says nothing of how long the text is; one too short to keep both ends is all stars.
+    """
+
+    example: str
+    first: int
+    last: int
+    stars: str
+
+    @classmethod
+    def like(cls, example: str) -> "Mask":
+        """Read a mask off an example: "010-****-1234" keeps four characters in front and five behind.
+
+        Raises:
+            ValueError: the example has no stars, or stars in two places.
+        """
+        found = re.fullmatch(r"(?P<first>[^*]*)(?P<stars>\*+)(?P<last>[^*]*)", example)
+        if found is None:
+            msg = f"{example!r} is no mask: write what stays and one run of stars, e.g. '010-****-1234'"
+            raise ValueError(msg)
+        return cls(example, len(found["first"]), len(found["last"]), found["stars"])
+
+    def expression(self, column: ColumnElement[Any]) -> ColumnElement[str]:
+        """Return the masked text as the database makes it, so that the value itself never leaves it."""
+        size = func.length(column)
+        kept: ColumnElement[str] = literal(self.stars)
+        if self.first:
+            kept = func.substr(column, 1, self.first).concat(kept)
+        if self.last:
+            kept = kept.concat(func.substr(column, size - self.last + 1))
+        return case((size > self.first + self.last, kept), else_=self.stars)
 
 
 def labelled(ko: str, en: str) -> dict[str, Any]:
@@ -48,9 +103,21 @@ def labelled(ko: str, en: str) -> dict[str, Any]:
     return {"label": Text(ko, en)}
 
 
-def visible_to(*readers: str, data_class: DataClass = "internal") -> dict[str, Any]:
-    """Say who may read a field: role names, and "self" for the person whom the row is about."""
-    return {"readers": readers, "data_class": data_class}
+def visible_to(*readers: str, data_class: DataClass = "internal", mask: str | None = None) -> dict[str, Any]:
+    """Say who may read a field: role names, and "self" for the person whom the row is about.
+
+    A `mask` shows everybody else what a text looks like, by an example ("010-****-1234"); they can still not filter,
+    sort, search or count by it.
+
+    Raises:
+        ValueError: the mask is no example with one run of stars.
+    """
+    return {"readers": readers, "data_class": data_class, "mask": Mask.like(mask) if mask is not None else None}
+
+
+def classed(data_class: DataClass) -> dict[str, Any]:
+    """Say how sensitive a field is that everyone who sees the row may read: `info=classed("personal")`."""
+    return {"data_class": data_class}
 
 
 WON: dict[str, Any] = {"kind": "won"}
@@ -59,7 +126,13 @@ WON: dict[str, Any] = {"kind": "won"}
 
 def mark_of(info: Mapping[str, Any]) -> Mark:
     """Read a column's `info` back into a mark."""
-    return Mark(info.get("label"), info.get("readers"), info.get("data_class", "internal"), info.get("kind"))
+    return Mark(
+        label=info.get("label"),
+        readers=info.get("readers"),
+        data_class=info.get("data_class", "internal"),
+        kind=info.get("kind"),
+        mask=info.get("mask"),
+    )
 
 
 @dataclass(frozen=True, slots=True)

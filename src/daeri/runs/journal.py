@@ -52,6 +52,7 @@ run = Table(
     Column("status", String(20), nullable=False),
     Column("segment", Integer, nullable=False, default=1),
     Column("epoch", Integer, nullable=False, default=0),
+    Column("attempts", Integer, nullable=False, default=0),
     Column("events", Integer, nullable=False, default=0),
     Column("answer", Text),
     Column("choices", JSON, nullable=False, default=list),
@@ -126,9 +127,14 @@ class Note:
 # Statements are made once: a run is a dozen small visits, and building each anew costs more than SQLite does.
 _KEY: BindParameter[str] = bindparam("key")
 _STATE = select(run.c.status, run.c.segment, run.c.epoch).where(run.c.id == _KEY)
-_CLAIM = update(run).where(run.c.id == _KEY).values(status="running", epoch=bindparam("next_epoch"))
+_CLAIM = (
+    update(run)
+    .where(run.c.id == _KEY)
+    .values(status="running", epoch=bindparam("next_epoch"), attempts=run.c.attempts + 1)
+)
 _MORE = update(run).where(run.c.id == _KEY).values(events=run.c.events + bindparam("more")).returning(run.c.events)
 _MORE_LEASED = _MORE.where(run.c.epoch == bindparam("held"), run.c.status == "running")
+_STEPPED = update(run).where(run.c.id == _KEY).values(attempts=0)
 _STEPS = select(step).where(step.c.run_id == _KEY).order_by(step.c.seq)
 _LAST_STEP = select(func.coalesce(func.max(step.c.seq), 0)).where(step.c.run_id == _KEY)
 _EVENTS = (
@@ -217,6 +223,7 @@ def write_notes(
     emit(connection, lease.run_id, at, *events, *more, lease=lease)
     if rows:
         connection.execute(_INSERT_STEP, rows)
+        connection.execute(_STEPPED, {"key": lease.run_id})
 
 
 def steps(connection: Connection, run_id: str) -> Sequence[Row[Any]]:
@@ -224,9 +231,10 @@ def steps(connection: Connection, run_id: str) -> Sequence[Row[Any]]:
     return connection.execute(_STEPS, {"key": run_id}).all()
 
 
-def has_ended(connection: Connection, run_id: str) -> bool:
-    """Say whether a run will have no more events."""
-    return connection.execute(select(run.c.status).where(run.c.id == run_id)).scalar_one() in TERMINAL
+def news(connection: Connection, run_id: str, after: int) -> tuple[Sequence[Row[Any]], bool]:
+    """Return a run's events after a number, and whether these are the last: both of one instant."""
+    ended = connection.execute(_STATE, {"key": run_id}).one().status in TERMINAL
+    return events_after(connection, run_id, after), ended
 
 
 def last_step(connection: Connection, run_id: str) -> int:
@@ -337,12 +345,6 @@ def due(connection: Connection) -> list[tuple[str, int]]:
     """Return the runs that some worker should advance, with the segment that is due."""
     statement = select(run.c.id, run.c.segment).where(run.c.status.in_(["queued", "running"])).order_by(run.c.id)
     return [(row.id, row.segment) for row in connection.execute(statement)]
-
-
-def count_open(connection: Connection) -> int:
-    """Return how many runs have not ended, parked ones included."""
-    statement = select(func.count()).select_from(run).where(run.c.status.not_in(TERMINAL))
-    return int(connection.execute(statement).scalar_one())
 
 
 def _done_body(done: Done) -> dict[str, Any]:

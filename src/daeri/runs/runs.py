@@ -9,16 +9,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Any
 
-import structlog
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from ulid import ULID
 
 from daeri.clock import Clock, rfc3339
-from daeri.errors import Conflict, FieldError, IdempotencyMismatch, NotFound, ValidationFailed
+from daeri.errors import Conflict, FieldError, IdempotencyMismatch, NotFound, PermissionDenied, ValidationFailed
 from daeri.operations.company import Company
 from daeri.operations.outcome import Settlement
 from daeri.records import audit
-from daeri.records.access import Actor
+from daeri.records.access import Actor, Effect
 from daeri.records.store import Store
 from daeri.runs import journal
 from daeri.runs.wakeups import Wakeups, woken
@@ -32,6 +31,11 @@ HEARTBEAT_SECONDS = 15
 
 _STATUS = select(journal.run.c.status).where(
     journal.run.c.id == bindparam("key"), journal.run.c.person_id == bindparam("person")
+)
+
+_FILED = Text(
+    "결재를 올렸어요: {label} ({changes}). 결재선: {turns} ({because}). 결재가 끝나면 이어서 알려 드릴게요.",
+    "Filed for approval: {label} ({changes}). Approval line: {turns} ({because}). I will go on when it is decided.",
 )
 
 Start = Callable[[str, int], Awaitable[None]]
@@ -66,6 +70,7 @@ class Runs:
             NotFound: no such agent, or the session is not this person's.
             IdempotencyMismatch: the key came with another request before.
         """
+        _within_scope(actor, "create", "write")
         text = _checked(input)
         deputy = self._company.agent(agent)
 
@@ -98,7 +103,7 @@ class Runs:
         row, is_new = await self._store.write(accept)
         if is_new and self.start is not None:
             await self.start(row.id, 1)
-        return _body(row, [], lang)
+        return self._body(row, [], lang)
 
     async def get(self, actor: Actor, run_id: str, lang: Lang = "ko") -> dict[str, Any]:
         """Return a run with its steps.
@@ -106,10 +111,11 @@ class Runs:
         Raises:
             NotFound: there is none, or it is someone else's.
         """
+        _within_scope(actor, "get", "read")
 
         def look(connection: Connection) -> dict[str, Any]:
             row = self._row(connection, actor, run_id)
-            return _body(row, journal.steps(connection, run_id), lang)
+            return self._body(row, journal.steps(connection, run_id), lang)
 
         return await self._store.read(look)
 
@@ -117,6 +123,7 @@ class Runs:
         self, actor: Actor, *, limit: int = 20, cursor: str | None = None, session_id: str | None = None
     ) -> dict[str, Any]:
         """Return one page of the person's runs, newest first (of one session: oldest first)."""
+        _within_scope(actor, "list", "read")
         limit = max(1, min(limit, LIST_MAX))
         statement = select(journal.run).where(journal.run.c.person_id == actor.person_id)
         if session_id is not None:
@@ -129,7 +136,7 @@ class Runs:
         def look(connection: Connection) -> dict[str, Any]:
             rows = connection.execute(statement.order_by(order).limit(limit + 1)).all()
             page = rows[:limit]
-            data = [_body(row, journal.steps(connection, row.id), row.lang) for row in page]
+            data = [self._body(row, journal.steps(connection, row.id), row.lang) for row in page]
             more = len(rows) > limit
             return {"data": data, "next_cursor": page[-1].id if more else None, "has_more": more}
 
@@ -137,6 +144,7 @@ class Runs:
 
     async def wait(self, actor: Actor, run_id: str, seconds: float, lang: Lang = "ko") -> dict[str, Any]:
         """Return the run when it has ended or waits for someone, or as it is after so many seconds."""
+        _within_scope(actor, "get", "read")
         deadline = time.monotonic() + seconds
         settled = (*journal.TERMINAL, *journal.PARKED)
         with self._wakeups.listening(run_id) as flag:
@@ -156,11 +164,12 @@ class Runs:
         Raises:
             NotFound: there is none, or it is someone else's.
         """
+        _within_scope(actor, "get", "read")
         await self._store.read(lambda connection: self._row(connection, actor, run_id))
         with self._wakeups.listening(run_id) as flag:
             while True:
                 flag.clear()
-                rows = await self._store.read(partial(journal.events_after, run_id=run_id, after=after))
+                rows, has_ended = await self._store.read(partial(journal.news, run_id=run_id, after=after))
                 for row in rows:
                     after = row.seq
                     yield journal.event_body(row)
@@ -168,7 +177,7 @@ class Runs:
                         return
                 if rows:
                     continue
-                if await self._store.read(partial(journal.has_ended, run_id=run_id)):
+                if has_ended:
                     return
                 if not await woken(flag, HEARTBEAT_SECONDS):
                     yield None
@@ -180,6 +189,7 @@ class Runs:
             NotFound: there is none, or it is someone else's.
             Conflict: it has ended already.
         """
+        _within_scope(actor, "cancel", "write")
 
         def stop(connection: Connection) -> None:
             row = self._row(connection, actor, run_id)
@@ -253,18 +263,47 @@ class Runs:
             raise IdempotencyMismatch
         return row
 
-    def _audit(self, connection: Connection, actor: Actor, run_id: str, action: str) -> None:
-        entry = audit.Entry(
-            at=self._clock.now(),
-            person_id=actor.person_id,
-            agent=actor.agent,
-            door=actor.door,
-            action=action,
-            outcome="done",
-            run_id=run_id,
-            request_id=structlog.contextvars.get_contextvars().get("request_id", ""),
+    def _body(self, row: Row[Any], steps: Any, lang: Lang) -> dict[str, Any]:
+        return {
+            "run_id": row.id,
+            "session_id": row.session_id,
+            "agent": row.agent,
+            "agent_label": self._company.agent_label(row.agent, lang),
+            "status": row.status,
+            "input": row.input,
+            "answer": self._waiting_for(steps, lang) if row.status == "waiting_approval" else row.answer,
+            "choices": row.choices or [],
+            "citations": row.citations or [],
+            "approvals": [item.approval_id for item in steps if item.approval_id],
+            "usage": row.usage or {},
+            "steps": [_step_body(item, lang) for item in steps],
+            "error": row.error,
+            "created_at": rfc3339(row.created_at),
+            "finished_at": rfc3339(row.finished_at) if row.finished_at else None,
+        }
+
+    def _waiting_for(self, steps: Any, lang: Lang) -> str | None:
+        """Say what was filed, what it would change, and whose turn it is: the answer until there is one."""
+        held = next((item for item in steps if item.status == "waiting"), None)
+        if held is None:
+            return None
+        body = held.output["held"]
+        label = (
+            self._company.operations[held.name].label.to(lang) if held.name in self._company.operations else held.name
         )
-        audit.append(connection, entry)
+        changes = ", ".join(f"{each['label']} {each['before']} → {each['after']}" for each in body["preview"])
+        turns = " → ".join(
+            f"{step['person']['name']} {step['person']['title'] or step['person']['rank']}" for step in body["line"]
+        )
+        return _FILED.to(lang).format(label=label, changes=changes, turns=turns, because=body["because"])
+
+    def _audit(self, connection: Connection, actor: Actor, run_id: str, action: str) -> None:
+        audit.append(connection, audit.Entry.by(actor, self._clock.now(), action, run_id=run_id))
+
+
+def _within_scope(actor: Actor, act: str, effect: Effect) -> None:
+    if not actor.may_call(f"run.{act}", effect):
+        raise PermissionDenied(Text("이 키로는 실행을 다룰 수 없어요", "This key may not handle runs"))
 
 
 def _checked(text: str) -> str:
@@ -280,25 +319,6 @@ def _checked(text: str) -> str:
             errors=[FieldError("/input", f"at most {INPUT_MAX} characters")],
         )
     return cleaned
-
-
-def _body(row: Row[Any], steps: Any, lang: Lang) -> dict[str, Any]:
-    return {
-        "run_id": row.id,
-        "session_id": row.session_id,
-        "agent": row.agent,
-        "status": row.status,
-        "input": row.input,
-        "answer": row.answer,
-        "choices": row.choices or [],
-        "citations": row.citations or [],
-        "approvals": [item.approval_id for item in steps if item.approval_id],
-        "usage": row.usage or {},
-        "steps": [_step_body(item, lang) for item in steps],
-        "error": row.error,
-        "created_at": rfc3339(row.created_at),
-        "finished_at": rfc3339(row.finished_at) if row.finished_at else None,
-    }
 
 
 def _step_body(item: Row[Any], lang: Lang) -> dict[str, Any]:

@@ -50,12 +50,13 @@ class Work:
     """A run as its worker gets it.
 
     Attributes:
+        attempts: times it was taken up since its last step, this time counted.
         steps: what has been done so far, in order: after a crash or a wait, work goes on from here.
         history: the conversation before this run, oldest first.
     """
 
     lease: Lease
-    segment: int
+    attempts: int
     person_id: int
     agent: str
     scopes: tuple[tuple[str, ...], ...]
@@ -191,7 +192,7 @@ def _load(connection: Connection, lease: Lease) -> Work:
     turns = [Turn(item.input, item.answer or "", item.choices or []) for item in connection.execute(before)]
     return Work(
         lease=lease,
-        segment=row.segment,
+        attempts=row.attempts,
         person_id=row.person_id,
         agent=row.agent,
         scopes=tuple(tuple(scope) for scope in row.scopes),

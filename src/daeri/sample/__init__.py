@@ -21,6 +21,7 @@ from daeri.sample.people import people, teams
 from daeri.sample.purchase import purchase
 from daeri.sample.sales_records import customer, product
 from daeri.sample.sales_records import sales as sales_catalog
+from daeri.tools.query import query_catalog
 from daeri.wording import Text
 
 __all__ = ["hanbit"]
@@ -39,7 +40,18 @@ def hanbit() -> Company:
     """Put the company together."""
     return Company(
         name=Text("한빛상사", "Hanbit Trading"),
-        catalogs=[organisation, people, teams, leave, expense, purchase, sales_catalog, product, customer],
+        catalogs=[
+            organisation,
+            people,
+            teams,
+            leave,
+            expense,
+            purchase,
+            sales_catalog,
+            product,
+            customer,
+            query_catalog(),
+        ],
         agents=[Agent(name="assistant", label=Text("대리", "Deputy"), instructions=INSTRUCTIONS)],
         roles=ROLES,
     )

@@ -85,7 +85,7 @@ def claimed_by_oneself(actor: Actor) -> ColumnElement[bool]:
 def expense_line(amount: Won) -> Line:
     """Choose who decides by amount (위임전결): team lead, then head of division, then also Finance."""
     if amount <= LEAD_DECIDES_WON:
-        because = Text("30만원까지는 팀장 전결이에요", "Up to ₩300,000 the team lead decides alone")
+        because = Text("30만원까지는 바로 위 조직장 전결이에요", "Up to ₩300,000 the nearest lead decides alone")
         return Line(superior(1), rule="expense-lead", because=because)
     if amount <= DIRECTOR_DECIDES_WON:
         because = Text("200만원까지는 본부장까지 결재해요", "Up to ₩2,000,000 the head of division decides last")

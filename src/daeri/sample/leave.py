@@ -88,13 +88,15 @@ class LeaveBalance(BaseModel):
             for row in self.rows[:2]:
                 which = f"{days(row.days, lang)}은 " if several else ""
                 said.append(f"{which}{day(row.usable_until, lang)}까지 쓸 수 있어요.")
-            said += [f"결재를 기다리는 휴가가 {days(asked, lang)} 더 있어요."] if asked else []
+            rest = days(self.days - asked, lang)
+            said += [f"이 가운데 {days(asked, lang)}은 결재를 기다리고, 승인되면 {rest}이 남아요."] if asked else []
         else:
             said = [f"{self.name} has {days(self.days, lang)} of leave left."]
             for row in self.rows[:2]:
                 which = days(row.days, lang) if several else "All of it"
                 said.append(f"{which} can be used until {day(row.usable_until, lang)}.")
-            said += [f"Another {days(asked, lang)} asked for and not yet decided."] if asked else []
+            rest = days(self.days - asked, lang)
+            said += [f"Of these, {days(asked, lang)} wait for a decision; {rest} remain if approved."] if asked else []
         return " ".join(said)
 
 
@@ -178,7 +180,7 @@ def leave_line(start: date, end: date | None, kind: LeaveKind) -> Line:
         return Line(
             superior(1),
             rule="leave-2days",
-            because=Text("2일까지는 팀장 전결이에요", "Up to two days the team lead decides alone"),
+            because=Text("2일까지는 바로 위 조직장 전결이에요", "Up to two days the nearest lead decides alone"),
         )
     return Line(
         superior(1),

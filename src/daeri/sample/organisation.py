@@ -6,7 +6,7 @@ stand in `people.py`.
 Who may see what of a person:
 
 - the directory (name, rank, title, team, email, extension, hiring date): everyone;
-- salary and mobile number: the person and HR;
+- salary and mobile number: the person and HR; everybody else sees the mobile number masked;
 - people who have left: HR only.
 """
 
@@ -62,7 +62,8 @@ class Employee(Person):
     hired_on: Mapped[date] = mapped_column(index=True, info=labelled("입사일", "hired on"))
     mobile: Mapped[str] = mapped_column(
         String(20),
-        info=labelled("휴대전화 번호", "the mobile number") | visible_to("self", "hr", data_class="personal"),
+        info=labelled("휴대전화 번호", "the mobile number")
+        | visible_to("self", "hr", data_class="personal", mask="010-****-1234"),
     )
     salary: Mapped[int] = mapped_column(
         info=labelled("연봉", "the salary") | WON | visible_to("self", "hr", data_class="personal")

@@ -66,7 +66,7 @@ def asked_for_by_oneself(actor: Actor) -> ColumnElement[bool]:
 def purchase_line(amount: Won) -> Line:
     """Choose who decides by amount, as the table of delegated decisions says (위임전결규정)."""
     if amount <= LEAD_DECIDES_WON:
-        because = Text("50만원까지는 팀장 전결이에요", "Up to ₩500,000 the team lead decides alone")
+        because = Text("50만원까지는 바로 위 조직장 전결이에요", "Up to ₩500,000 the nearest lead decides alone")
         return Line(superior(1), rule="purchase-lead", because=because)
     if amount <= DIRECTOR_DECIDES_WON:
         because = Text(

@@ -133,19 +133,18 @@ class Ask:
 
 
 def suggestions(company: Company, permitted: Collection[str], lang: Lang) -> list[str]:
-    """Choose example questions this person may ask: the main question of three subjects, and one wish.
+    """Choose example questions this person may ask: the main question of each of four subjects.
 
-    What a company gave the most examples for is what people there ask the most; of equals, what it declared last.
+    Questions only: a tile asks as soon as it is pressed, and nobody files a document by looking at examples. What a
+    company gave the most examples for is what people there ask the most; of equals, what it declared last.
     Returns at most four, in the reader's language.
     """
-    chosen = []
-    for reading, most in ((True, STARTS - 1), (False, 1)):
-        main = []
-        for catalog in company.catalogs:
-            own = [item for item in catalog.operations.values() if item.name in permitted]
-            own = [item for item in own if (item.effect == "read") is reading and spoken(item.examples, lang)]
-            main += [max(reversed(own), key=_exemplified)] if own else []
-        chosen += sorted(main, key=_exemplified, reverse=True)[:most]
+    main = []
+    for catalog in company.catalogs:
+        own = [item for item in catalog.operations.values() if item.name in permitted]
+        own = [item for item in own if item.effect == "read" and spoken(item.examples, lang)]
+        main += [max(reversed(own), key=_exemplified)] if own else []
+    chosen = sorted(main, key=_exemplified, reverse=True)[:STARTS]
     return [spoken(item.examples, lang)[0] for item in chosen]
 
 

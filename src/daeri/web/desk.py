@@ -18,6 +18,7 @@ from daeri.errors import DaeriError, Unauthenticated
 from daeri.operations.approval import Approvals
 from daeri.operations.invoke import Door
 from daeri.operations.listing import Shelf
+from daeri.operations.policy import Policies
 from daeri.records.access import Actor
 from daeri.records.identity import Identity
 from daeri.runs.runs import Runs
@@ -42,6 +43,7 @@ class Services:
     approvals: Approvals
     runs: Runs
     clock: Clock
+    policies: Policies
 
 
 @dataclass(frozen=True, slots=True)

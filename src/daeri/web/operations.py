@@ -84,7 +84,7 @@ class OperationScreens:
             )
         except DaeriError as error:
             problem = error.problem(visitor.lang)
-            wrong = {each.pointer.strip("/").split("/")[0]: each.detail for each in error.errors}
+            wrong = {each.pointer.strip("/").split("/")[0]: each.to(visitor.lang) for each in error.errors}
             state = {"sent": arguments, "wrong": wrong, "problem": problem}
             return await self._page(request, visitor, operation, status=error.status, **state)
         body = outcome.body(visitor.lang)

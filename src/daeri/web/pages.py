@@ -19,6 +19,7 @@ from daeri.web.ask import Ask
 from daeri.web.desk import Desk, Options, Services
 from daeri.web.markup import STATIC
 from daeri.web.operations import OperationScreens
+from daeri.web.policies import PolicyScreens
 from daeri.web.records import RecordScreens
 from daeri.web.runs import RunScreens
 from daeri.web.signin import SignIn
@@ -65,6 +66,7 @@ def pages(services: Services, options: Options) -> Pages:
         RecordScreens(desk),
         RunScreens(desk),
         OperationScreens(desk),
+        PolicyScreens(desk),
     ):
         screens.add_to(router)
     return Pages(router, StaticPages(directory=STATIC), desk.error_page)

@@ -28,7 +28,7 @@ COLUMNS_MAX: Final = 6
 BOOKKEEPING: Final = frozenset({"id", "version"})
 """Fields that say nothing to people."""
 
-NO_FILTERS: Final = frozenset({"q", "sort", "cursor", "limit"})
+NO_FILTERS: Final = frozenset({"q", "sort", "cursor", "limit", "fields", "count", "format"})
 """Parameters of a list that are no filters; those of our own forms begin with an underscore."""
 
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -52,6 +52,11 @@ class View:
         pairs = [self.named(each) for each in now["filters"]] + pairs
         query = urlencode([(name, value) for name, value in pairs if value])
         return f"/records/{self.kind}" + (f"?{query}" if query else "")
+
+    def exported(self, file_format: str) -> str:
+        """Return the address of all rows of this list as a file."""
+        pairs = [("format", file_format), *map(self.named, self.filters), ("q", self.search), ("sort", self.sort)]
+        return f"/v1/records/{self.kind}/export?{urlencode([(name, value) for name, value in pairs if value])}"
 
     @staticmethod
     def named(each: tuple[str, str, str]) -> tuple[str, str]:

@@ -147,6 +147,7 @@ function follow() {
     if (!steps) { steps = place().querySelector(".steps"); steps.replaceChildren(); }
     step(steps, event);
   });
+  on(["message.restarted"], (event) => { place().querySelector(".answer").textContent = event.text; });
   on(["message.delta"], (event) => {
     place().querySelector(".answer").append(event.delta ?? event.text ?? "");
     place().querySelector(".working")?.remove();

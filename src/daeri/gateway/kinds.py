@@ -1,0 +1,110 @@
+"""How is each kind of record described? A list and a row of its own, with its own fields, so that they make good tools.
+
+The description is open to everybody, so only fields that have no readers of their own are named in it.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from daeri.gateway.endpoints import COUNT, CURSOR, FIELDS, IF_NONE_MATCH, LIMIT, Endpoint, Parameter, Q, described_json
+from daeri.operations.company import Company
+from daeri.operations.listing import PlainField, plain_fields
+from daeri.records.record import label_of
+
+SUMMARY_MAX: Final = 60
+_TYPES: Final[dict[str, dict[str, Any]]] = {
+    "text": {"type": "string"},
+    "number": {"type": "integer"},
+    "decimal": {"type": "string", "description": "A decimal number."},
+    "date": {"type": "string", "format": "date"},
+    "time": {"type": "string", "format": "date-time"},
+    "flag": {"type": "boolean"},
+    "list": {},
+}
+_COMPARED: Final = ("number", "decimal", "date", "time")
+
+
+def endpoints_of(company: Company) -> Iterator[Endpoint]:
+    """Yield the list and the row of each kind of record."""
+    for kind, record in sorted(company.records.items()):
+        label = label_of(record)
+        fields = plain_fields(record)
+        yield Endpoint(
+            "get",
+            f"/v1/records/{kind}",
+            _name(company, kind, "list"),
+            "records",
+            f"{label.ko} 목록 ({label.en} list)"[:SUMMARY_MAX],
+            f"The {label.en} rows that the caller may see, page by page; it changes nothing. Filter by field=value, or "
+            "field.gte=value with one of eq, ne, gt, gte, lt, lte, in (comma separated), contains.",
+            {200: described_json("A page of rows; Link names the next one.", f"{_stem(kind)}Page")},
+            (LIMIT, CURSOR, _sort(fields), Q, FIELDS, COUNT, *_filters(fields)),
+            problems=("permission-denied", "not-found", "validation-failed"),
+        )
+        yield Endpoint(
+            "get",
+            f"/v1/records/{kind}/{{key}}",
+            _name(company, kind, "get"),
+            "records",
+            f"{label.ko} 한 건 (one {label.en})"[:SUMMARY_MAX],
+            f"One {label.en} by its id; it changes nothing. A row that the caller may not see answers as if it were "
+            "not there.",
+            {
+                200: described_json("The row.", _stem(kind)),
+                304: {"description": "It is still the version in If-None-Match."},
+            },
+            (FIELDS, IF_NONE_MATCH),
+            problems=("not-found", "validation-failed"),
+        )
+
+
+def schemas_of(company: Company, row: dict[str, Any], page: dict[str, Any]) -> dict[str, Any]:
+    """Return the schemas of each kind's row and page, made of the general ones."""
+    schemas: dict[str, Any] = {}
+    for kind, record in company.records.items():
+        stem = _stem(kind)
+        fields = {field.name: _schema(field) for field in plain_fields(record)}
+        schemas[stem] = {**row, "title": stem, "properties": {**fields, **row["properties"]}}
+        data = {"type": "array", "items": {"$ref": f"#/components/schemas/{stem}"}}
+        schemas[f"{stem}Page"] = {
+            **page,
+            "title": f"{stem}Page",
+            "properties": {**page["properties"], "data": data},
+        }
+    return schemas
+
+
+def _name(company: Company, kind: str, act: str) -> str:
+    """Return the name that the audit and keys' scopes have for it too."""
+    name = f"{kind}.{act}"
+    return f"records.{name}" if name in company.operations else name
+
+
+def _stem(kind: str) -> str:
+    return "".join(part.title() for part in kind.split("_")) + "Row"
+
+
+def _schema(field: PlainField) -> dict[str, Any]:
+    shape = _TYPES[field.kind]
+    told = {"description": f"{field.label.ko} ({field.label.en})"}
+    if field.nullable and "type" in shape:
+        shape = {**shape, "type": [shape["type"], "null"]}
+    return {**shape, **told}
+
+
+def _sort(fields: list[PlainField]) -> Parameter:
+    names = [field.name for field in fields]
+    either = [name for each in names for name in (each, f"-{each}")]
+    return Parameter("sort", "query", {"enum": either}, "정렬 (field to sort by; -field downward).", "id")
+
+
+def _filters(fields: list[PlainField]) -> Iterator[Parameter]:
+    for field in fields:
+        if field.kind == "list" or field.name in ("limit", "cursor", "sort", "q", "fields", "count"):
+            continue
+        told = f"{field.label.ko} ({field.label.en})"
+        shape = {name: value for name, value in _TYPES[field.kind].items() if name != "description"}
+        yield Parameter(field.name, "query", shape, f"{told} 같은 것만 (equal to this).")
+        if field.kind in _COMPARED and field.name not in ("id", "version"):
+            yield Parameter(f"{field.name}.gte", "query", shape, f"{told} 이상 (at least this).")
+            yield Parameter(f"{field.name}.lte", "query", shape, f"{told} 이하 (at most this).")

@@ -1,0 +1,66 @@
+"""How does a handler come to a path? Tables of routes for callers who are known, and what their answers share."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from daeri.errors import NotFound
+from daeri.gateway.guard import Doorkeeper
+from daeri.gateway.wire import INTEGER_MAX, answer
+from daeri.records.access import Actor
+
+DOOR: Final = "rest"
+
+Handler = Callable[[Request, Actor], Awaitable[Response]]
+
+
+class Table:
+    """Puts handlers at paths: one route for all methods of a path, so that a 405 names every one of them."""
+
+    def __init__(self, keeper: Doorkeeper) -> None:
+        """Take who knows the callers."""
+        self.router = APIRouter()
+        self._keeper = keeper
+
+    def at(
+        self,
+        path: str,
+        *,
+        get: Handler | None = None,
+        post: Handler | None = None,
+        patch: Handler | None = None,
+        delete: Handler | None = None,
+    ) -> None:
+        """Serve a path to callers who are known."""
+        all_methods = (("GET", get), ("POST", post), ("PATCH", patch), ("DELETE", delete))
+        handlers: dict[str, Handler] = {method: handler for method, handler in all_methods if handler is not None}
+
+        async def serve(request: Request) -> Response:
+            handler = handlers["GET" if request.method == "HEAD" else request.method]
+            return await handler(request, await self._keeper.actor(request, DOOR))
+
+        self.router.add_route(path, serve, methods=list(handlers), include_in_schema=False)
+
+
+def row_id(text: str) -> int:
+    """Read the id of a row.
+
+    Raises:
+        NotFound: no row can have such an id.
+    """
+    if not (text.isascii() and text.isdigit()) or len(text) > len(str(INTEGER_MAX)) or int(text) > INTEGER_MAX:
+        raise NotFound
+    return int(text)
+
+
+def page_answer(request: Request, page: Mapping[str, Any]) -> Response:
+    """Answer with a page and a link to the next one (RFC 8288)."""
+    if page["next_cursor"] is None:
+        return answer(page)
+    kept = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
+    following = urlencode([*kept, ("cursor", page["next_cursor"])])
+    return answer(page, headers={"Link": f'<{request.url.path}?{following}>; rel="next"'})

@@ -1,0 +1,369 @@
+"""What does a list query become? Conditions, order and position as one statement, within the field rules.
+
+A statement is made once for each shape of query (which fields, which comparisons) and actor; the values that callers
+send are bound to it. Nothing here runs it.
+"""
+
+import base64
+import binascii
+import json
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from itertools import product
+from typing import Any, Final
+
+from sqlalchemy import Column, ColumnElement, Select, String, and_, bindparam, case, func, or_, select
+
+from daeri.clock import rfc3339
+from daeri.errors import FieldError, FieldHidden, ValidationFailed
+from daeri.records.access import Actor, Projection, Rules, owner_column, sight
+from daeri.records.record import Record, mark_of
+from daeri.wording import Text, normal
+
+LIMIT_DEFAULT = 50
+LIMIT_MAX = 200
+OPERATORS = ("eq", "ne", "gt", "gte", "lt", "lte", "in", "contains")
+FILTERS_MAX = 20
+"""Filters of one list; more is no question of a person's."""
+INITIALS: Final = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
+_SYLLABLE: Final = 0xAC00
+_PER_INITIAL: Final = 588
+_LEADING: Final = 0x1100
+_VOWEL: Final = "[ᅡ-ᅵ]"
+_FINAL: Final = "[ᆨ-ᇂ]"
+DECOMPOSED_MAX: Final = 4
+"""Initial consonants that are looked for in decomposed text too: eight patterns."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """What a caller asks of a list: filters as (field, operator, value), `-field` sorts downward.
+
+    Attributes:
+        fields: the fields to answer with; None = all that the caller may see.
+        count: whether the number of all rows that fit is asked for too.
+    """
+
+    limit: int = LIMIT_DEFAULT
+    cursor: str | None = None
+    sort: str | None = None
+    filters: Sequence[tuple[str, str, str]] = ()
+    search: str | None = None
+    fields: Sequence[str] | None = None
+    count: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """By which field a list is ordered."""
+
+    column: Column[Any]
+    descending: bool = False
+
+
+@dataclass(slots=True)
+class Question:
+    """One list, ready to be asked.
+
+    Attributes:
+        shape: what the statement depends on beside the actor: equal shapes share one statement.
+        values: what is bound to it.
+        chosen: the fields to answer with; None for all.
+    """
+
+    record: type[Record]
+    order: Order
+    chosen: frozenset[str] | None
+    shape: tuple[Any, ...] = ()
+    values: dict[str, Any] = field(default_factory=dict)
+    conditions: list[ColumnElement[bool]] = field(default_factory=list)
+    after: ColumnElement[bool] | None = None
+
+    def selected(self, rules: Rules, actor: Actor) -> "Selected":
+        """Return the statement, and what its columns are."""
+        return rules.kept(f"list {self.shape!r}", self.record, actor, lambda: self._made(rules, actor))
+
+    def counting(self, rules: Rules, actor: Actor) -> Select[Any]:
+        """Return the statement that counts all rows that fit."""
+        visible = rules.visible(self.record, actor)
+        return select(func.count()).select_from(self.record.__table__).where(and_(visible, *self.conditions))
+
+    def _made(self, rules: Rules, actor: Actor) -> "Selected":
+        projection = narrowed(rules.projection(self.record, actor), self.record, self.chosen, self.order.column.key)
+        conditions = [rules.visible(self.record, actor), *self.conditions]
+        if self.after is not None:
+            conditions.append(self.after)
+        statement = select(*projection.columns).where(and_(*conditions)).order_by(*self._ordering())
+        return Selected(statement.limit(bindparam("rows")), projection)
+
+    def _ordering(self) -> Iterator[ColumnElement[Any]]:
+        column = self.order.column
+        if column.nullable:
+            yield case((column.is_(None), 1), else_=0)
+        yield column.desc() if self.order.descending else column.asc()
+        if column.key != "id":
+            yield self.record.__table__.columns["id"].asc()
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """A statement with what its columns are."""
+
+    statement: Select[Any]
+    projection: Projection
+
+
+def narrowed(projection: Projection, record: type[Record], chosen: frozenset[str] | None, *needed: str) -> Projection:
+    """Return a projection with the chosen fields and those that every row needs: id, version, title, owner, order."""
+    if chosen is None:
+        return projection
+    owner = owner_column(record)
+    kept = chosen | {"id", "version", *needed, *record.__title__} | ({owner.key} if owner is not None else set())
+    pairs = [(column, key) for column, key in zip(projection.columns, projection.keys, strict=True) if key in kept]
+    return Projection(
+        columns=tuple(column for column, _ in pairs),
+        keys=tuple(key for _, key in pairs),
+        own=tuple(key for key in projection.own if key in kept),
+        hidden={key: why for key, why in projection.hidden.items() if key in kept},
+        masked=projection.masked & kept,
+        owner_key=projection.owner_key,
+    )
+
+
+def asked(rules: Rules, actor: Actor, record: type[Record], query: ListQuery) -> Question:
+    """Return the question that a query asks.
+
+    Raises:
+        FieldHidden: a filter, sort or search on a field that the actor may not see on every row.
+        ValidationFailed: an unknown field, operator or cursor, or a value that does not fit.
+    """
+    sort = query.sort or "id"
+    order = Order(open_column(rules, actor, record, sort.removeprefix("-")), sort.startswith("-"))
+    question = Question(record, order, chosen_fields(record, query.fields))
+    if len(query.filters) > FILTERS_MAX:
+        raise ValidationFailed(Text(f"조건은 {FILTERS_MAX}개까지예요", f"At most {FILTERS_MAX} filters"))
+    shape: list[Any] = [sort, question.chosen and tuple(sorted(question.chosen))]
+    for number, (name, operator, value) in enumerate(query.filters):
+        column = open_column(rules, actor, record, name)
+        condition, values = _filter(column, operator, value, f"f{number}")
+        question.conditions.append(condition)
+        question.values |= values
+        shape.append((name, operator, sorted(values), [isinstance(value, list) for value in values.values()]))
+    if query.search:
+        condition, values = _search(actor, record, query.search)
+        question.conditions.append(condition)
+        question.values |= values
+        shape.append(("search", sorted(values)))
+    if query.cursor:
+        question.after, values = _after(record, order, query.cursor)
+        question.values |= values
+        shape.append(("after", sorted(values)))
+    question.shape = tuple(map(repr, shape))
+    return question
+
+
+def chosen_fields(record: type[Record], names: Sequence[str] | None) -> frozenset[str] | None:
+    """Return the fields that a caller chose, None for all.
+
+    Raises:
+        ValidationFailed: the record has no such field.
+    """
+    if names is None:
+        return None
+    for name in names:
+        column_of(record, name)
+    return frozenset(names)
+
+
+def column_of(record: type[Record], name: str) -> Column[Any]:
+    """Return a field by name.
+
+    Raises:
+        ValidationFailed: the record has no such field.
+    """
+    column = record.__table__.columns.get(name)
+    if column is None:
+        known = ", ".join(item.key for item in record.__table__.columns)
+        raise ValidationFailed(
+            Text(f"'{name}' 항목은 없어요", f"There is no field '{name}'"),
+            errors=[FieldError(f"/{name}", f"one of: {known}")],
+        )
+    return column  # type: ignore[return-value]
+
+
+def open_column(rules: Rules, actor: Actor, record: type[Record], name: str) -> Column[Any]:
+    """Return a field that the actor sees on every row.
+
+    Raises:
+        ValidationFailed: the record has no such field.
+        FieldHidden: the actor does not see it, or only on some rows, or masked.
+    """
+    column = column_of(record, name)
+    mark = mark_of(column.info)
+    if sight(actor, mark) != "open":
+        raise FieldHidden(rules.hidden_reason(record, name, mark))
+    return column
+
+
+def forms_of(text: str) -> list[str]:
+    """Return a text as it may be stored: composed (NFC) and, where it differs, decomposed (NFD, as macOS does)."""
+    composed = normal(text)
+    return list(dict.fromkeys([composed, unicodedata.normalize("NFD", composed)]))
+
+
+def _filter(column: Column[Any], operator: str, value: str, name: str) -> tuple[ColumnElement[bool], dict[str, Any]]:
+    if operator not in OPERATORS:
+        raise ValidationFailed(
+            Text(f"'{operator}' 비교는 없어요", f"There is no comparison '{operator}'"),
+            errors=[FieldError(f"/{column.key}", f"one of: {', '.join(OPERATORS)}")],
+        )
+    if operator == "contains":
+        return _contains(func.lower(column), [form.lower() for form in forms_of(value)], name)
+    several = bindparam(name, expanding=True, type_=column.type)
+    if operator == "in":
+        return column.in_(several), {name: [parsed(column, item) for item in value.split(",")]}
+    forms = list(dict.fromkeys([value, *forms_of(value)]))
+    if operator in ("eq", "ne") and isinstance(column.type, String) and len(forms) > 1:
+        return (column.in_(several) if operator == "eq" else column.not_in(several)), {name: forms}
+    one = bindparam(name, type_=column.type)
+    comparisons: dict[str, ColumnElement[bool]] = {
+        "eq": column == one,
+        "ne": column != one,
+        "gt": column > one,
+        "gte": column >= one,
+        "lt": column < one,
+        "lte": column <= one,
+    }
+    return comparisons[operator], {name: parsed(column, value)}
+
+
+def _contains(text: ColumnElement[str], forms: Sequence[str], name: str) -> tuple[ColumnElement[bool], dict[str, Any]]:
+    values = {f"{name}_{number}": f"%{_escaped(form)}%" for number, form in enumerate(dict.fromkeys(forms))}
+    return or_(*(text.like(bindparam(key, type_=String()), escape="/") for key in values)), values
+
+
+def _escaped(text: str) -> str:
+    return text.replace("/", "//").replace("%", "/%").replace("_", "/_")
+
+
+def _search(actor: Actor, record: type[Record], text: str) -> tuple[ColumnElement[bool], dict[str, Any]]:
+    names = [name for name in (*record.__title__, *record.__also__) if name != "id"]
+    columns = [record.__table__.columns[name] for name in names]
+    shown = [
+        column for column in columns if isinstance(column.type, String) and sight(actor, mark_of(column.info)) == "open"
+    ]
+    if not shown:
+        raise ValidationFailed(Text("이 기록은 검색할 수 없어요", "This record has nothing to search"))
+    forms = [form.replace(" ", "").lower() for form in forms_of(text)]
+    found: list[ColumnElement[bool]] = []
+    values: dict[str, Any] = {}
+    for column in shown:
+        squeezed = func.lower(func.replace(column, " ", ""))
+        condition, bound = _contains(squeezed, forms, "q")
+        found.append(condition)
+        values |= bound
+        for number, pattern in enumerate(_patterns(forms[0])):
+            found.append(squeezed.op("GLOB")(bindparam(f"initials_{number}", type_=String())))
+            values[f"initials_{number}"] = pattern
+    return or_(*found), values
+
+
+def _patterns(text: str) -> Iterator[str]:
+    """Yield the GLOBs that a text with initial consonants fits: ㄱㅎㅇ to syllables that begin with them.
+
+    Decomposed text has a final consonant after a vowel or has none, so each initial but the last doubles their number.
+    """
+    initials = sum(character in INITIALS for character in text)
+    if not initials:
+        return
+    yield f"*{''.join(map(_composed, text))}*"
+    if initials <= DECOMPOSED_MAX:
+        for finals in product(("", _FINAL), repeat=initials - 1):
+            yield f"*{_decomposed(text, [*finals, ''])}*"
+
+
+def _composed(character: str) -> str:
+    if character in INITIALS:
+        first = _SYLLABLE + INITIALS.index(character) * _PER_INITIAL
+        return f"[{character}{chr(first)}-{chr(first + _PER_INITIAL - 1)}]"
+    return f"[{character}]" if character in "*?[" else character
+
+
+def _decomposed(text: str, finals: Sequence[str]) -> str:
+    parts, left = [], iter(finals)
+    for character in text:
+        if character in INITIALS:
+            parts.append(f"{chr(_LEADING + INITIALS.index(character))}{_VOWEL}{next(left)}")
+        else:
+            parts.append(unicodedata.normalize("NFD", _composed(character)))
+    return "".join(parts)
+
+
+def parsed(column: Column[Any], value: str) -> Any:
+    """Return a value that a caller sent as text, as the field keeps it.
+
+    Raises:
+        ValidationFailed: it does not fit the field.
+    """
+    kind = column.type.python_type
+    try:
+        if kind is bool:
+            return {"true": True, "false": False}[value]
+        if kind is datetime:
+            instant = datetime.fromisoformat(value)
+            return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+        if kind is date:
+            return date.fromisoformat(value)
+        return _finite(kind(value))
+    except (ValueError, KeyError, ArithmeticError):
+        raise ValidationFailed(
+            Text(f"'{value}'은(는) {column.key}에 맞지 않아요", f"'{value}' does not fit {column.key}"),
+            errors=[FieldError(f"/{column.key}", f"a {kind.__name__}")],
+        ) from None
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Decimal) and not value.is_finite():
+        raise ValueError(value)
+    return value
+
+
+def json_value(value: Any) -> Any:
+    """Return a field's value as JSON has it."""
+    if value is None or type(value) in (str, int):
+        return value
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value) if isinstance(value, Decimal) else value
+
+
+def cursor_at(position: Any, key: int) -> str:
+    """Return the cursor of a list that goes on after a row."""
+    return base64.urlsafe_b64encode(json.dumps([json_value(position), key]).encode()).decode().rstrip("=")
+
+
+def _after(record: type[Record], order: Order, cursor: str) -> tuple[ColumnElement[bool], dict[str, Any]]:
+    try:
+        position, key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        wanted = None if position is None else parsed(order.column, str(position))
+        key = int(key)
+    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error):
+        raise ValidationFailed(
+            Text("이 목록의 커서가 아니에요", "This is not a cursor of this list"),
+            errors=[FieldError("/cursor", "?")],
+        ) from None
+    identity = record.__table__.columns["id"]
+    last, at = bindparam("last", type_=identity.type), bindparam("at", type_=order.column.type)
+    if order.column.key == "id":
+        return identity < last if order.descending else identity > last, {"last": key}
+    if wanted is None:
+        return and_(order.column.is_(None), identity > last), {"last": key}
+    beyond = order.column < at if order.descending else order.column > at
+    rest = or_(beyond, and_(order.column == at, identity > last))
+    condition = or_(rest, order.column.is_(None)) if order.column.nullable else rest
+    return condition, {"last": key, "at": wanted}
