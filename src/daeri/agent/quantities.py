@@ -46,8 +46,10 @@ _KOREAN_AMOUNT: Final = re.compile(
     rf"(?<![\d.,가-힣])(?:₩\s?)?(?P<amount>(?:(?:{_NUMBER}|{_SINO}(?=[천백십조억만]))?+\s?+[천백십]?+\s?+(?:조|억|만)?+\s?+)+?)"
     r"\s?(?P<won>원|₩)(?!가|칙|인|장|본)"
 )
+_ROUND_TERM: Final = rf"{_NUMBER}\s?+[천백십]?+\s?+[조억만]"
 _KOREAN_ROUND: Final = re.compile(
-    rf"(?<![\d.,가-힣])(?P<amount>(?:{_NUMBER}\s?+[천백십]?+\s?+[조억만]\s?+)+(?:{_NUMBER}\s?+[천백십]?+)?)(?=$|[^가-힣\d]|으?로|짜리|이|을|정도)"
+    rf"(?<![\d.,가-힣])(?P<amount>{_ROUND_TERM}(?:\s?+{_ROUND_TERM})*+(?:\s?+{_NUMBER}\s?+[천백십]?+)?)"
+    r"(?=$|[^가-힣\d]|으?로|짜리|이|을|정도)"
 )
 _SIGNED: Final = re.compile(
     rf"[₩￦]\s?(?P<number>{_NUMBER})\s?(?P<scale>k|m|mil|bn|b|million|billion|thousand)?\b", re.IGNORECASE
