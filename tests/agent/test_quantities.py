@@ -69,3 +69,8 @@ def test_no_text_breaks_the_readers(text: str) -> None:
     find_counts(text, english=True)
     find_counts(text, english=False)
     korean_number(text)
+
+
+@pytest.mark.parametrize("text", ["0" * 4000, "1 " * 2000, "십 " * 2000, "일십 " * 1300, "1," * 2000, "1만 " * 1300])
+def test_a_text_that_is_almost_an_amount_is_read_in_linear_time(text: str) -> None:
+    assert find_money(text) == []

@@ -289,7 +289,10 @@ def _show_result(terminal: Terminal, body: Mapping[str, Any]) -> None:
     rows = result.pop("rows", None)
     if not body["say"]:
         terminal.fields([(name, _worded(value)) for name, value in result.items()])
-    if rows:
+    if rows and isinstance(rows[0], list):
+        columns = result.pop("columns", [])
+        terminal.table([str(column) for column in columns], [[_worded(value) for value in row] for row in rows])
+    elif rows:
         names = [name for name in rows[0] if not isinstance(rows[0][name], dict | list)]
         terminal.table(names, [[_worded(row.get(name)) for name in names] for row in rows])
     if body["masked"]:
