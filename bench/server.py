@@ -1,6 +1,7 @@
 """How is a server started, watched and stopped? One real process; what it takes is read from /proc."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import subprocess
@@ -103,12 +104,10 @@ class Server:
             while time.perf_counter() - started < START_MAX:
                 if self._process is None or self._process.poll() is not None:
                     break
-                try:
+                with contextlib.suppress(aiohttp.ClientConnectionError):
                     async with session.get(f"{self.url}/readyz") as reply:
                         if reply.status == HTTPStatus.OK:
                             return
-                except aiohttp.ClientConnectionError:
-                    pass
                 await asyncio.sleep(POLL)
         raise ServerFailed(self._said())
 
