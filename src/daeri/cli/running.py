@@ -6,6 +6,7 @@ can be answered and taken away when the last one has been.
 
 import errno
 import fcntl
+import gc
 import os
 import signal
 import socket
@@ -113,6 +114,8 @@ def run(company: Company, settings: Settings, held: socket.socket, begun: Callab
     url, note = url_of(settings.host, held), settings.dir / SERVER_FILE
 
     def announce() -> None:
+        gc.enable()
+        gc.freeze()
         write_private(note, {"url": url, "pid": os.getpid(), "started_at": rfc3339(clock.now())})
         begun(url)
 

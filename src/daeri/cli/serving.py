@@ -1,5 +1,6 @@
 """How is a server started and looked after? `demo`, `serve`, `doctor`, and what the codes mean: `explain`."""
 
+import gc
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -62,6 +63,7 @@ def demo(
     no_serve: Annotated[bool, Option("--no-serve", help=both("만들기만 해요", "Only build it"))] = False,
 ) -> None:
     """Build the sample company the first time, then serve it."""
+    gc.disable()  # what is imported stays: looking for garbage in it costs a tenth of the start (see running.py)
     from daeri.cli import building, running  # noqa: PLC0415 - the server; nothing else needs it
     from daeri.cli.company import settings_of  # noqa: PLC0415 - same
     from daeri.cli.place import DEMO_DIR, Place  # noqa: PLC0415 - same
@@ -98,6 +100,7 @@ def serve(
     port: PortOption = None,
 ) -> None:
     """Serve a company from its data folder."""
+    gc.disable()  # as above
     from daeri.cli import running  # noqa: PLC0415 - the server; nothing else needs it
     from daeri.cli.company import company_of, settings_of  # noqa: PLC0415 - same
     from daeri.log import set_up  # noqa: PLC0415 - same
