@@ -9,19 +9,17 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from fastapi import FastAPI
 
 from daeri import __version__
 from daeri.agent.executor import Executor
 from daeri.agent.keyless import Keyless
-from daeri.agent.modelled import Modelled
 from daeri.agent.planner import Planner
 from daeri.clock import Clock
 from daeri.gateway import Options, Services, gateway
-from daeri.models.client import Model, ModelClient
-from daeri.models.route import Models
+from daeri.models.wire import Model
 from daeri.operations.approval import Approvals
 from daeri.operations.company import Company
 from daeri.operations.invoke import Door
@@ -38,6 +36,9 @@ from daeri.runs.work import Workbench
 from daeri.settings import Settings
 from daeri.web import desk
 from daeri.web.pages import pages
+
+if TYPE_CHECKING:
+    from daeri.models.client import ModelClient
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 OPENROUTER = "https://openrouter.ai/api/v1"
@@ -62,7 +63,7 @@ class Daeri:
         self.approvals = Approvals(company, self.store, self.clock, self.door.execute_approved, self.runs)
         self._anchors = Anchors(self.store, settings.anchors, self.clock)
         self._anchoring: asyncio.Task[None] | None = None
-        self._models = ModelClient(self.clock)
+        self._models: ModelClient | None = None
         executor = Executor(
             self.door, self.identity, Workbench(self.store, self.clock, wakeups), self._planner(), self.runs.working
         )
@@ -72,6 +73,12 @@ class Daeri:
         models = models_of(self.settings)
         if not models:
             return Keyless()
+        # The client and its libraries take a tenth of the start, and a server without a model has no use for them.
+        from daeri.agent.modelled import Modelled  # noqa: PLC0415
+        from daeri.models.client import ModelClient  # noqa: PLC0415
+        from daeri.models.route import Models  # noqa: PLC0415
+
+        self._models = ModelClient(self.clock)
         return Modelled(Models(self._models, models), self.company.name.en)
 
     async def open(self, *, working: bool = True) -> None:
@@ -83,7 +90,8 @@ class Daeri:
             await self.store.upgrade(self.company.migrations, "company_version")
         if working:
             await self.door.forget_old_keys()
-            await self._models.open()
+            if self._models is not None:
+                await self._models.open()
             self.runs.start = self.engine.start
             await self.engine.open()
             await self._anchors.note()
@@ -97,7 +105,8 @@ class Daeri:
         if self.runs.start is not None:
             self.runs.start = None
             await self.engine.close()
-            await self._models.close()
+            if self._models is not None:
+                await self._models.close()
         await self.store.close()
 
     async def __aenter__(self) -> Self:

@@ -13,14 +13,15 @@ from structlog.testing import capture_logs
 
 from daeri.clock import FixedClock
 from daeri.errors import ModelUnavailable, NotFound
-from daeri.models import (
+from daeri.models.client import ModelClient, retry_after
+from daeri.models.route import Models
+from daeri.models.wire import (
     EndpointFailed,
+    EventLines,
     Finished,
     InvalidToolCall,
     Model,
-    ModelClient,
     ModelRefused,
-    Models,
     ModelTimeout,
     TextDelta,
     ToolCall,
@@ -28,7 +29,6 @@ from daeri.models import (
     assistant_message,
     tool_message,
 )
-from daeri.models.client import EventLines, retry_after
 from daeri.testing.model_server import (
     Asked,
     Drop,

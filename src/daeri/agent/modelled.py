@@ -15,8 +15,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from daeri.agent.planner import Answer, Call, Declined, Happened, Situation, Waits
 from daeri.errors import ModelUnavailable
-from daeri.models.client import InvalidToolCall, TextDelta, ToolCall, Usage, assistant_message, tool_message
 from daeri.models.route import Models
+from daeri.models.wire import InvalidToolCall, TextDelta, ToolCall, Usage, assistant_message, tool_message
 from daeri.operations.operation import Operation
 from daeri.operations.outcome import Done
 from daeri.wording import Text

@@ -20,7 +20,7 @@ from daeri.cli.running import is_open_to_others
 from daeri.cli.trouble import Trouble
 from daeri.cli.words import Words
 from daeri.errors import BrokenChain, NotReady
-from daeri.models.client import Model
+from daeri.models.wire import Model
 from daeri.settings import Settings
 
 PYTHON: Final = (3, 11)

@@ -1,38 +1,5 @@
-"""Language models: one client for OpenAI-compatible endpoints (client.py) and the choice among models (route.py).
+"""Language models: what goes over the wire, one client for OpenAI-compatible endpoints, and the choice among models.
 
-The wire format of models stays behind this package; it imports neither runs nor anything above.
+The wire format of models stays behind this package; it imports neither runs nor anything above. It names nothing here,
+so that a server without a model does not load the client.
 """
-
-from daeri.models.client import (
-    EndpointFailed,
-    Finished,
-    InvalidToolCall,
-    Item,
-    Model,
-    ModelClient,
-    ModelRefused,
-    ModelTimeout,
-    TextDelta,
-    ToolCall,
-    Usage,
-    assistant_message,
-    tool_message,
-)
-from daeri.models.route import Models
-
-__all__ = [
-    "EndpointFailed",
-    "Finished",
-    "InvalidToolCall",
-    "Item",
-    "Model",
-    "ModelClient",
-    "ModelRefused",
-    "ModelTimeout",
-    "Models",
-    "TextDelta",
-    "ToolCall",
-    "Usage",
-    "assistant_message",
-    "tool_message",
-]

@@ -9,7 +9,8 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from daeri.errors import ModelUnavailable, NotFound
-from daeri.models.client import EndpointFailed, Item, Json, Model, ModelClient, ModelTimeout
+from daeri.models.client import ModelClient
+from daeri.models.wire import EndpointFailed, Item, Json, Model, ModelTimeout
 from daeri.wording import Text
 
 

@@ -7,16 +7,25 @@ Readers get a snapshot each; there is one writer, which takes the write lock bef
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_url, text
+from sqlalchemy import (
+    Connection,
+    Engine,
+    MetaData,
+    column,
+    create_engine,
+    event,
+    inspect,
+    make_url,
+    select,
+    table,
+    text,
+)
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import QueuePool
 
@@ -25,6 +34,9 @@ from daeri.records.record import NAMING
 from daeri.wording import Text
 
 T = TypeVar("T")
+
+_NAMES = ("revision", "down_revision")
+_REVISION = re.compile(r"""^(revision|down_revision)\b[^=\n]*=\s*["']([^"']+)["']""", re.MULTILINE)
 
 READERS = 4
 """Reader threads. More does not help while one interpreter lock serves them; fewer lets one slow list block others."""
@@ -124,20 +136,27 @@ def _sqlite_engine(url: str, *, writer: bool) -> Engine:
 
 
 def _upgrade(connection: Connection, scripts: Path, version_table: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(scripts))
-    directory = ScriptDirectory.from_config(config)
-    head = directory.get_current_head()
-    if MigrationContext.configure(connection, opts={"version_table": version_table}).get_current_revision() == head:
+    if _newest(scripts) == _reached(connection, version_table):
         return
+    # Alembic takes a tenth of the start, and most starts have nothing for it to do.
+    from daeri.records.migrate import migrate  # noqa: PLC0415
 
-    def steps(revision: Any, context: Any) -> Sequence[Any]:
-        del context
-        return directory._upgrade_revs("head", revision)  # noqa: SLF001 - Alembic's documented pattern for programs
+    migrate(connection, scripts, version_table)
 
-    with EnvironmentContext(config, directory, fn=steps) as environment:
-        environment.configure(connection=connection, version_table=version_table, transactional_ddl=False)
-        environment.run_migrations()
+
+def _newest(scripts: Path) -> set[str]:
+    """Return the revisions that no other one follows."""
+    texts = [script.read_text(encoding="utf-8") for script in (scripts / "versions").glob("*.py")]
+    named = {
+        name: {found[2] for text in texts for found in _REVISION.finditer(text) if found[1] == name} for name in _NAMES
+    }
+    return named["revision"] - named["down_revision"]
+
+
+def _reached(connection: Connection, version_table: str) -> set[str]:
+    if not inspect(connection).has_table(version_table):
+        return set()
+    return set(connection.execute(select(column("version_num")).select_from(table(version_table))).scalars())
 
 
 async def is_reachable(store: Store) -> bool:

@@ -7,8 +7,6 @@ from bisect import bisect_left, bisect_right
 from datetime import date, timedelta
 from functools import lru_cache
 
-from holidays import country_holidays
-
 from daeri.wording import Lang
 
 SATURDAY = 5
@@ -17,6 +15,8 @@ LOCALE: dict[Lang, str] = {"ko": "ko", "en": "en_US"}
 
 @lru_cache(maxsize=64)
 def _year(year: int, lang: Lang) -> dict[date, str]:
+    from holidays import country_holidays  # noqa: PLC0415 - its calendars of every country take long to load
+
     return dict(country_holidays("KR", years=year, language=LOCALE[lang]))
 
 

@@ -14,10 +14,10 @@ from sqlglot.dialects.sqlite import SQLite
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from daeri.errors import FieldError, ValidationFailed
+from daeri.errors import ValidationFailed
 from daeri.records.guarded import folded, quoted
 from daeri.tools import sql_words as words
-from daeri.wording import Text
+from daeri.tools.refusal import refused
 
 LENGTH_MAX = 20_000
 TOKENS_MAX = 5_000
@@ -50,11 +50,6 @@ class Checked:
     names: frozenset[str]
     star: bool
     may_fail: bool
-
-
-def refused(ko: str, en: str) -> ValidationFailed:
-    """Return a refusal of the statement: what is wrong with it and what to write instead."""
-    return ValidationFailed(Text(ko, en), errors=[FieldError("/sql", en)])
 
 
 def check(sql: str) -> Checked:

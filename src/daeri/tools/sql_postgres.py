@@ -12,7 +12,8 @@ from sqlglot.dialects.sqlite import SQLite
 from sqlglot.errors import ErrorLevel, SqlglotError
 
 from daeri.records.guarded import folded
-from daeri.tools.sql_check import parsed, refused
+from daeri.tools.refusal import refused
+from daeri.tools.sql_check import parsed
 
 _TRUNCATED = {"YEAR": "%Y-01-01", "MONTH": "%Y-%m-01", "DAY": "%Y-%m-%d", "HOUR": "%Y-%m-%d %H:00:00"}
 _EXTRACTED = {
