@@ -32,6 +32,7 @@ from daeri.operations.questions import (
 from daeri.records import audit
 from daeri.records.access import Actor, Projection, Rules, missing, sight
 from daeri.records.boxed import within
+from daeri.records.prepared import Named
 from daeri.records.record import Record, label_of, mark_of
 from daeri.records.store import Store
 from daeri.wording import Lang, Text
@@ -128,10 +129,10 @@ class Shelf:
         shape = "" if chosen is None else repr(sorted(chosen))
         one = rules.kept(f"get {shape}", record, actor, lambda: _one(rules, record, actor, chosen))
         projection = one.projection
-        row = await self._store.read(lambda connection: connection.execute(one.statement, {"key": key}).one_or_none())
-        if row is None:
+        rows = await self._store.read(lambda connection: one.statement.rows(connection, {"key": key}))
+        if not rows:
             raise missing(record)
-        found = self._row(record, projection, actor, row, lang)
+        found = self._row(record, projection, actor, rows[0], lang)
         found = found if chosen is None else _only(found, chosen)
         await self._audit(actor, record, "get", [found])
         return found
@@ -199,7 +200,7 @@ class Shelf:
 
     def _ask(self, connection: Connection, *, actor: Actor, question: Question, rows: int) -> Sequence[Row[Any]]:
         selected = question.selected(self._company.rules, actor)
-        return connection.execute(selected.statement, question.values | {"rows": rows}).all()
+        return selected.statement.rows(connection, question.values | {"rows": rows})
 
     def _page(self, actor: Actor, question: Question, rows: Sequence[Row[Any]], lang: Lang) -> list[dict[str, Any]]:
         projection = question.selected(self._company.rules, actor).projection
@@ -300,7 +301,8 @@ def _one(rules: Rules, record: type[Record], actor: Actor, chosen: frozenset[str
     """Return the statement that reads one row by its id."""
     projection = narrowed(rules.projection(record, actor), record, chosen)
     wanted = record.__table__.c.id == bindparam("key")
-    return Selected(select(*projection.columns).where(wanted, rules.visible(record, actor)), projection)
+    statement = select(*projection.columns).where(wanted, rules.visible(record, actor))
+    return Selected(Named(statement, rules.compiled), projection)
 
 
 def _only(row: Mapping[str, Any], chosen: frozenset[str]) -> dict[str, Any]:

@@ -9,10 +9,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, bindparam, select
 
 from daeri.operations.documents import approval, approval_step
 from daeri.records.access import Actor
+from daeri.records.prepared import Constant
+
+_UNDER_WAY = (
+    select(approval.c.id, approval.c.arguments, approval.c.drafted_at)
+    .where(
+        approval.c.operation == bindparam("operation"),
+        approval.c.drafter_id == bindparam("drafter"),
+        approval.c.status == "in_progress",
+    )
+    .order_by(approval.c.drafted_at)
+)
+_SEATS = select(approval_step.c.approval_id).where(approval_step.c.person_id == bindparam("asker"))
+_OWN = Constant(_UNDER_WAY, "operation", "drafter")
+_DECIDED = Constant(_UNDER_WAY.where(approval.c.id.in_(_SEATS)), "operation", "drafter", "asker")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +48,9 @@ class Pending:
 
     async def of(self, operation: str, person_id: int) -> list[PendingDocument]:
         """Return the documents under way that a person drafted for an operation, oldest first."""
-        statement = (
-            select(approval.c.id, approval.c.arguments, approval.c.drafted_at)
-            .where(
-                approval.c.operation == operation,
-                approval.c.drafter_id == person_id,
-                approval.c.status == "in_progress",
-            )
-            .order_by(approval.c.drafted_at)
-        )
-        if not self._actor.everything and person_id != self._actor.person_id:
-            decides = select(approval_step.c.approval_id).where(approval_step.c.person_id == self._actor.person_id)
-            statement = statement.where(or_(approval.c.id.in_(decides)))
-        return [PendingDocument(*row) for row in self._connection.execute(statement)]
+        if self._actor.everything or person_id == self._actor.person_id:
+            rows = _OWN.rows(self._connection, operation=operation, drafter=person_id)
+        else:
+            asker = self._actor.person_id
+            rows = _DECIDED.rows(self._connection, operation=operation, drafter=person_id, asker=asker)
+        return [PendingDocument(row.id, row.arguments, row.drafted_at) for row in rows]

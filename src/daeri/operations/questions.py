@@ -20,6 +20,7 @@ from sqlalchemy import Column, ColumnElement, Select, String, and_, bindparam, c
 from daeri.clock import rfc3339
 from daeri.errors import FieldError, FieldHidden, ValidationFailed
 from daeri.records.access import Actor, Projection, Rules, owner_column, sight
+from daeri.records.prepared import Named
 from daeri.records.record import Record, mark_of
 from daeri.wording import Text, normal
 
@@ -97,7 +98,7 @@ class Question:
         if self.after is not None:
             conditions.append(self.after)
         statement = select(*projection.columns).where(and_(*conditions)).order_by(*self._ordering())
-        return Selected(statement.limit(bindparam("rows")), projection)
+        return Selected(Named(statement.limit(bindparam("rows")), rules.compiled), projection)
 
     def _ordering(self) -> Iterator[ColumnElement[Any]]:
         column = self.order.column
@@ -112,7 +113,7 @@ class Question:
 class Selected:
     """A statement with what its columns are."""
 
-    statement: Select[Any]
+    statement: Named
     projection: Projection
 
 

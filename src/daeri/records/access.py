@@ -31,13 +31,14 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, class_mapper
 from sqlalchemy.orm.attributes import QueryableAttribute
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.operators import custom_op
 
 from daeri.errors import Conflict, FieldHidden, NotFound, PermissionDenied, ValidationFailed
 from daeri.records.crowds import ROWS_MAX, Crowds, Group, Key
+from daeri.records.prepared import Compiled, Given, Ready, Rows, Shape, shape_of, values_of
 from daeri.records.record import Exact, Hidden, Mark, Person, Record, label_of, mark_of
 from daeri.wording import Text, fit_josa
 
@@ -54,6 +55,8 @@ FOUND_MAX = 200
 """Rows one `find` or `group` returns at most when the operation names no limit."""
 KEPT_MAX = 20_000
 """Conditions and projections kept at most, about 2 kB each; then they are made anew."""
+READY_MAX = 500
+"""Statements kept ready for one asker at most."""
 KEPT_SECONDS = 30
 """How long one is kept at most, so that a rule that looks at the day does not go stale."""
 SOURCES_MAX = 20
@@ -127,20 +130,27 @@ class Rules:
     changes: Mapping[type[Record], Rule] = field(default_factory=dict)
     roles: Mapping[str, Text] = field(default_factory=dict)
     crowds: Crowds = field(default_factory=Crowds)
-    _kept: dict[tuple[Any, ...], Any] = field(default_factory=dict, repr=False)
+    compiled: Compiled = field(default_factory=Compiled, repr=False)
+    _kept: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def kept(self, what: str, record: type[Record], actor: Actor, make: Callable[[], K]) -> K:
         """Return what was made for this record and actor a moment ago, or make it.
 
         A rule is a function of the actor and, at most, of the day; so what follows from it holds for a while.
         """
-        key = (what, record, actor, int(time.monotonic() // KEPT_SECONDS))
+        now = time.monotonic() // KEPT_SECONDS
+        if self._kept.get("since") != now or len(self._kept) >= KEPT_MAX:
+            self._kept.clear()
+            self._kept["since"] = now
+        key = (what, record, actor)
         found = self._kept.get(key)
         if found is None:
-            if len(self._kept) >= KEPT_MAX:
-                self._kept.clear()
             found = self._kept[key] = make()
         return cast("K", found)
+
+    def ready(self, actor: Actor) -> dict[Shape | None, Ready]:
+        """Return the statements that were made for this actor a moment ago, by their shape."""
+        return self.kept("ready", Record, actor, dict)
 
     def projection(self, record: type[Record], actor: Actor) -> "Projection":
         """Return what the actor may see of a record's fields."""
@@ -291,6 +301,7 @@ class Records:
         self._rules = rules
         self._actor = actor
         self._trail = trail
+        self._ready = rules.ready(actor)
 
     async def get(self, record: type[R], id: int) -> R:  # noqa: A002 - the field's own name
         """Return one row by id.
@@ -312,10 +323,15 @@ class Records:
         self, record: type[R], *where: ColumnElement[bool], order_by: Sequence[Any] = (), limit: int = FOUND_MAX
     ) -> list[R]:
         """Return the rows that fit, at most `limit`, in the given order (by id where none is given)."""
+        shape, given = self._shape(("find", record, len(where), limit), [*where, *order_by])
         projection = self._rules.projection(record, self._actor)
-        statement = self._guarded(record, select(*projection.columns), where)
-        statement = statement.order_by(*self._checked(record, order_by), record.__table__.c.id).limit(limit)
-        return [self._row(record, projection, row) for row in self._connection.execute(statement)]
+        if shape in self._ready:
+            rows = self._ready[shape].rows(self._connection, values_of(given))
+        else:
+            statement = self._guarded(record, select(*projection.columns), where)
+            statement = statement.order_by(*self._checked(record, order_by), record.__table__.c.id).limit(limit)
+            rows = self._run(statement, shape, given)
+        return [self._row(record, projection, row) for row in rows]
 
     async def count(self, record: type[Record], *where: ColumnElement[bool]) -> int:
         """Count the rows that fit among those the actor may see.
@@ -323,9 +339,14 @@ class Records:
         Raises:
             PermissionDenied: a condition on a personal field that fewer than k people meet.
         """
-        self._check_crowd(record, where, where)
-        statement = self._guarded(record, select(func.count()).select_from(record.__table__), where)
-        return int(self._connection.execute(statement).scalar_one())
+        shape, given = self._shape(("count", record), where)
+        if shape in self._ready:
+            rows = self._ready[shape].rows(self._connection, values_of(given))
+        else:
+            is_about_people = self._check_crowd(record, where, where)
+            statement = self._guarded(record, select(func.count()).select_from(record.__table__), where)
+            rows = self._run(statement, None if is_about_people else shape, given)
+        return int(rows[0][0])
 
     async def sum(self, column: InstrumentedAttribute[N], *where: ColumnElement[bool]) -> N:
         """Add a column up over the rows that fit; 0 where none fits.
@@ -334,9 +355,15 @@ class Records:
             PermissionDenied: a personal field, of fewer than k people.
         """
         record = cast("type[Record]", column.class_)
-        (checked,) = self._checked(record, (column,))
-        self._check_crowd(record, (column, *where), where)
-        total = self._connection.execute(self._guarded(record, select(func.sum(checked)), where)).scalar_one()
+        shape, given = self._shape(("sum", record), [column, *where])
+        if shape in self._ready:
+            rows = self._ready[shape].rows(self._connection, values_of(given))
+        else:
+            (checked,) = self._checked(record, (column,))
+            is_about_people = self._check_crowd(record, (column, *where), where)
+            statement = self._guarded(record, select(func.sum(checked)), where)
+            rows = self._run(statement, None if is_about_people else shape, given)
+        total = rows[0][0]
         nothing: Any = Decimal(0) if isinstance(column.type, Exact) else 0
         return nothing if total is None else cast("N", total)
 
@@ -354,6 +381,11 @@ class Records:
         personal field is part of it, groups of fewer than k people are left out; `withheld` says how many.
         """
         record = keys[0].class_
+        kind = ("group", record, tuple(measures), tuple(map(str, order_by)), len(where), limit)
+        ordering = [item for item in order_by if not isinstance(item, str)]
+        shape, given = self._shape(kind, [*keys, *measures.values(), *where, *ordering])
+        if shape in self._ready:
+            return Groups(self._ready[shape].rows(self._connection, values_of(given)))
         by = self._checked(record, keys)
         labels = {name: self._checked(record, [measure])[0].label(name) for name, measure in measures.items()}
         order = [
@@ -363,7 +395,7 @@ class Records:
         statement = self._guarded(record, select(*by, *labels.values()), where).group_by(*by).order_by(*order)
         fields = self._personal(record, [*by, *measures.values(), *where, *order])
         if not fields:
-            return Groups(self._connection.execute(statement.limit(limit)))
+            return Groups(self._run(statement.limit(limit), shape, given))
         crowds = self._crowds(record, by, where)
         told = self._rules.crowds.telling(self._actor.person_id, record.__tablename__, fields, crowds)
         rows = [row for row in self._connection.execute(statement) if _key(row[: len(by)]) in told]
@@ -401,12 +433,12 @@ class Records:
 
     def _check_crowd(
         self, record: type[Record], expressions: Sequence[Any], where: Sequence[ColumnElement[bool]]
-    ) -> None:
-        """Refuse one figure that is made of personal fields and about too few people."""
+    ) -> bool:
+        """Say whether a figure is made of personal fields, and refuse one that is about too few people."""
         self._checked(record, where)
         fields = self._personal(record, expressions)
         if not fields:
-            return
+            return False
         crowds = self._rules.crowds
         if not crowds.telling(self._actor.person_id, record.__tablename__, fields, self._crowds(record, (), where)):
             self._trail.withheld.update(f"{record.__tablename__}.{name}" for name in fields)
@@ -419,6 +451,7 @@ class Records:
                     f"Figures about {en} that would tell about fewer than {least} people are withheld",
                 )
             )
+        return True
 
     async def add(self, row: R) -> R:
         """Insert a row and return it with its id.
@@ -526,6 +559,25 @@ class Records:
             raise
         savepoint.commit()
 
+    @staticmethod
+    def _shape(kind: tuple[Any, ...], expressions: Sequence[Any]) -> tuple[Shape | None, Given]:
+        """Return what tells this statement from others but for its values, and the values' places; None if unknown."""
+        clauses = [_clause(expression) for expression in expressions]
+        if not all(isinstance(clause, ClauseElement) for clause in clauses):
+            return None, []
+        found = shape_of(clauses)
+        return (None, []) if found is None else ((kind, found[0]), found[1])
+
+    def _run(self, statement: Select[Any], shape: Shape | None, given: Given) -> Rows:
+        """Run a checked statement, and keep it for the next condition of its shape."""
+        if shape is not None:
+            again = self._rules.compiled.ready(self._connection.dialect, statement, given)
+            if len(self._ready) >= READY_MAX:
+                self._ready.clear()
+            if again is not None:
+                self._ready[shape] = again
+        return list(self._connection.execute(statement))
+
     def _guarded(
         self, record: type[Record], statement: Select[Any], where: Sequence[ColumnElement[bool]]
     ) -> Select[Any]:
@@ -547,8 +599,9 @@ class Records:
                 else:
                     values[name] = hidden
                 self._trail.masked.add(f"{record.__tablename__}.{name}")
-        result = record(**values)
-        result.__dict__["_masked"] = masked
+        # As the constructor would make it, without the events that nobody listens to.
+        result: R = class_mapper(record).class_manager.new_instance()
+        result.__dict__.update(values, _masked=masked)
         self._trail.saw(record, result)
         return result
 

@@ -16,6 +16,7 @@ from sqlalchemy import Column, Connection, Index, Integer, String, Table, func, 
 
 from daeri.errors import BrokenChain
 from daeri.records.access import Actor
+from daeri.records.prepared import Constant
 from daeri.records.store import system
 from daeri.wording import Text
 
@@ -97,18 +98,18 @@ class Entry:
 
 
 _NAMES = tuple(field.name for field in fields(Entry))
-_LAST = select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
-_INSERT = insert(audit)
+_LAST = Constant(select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1))
+_INSERT = Constant(insert(audit), *audit.columns.keys())
 
 
 def append(connection: Connection, entry: Entry) -> int:
     """Write an entry after the last one, in the caller's transaction; return its sequence number."""
-    last = connection.execute(_LAST).one_or_none()
+    last = _LAST.one(connection)
     seq, previous = (last.seq + 1, last.hash) if last else (1, GENESIS)
     row = {name: getattr(entry, name) for name in _NAMES}
     row |= {"at": entry.at.isoformat(), "records": _json(entry.records), "detail": _json(dict(entry.detail))}
     row |= {"seq": seq, "previous_hash": previous}
-    connection.execute(_INSERT, {**row, "hash": _hash(row)})
+    _INSERT.run(connection, **row, hash=_hash(row))
     return seq
 
 

@@ -36,6 +36,7 @@ from daeri.errors import NotFound, PermissionDenied, RateLimited, Unauthenticate
 from daeri.records import audit
 from daeri.records.access import Actor
 from daeri.records.people import People, person_body
+from daeri.records.prepared import Constant
 from daeri.records.record import Instant
 from daeri.records.store import Store, system
 from daeri.wording import Lang, Text
@@ -110,10 +111,10 @@ class Identity:
             api_key.c.scopes,
             api_key.c.decides,
         )
-        self._by_key = _credential(people, api_key, *keyed)
-        self._by_session = _credential(people, session, session.c.expires_at, session.c.ended_at)
+        self._by_key = Constant(_credential(people, api_key, *keyed), "hash")
+        self._by_session = Constant(_credential(people, session, session.c.expires_at, session.c.ended_at), "hash")
         person = people.person.__table__.c
-        self._by_person = _joined(people).where(person.id == bindparam("person"))
+        self._by_person = Constant(_joined(people).where(person.id == bindparam("person")), "person")
         self._hashing = asyncio.Semaphore(2)
 
     async def actor_of_key(self, key: str, door: str) -> Actor:
@@ -124,7 +125,7 @@ class Identity:
         """
 
         def find(connection: Connection) -> Actor:
-            row = connection.execute(self._by_key, {"hash": _hash(key)}).one_or_none()
+            row = self._by_key.one(connection, hash=_hash(key))
             if row is None or row.ended_at is not None or self._is_over(row.expires_at):
                 raise Unauthenticated(Text("알 수 없거나 끝난 API 키예요", "The API key is unknown or has ended"))
             scopes = (tuple(row.scopes),) if row.scopes is not None else ()
@@ -140,7 +141,7 @@ class Identity:
         """
 
         def find(connection: Connection) -> Actor:
-            row = connection.execute(self._by_session, {"hash": _hash(token)}).one_or_none()
+            row = self._by_session.one(connection, hash=_hash(token))
             if row is None or row.ended_at is not None or self._is_over(row.expires_at):
                 raise Unauthenticated
             return _actor_of(row, "web", decides=True, credential="session")
@@ -320,7 +321,7 @@ class Identity:
         audit.append(connection, entry)
 
     def _actor(self, connection: Connection, person_id: int, door: str, **more: Any) -> Actor:
-        row = connection.execute(self._by_person, {"person": person_id}).one_or_none()
+        row = self._by_person.one(connection, person=person_id)
         if row is None:
             raise NotFound
         return _actor_of(row, door, **more)
