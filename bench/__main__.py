@@ -1,4 +1,4 @@
-"""What is measured, in which order? `python -m bench [NAME…]`; without names everything, in about two minutes."""
+"""What is measured, in which order? `python -m bench [NAME…]`; without names everything, in about six minutes."""
 
 import argparse
 import asyncio
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from bench import store, work
+from bench import query, records, store, work
 from bench.folder import LARGE_ROWS, Folder, large_folder, sample_folder
 from bench.load import WIDTH, Client, Piece
 from bench.server import Server
@@ -45,7 +45,9 @@ MEASURES = {
 }
 PROCESS = "process"
 STORE = "store"
-NAMES = [*MEASURES, PROCESS, STORE]
+RECORDS = "records"
+QUERY = "query"
+NAMES = [*MEASURES, PROCESS, STORE, RECORDS, QUERY]
 
 
 async def main(names: Sequence[str]) -> None:
@@ -57,16 +59,27 @@ async def main(names: Sequence[str]) -> None:
         f"medians of {ROUNDS} rounds, {WIDTH} keep-alive connections; CPU of the server's processes per correct reply\n"
     )
     chosen = [name for name in NAMES if not names or name in names]
-    with tempfile.TemporaryDirectory(prefix="daeri-bench-") as place:
-        lines = await _measured(chosen, Path(place))
-    print(table([*lines, Line("yardstick, before and after", median((before, yardstick())), measured="fixed work")]))
+    with tempfile.TemporaryDirectory(prefix="daeri-bench-") as name:
+        place = Path(name)
+        sample = None
+        if set(chosen) - {STORE, QUERY}:
+            _say("building the sample company")
+            sample = await sample_folder(place / "sample")
+        lines = await _measured(chosen, place, sample)
+        if lines:
+            print(table(lines))
+        if RECORDS in chosen and sample is not None:
+            print("\n" + await records.compare(sample, place, _say))
+        if QUERY in chosen:
+            _say("comparing ways to govern a question in SQL")
+            print("\n" + query.answer(place))
+    print("\n" + table([Line("yardstick, before and after", median((before, yardstick())), measured="fixed work")]))
 
 
-async def _measured(chosen: Sequence[str], place: Path) -> list[Line]:
+async def _measured(chosen: Sequence[str], place: Path, sample: Folder | None) -> list[Line]:
+    """Measure what is asked of one server."""
     lines: list[Line] = []
-    if chosen != [STORE]:
-        _say("building the sample company")
-        sample = await sample_folder(place / "sample")
+    if sample is not None:
         if PROCESS in chosen:
             _say("starting and idling")
             lines += await _process(sample)

@@ -1,24 +1,20 @@
-"""Which company is measured? The sample company, and the same with one more record that can hold 100,000 rows.
+"""Which company is measured? The sample company, and the same with one more record that can hold a million rows.
 
 The large record has what a list pays for: a row rule that leaves most rows out, and a field rule. For some an index
 serves the rule (one team); for others it is an OR, for which the database gathers all their rows before it sorts.
 """
 
-from datetime import date, timedelta
-from random import Random
-from typing import Annotated
+import sqlite3
+from datetime import date
 
-from pydantic import BaseModel, Field
-from sqlalchemy import ColumnElement, Index, String, or_, true
+from sqlalchemy import ColumnElement, Index, String, false, or_, true
 from sqlalchemy.orm import Mapped, mapped_column
 
-from daeri.operations import Catalog, Company, having
-from daeri.records import Actor, Clock, Record, Records, labelled, visible_to
+from daeri.operations import Catalog, Company, Offer, having
+from daeri.records import Actor, Record, labelled, visible_to
 from daeri.sample import hanbit
-from daeri.sample.organisation import LOADER, only_loaded
 from daeri.wording import Text
 
-BATCH_MAX = 20_000
 DAYS = 730
 TEAMS = range(1, 25)
 PEOPLE = range(1, 241)
@@ -41,13 +37,7 @@ class Shipment(Record):
     employee_id: Mapped[int] = mapped_column(index=True, info=labelled("담당자", "sent by"))
     state: Mapped[str] = mapped_column(String(10), info=labelled("상태", "state"))
     amount: Mapped[int] = mapped_column(info=labelled("금액", "amount"))
-    margin: Mapped[int] = mapped_column(info=labelled("이익", "the margin") | visible_to("finance"))
-
-
-class Filled(BaseModel):
-    """How many rows were added."""
-
-    rows: int
+    margin: Mapped[int] = mapped_column(default=0, info=labelled("이익", "the margin") | visible_to("finance"))
 
 
 @shipment.rows(Shipment)
@@ -60,21 +50,15 @@ def of_the_team(actor: Actor) -> ColumnElement[bool]:
 
 
 @shipment.changes(Shipment)
-def brought_in(actor: Actor) -> ColumnElement[bool]:
-    """Shipments are only brought in."""
-    return only_loaded(actor)
+def for_the_team(actor: Actor) -> ColumnElement[bool]:
+    """The sales division sends for the own team."""
+    return Shipment.team_id == actor.team_id if actor.has("sales") else false()
 
 
-@shipment.write(label=Text("출고 자료 만들기", "Invent shipments"), allow=having(LOADER))
-async def invent(
-    records: Records,
-    clock: Clock,
-    first: Annotated[int, Field(ge=1, description="첫 번호 (first number)")],
-    count: Annotated[int, Field(ge=1, le=BATCH_MAX, description="개수 (how many)")],
-) -> Filled:
-    """Add invented shipments over two years, alike for the same numbers (출고 자료 만들기)."""
-    today = clock.today()
-    return Filled(rows=await records.add_all([_invented(number, today) for number in range(first, first + count)]))
+shipment.records(
+    Shipment,
+    create=Offer(having("sales"), fields=("number", "shipped_on", "team_id", "employee_id", "state", "amount")),
+)
 
 
 def company() -> Company:
@@ -88,15 +72,31 @@ def company() -> Company:
     )
 
 
-def _invented(number: int, today: date) -> Shipment:
-    draw = Random(number)  # noqa: S311 - invented data, not a secret
-    amount = draw.randrange(10_000, 9_000_000, 10)
-    return Shipment(
-        number=f"SH-{number:07d}",
-        shipped_on=today - timedelta(days=draw.randrange(DAYS)),
-        team_id=draw.choice(TEAMS),
-        employee_id=draw.choice(PEOPLE),
-        state=draw.choice(STATES),
-        amount=amount,
-        margin=amount // 10,
+def fill(connection: sqlite3.Connection, rows: int, today: date) -> None:
+    """Invent so many shipments over two years, alike for the same numbers, without a round trip for each."""
+    columns = "id, version, number, shipped_on, team_id, employee_id, state, amount, margin"
+    indexes = connection.execute(
+        "SELECT name, sql FROM sqlite_master WHERE tbl_name = 'shipment' AND sql LIKE 'CREATE %INDEX%'"
     )
+    made = dict(indexes.fetchall())
+    for name in made:
+        connection.execute(f"DROP INDEX {name}")
+    connection.execute(
+        f"INSERT INTO shipment ({columns}) {_INVENTED}",
+        {"rows": rows, "today": today.isoformat(), "days": DAYS, "teams": len(TEAMS), "people": len(PEOPLE)},
+    )
+    for index in made.values():  # made at the end, at once: a third of the time
+        connection.execute(index)
+
+
+_INVENTED = """
+WITH RECURSIVE
+    counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < :rows),
+    spread (n, h) AS (SELECT n, n * 2654435761 % 4294967296 FROM counted),
+    mixed (n, h) AS (SELECT n, ((h | (h >> 15)) - (h & (h >> 15))) * 1103515245 % 4294967296 FROM spread),
+    dice (n, h) AS (SELECT n, (h | (h >> 13)) - (h & (h >> 13)) FROM mixed)
+SELECT n, 1, printf('SH-%07d', n), date(:today, '-' || ((h >> 3) % :days) || ' days'), 1 + (h >> 11) % :teams,
+    1 + (h >> 7) % :people, json_extract('["준비", "출고", "배송 완료", "반품"]', '$[' || ((h >> 5) % 4) || ']'),
+    10000 + h % 900000 * 10, 1000 + h % 900000
+FROM dice
+"""

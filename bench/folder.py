@@ -1,13 +1,15 @@
 """What data is measured on? A fresh data folder with the sample company, a key for each person who works there."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shutil import copytree
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
-from bench.company import BATCH_MAX, company
+from bench.company import company, fill
 from daeri.app import Daeri
 from daeri.operations import Company
 from daeri.records import Actor
@@ -17,6 +19,7 @@ from daeri.sample.organisation import Employee
 from daeri.settings import Settings
 
 LARGE_ROWS = 100_000
+DATABASE = "daeri.db"
 LOADER = Actor.system("bench")
 
 
@@ -27,6 +30,7 @@ class Folder:
     Attributes:
         company: what is served on it, as "module:callable".
         keys: an API key of each person by id; each may decide on approvals.
+        teams: the team of each person by id.
         deputy: the id of 김하은 in sales, who asks.
         outsider: the id of someone outside of sales and Finance.
     """
@@ -34,6 +38,7 @@ class Folder:
     path: Path
     company: str
     keys: dict[int, str]
+    teams: dict[int, int | None]
     deputy: int
     outsider: int
 
@@ -44,18 +49,21 @@ async def sample_folder(path: Path) -> Folder:
         await build(daeri.door, LOADER, daeri.clock, lambda *_: None)
         people = await daeri.store.read(_working)
         keys = {}
-        for person_id in people.values():
-            keys[person_id] = (await daeri.identity.add_key(person_id, "bench", decides=True)).secret
-    return Folder(path, "daeri.sample:hanbit", keys, people["deputy"], people["hr"])
+        for person in people:
+            keys[person.id] = (await daeri.identity.add_key(person.id, "bench", decides=True)).secret
+    logins = {person.login: person.id for person in people}
+    teams = {person.id: person.team_id for person in people}
+    return Folder(path, "daeri.sample:hanbit", keys, teams, logins["deputy"], logins["hr"])
 
 
 async def large_folder(sample: Folder, path: Path, rows: int = LARGE_ROWS) -> Folder:
     """Copy a sample folder and add the large record to it."""
     copytree(sample.path, path)
     async with _Opened(company(), path) as daeri:
-        for first, count in _batches(rows):
-            await daeri.door.call(LOADER, "shipment.invent", {"first": first, "count": count})
-    return Folder(path, "bench.company:company", sample.keys, sample.deputy, sample.outsider)
+        today = daeri.clock.today()
+    with closing(sqlite3.connect(path / DATABASE)) as connection, connection:
+        fill(connection, rows, today)
+    return replace(sample, path=path, company="bench.company:company")
 
 
 class _Opened:
@@ -72,12 +80,7 @@ class _Opened:
         await self._daeri.close()
 
 
-def _working(connection: Connection) -> dict[str, int]:
-    """Return who works here, by login where there is one, else by id."""
-    rows = connection.execute(select(Employee.id, Employee.login).where(Employee.left_on.is_(None)))
-    return {row.login or str(row.id): row.id for row in rows}
-
-
-def _batches(rows: int) -> Iterator[tuple[int, int]]:
-    for start in range(0, rows, BATCH_MAX):
-        yield start + 1, min(BATCH_MAX, rows - start)
+def _working(connection: Connection) -> Sequence[Row[int, str | None, int | None]]:
+    """Return who works here."""
+    found = select(Employee.id, Employee.login, Employee.team_id).where(Employee.left_on.is_(None))
+    return connection.execute(found).all()

@@ -30,6 +30,7 @@ class Round:
 
     cpu: float
     p50: float
+    p95: float
     p99: float
     rate: float
 
@@ -95,7 +96,8 @@ class Client:
                 group.create_task(self._worker(left, took))
         wall = time.perf_counter() - started
         done = len(pieces)
-        return Round((self.server.cpu() - cpu) / done, percentile(took, 50), percentile(took, 99), done / wall)
+        p50, p95, p99 = (percentile(took, percent) for percent in (50, 95, 99))
+        return Round((self.server.cpu() - cpu) / done, p50, p95, p99, done / wall)
 
     async def _worker(self, left: Iterator[Piece], took: list[float]) -> None:
         for piece in left:

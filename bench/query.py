@@ -1,4 +1,4 @@
-"""What does governing a question in SQL cost, and which way of governing? `python -m bench.query`.
+"""What does governing a question in SQL cost, and which way of governing? `python -m bench query`.
 
 The same questions over the same tables, each text new (so nothing is remembered), in five ways:
 
@@ -14,7 +14,6 @@ p50 less raw's p50 is what governing costs. Answers are compared: a way that ans
 
 import random
 import sqlite3
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -25,7 +24,7 @@ from sqlglot import exp, parse_one
 from sqlglot.dialects.sqlite import SQLite
 
 from bench.load import percentile
-from bench.table import Line, facts, table
+from bench.table import Line, table
 from daeri.records.guarded import Limits, Relation, Walls, folded, quoted, run
 from daeri.tools.query import Permitted, Reader
 from daeri.tools.sql_check import check, parsed
@@ -191,13 +190,6 @@ def compare(rows: int, place: Path) -> list[Line]:
     return lines
 
 
-def main() -> None:
-    """Measure and print."""
-    print(facts())
-    print("python -m bench.query\n")
-    with tempfile.TemporaryDirectory(prefix="daeri-bench-") as place:
-        print(table([line for rows in SIZES for line in compare(rows, Path(place))]))
-
-
-if __name__ == "__main__":
-    main()
+def answer(place: Path) -> str:
+    """Measure every way at every size and return the table."""
+    return table([line for rows in SIZES for line in compare(rows, place)])

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
@@ -15,15 +15,27 @@ from typing import Self
 
 import aiohttp
 
-from bench.folder import Folder
+from bench.folder import DATABASE, Folder
 
 START_MAX = 60.0
 """Seconds after which a server that does not answer has failed."""
 POLL = 0.01
 ROOT = Path(__file__).parent.parent
-COMMAND = (sys.executable, "-m", "daeri.cli", "serve")
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+Command = Callable[[Folder, int], Sequence[str]]
+
+
+def by_daeri(folder: Folder, port: int) -> Sequence[str]:
+    """Return the command that serves a folder by Daeri."""
+    return ("-m", "daeri.cli", "serve", "--dir", str(folder.path), "--company", folder.company, "--port", str(port))
+
+
+def by_hand(folder: Folder, port: int) -> Sequence[str]:
+    """Return the command that serves a folder's large record by what was written by hand."""
+    return ("-m", "bench.handwritten", str(folder.path / DATABASE), str(port))
 
 
 class ServerFailed(Exception):
@@ -33,9 +45,10 @@ class ServerFailed(Exception):
 class Server:
     """One server process on a data folder: `async with Server(folder) as server`."""
 
-    def __init__(self, folder: Folder) -> None:
-        """Take the folder; nothing runs yet."""
+    def __init__(self, folder: Folder, command: Command = by_daeri) -> None:
+        """Take the folder and what serves it; nothing runs yet."""
         self.folder = folder
+        self.command = command
         self._port = _free_port()
         self._log = folder.path / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -52,7 +65,7 @@ class Server:
         with self._log.open("wb") as log:
             started = time.perf_counter()
             self._process = subprocess.Popen(  # noqa: S603, ASYNC220 - our own command, nothing else to do meanwhile
-                [*COMMAND, "--dir", str(self.folder.path), "--company", self.folder.company, "--port", str(self._port)],
+                [sys.executable, *self.command(self.folder, self._port)],
                 stdout=log,
                 stderr=log,
                 cwd=ROOT,

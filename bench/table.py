@@ -52,11 +52,16 @@ def facts() -> str:
 
 def table(lines: Sequence[Line]) -> str:
     """Return the lines as one aligned text."""
-    rows = [HEAD, *(line.cells() for line in lines)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
+    return aligned(HEAD, [line.cells() for line in lines], left=(0, len(HEAD) - 1))
+
+
+def aligned(head: Sequence[str], lines: Sequence[Sequence[str]], left: Sequence[int]) -> str:
+    """Return lines under a head, columns aligned: those in `left` to the left, figures to the right."""
+    rows = [head, *lines]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
     shown = [
         "  ".join(
-            cell.ljust(width) if column in (0, len(HEAD) - 1) else cell.rjust(width)
+            cell.ljust(width) if column in left else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
