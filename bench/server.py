@@ -42,6 +42,10 @@ class Server:
         self.start_seconds = 0.0
         self.start_cpu = 0.0
 
+    def command(self) -> list[str]:
+        """Return the command that serves the folder at the port."""
+        return [*COMMAND, "--dir", str(self.folder.path), "--company", self.folder.company, "--port", str(self._port)]
+
     @property
     def url(self) -> str:
         """Where it answers."""
@@ -52,7 +56,7 @@ class Server:
         with self._log.open("wb") as log:
             started = time.perf_counter()
             self._process = subprocess.Popen(  # noqa: S603, ASYNC220 - our own command, nothing else to do meanwhile
-                [*COMMAND, "--dir", str(self.folder.path), "--company", self.folder.company, "--port", str(self._port)],
+                self.command(),
                 stdout=log,
                 stderr=log,
                 cwd=ROOT,

@@ -3,10 +3,10 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import httpx2
-from mcp.client.client import Client
+from mcp.client.client import Client, ConnectMode
 from mcp.client.streamable_http import streamable_http_client
 
 NEWEST, HANDSHAKE = "2026-07-28", "legacy"
@@ -21,7 +21,7 @@ async def client(url: str, key: str, era: str = NEWEST, *, path: str = "/mcp", *
     headers = {"Authorization": f"Bearer {key}", **more.pop("headers", {})}
     async with httpx2.AsyncClient(headers=headers, trust_env=False, timeout=30) as http:
         transport = streamable_http_client(f"{url}{path}", http_client=http)
-        async with Client(transport, mode=era, **more) as connected:
+        async with Client(transport, mode=cast("ConnectMode", era), **more) as connected:
             yield connected
 
 
@@ -56,5 +56,5 @@ async def raw(http: Any, key: str, method: str, params: dict[str, Any] | None = 
     response = await http.post("/mcp", content=json.dumps(sent), headers=headers)
     if response.headers["content-type"].startswith("text/event-stream"):
         lines = [line[6:] for line in response.text.splitlines() if line.startswith("data: ")]
-        return json.loads(lines[-1])
-    return response.json()
+        return cast("dict[str, Any]", json.loads(lines[-1]))
+    return cast("dict[str, Any]", response.json())
