@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from bench import query, records, store, work
+from bench import mcp, query, records, store, work
 from bench.folder import LARGE_ROWS, Folder, large_folder, sample_folder
 from bench.load import WIDTH, Client, Piece
 from bench.server import Server
@@ -47,7 +47,8 @@ PROCESS = "process"
 STORE = "store"
 RECORDS = "records"
 QUERY = "query"
-NAMES = [*MEASURES, PROCESS, STORE, RECORDS, QUERY]
+MCP = "mcp"
+NAMES = [*MEASURES, MCP, PROCESS, STORE, RECORDS, QUERY]
 
 
 async def main(names: Sequence[str]) -> None:
@@ -84,6 +85,9 @@ async def _measured(chosen: Sequence[str], place: Path, sample: Folder | None) -
             _say("starting and idling")
             lines += await _process(sample)
         lines += await _on(sample, [name for name in chosen if name in MEASURES and not MEASURES[name].large])
+        if MCP in chosen:
+            _say("calling tools over MCP, beside a bare server of the SDK")
+            lines += await mcp.compare(sample)
         large = [name for name in chosen if name in MEASURES and MEASURES[name].large]
         if large:
             _say(f"adding {LARGE_ROWS:,} rows")

@@ -41,7 +41,7 @@ class Client:
     def __init__(self, server: Server) -> None:
         """Take the server; connections are made as they are needed."""
         self.server = server
-        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=WIDTH))
+        self.session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=WIDTH))
 
     async def __aenter__(self) -> Self:
         """Nothing to wait for."""
@@ -51,7 +51,7 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close the connections."""
-        await self._session.close()
+        await self.session.close()
 
     async def ask(
         self, person: int, method: str, path: str, body: Any = None, *, etag: int | None = None
@@ -61,7 +61,7 @@ class Client:
         if etag is not None:
             headers["If-Match"] = f'"{etag}"'
         sent = {} if body is None else {"json": body}
-        async with self._session.request(method, self.server.url + path, headers=headers, **sent) as reply:
+        async with self.session.request(method, self.server.url + path, headers=headers, **sent) as reply:
             return reply.status, await reply.json(content_type=None)
 
     async def get(self, person: int, path: str) -> dict[str, Any]:

@@ -150,6 +150,7 @@ def application(daeri: Daeri, *, working: bool = True) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await daeri.open(working=working)
         yield
+        await wire.close()
         await daeri.close()
 
     app = FastAPI(

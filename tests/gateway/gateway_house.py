@@ -13,6 +13,7 @@ import httpx
 from fastapi import FastAPI
 
 from daeri.gateway import Options, Services, gateway
+from daeri.operations import Company
 from daeri.operations.approval import Approvals
 from daeri.operations.outcome import Held
 from daeri.operations.policy import Policies
@@ -21,13 +22,13 @@ from daeri.records.store import Store, is_reachable
 from daeri.runs.runs import Runs
 from daeri.runs.wakeups import Wakeups
 from daeri.runs.work import Asked, Ending, Workbench
-from worlds import COLLEAGUE, LEAD, OWNER, STRANGER, World, build
+from worlds import AGENTS, COLLEAGUE, LEAD, OWNER, ROLES, STRANGER, World, build, company, work
 
 PEOPLE = {"owner": OWNER, "colleague": COLLEAGUE, "stranger": STRANGER, "lead": LEAD}
 
 
 class Worker:
-    """Carries runs forward at once: answers, files a leave where the input asks for one, or leaves the run queued."""
+    """Carries runs forward at once: answers, asks back, files a leave where asked to, or leaves the run queued."""
 
     def __init__(self, world: World, bench: Workbench) -> None:
         self.world, self.bench = world, bench
@@ -43,9 +44,9 @@ class Worker:
             assert isinstance(held, Held)
             self.bench.wake(work.lease)
             return
-        ending = Ending(
-            f"들었어요: {work.input}", "answer", [], [{"label": "다시", "input": "다시"}], {"model": "none"}
-        )
+        kind = "question" if "누구" in work.input else "answer"
+        choices = [{"label": "다시", "input": "다시"}]
+        ending = Ending(f"들었어요: {work.input}", kind, [], choices, {"model": "none"})
         await self.bench.succeed(work.lease, ending)
 
     async def _is_slow(self, run_id: str) -> bool:
@@ -65,7 +66,7 @@ class House:
         world.approvals = Approvals(world.company, world.store, world.clock, world.door.execute_approved, world.runs)
         self.identity: Identity = world.identity
         self.keys = keys
-        services = Services(
+        services = self.services = Services(
             identity=world.identity,
             door=world.door,
             shelf=world.shelf,
@@ -74,7 +75,7 @@ class House:
             policies=Policies(world.door, world.store, world.clock),
             checks=more.get("checks") or {"database": lambda: is_reachable(world.store)},
         )
-        parts = gateway(services, options, more.get("error_page"))
+        parts = self.parts = gateway(services, options, more.get("error_page"))
         self.app = FastAPI(
             middleware=list(parts.middleware),
             exception_handlers=parts.handlers,
@@ -144,9 +145,12 @@ async def opened(keyed: Keys, folder: Path, options: Options, **more: Any) -> As
     """Open the house over a copy of the database."""
     shutil.copy(keyed.path, folder / "daeri.db")
     store = Store(f"sqlite:///{folder / 'daeri.db'}")
-    house = House(build(store), keyed.secrets, options, **more)
+    catalogs = more.pop("catalogs", ())
+    declared = Company(company.name, [work, *catalogs], AGENTS, ROLES) if catalogs else company
+    house = House(build(store, declared), keyed.secrets, options, **more)
     try:
         yield house
     finally:
+        await house.parts.close()
         await house.http.aclose()
         await store.close()

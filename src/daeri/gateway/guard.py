@@ -34,6 +34,7 @@ _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,60}")
 _HOST: Final = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _SAFE: Final = [(name.lower().encode(), value.encode()) for name, value in SAFE_HEADERS.items()]
+_FOREIGN: Final = Text("다른 사이트에서 보낸 요청은 받지 않아요", "Requests from pages of other sites are not taken")
 _STRICT_TRANSPORT: Final = (b"strict-transport-security", b"max-age=31536000")
 
 
@@ -157,6 +158,24 @@ class Doorkeeper:
         actor = await self._identity.actor_of_session(token)
         return replace(actor, door=door)
 
+    async def bearer(self, request: Request, door: str) -> Actor:
+        """Return who sends a request that carries a key; a cookie is no credential here.
+
+        Raises:
+            Unauthenticated: there is no key, or it does not hold.
+        """
+        return await self._identity.actor_of_key(_bearer(request.headers.get("authorization", "")), door)
+
+    def check_page(self, request: Request) -> None:
+        """Refuse what a page sent that is neither ours nor one of those that may call the API, whatever it carries.
+
+        Raises:
+            PermissionDenied: a web page of elsewhere, such as one whose name was bound to our address.
+        """
+        origin = request.headers.get("origin")
+        if origin is not None and origin not in self._options.origins and not _is_own(origin, request):
+            raise PermissionDenied(_FOREIGN)
+
 
 def middleware(options: Options) -> list[Middleware]:
     """Return what stands before the application, outermost first."""
@@ -194,13 +213,15 @@ def check_origin(request: Request) -> None:
     if request.method in _SAFE_METHODS:
         return
     site = request.headers.get("sec-fetch-site", "same-origin")
-    origin, host = request.headers.get("origin"), request.headers.get("host", "")
+    origin = request.headers.get("origin")
+    if site not in ("same-origin", "none") or not (origin is None or _is_own(origin, request)):
+        raise PermissionDenied(_FOREIGN)
+
+
+def _is_own(origin: str, request: Request) -> bool:
     # A proxy may end TLS before us, so the scheme says nothing here.
-    ours = origin is None or origin.lower() in (f"http://{host.lower()}", f"https://{host.lower()}")
-    if site not in ("same-origin", "none") or not ours:
-        raise PermissionDenied(
-            Text("다른 사이트에서 보낸 요청은 받지 않아요", "Requests from pages of other sites are not taken")
-        )
+    host = request.headers.get("host", "").lower()
+    return origin.lower() in (f"http://{host}", f"https://{host}")
 
 
 def _bearer(authorization: str) -> str:

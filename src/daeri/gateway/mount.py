@@ -1,6 +1,6 @@
 """What does the composition root put into the application? Routes, what stands before them, and what errors become."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter
@@ -8,6 +8,7 @@ from starlette.middleware import Middleware
 
 from daeri.gateway.guard import Doorkeeper, Options, middleware
 from daeri.gateway.jsonrpc import rpc
+from daeri.gateway.mcp import Mcp, mcp
 from daeri.gateway.methods import Methods
 from daeri.gateway.policies import policies
 from daeri.gateway.problems import ErrorPage, Handler, Problems
@@ -24,23 +25,33 @@ class Gateway:
         routers: every route of every protocol.
         middleware: what stands before the application, outermost first.
         handlers: which exception is answered by what.
+        closing: what lets go of what the doors hold open, when the server ends.
     """
 
     routers: Sequence[APIRouter]
     middleware: Sequence[Middleware]
     handlers: dict[int | type[Exception], Handler]
+    closing: Sequence[Callable[[], Awaitable[None]]] = ()
+
+    async def close(self) -> None:
+        """Close the doors."""
+        for close in self.closing:
+            await close()
 
 
 def gateway(services: Services, options: Options, error_page: ErrorPage | None = None) -> Gateway:
     """Build the protocols over the services; `error_page` shows errors to browsers."""
     keeper = Doorkeeper(services.identity, options)
+    tools = Mcp(services, keeper, options.version)
     return Gateway(
         routers=[
             rest(services, keeper),
             policies(services, keeper),
             rpc(Methods(services).find, keeper),
+            mcp(tools),
             Public(services, options.version).router(),
         ],
         middleware=middleware(options),
         handlers=Problems(error_page).handlers(),
+        closing=[tools.close],
     )

@@ -56,7 +56,7 @@ FOUND_MAX = 200
 KEPT_MAX = 20_000
 """Conditions and projections kept at most, about 2 kB each; then they are made anew."""
 READY_MAX = 500
-"""Statements kept ready for one asker at most."""
+"""Statements kept ready for one asker at most; they are forgotten with what else is kept."""
 KEPT_SECONDS = 30
 """How long one is kept at most, so that a rule that looks at the day does not go stale."""
 SOURCES_MAX = 20
@@ -572,9 +572,7 @@ class Records:
         """Run a checked statement, and keep it for the next condition of its shape."""
         if shape is not None:
             again = self._rules.compiled.ready(self._connection.dialect, statement, given)
-            if len(self._ready) >= READY_MAX:
-                self._ready.clear()
-            if again is not None:
+            if again is not None and len(self._ready) < READY_MAX:
                 self._ready[shape] = again
         return list(self._connection.execute(statement))
 

@@ -1,0 +1,135 @@
+"""How does a client hear of changes over MCP? subscriptions/listen: its tools, its tasks, its runs and documents.
+
+One stream looks again every few seconds, as the caller it is: whoever loses a right loses the tool with it and is told
+so, and a credential that was revoked ends the stream. What is looked at writes no audit rows: lists and states only.
+"""
+
+import asyncio
+from typing import Any, Final, Literal
+
+import mcp_types as types
+from mcp.server.subscriptions import SUBSCRIPTION_ID_META_KEY
+from mcp.shared.exceptions import MCPError
+
+from daeri.canonical import digest
+from daeri.errors import DaeriError
+from daeri.gateway.guard import Doorkeeper
+from daeri.gateway.jsonrpc import Caller
+from daeri.gateway.mcp.resources import Resources
+from daeri.gateway.mcp.tasks import ENDED, Tasks
+from daeri.gateway.mcp.tools import Tools
+from daeri.gateway.mcp.wire import Context, caller_of, require_tasks
+
+STREAMS_MAX: Final = 256
+WATCHED_MAX: Final = 20
+LOOK_SECONDS: Final = 2.0
+WATCHED: Final = ("daeri://runs/run_", "daeri://approvals/apr_")
+"""Reading records is audited, so a stream does not read them over and over."""
+
+
+class TaskNotification(types.Notification[dict[str, Any], Literal["notifications/tasks"]]):
+    """A task has changed."""
+
+    method: Literal["notifications/tasks"] = "notifications/tasks"
+    params: dict[str, Any]
+
+
+class Listening:
+    """Serves the streams."""
+
+    def __init__(self, tools: Tools, tasks: Tasks, resources: Resources, keeper: Doorkeeper) -> None:
+        """Take what is listened to, and who checks the credential again."""
+        self._tools = tools
+        self._tasks = tasks
+        self._resources = resources
+        self._keeper = keeper
+        self._open = 0
+
+    async def listen(self, ctx: Context, params: types.SubscriptionsListenRequestParams) -> dict[str, Any]:
+        """Serve one stream until its client leaves or its credential ends."""
+        wanted = params.notifications
+        task_ids = [str(item) for item in (wanted.model_extra or {}).get("taskIds") or []][:WATCHED_MAX]
+        if task_ids:
+            require_tasks(ctx)
+        if self._open >= STREAMS_MAX:
+            raise MCPError(types.INTERNAL_ERROR, "Too many streams are open")
+        caller = caller_of(ctx)
+        uris = [uri for uri in wanted.resource_subscriptions or [] if uri.startswith(WATCHED)][:WATCHED_MAX]
+        known = {task_id: await self._task(caller, task_id) for task_id in task_ids}
+        known = {task_id: task for task_id, task in known.items() if task is not None}
+        watch = _Watch(ctx, dict(known), dict.fromkeys(uris, ""), tools=bool(wanted.tools_list_changed))
+        self._open += 1
+        try:
+            await watch.acknowledge(wanted)
+            await self._follow(ctx, watch)
+        finally:
+            self._open -= 1
+        return {"_meta": watch.meta}
+
+    async def _follow(self, ctx: Context, watch: "_Watch") -> None:
+        caller = caller_of(ctx)
+        for task in watch.tasks.values():
+            await watch.tell_task(task)
+        tools = digest(self._tools.of(caller.actor, caller.lang))
+        while True:
+            for uri in watch.uris:
+                await self._look_at(caller, watch, uri)
+            for task_id, task in list(watch.tasks.items()):
+                now = await self._task(caller, task_id) if task["status"] not in ENDED else task
+                if now is not None and now != task:
+                    watch.tasks[task_id] = now
+                    await watch.tell_task(now)
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                assert ctx.request is not None  # noqa: S101 - there is no other transport than HTTP
+                caller = Caller(await self._keeper.bearer(ctx.request, caller.actor.door), caller.lang)
+            except DaeriError:
+                return
+            if watch.tools and tools != (tools := digest(self._tools.of(caller.actor, caller.lang))):
+                await watch.tell(types.ToolListChangedNotification(params=types.NotificationParams(_meta=watch.meta)))
+
+    async def _task(self, caller: Caller, task_id: str) -> dict[str, Any] | None:
+        try:
+            return await self._tasks.get(caller, task_id)
+        except DaeriError:
+            return None
+
+    async def _look_at(self, caller: Caller, watch: "_Watch", uri: str) -> None:
+        try:
+            seen = digest(await self._resources.read(caller, uri))
+        except DaeriError:
+            seen = "gone"
+        before, watch.uris[uri] = watch.uris[uri], seen
+        if before not in ("", seen):
+            params = types.ResourceUpdatedNotificationParams(uri=uri, _meta=watch.meta)
+            await watch.tell(types.ResourceUpdatedNotification(params=params))
+
+
+class _Watch:
+    """What one stream watches, and how it speaks."""
+
+    def __init__(self, ctx: Context, tasks: dict[str, Any], uris: dict[str, str], *, tools: bool) -> None:
+        self._ctx = ctx
+        self.tasks = tasks
+        self.uris = uris
+        self.tools = tools
+        self.meta = {SUBSCRIPTION_ID_META_KEY: ctx.request_id}
+
+    async def acknowledge(self, wanted: types.SubscriptionFilter) -> None:
+        """Tell what of the wish is heard of here; prompts and resources change only with a restart."""
+        more = {"taskIds": list(self.tasks)} if self.tasks else {}
+        honored = types.SubscriptionFilter(
+            tools_list_changed=True if wanted.tools_list_changed else None,
+            resource_subscriptions=list(self.uris) or None,
+            **more,
+        )
+        params = types.SubscriptionsAcknowledgedNotificationParams(notifications=honored, _meta=self.meta)
+        await self.tell(types.SubscriptionsAcknowledgedNotification(params=params))
+
+    async def tell_task(self, task: dict[str, Any]) -> None:
+        """Tell how a task stands."""
+        await self.tell(TaskNotification(params={**task, "_meta": self.meta}))
+
+    async def tell(self, notification: Any) -> None:
+        """Send a notification on this stream."""
+        await self._ctx.session.send_notification(notification, related_request_id=self._ctx.request_id)

@@ -1,0 +1,99 @@
+"""What can be read by address over MCP? Records, documents of approval and runs, each as the service shows it.
+
+`daeri://records/employee/12`, `daeri://approvals/apr_…`, `daeri://runs/run_…`; nothing is listed that takes a decision.
+"""
+
+import json
+import re
+from typing import Any, Final
+from urllib.parse import unquote
+
+from daeri.errors import NotFound
+from daeri.gateway.jsonrpc import Caller
+from daeri.gateway.services import Services
+from daeri.operations.listing import ListQuery
+from daeri.wording import Text
+
+JSON_TYPE: Final = "application/json"
+_ADDRESS: Final = re.compile(
+    r"daeri://(?P<kind>records|approvals|runs)(?:/(?P<first>[^/?#]+))?(?:/(?P<second>[^/?#]+))?"
+)
+_DIGITS: Final = re.compile(r"[0-9]{1,18}")
+
+_TYPES: Final = Text("기록의 종류와 항목", "Types of records and their fields")
+_WAITING: Final = Text("내가 결재할 문서", "Documents that wait for my decision")
+_TEMPLATES: Final = (
+    ("daeri://records/{type}", "records", Text("기록 목록", "Rows of a type")),
+    ("daeri://records/{type}/{id}", "record", Text("기록 한 건", "One row of a type")),
+    ("daeri://approvals/{approval_id}", "approval", Text("결재 문서", "An approval document")),
+    ("daeri://runs/{run_id}", "run", Text("에이전트 실행", "An agent's run")),
+)
+
+
+class Resources:
+    """Lists and reads."""
+
+    def __init__(self, services: Services) -> None:
+        """Take the services."""
+        self._services = services
+
+    def listed(self, caller: Caller) -> list[dict[str, Any]]:
+        """Return the addresses that stand for themselves."""
+        lang, types = caller.lang, self._services.shelf.types(caller.actor, caller.lang)
+        fixed = [("daeri://approvals", "approvals", _WAITING.to(lang)), ("daeri://records", "records", _TYPES.to(lang))]
+        kinds = [(f"daeri://records/{kind['type']}", str(kind["type"]), str(kind["label"])) for kind in types]
+        return [
+            {"uri": uri, "name": name, "title": title, "mimeType": JSON_TYPE} for uri, name, title in [*fixed, *kinds]
+        ]
+
+    def templates(self, caller: Caller) -> list[dict[str, Any]]:
+        """Return the shapes of the addresses."""
+        return [
+            {"uriTemplate": template, "name": name, "title": title.to(caller.lang), "mimeType": JSON_TYPE}
+            for template, name, title in _TEMPLATES
+        ]
+
+    async def read(self, caller: Caller, uri: str) -> str:
+        """Return what is at an address, as JSON.
+
+        Raises:
+            NotFound: nothing, or nothing that the caller may see.
+        """
+        parts = _ADDRESS.fullmatch(uri)
+        if parts is None:
+            raise NotFound
+        first, second = (unquote(part) if part else "" for part in (parts["first"], parts["second"]))
+        body = await (
+            self._record(caller, first, second)
+            if parts["kind"] == "records"
+            else self._other(caller, parts["kind"], first, second)
+        )
+        return json.dumps(body, ensure_ascii=False)
+
+    def complete(self, caller: Caller, template: str, argument: str, begun: str) -> list[str]:
+        """Return what a variable of a template may be."""
+        if argument != "type" or template not in {shape for shape, _, _ in _TEMPLATES}:
+            return []
+        types = self._services.shelf.types(caller.actor, caller.lang)
+        return [str(kind["type"]) for kind in types if str(kind["type"]).startswith(begun)]
+
+    async def _record(self, caller: Caller, kind: str, key: str) -> Any:
+        shelf, actor, lang = self._services.shelf, caller.actor, caller.lang
+        if not kind:
+            return {"data": shelf.types(actor, lang), "next_cursor": None, "has_more": False}
+        if not key:
+            return await shelf.page(actor, kind, ListQuery(), lang)
+        if not _DIGITS.fullmatch(key):
+            raise NotFound
+        return await shelf.get(actor, kind, int(key), lang)
+
+    async def _other(self, caller: Caller, kind: str, key: str, more: str) -> Any:
+        if more:
+            raise NotFound
+        if kind == "approvals":
+            approvals = self._services.approvals
+            if not key:
+                return await approvals.box(caller.actor, "waiting", lang=caller.lang)
+            return await approvals.show(caller.actor, key, caller.lang)
+        runs = self._services.runs
+        return await (runs.get(caller.actor, key, caller.lang) if key else runs.page(caller.actor))

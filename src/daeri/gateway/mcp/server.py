@@ -1,0 +1,260 @@
+"""What does MCP answer? The SDK's low-level server over the services, without sessions, in both of its eras.
+
+One handler a method: it takes the caller that the door has noted, calls one service and renders what comes back.
+Results are plain dicts in the wire's names. This file imports the SDK; only `mount.py` loads it, at the first request.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import mcp_types as types
+from mcp.server.caching import CacheHint
+from mcp.server.lowlevel import Server
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.shared.exceptions import MCPError
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from starlette.types import ASGIApp
+
+from daeri.clock import Clock, rfc3339
+from daeri.errors import DaeriError, NotFound
+from daeri.gateway.guard import Doorkeeper
+from daeri.gateway.jsonrpc import Caller
+from daeri.gateway.mcp import tasks
+from daeri.gateway.mcp.asking import Asking
+from daeri.gateway.mcp.listen import Listening
+from daeri.gateway.mcp.prompts import Prompts
+from daeri.gateway.mcp.resources import JSON_TYPE, Resources
+from daeri.gateway.mcp.results import Result, of_body, of_error, of_outcome
+from daeri.gateway.mcp.tools import OWN, PAGE, Called, Searched, Tools
+from daeri.gateway.mcp.wire import Context, caller_of, declares_tasks, problem_error, task_named
+from daeri.gateway.methods import Methods
+from daeri.gateway.services import Services
+from daeri.gateway.wire import fitted
+from daeri.operations.outcome import Held
+
+BODY_MAX: Final = 64 * 1024 * 1024
+"""The guard has bounded the body already; this only has to be above its bound."""
+LISTS: Final = CacheHint(5_000, "private")
+"""How long a client may keep a list: as long as a revoked right may still show, and for nobody else."""
+DRY_RUN: Final = "daeri/dry-run"
+KEY: Final = "daeri/idempotency-key"
+"""What a call's _meta may carry beside its arguments."""
+
+Handler = Callable[[Context, Any], Awaitable[Result]]
+
+
+class TaskParams(types.RequestParams):
+    """tasks/get and tasks/cancel."""
+
+    task_id: str
+
+
+class TaskUpdateParams(TaskParams):
+    """tasks/update."""
+
+    input_responses: dict[str, Any]
+
+
+class Handlers:
+    """The handlers of every method."""
+
+    def __init__(self, services: Services, keeper: Doorkeeper) -> None:
+        """Take the services, and who checks again whether a listener may go on."""
+        self._door = services.door
+        self._methods = Methods(services)
+        self.tools = Tools(services)
+        self._tasks = tasks.Tasks(services)
+        self._resources = Resources(services)
+        self._asking = Asking(services)
+        self._clock = Clock()
+        self.prompts = Prompts(services)
+        self._listening = Listening(self.tools, self._tasks, self._resources, keeper)
+
+    def all(self) -> Mapping[str, tuple[type[types.RequestParams], Handler]]:
+        """Return what handles each method."""
+        return {
+            "tools/list": (types.PaginatedRequestParams, self.list_tools),
+            "tools/call": (types.CallToolRequestParams, self.call_tool),
+            "resources/list": (types.PaginatedRequestParams, self.list_resources),
+            "resources/templates/list": (types.PaginatedRequestParams, self.list_templates),
+            "resources/read": (types.ReadResourceRequestParams, self.read_resource),
+            "prompts/list": (types.PaginatedRequestParams, self.list_prompts),
+            "prompts/get": (types.GetPromptRequestParams, self.get_prompt),
+            "completion/complete": (types.CompleteRequestParams, self.complete),
+            "tasks/get": (TaskParams, self.get_task),
+            "tasks/update": (TaskUpdateParams, self.update_task),
+            "tasks/cancel": (TaskParams, self.cancel_task),
+            "subscriptions/listen": (types.SubscriptionsListenRequestParams, self._listening.listen),
+        }
+
+    async def list_tools(self, ctx: Context, params: types.PaginatedRequestParams) -> Result:
+        """List the caller's tools."""
+        caller = caller_of(ctx)
+        wanted = ctx.request.query_params.get("tools") if ctx.request is not None else None
+        return _page("tools", self.tools.of(caller.actor, caller.lang, everything=wanted == "all"), "name", params)
+
+    async def call_tool(self, ctx: Context, params: types.CallToolRequestParams) -> Result:
+        """Call an operation, or one of Daeri's own tools."""
+        caller, sent = caller_of(ctx), params.arguments or {}
+        try:
+            if params.name == "runs.create":
+                return await self._asking.ask(ctx, params)
+            if params.name == "ops.search":
+                return of_body(self.tools.search(caller.actor, fitted(Searched, sent), caller.lang))
+            if params.name in OWN:
+                return await self._own(caller, params.name, sent)
+            if params.name == "ops.call":
+                called = fitted(Called, sent)
+                return await self._call(ctx, called.name, called.arguments)
+            return await self._call(ctx, params.name, sent)
+        except DaeriError as error:
+            if isinstance(error, NotFound) and self._is_unknown(params.name):
+                raise problem_error(error, caller, types.INVALID_PARAMS) from None
+            return of_error(error, caller.lang, caller.request_id)
+
+    async def _own(self, caller: Caller, name: str, sent: dict[str, Any]) -> Result:
+        method = self._methods.find(name)
+        assert method is not None  # noqa: S101 - the table of own tools names methods that there are
+        return of_body(await method.run(caller, sent))
+
+    async def _call(self, ctx: Context, name: str, sent: dict[str, Any]) -> Result:
+        caller, meta = caller_of(ctx), ctx.meta or {}
+        if meta.get(DRY_RUN) is True:
+            draft = await self._door.dry_run(caller.actor, name, sent, lang=caller.lang)
+            return of_body(draft.body(caller.lang))
+        key = meta.get(KEY)
+        key = key if isinstance(key, str) else caller.idempotency_key
+        outcome = await self._door.call(caller.actor, name, sent, lang=caller.lang, idempotency_key=key)
+        if isinstance(outcome, Held) and declares_tasks(ctx):
+            held = outcome.body(caller.lang)
+            return tasks.created(tasks.of_held(held, rfc3339(self._clock.now()), caller.lang))
+        return of_outcome(outcome, caller.lang)
+
+    def _is_unknown(self, name: str) -> bool:
+        return name not in OWN and name not in ("ops.search", "ops.call") and self.tools.operation(name) is None
+
+    async def list_resources(self, ctx: Context, params: types.PaginatedRequestParams) -> Result:
+        """List what can be read by a fixed address."""
+        return _page("resources", self._resources.listed(caller_of(ctx)), "uri", params)
+
+    async def list_templates(self, ctx: Context, params: types.PaginatedRequestParams) -> Result:
+        """List the shapes of addresses."""
+        return _page("resourceTemplates", self._resources.templates(caller_of(ctx)), "uriTemplate", params)
+
+    async def read_resource(self, ctx: Context, params: types.ReadResourceRequestParams) -> Result:
+        """Read what is at an address."""
+        caller, uri = caller_of(ctx), str(params.uri)
+        try:
+            text = await self._resources.read(caller, uri)
+        except NotFound as error:
+            code = types.INVALID_PARAMS if ctx.protocol_version in MODERN_PROTOCOL_VERSIONS else -32002
+            raise problem_error(error, caller, code, uri=uri) from None
+        except DaeriError as error:
+            raise problem_error(error, caller) from None
+        return {"contents": [{"uri": uri, "mimeType": JSON_TYPE, "text": text}]}
+
+    async def list_prompts(self, ctx: Context, params: types.PaginatedRequestParams) -> Result:
+        """List the prompts."""
+        return _page("prompts", self.prompts.listed(caller_of(ctx)), "name", params)
+
+    async def get_prompt(self, ctx: Context, params: types.GetPromptRequestParams) -> Result:
+        """Fill a prompt."""
+        caller = caller_of(ctx)
+        try:
+            return self.prompts.get(caller, params.name, dict(params.arguments or {}))
+        except DaeriError as error:
+            raise problem_error(error, caller, types.INVALID_PARAMS) from None
+
+    async def complete(self, ctx: Context, params: types.CompleteRequestParams) -> Result:
+        """Complete a variable of an address."""
+        values: list[str] = []
+        if isinstance(params.ref, types.ResourceTemplateReference):
+            argument = params.argument
+            values = self._resources.complete(caller_of(ctx), params.ref.uri, argument.name, argument.value)
+        return {"completion": {"values": values[:100], "total": len(values), "hasMore": len(values) > 100}}  # noqa: PLR2004 - the protocol's bound
+
+    async def get_task(self, ctx: Context, params: TaskParams) -> Result:
+        """Show a task."""
+        caller = task_named(ctx, params.task_id)
+        try:
+            return await self._tasks.get(caller, params.task_id)
+        except DaeriError as error:
+            raise problem_error(error, caller, types.INVALID_PARAMS) from None
+
+    async def update_task(self, ctx: Context, params: TaskUpdateParams) -> Result:
+        """Take what a client puts in: nothing of ours ever asks for it, so it is acknowledged and passed over."""
+        await self.get_task(ctx, TaskParams(task_id=params.task_id))
+        return {}
+
+    async def cancel_task(self, ctx: Context, params: TaskParams) -> Result:
+        """Stop a task."""
+        caller = task_named(ctx, params.task_id)
+        try:
+            await self._tasks.cancel(caller, params.task_id)
+        except DaeriError as error:
+            raise problem_error(error, caller, types.INVALID_PARAMS) from None
+        return {}
+
+
+def _page(what: str, items: list[dict[str, Any]], key: str, params: types.PaginatedRequestParams) -> Result:
+    """Cut a page; the cursor is the key of the last item before it.
+
+    Raises:
+        MCPError: the cursor is none of ours.
+    """
+    first = 0
+    if params.cursor is not None:
+        keys = [item[key] for item in items]
+        if params.cursor not in keys:
+            raise MCPError(types.INVALID_PARAMS, "The cursor is not one that this server gave")
+        first = keys.index(params.cursor) + 1
+    page = items[first : first + PAGE]
+    return {what: page} | ({"nextCursor": page[-1][key]} if len(items) > first + PAGE else {})
+
+
+def _marked(handler: Handler) -> Handler:
+    """Mark the kind of each result; it is complete where its handler does not say otherwise."""
+
+    async def marked(ctx: Context, params: Any) -> Result:
+        return {"resultType": "complete", **await handler(ctx, params)}
+
+    return marked
+
+
+def build(services: Services, keeper: Doorkeeper, version: str) -> Server[Any]:
+    """Put the server together."""
+    handlers = Handlers(services, keeper)
+    company = services.door.company.name
+    server: Server[Any] = Server(
+        "daeri",
+        version=version,
+        title=f"{company.ko} ({company.en})",
+        instructions=handlers.prompts.instructions("en"),
+        cache_hints={
+            "tools/list": LISTS,
+            "resources/list": LISTS,
+            "resources/templates/list": LISTS,
+            "prompts/list": LISTS,
+            "server/discover": LISTS,
+            "resources/read": CacheHint(0, "private"),
+        },
+        get_tool_input_schema=handlers.tools.schema,
+    )
+    for method, (params, handler) in handlers.all().items():
+        server.add_request_handler(method, params, _marked(handler))
+    server.extensions = {tasks.EXTENSION: {}}
+    server.middleware.clear()  # spans are the gateway's; a span of the SDK's own costs a tenth of a call
+    return server
+
+
+@asynccontextmanager
+async def opened(services: Services, keeper: Doorkeeper, version: str) -> AsyncIterator[tuple[ASGIApp, ASGIApp]]:
+    """Open the server twice over the same handlers: answering in one piece, and as a stream."""
+    server = build(services, keeper, version)
+    quick, streamed = (
+        StreamableHTTPSessionManager(server, json_response=whole, stateless=True, max_request_body_size=BODY_MAX)
+        for whole in (True, False)
+    )
+    async with quick.run(), streamed.run():
+        yield quick.handle_request, streamed.handle_request

@@ -1,0 +1,144 @@
+"""How does work that goes on look as an MCP task? A run, or a held call: its id is the task's, its state the task's.
+
+The extension io.modelcontextprotocol/tasks (2026-07-28), over rows that are there anyway: a task is announced when it
+is durable, and can be asked for after any restart, by whoever may see the run or the document and nobody else.
+A document that waits for people is `working`: there is nothing that the client could put in. Deciding needs a person's
+own session.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from daeri.errors import Conflict, NotFound
+from daeri.gateway.jsonrpc import Caller
+from daeri.gateway.mcp.results import Result, of_body, turn_of
+from daeri.gateway.services import Services
+from daeri.wording import Lang, Text
+
+EXTENSION: Final = "io.modelcontextprotocol/tasks"
+POLL_RUN_MS: Final = 1_000
+POLL_APPROVAL_MS: Final = 15_000
+"""People take minutes to days; nobody is helped by asking more often."""
+ENDED: Final = frozenset({"completed", "failed", "cancelled"})
+
+Task = dict[str, Any]
+
+_WAITS: Final = Text("{turn} 결재를 기다리고 있어요", "Waiting for the approval of {turn}")
+_STATES: Final[Mapping[str, Text]] = {
+    "queued": Text("곧 시작해요", "About to start"),
+    "running": Text("처리하고 있어요", "At work"),
+    "applied": Text("결재가 끝나 반영했어요", "Approved and carried out"),
+    "rejected": Text("반려됐어요", "Rejected"),
+    "withdrawn": Text("기안을 회수했어요", "Withdrawn"),
+    "apply_failed": Text("결재는 끝났지만 반영하지 못했어요", "Approved, but it could not be carried out"),
+    "cancelled": Text("실행을 멈췄어요", "The run was stopped"),
+    "expired": Text("기한이 지났어요", "It expired"),
+}
+_OF_APPROVAL: Final[Mapping[str, str]] = {
+    "in_progress": "working",
+    "applied": "completed",
+    "rejected": "completed",
+    "apply_failed": "completed",
+    "withdrawn": "cancelled",
+}
+_OF_RUN: Final[Mapping[str, str]] = {
+    "queued": "working",
+    "running": "working",
+    "waiting_approval": "working",
+    "waiting_input": "working",
+    "succeeded": "completed",
+    "failed": "completed",
+    "expired": "completed",
+    "cancelled": "cancelled",
+}
+
+
+class Tasks:
+    """Shows runs and documents as tasks."""
+
+    def __init__(self, services: Services) -> None:
+        """Take the services."""
+        self._runs = services.runs
+        self._approvals = services.approvals
+
+    async def get(self, caller: Caller, task_id: str) -> Task:
+        """Return a task with its result, if it has one.
+
+        Raises:
+            NotFound: there is none, or it is not the caller's to see.
+        """
+        if task_id.startswith("run_"):
+            return of_run(await self._runs.get(caller.actor, task_id, caller.lang), caller.lang)
+        if task_id.startswith("apr_"):
+            return of_approval(await self._approvals.show(caller.actor, task_id, caller.lang), caller.lang)
+        raise NotFound
+
+    async def cancel(self, caller: Caller, task_id: str) -> None:
+        """Stop a run, or take a document back; nothing happens where it is too late for that.
+
+        Raises:
+            NotFound: there is none, or it is not the caller's to see.
+            PermissionDenied: it is someone else's document.
+        """
+        try:
+            if task_id.startswith("run_"):
+                await self._runs.cancel(caller.actor, task_id, caller.lang)
+            elif task_id.startswith("apr_"):
+                await self._approvals.withdraw(caller.actor, task_id, lang=caller.lang)
+            else:
+                raise NotFound
+        except Conflict:
+            return
+
+
+def created(task: Task) -> Result:
+    """Answer a call with the task that it became."""
+    return {"resultType": "task", **{name: value for name, value in task.items() if name not in ("result", "error")}}
+
+
+def of_held(held: Mapping[str, Any], at: str, lang: Lang) -> Task:
+    """Render a call that was just held."""
+    task = _task(held["approval_id"], "working", (at, at), POLL_APPROVAL_MS)
+    return task | {
+        "statusMessage": _WAITS.to(lang).format(turn=turn_of(held["line"], lang)),
+        "_meta": {"daeri/approval": dict(held)},
+    }
+
+
+def of_approval(document: Mapping[str, Any], lang: Lang) -> Task:
+    """Render a document."""
+    state, status = document["status"], _OF_APPROVAL[document["status"]]
+    last = max([document["drafted_at"], *(act["at"] for act in document["history"])])
+    task = _task(document["approval_id"], status, (document["drafted_at"], last), POLL_APPROVAL_MS)
+    if state == "in_progress":
+        return task | {"statusMessage": _WAITS.to(lang).format(turn=turn_of(document["line"], lang))}
+    words = _STATES[state].to(lang)
+    comments = [step["comment"] for step in document["line"] if step["status"] == "rejected" and step["comment"]]
+    told = ": ".join([words, *filter(None, [document["failure"], *comments])])
+    if status == "completed":
+        say = document["result_say"] if state == "applied" and document["result_say"] else told
+        task["result"] = of_body(document, say, error=state != "applied")
+    return task | {"statusMessage": told}
+
+
+def of_run(run: Mapping[str, Any], lang: Lang) -> Task:
+    """Render a run."""
+    state = run["status"]
+    times = (run["created_at"], run["finished_at"] or run["created_at"])
+    task = _task(run["run_id"], _OF_RUN[state], times, POLL_RUN_MS)
+    if task["status"] == "completed":
+        task["result"] = of_body(run, said(run), error=state != "succeeded")
+    words = run["answer"] if state == "waiting_approval" else None
+    if words is None and state in _STATES:
+        words = _STATES[state].to(lang)
+    return task | ({"statusMessage": words} if words else {})
+
+
+def said(run: Mapping[str, Any]) -> str | None:
+    """Return what a run has to say: its answer, or why it failed."""
+    return run["answer"] or (run["error"]["detail"] if run["error"] else None)
+
+
+def _task(task_id: str, status: str, times: tuple[str, str], poll: int) -> Task:
+    task = {"taskId": task_id, "status": status, "createdAt": times[0], "lastUpdatedAt": times[1], "ttlMs": None}
+    return task if status in ENDED else {**task, "pollIntervalMs": poll}
