@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, String, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Connection, String, and_, bindparam, func, or_, select
 
 from daeri.records.access import Actor, Rules, sight
+from daeri.records.prepared import Named
 from daeri.records.record import Person, Record, mark_of
 from daeri.wording import normal
 
@@ -57,8 +58,8 @@ def _of(
     asked = rules.kept("mentions", record, actor, lambda: _question(rules, actor, record))
     if asked.statement is None:
         return
-    for row in connection.execute(asked.statement, {"phrases": json.dumps(list(wanted))}):
-        values = dict(zip(asked.shown, row[1:], strict=True))
+    for row in asked.statement.rows(connection, {"phrases": json.dumps(list(wanted))}):
+        values: dict[str, Any] = dict(zip(asked.shown, row[1:], strict=True))
         title = " ".join(str(values[name]) for name in record.__title__ if values.get(name))
         for hit in sorted(_forms_of(values, asked) & wanted.keys()):
             yield Mention(record.__tablename__, row.id, title, wanted[hit])
@@ -68,7 +69,7 @@ def _of(
 class _Question:
     """What the database is asked for one record and actor, and the fields its answer holds."""
 
-    statement: Select[Any] | None
+    statement: Named | None
     shown: Sequence[str] = ()
     names: Sequence[str] = ()
     short: Sequence[tuple[str, bool]] = ()
@@ -90,7 +91,7 @@ def _question(rules: Rules, actor: Actor, record: type[Record]) -> _Question:
         conditions.append(columns.left_on.is_(None))
     shown = list(dict.fromkeys([*names, *(part for part, _ in short)]))
     statement = select(columns.id, *(columns[name] for name in shown)).where(and_(*conditions))
-    return _Question(statement.order_by(columns.id).limit(ROWS_MAX), shown, names, short)
+    return _Question(Named(statement.order_by(columns.id).limit(ROWS_MAX), rules.compiled), shown, names, short)
 
 
 def _forms_of(values: Mapping[str, Any], asked: _Question) -> set[str]:
