@@ -14,7 +14,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-START_SECONDS = 60
+START_SECONDS = 180
 
 
 class Gone(Exception):

@@ -19,6 +19,7 @@ from daeri.agent.keyless import Keyless
 from daeri.agent.planner import Planner
 from daeri.clock import Clock
 from daeri.gateway import Options, Services, gateway
+from daeri.models.table import models_in
 from daeri.models.wire import Model
 from daeri.operations.approval import Approvals
 from daeri.operations.company import Company
@@ -33,7 +34,7 @@ from daeri.runs.engine import Engine
 from daeri.runs.runs import Runs
 from daeri.runs.wakeups import Wakeups
 from daeri.runs.work import Workbench
-from daeri.settings import Settings
+from daeri.settings import Settings, environment
 from daeri.web import desk
 from daeri.web.pages import pages
 
@@ -170,7 +171,13 @@ def application(daeri: Daeri, *, working: bool = True) -> FastAPI:
 
 
 def models_of(settings: Settings) -> list[Model]:
-    """Return the language models that the settings name; none means keyless."""
+    """Return the language models that the settings name; none means keyless.
+
+    Raises:
+        TableError: the file of models cannot be used.
+    """
+    if settings.models is not None:
+        return models_in(settings.models, environment())
     if settings.model_url:
         key = settings.model_api_key.get_secret_value() if settings.model_api_key else ""
         return [Model(settings.model, settings.model_url, key, settings.model)]

@@ -1,14 +1,17 @@
 """What can be set, and by which name? Typed, read once at start from the environment and `.env`, then frozen."""
 
+import os
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ANCHORS_FILE = "audit.anchors"
 """Notes of the audit chain's head, beside the database."""
+ENV_FILE = ".env"
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -22,11 +25,17 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def environment() -> dict[str, str]:
+    """Return the variables that settings are read from, those of `.env` beneath the process's own."""
+    written = {name: value for name, value in dotenv_values(ENV_FILE).items() if value is not None}
+    return {**written, **os.environ}
+
+
 class Settings(BaseSettings):
     """The settings of one server; each is an environment variable with the prefix DAERI_."""
 
     model_config = SettingsConfigDict(
-        env_prefix="DAERI_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+        env_prefix="DAERI_", env_file=ENV_FILE, extra="ignore", frozen=True, populate_by_name=True
     )
 
     dir: Path = Field(default=Path("daeri-data"), description="Folder of the databases and keys.")
@@ -53,6 +62,9 @@ class Settings(BaseSettings):
         default="", description="Base address of an OpenAI-compatible endpoint, e.g. http://127.0.0.1:8000/v1."
     )
     model: str = Field(default="openai/gpt-4.1-mini", description="The model's name at that endpoint.")
+    models: Path | None = Field(
+        default=None, description="TOML file that names several models; it goes before the settings of one."
+    )
 
     @field_validator("cors_origins", "hosts", mode="before")
     @classmethod

@@ -15,8 +15,9 @@ from daeri.cli.place import KEYS_FILE, Place
 from daeri.cli.trouble import CODE_OF_PROBLEM, Code, Trouble
 from daeri.cli.words import Words
 from daeri.errors import DaeriError, DeclarationError
+from daeri.models.table import TableError, models_in
 from daeri.operations import Company
-from daeri.settings import Settings
+from daeri.settings import Settings, environment
 
 COMPANY: Final = "daeri.sample:hanbit"
 """The company that is served where none is named."""
@@ -75,9 +76,13 @@ def settings_of(place: Place, **given: Any) -> Settings:
     if (folder / KEYS_FILE).is_file():
         named.setdefault("demo", True)
     try:
-        return Settings(dir=folder, **named)
-    except ValidationError as error:
-        why = "\n".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        settings = Settings(dir=folder, **named)
+        if settings.models is not None:
+            models_in(settings.models, environment())
+    except (ValidationError, TableError) as error:
+        why = str(error)
+        if isinstance(error, ValidationError):
+            why = "\n".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
         raise Trouble(
             "bad-setting",
             Words("설정값이 맞지 않아요", "A setting is not valid"),
@@ -85,6 +90,7 @@ def settings_of(place: Place, **given: Any) -> Settings:
             fix=Words("DAERI_ 로 시작하는 환경 변수와 .env 를 확인해 주세요", "Check DAERI_ variables and .env"),
             code=Code.USAGE,
         ) from error
+    return settings
 
 
 def trouble_of(error: DaeriError) -> Trouble:

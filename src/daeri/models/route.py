@@ -1,37 +1,136 @@
-"""Which model answers? Named models in order of preference; when one does not begin to answer, the next is asked.
+"""Which model answers? Of the first tier that works, one by weight and speed; when it fails to begin, the next.
 
-Here: choice and fallback. Not here: the wire format and repeats to one endpoint (client.py), limits of cost (agent/).
+Here: choice, fallback, what is known of each model's health. Not here: the wire format and repeats to one endpoint
+(client.py), the table of models (table.py), limits of cost (agent/).
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import groupby
+from random import Random
+from typing import Final
 
 from daeri.errors import ModelUnavailable, NotFound
 from daeri.models.client import ModelClient
-from daeri.models.wire import EndpointFailed, Item, Json, Model, ModelTimeout
+from daeri.models.wire import EndpointFailed, Item, Json, Model, ModelRefused, ModelTimeout, Usage
 from daeri.wording import Text
+
+FAILURES_MAX: Final = 3
+"""Failures in a row after which a model is left alone for a while."""
+PAUSE_SECONDS: Final = 15.0
+"""The first pause; each further failure doubles it."""
+PAUSE_SECONDS_MAX: Final = 300.0
+OUR_FAULT: Final = frozenset({400, 413, 422})
+"""Refusals that tell of the request, not of the model's health."""
+SMOOTHING: Final = 0.2
+"""The share of the newest reply in a model's time to its first piece."""
+BUDGET_SECONDS: Final = 60.0
+BUDGET_SHARE: Final = 0.25
+BUDGET_LEAST: Final = 10
+"""Of the requests in the last minute a quarter, but ten at least, may be asked of another model: when everything is
+down, fallbacks must not double the load that keeps it down."""
+
+
+@dataclass(slots=True)
+class Health:
+    """What is known of a model: a circuit breaker, and how long it takes to begin.
+
+    Attributes:
+        failures: in a row.
+        paused_until: in the clock's seconds; until then nobody is sent there.
+        is_tried: after a pause one request tries it; the others wait for what comes of that.
+        first_seconds: smoothed time to the first piece of a reply; None while nothing is known.
+    """
+
+    failures: int = 0
+    paused_until: float = 0.0
+    is_tried: bool = False
+    first_seconds: float | None = None
+
+    def is_open_at(self, now: float) -> bool:
+        """Say whether a request may be sent to it now."""
+        return self.failures < FAILURES_MAX or (now >= self.paused_until and not self.is_tried)
+
+    def begin(self) -> None:
+        """Note that a request is sent to it."""
+        self.is_tried = self.failures >= FAILURES_MAX
+
+    def answered(self, seconds: float) -> None:
+        """Note that a reply began after so long."""
+        self.failures, self.is_tried = 0, False
+        known = self.first_seconds
+        self.first_seconds = seconds if known is None else known + SMOOTHING * (seconds - known)
+
+    def failed(self, now: float) -> None:
+        """Note that none began."""
+        self.failures, self.is_tried = self.failures + 1, False
+        if self.failures >= FAILURES_MAX:
+            doubled = PAUSE_SECONDS * 2 ** min(self.failures - FAILURES_MAX, 10)
+            self.paused_until = now + min(doubled, PAUSE_SECONDS_MAX)
+
+
+class Budget:
+    """How many requests of the last minute may be asked a second time."""
+
+    def __init__(self) -> None:
+        """Begin with nothing spent."""
+        self._asked: deque[float] = deque()
+        self._again: deque[float] = deque()
+
+    def ask(self, now: float) -> None:
+        """Count a request."""
+        self._asked.append(now)
+
+    def takes(self, now: float) -> bool:
+        """Count one that is asked again; False when there were too many."""
+        for times in (self._asked, self._again):
+            while times and times[0] < now - BUDGET_SECONDS:
+                times.popleft()
+        if len(self._again) >= max(BUDGET_LEAST, BUDGET_SHARE * len(self._asked)):
+            return False
+        self._again.append(now)
+        return True
 
 
 class Models:
-    """The models of this server; the first one is the default."""
+    """The models of this server."""
 
-    def __init__(self, client: ModelClient, models: Sequence[Model]) -> None:
+    def __init__(
+        self,
+        client: ModelClient,
+        models: Sequence[Model],
+        *,
+        now: Callable[[], float] | None = None,
+        chance: Random | None = None,
+    ) -> None:
         """Take an opened client and the models in order of preference; names are unique.
+
+        `now` gives seconds that only grow (default: the event loop's), `chance` chooses among equals.
 
         Raises:
             ValueError: two models have one name.
         """
         self._client = client
-        self._models = tuple(models)
+        placed = [model if model.tier is not None else replace(model, tier=at) for at, model in enumerate(models)]
+        self._models = tuple(sorted(placed, key=_tier))
+        self._now = now or (lambda: asyncio.get_running_loop().time())
+        self._chance = chance or Random()  # noqa: S311 - spreads load, guards nothing
         if len({model.name for model in models}) != len(models):
             raise ValueError("two models have the same name")
+        self._health = {model.name: Health() for model in models}
+        self._budget = Budget()
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names in order of preference; empty when Daeri works keyless."""
         return tuple(model.name for model in self._models)
+
+    def health(self, name: str) -> Health:
+        """Return what is known of a model."""
+        return self._health[name]
 
     async def stream(
         self,
@@ -41,39 +140,95 @@ class Models:
         name: str | None = None,
         options: Json | None = None,
     ) -> AsyncGenerator[Item, None]:
-        """Yield the reply of the named model (default: the first), or of the next ones if it yields nothing.
+        """Yield the reply of the named model (default: the best), or of the next ones if it yields nothing.
 
         Once an item was yielded there is no fallback: nobody gets the halves of two answers. All attempts together
-        have the first model's total_seconds. `Finished.name` tells who answered.
+        have the first model's total_seconds. `Finished.name` tells who answered; where the endpoint tells no cost, the
+        model's price does.
 
         Raises:
             NotFound: no model has that name.
-            ModelUnavailable: there is no model at all, or the last one failed (EndpointFailed).
+            ModelUnavailable: there is no model at all, all of them rest, or the last one failed (EndpointFailed).
             ModelTimeout: the last one was too slow, or the time ran out.
         """
-        order = self._order(name)
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + order[0].total_seconds
+        started = self._now()
+        order = self._order(name, started)
+        deadline = started + order[0].total_seconds
+        self._budget.ask(started)
         for model in order:
             began = False
-            limited = replace(model, total_seconds=min(model.total_seconds, max(deadline - loop.time(), 0.001)))
+            limited = replace(model, total_seconds=min(model.total_seconds, max(deadline - self._now(), 0.001)))
             try:
-                async with aclosing(self._client.stream(limited, messages, tools, options=options)) as items:
+                async with aclosing(self._watched(limited, messages, tools, options)) as items:
                     async for item in items:
                         began = True
                         yield item
             except (EndpointFailed, ModelTimeout):
-                if began or model is order[-1] or loop.time() >= deadline:
+                now = self._now()
+                if began or model is order[-1] or now >= deadline or not self._budget.takes(now):
                     raise
             else:
                 return
 
-    def _order(self, name: str | None) -> list[Model]:
+    async def _watched(
+        self, model: Model, messages: Sequence[Json], tools: Sequence[Json], options: Json | None
+    ) -> AsyncGenerator[Item, None]:
+        """Yield one model's reply, and learn from how it goes."""
+        health, started, began = self._health[model.name], self._now(), False
+        health.begin()
+        try:
+            async with aclosing(self._client.stream(model, messages, tools, options=options)) as items:
+                async for item in items:
+                    if not began:
+                        began = True
+                        health.answered(self._now() - started)
+                    yield _priced(item, model) if isinstance(item, Usage) else item
+        except (EndpointFailed, ModelTimeout) as error:
+            if not (isinstance(error, ModelRefused) and error.http_status in OUR_FAULT):
+                health.failed(self._now())
+            raise
+        finally:
+            health.is_tried = False
+
+    def _order(self, name: str | None, now: float) -> list[Model]:
+        """Return whom to ask, one after the other."""
         if not self._models:
             raise ModelUnavailable(Text("설정된 AI 모델이 없어요.", "No AI model is configured."))
-        if name is None:
-            return list(self._models)
-        chosen = [model for model in self._models if model.name == name]
-        if not chosen:
-            raise NotFound(Text(f"'{name}' 모델은 없어요.", f"There is no model '{name}'."))
-        return chosen + [model for model in self._models if model.name != name]
+        order = list(self._ranked())
+        if name is not None:
+            chosen = [model for model in order if model.name == name]
+            if not chosen:
+                raise NotFound(Text(f"'{name}' 모델은 없어요.", f"There is no model '{name}'."))
+            order = chosen + [model for model in order if model.name != name]
+        able = [model for model in order if self._health[model.name].is_open_at(now)]
+        if not able:
+            wait = max(1, round(min(self._health[model.name].paused_until for model in order) - now))
+            raise ModelUnavailable(
+                Text(
+                    f"AI 모델이 모두 응답하지 않아 잠시 쉬고 있어요. {wait}초 뒤에 다시 해 주세요.",
+                    f"Every AI model has stopped answering and rests; try again in {wait} s.",
+                ),
+                extra={"retry_after": wait},
+            )
+        return able
+
+    def _ranked(self) -> Iterator[Model]:
+        """Yield the models tier by tier; within one at random, heavier and quicker ones sooner."""
+        for _, tier in groupby(self._models, key=_tier):
+            left = list(tier)
+            while left:
+                weights = [model.weight / (self._health[model.name].first_seconds or 1.0) for model in left]
+                drawn = self._chance.choices(left, weights)[0] if len(left) > 1 else left[0]
+                left.remove(drawn)
+                yield drawn
+
+
+def _tier(model: Model) -> int:
+    return model.tier or 0
+
+
+def _priced(usage: Usage, model: Model) -> Usage:
+    """Return a usage with its cost by the model's price, where the endpoint told none and the price is known."""
+    if usage.cost_usd is not None or model.price is None:
+        return usage
+    return replace(usage, cost_usd=model.price.of(usage.input_tokens, usage.output_tokens))

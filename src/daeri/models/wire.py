@@ -23,6 +23,21 @@ UPSTREAM_CHARACTERS_MAX = 300
 CUT_SHORT = frozenset({"length", "content_filter"})
 
 
+MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a model costs, in US dollars for a million tokens."""
+
+    input_usd: Decimal
+    output_usd: Decimal
+
+    def of(self, input_tokens: int, output_tokens: int) -> Decimal:
+        """Return the cost of a reply in US dollars."""
+        return (self.input_usd * input_tokens + self.output_usd * output_tokens) / MILLION
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """One language model behind an OpenAI-compatible endpoint.
@@ -32,6 +47,10 @@ class Model:
         base_url: up to and with the version, e.g. "https://openrouter.ai/api/v1"; no credentials, no query.
         api_key: sent as a bearer token; "" for local servers that want none. Never in repr.
         model: what the endpoint calls it, e.g. "qwen/qwen3-32b".
+        tier: which models are asked first, the lowest number; None = its place among the models that are given.
+        weight: how much of its tier's load it takes.
+        price: None where it is not known; then a cost is unknown unless the endpoint tells it.
+        context: tokens that fit into a request and its reply; None where it is not known.
         referer, title: names of this server for OpenRouter's lists; sent only when set.
         extra: further members of each request body, e.g. {"temperature": 0}; None leaves a member out.
         connect_seconds, idle_seconds: without a connection, without a single byte.
@@ -46,6 +65,10 @@ class Model:
     api_key: str = field(repr=False)
     model: str
     _: KW_ONLY
+    tier: int | None = None
+    weight: float = 1.0
+    price: Price | None = None
+    context: int | None = None
     referer: str = ""
     title: str = ""
     extra: Json = field(default_factory=dict, hash=False)
