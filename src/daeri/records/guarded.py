@@ -212,7 +212,7 @@ def _kind(column: Column[Any]) -> str:
     if isinstance(column.type, Instant):
         return "text, YYYY-MM-DD HH:MM:SS in UTC"
     if isinstance(column.type, LocalTime):
-        return "text, YYYY-MM-DD HH:MM:SS in Korea"
+        return f"text, YYYY-MM-DD HH:MM:SS in {'UTC' if column.type.utc else 'Korea'}"
     if isinstance(column.type, JSON):
         return "text, JSON"
     kinds = {int: "integer", str: "text", bool: "integer, 0 or 1", float: "real", date: "text, YYYY-MM-DD"}

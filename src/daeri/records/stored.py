@@ -5,11 +5,13 @@ somebody typed wrongly ten years ago. What Daeri writes fits.
 """
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
+from operator import ge, gt, le, lt
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Date, DateTime, Dialect, Numeric, String, Text, cast
+from sqlalchemy.sql.operators import asc_op, desc_op, is_, is_not
 from sqlalchemy.sql.type_api import TypeEngine
 from sqlalchemy.types import NullType, TypeDecorator
 
@@ -19,10 +21,15 @@ T = TypeVar("T")
 
 
 class LocalTime(TypeDecorator[datetime]):
-    """A time kept without a zone, as it stood on a clock in Korea."""
+    """A time kept without a zone, as it stood on a clock in Korea, or in UTC."""
 
     impl = DateTime
     cache_ok = True
+
+    def __init__(self, *, utc: bool = False) -> None:
+        """Take whose clock it was."""
+        super().__init__()
+        self.utc = utc
 
     @property
     def python_type(self) -> type[datetime]:
@@ -34,17 +41,21 @@ class LocalTime(TypeDecorator[datetime]):
         return _kept(dialect, DateTime())
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        """Turn an instant into what a clock in Korea shows."""
+        """Turn an instant into what the clock shows."""
         if value is None:
             return None
-        shown = value.astimezone(SEOUL).replace(tzinfo=None) if value.tzinfo else value
+        shown = value.astimezone(self._zone).replace(tzinfo=None) if value.tzinfo else value
         return shown if dialect.name != "sqlite" else shown.isoformat(" ")
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         """Give the zone back."""
         del dialect
         found = _read(datetime.fromisoformat, value)
-        return found.replace(tzinfo=SEOUL) if isinstance(found, datetime) and found.tzinfo is None else found
+        return found.replace(tzinfo=self._zone) if isinstance(found, datetime) and found.tzinfo is None else found
+
+    @property
+    def _zone(self) -> tzinfo:
+        return UTC if self.utc else SEOUL
 
 
 class Day(TypeDecorator[date]):
@@ -132,6 +143,41 @@ class AsText(TypeDecorator[str]):
     def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         """Let the database write it as text."""
         return cast(column, Text)
+
+
+class AsKept(TypeDecorator[Any]):
+    """A value of a column to which SQLite gives no type: a number or a text, from row to row, shown as it is.
+
+    It equals what is sent if both read alike as text; it is more or less than what is sent as SQLite orders values.
+    """
+
+    impl = NullType
+    cache_ok = True
+
+    class comparator_factory(TypeDecorator.Comparator[Any]):  # noqa: N801 - SQLAlchemy's name
+        """Compares by what kind of comparison it is."""
+
+        def operate(self, op: Any, *other: Any, **options: Any) -> ColumnElement[Any]:
+            """Compare texts, but leave the order of values alone."""
+            if op in _ORDERING:
+                return super().operate(op, *other, **options)
+            compared: ColumnElement[Any] = op(cast(self.expr, Text), *other, **options)
+            return compared
+
+    @property
+    def python_type(self) -> type[str]:
+        """What a value is sent as."""
+        return str
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        """Send a number as one."""
+        del dialect
+        if not isinstance(value, str):
+            return value
+        return _read(int, value) if value.lstrip("-").isdecimal() else _read(float, value)
+
+
+_ORDERING = frozenset({lt, le, gt, ge, asc_op, desc_op, is_, is_not})
 
 
 def _kept(dialect: Dialect, usual: TypeEngine[Any]) -> TypeEngine[Any]:
