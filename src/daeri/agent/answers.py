@@ -13,6 +13,7 @@ from daeri.agent.rows import Several
 from daeri.agent.vocabulary import Slot
 from daeri.operations import Operation
 from daeri.operations.outcome import Done
+from daeri.records.keys import Id
 from daeri.wording import Lang, Text, fit_josa
 
 CHOICES_MAX: Final = 6
@@ -64,7 +65,7 @@ def which_row(several: Several, request: str, lang: Lang) -> Answer:
     return Answer(text, row_choices(several, request, without=None), "question")
 
 
-def row_choices(several: Several, request: str, *, without: int | None) -> tuple[Choice, ...]:
+def row_choices(several: Several, request: str, *, without: Id | None) -> tuple[Choice, ...]:
     """The other rows a name fits, each with the whole request about it."""
     start, end = several.named.start, several.named.end
     rows = [row for row in several.rows if row.id != without][:CHOICES_MAX]

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from inspect import cleandoc
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 
 from typer import Argument, Exit, Option, Typer
 
@@ -122,7 +123,10 @@ def records(
     desk: Desk,
     kind: Annotated[
         str | None,
-        Argument(metavar="[TYPE]", help=both("기록 종류 (없으면 종류 목록)", "Record type (none: list them)")),
+        Argument(
+            metavar="[TYPE[/ID]]",
+            help=both("기록 종류 (없으면 종류 목록), 또는 한 건", "Record type (none: list them), or one row"),
+        ),
     ] = None,
     filters: Annotated[
         list[str] | None,
@@ -146,7 +150,10 @@ def records(
     """List records within one's rights, or show one."""
     if kind is None:
         _list_types(desk)
-    elif filters and len(filters) == 1 and filters[0].isdecimal():
+    elif "/" in kind and not filters:
+        kind, _, key = kind.partition("/")
+        _show_record(desk, kind, key)
+    elif filters and len(filters) == 1 and _CONDITION.fullmatch(filters[0]) is None:
         _show_record(desk, kind, filters[0])
     else:
         query = [filter_of(item) for item in filters or []]
@@ -224,7 +231,7 @@ def _list_types(desk: Desk) -> None:
 
 def _show_record(desk: Desk, kind: str, key: str) -> None:
     terminal = desk.terminal
-    row = desk.api.get(f"/v1/records/{kind}/{key}")
+    row = desk.api.get(f"/v1/records/{quote(kind)}/{quote(key)}")
     if terminal.as_json:
         terminal.data(row)
         return
@@ -237,7 +244,7 @@ def _show_record(desk: Desk, kind: str, key: str) -> None:
 
 def _list_records(desk: Desk, kind: str, query: Sequence[tuple[str, str]]) -> None:
     terminal = desk.terminal
-    page = desk.api.get(f"/v1/records/{kind}", query)
+    page = desk.api.get(f"/v1/records/{quote(kind)}", query)
     if terminal.as_json:
         terminal.data(page)
         return

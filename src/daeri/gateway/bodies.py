@@ -148,7 +148,7 @@ class RecordNamed(Sent):
     """records.get."""
 
     type: str
-    id: int
+    id: int | str
     fields: list[str] | None = None
 
 
@@ -169,7 +169,7 @@ class RecordHistory(Sent):
     """records.history."""
 
     type: str
-    id: int
+    id: int | str
     limit: Limit = 50
     cursor: Cursor = None
 

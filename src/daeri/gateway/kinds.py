@@ -3,13 +3,15 @@
 The description is open to everybody, so only fields that have no readers of their own are named in it.
 """
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any, Final
+from urllib.parse import quote
 
 from daeri.gateway.endpoints import COUNT, CURSOR, FIELDS, IF_NONE_MATCH, LIMIT, Endpoint, Parameter, Q, described_json
 from daeri.operations.company import Company
 from daeri.operations.listing import PlainField, plain_fields
-from daeri.records.record import label_of
+from daeri.records.record import Record, label_of
 
 SUMMARY_MAX: Final = 60
 _TYPES: Final[dict[str, dict[str, Any]]] = {
@@ -21,6 +23,8 @@ _TYPES: Final[dict[str, dict[str, Any]]] = {
     "flag": {"type": "boolean"},
     "list": {},
 }
+ADOPTED: Final[dict[str, Any]] = {"id": {"type": ["integer", "string", "null"]}, "version": {"type": "string"}}
+"""What names a row of an adopted table, and stands for its version."""
 _COMPARED: Final = ("number", "decimal", "date", "time")
 
 
@@ -31,7 +35,7 @@ def endpoints_of(company: Company) -> Iterator[Endpoint]:
         fields = plain_fields(record)
         yield Endpoint(
             "get",
-            f"/v1/records/{kind}",
+            f"/v1/records/{quote(kind)}",
             _name(company, kind, "list"),
             "records",
             f"{label.ko} 목록 ({label.en} list)"[:SUMMARY_MAX],
@@ -41,9 +45,11 @@ def endpoints_of(company: Company) -> Iterator[Endpoint]:
             (LIMIT, CURSOR, _sort(fields), Q, FIELDS, COUNT, *_filters(fields)),
             problems=("permission-denied", "not-found", "validation-failed"),
         )
+        if not record.__key__.columns:
+            continue
         yield Endpoint(
             "get",
-            f"/v1/records/{kind}/{{key}}",
+            f"/v1/records/{quote(kind)}/{{key}}",
             _name(company, kind, "get"),
             "records",
             f"{label.ko} 한 건 (one {label.en})"[:SUMMARY_MAX],
@@ -53,7 +59,7 @@ def endpoints_of(company: Company) -> Iterator[Endpoint]:
                 200: described_json("The row.", _stem(kind)),
                 304: {"description": "It is still the version in If-None-Match."},
             },
-            (FIELDS, IF_NONE_MATCH),
+            (_key(record), FIELDS, IF_NONE_MATCH),
             problems=("not-found", "validation-failed"),
         )
 
@@ -64,7 +70,8 @@ def schemas_of(company: Company, row: dict[str, Any], page: dict[str, Any]) -> d
     for kind, record in company.records.items():
         stem = _stem(kind)
         fields = {field.name: _schema(field) for field in plain_fields(record)}
-        schemas[stem] = {**row, "title": stem, "properties": {**fields, **row["properties"]}}
+        known = row["properties"] | (ADOPTED if record.__adopted__ else {})
+        schemas[stem] = {**row, "title": stem, "properties": {**fields, **known}}
         data = {"type": "array", "items": {"$ref": f"#/components/schemas/{stem}"}}
         schemas[f"{stem}Page"] = {
             **page,
@@ -81,7 +88,18 @@ def _name(company: Company, kind: str, act: str) -> str:
 
 
 def _stem(kind: str) -> str:
+    """Return the name of a kind's schema; such a name has Latin letters only."""
+    if not (kind.isascii() and kind.replace("_", "").isalnum()):
+        kind = f"kind_{hashlib.sha256(kind.encode()).hexdigest()[:12]}"
     return "".join(part.title() for part in kind.split("_")) + "Row"
+
+
+def _key(record: type[Record]) -> Parameter:
+    numbered: dict[str, Any] = {"type": "integer"} if record.__adopted__ else {"type": "integer", "minimum": 1}
+    if record.__key__.numeric:
+        return Parameter("key", "path", numbered, "행 번호 (row id), e.g. 12")
+    told = " ~ ".join(record.__key__.names)
+    return Parameter("key", "path", {"type": "string"}, f"행의 키 (row id, as lists give it): {told}")
 
 
 def _schema(field: PlainField) -> dict[str, Any]:

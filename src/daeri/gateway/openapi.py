@@ -92,7 +92,9 @@ def _described(endpoint: Endpoint) -> Document:
             **_errors((*(ALWAYS if not endpoint.public else ()), *endpoint.problems)),
         },
     }
-    parameters = [_parameter(item) for item in (*_in_path(endpoint.path), *endpoint.parameters)]
+    own = {item.name for item in endpoint.parameters if item.place == "path"}
+    in_path = [item for item in _in_path(endpoint.path) if item.name not in own]
+    parameters = [_parameter(item) for item in (*in_path, *endpoint.parameters)]
     if parameters:
         described["parameters"] = parameters
     if endpoint.body is not None:
@@ -170,7 +172,7 @@ def _bodies(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
 
 
 def _in_path(path: str) -> list[Parameter]:
-    shapes: Mapping[str, Any] = {"key": {"type": "integer", "minimum": 1}}
+    shapes: Mapping[str, Any] = {"key": {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string"}]}}
     return [
         Parameter(name, "path", shapes.get(name, {"type": "string"}), _PATH_WORDS.get(name, name))
         for name in re.findall(r"\{(\w+)\}", path)

@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from daeri.errors import FieldError, NotFound, StaleVersion, ValidationFailed
 from daeri.gateway.bodies import filter_of
 from daeri.gateway.guard import Doorkeeper
-from daeri.gateway.routes import DOOR, Table, page_answer, row_id
+from daeri.gateway.routes import DOOR, Table, page_answer
 from daeri.gateway.services import Services
 from daeri.gateway.sheets import FORMATS, csv_of, xlsx_of
 from daeri.gateway.wire import Query, answer, idempotency_key, language, read_object, tags
@@ -22,6 +22,7 @@ from daeri.operations.listing import LIMIT_DEFAULT, ListQuery
 from daeri.operations.offering import Removed, Written
 from daeri.operations.outcome import Replayed
 from daeri.records.access import Actor
+from daeri.records.keys import Id
 from daeri.wording import Text
 
 PARAMETERS: Final = ("limit", "cursor", "sort", "q", "fields", "count")
@@ -76,7 +77,7 @@ class RecordRoutes:
     async def get(self, request: Request, actor: Actor) -> Response:
         """Show one row; 304 where the caller has this version."""
         fields = _chosen(Query(request, "fields"))
-        kind, key = request.path_params["kind"], row_id(request.path_params["key"])
+        kind, key = self._named(request)
         row = await self._shelf.get(actor, kind, key, language(request.headers), fields)
         known = tags(request.headers.get("if-none-match", ""))
         if known is None or str(row["version"]) in known:
@@ -95,7 +96,8 @@ class RecordRoutes:
         if "approval_id" in body:
             return answer(body, 202, headers | {"Location": f"/v1/approvals/{body['approval_id']}"})
         row = self._shelf.written(actor, kind, body["result"], lang)
-        place = {"Location": f"/v1/records/{quote(kind)}/{body['result']['id']}"}
+        named = body["result"]["id"]
+        place = {} if named is None else {"Location": f"/v1/records/{quote(kind, safe='')}/{quote(str(named))}"}
         return answer(row, 201, headers | place | _tagged(body["result"]))
 
     async def update(self, request: Request, actor: Actor) -> Response:
@@ -129,7 +131,7 @@ class RecordRoutes:
                     errors=[FieldError(f"/{name}", "not a field to write; If-Match takes the version")],
                 )
         name = self._generated(kind, act)
-        arguments: dict[str, Any] = {**sent, "id": row_id(request.path_params["key"])}
+        arguments: dict[str, Any] = {**sent, "id": self._named(request)[1]}
         arguments["version"] = await self._version(request, actor, name)
         outcome = await self._door.call(actor, name, arguments, lang=lang, idempotency_key=key)
         body = outcome.body(lang)
@@ -137,6 +139,15 @@ class RecordRoutes:
         if "approval_id" in body:
             headers["Location"] = f"/v1/approvals/{body['approval_id']}"
         return body, headers
+
+    def _named(self, request: Request) -> tuple[str, Id]:
+        """Return the record type and the id of the row that a path names.
+
+        Raises:
+            NotFound: no row can have such an id.
+        """
+        kind = request.path_params["kind"]
+        return kind, self._shelf.key(kind, request.path_params["key"])
 
     def _generated(self, kind: str, act: str) -> str:
         """Return the name of the operation that a company offers for an act on a record.
@@ -149,19 +160,19 @@ class RecordRoutes:
             raise NotFound(Text(f"'{kind}' 기록에는 이 일이 열려 있지 않아요", f"'{kind}' records do not offer this"))
         return found.name
 
-    async def _version(self, request: Request, actor: Actor, name: str) -> int | None:
+    async def _version(self, request: Request, actor: Actor, name: str) -> int | str | None:
         """Return the version that If-Match names, which the operation compares when it writes."""
         named = tags(request.headers.get("if-match"))
         if named is None:
             return None
         if len(named) == 1 and re.fullmatch(r"[1-9]\d{0,17}", named[0], re.ASCII):
-            return int(named[0])
+            return int(named[0]) if self._shelf.counts_versions(request.path_params["kind"]) else named[0]
         self._door.operation(actor, name)  # whoever may not write learns nothing of the row
-        kind, key = request.path_params["kind"], row_id(request.path_params["key"])
-        present = (await self._shelf.get(actor, kind, key, "ko", ()))["version"]
+        kind, key = self._named(request)
+        present: int | str = (await self._shelf.get(actor, kind, key, "ko", ()))["version"]
         if str(present) not in named:
             raise StaleVersion
-        return int(present)
+        return present
 
     async def export(self, request: Request, actor: Actor) -> Response:
         """Stream all rows that fit as CSV or XLSX, up to the company's limit."""
@@ -192,10 +203,11 @@ class RecordRoutes:
     async def history(self, request: Request, actor: Actor) -> Response:
         """Show who wrote a row, when and by which operation."""
         query = Query(request, "limit", "cursor")
+        kind, key = self._named(request)
         page = await self._shelf.history(
             actor,
-            request.path_params["kind"],
-            row_id(request.path_params["key"]),
+            kind,
+            key,
             limit=query.integer("limit", LIMIT_DEFAULT),
             cursor=query.text("cursor"),
             lang=language(request.headers),

@@ -8,9 +8,8 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from daeri.errors import NotFound
 from daeri.gateway.guard import Doorkeeper
-from daeri.gateway.wire import INTEGER_MAX, answer
+from daeri.gateway.wire import answer
 from daeri.records.access import Actor
 
 DOOR: Final = "rest"
@@ -44,17 +43,6 @@ class Table:
             return await handler(request, await self._keeper.actor(request, DOOR))
 
         self.router.add_route(path, serve, methods=list(handlers), include_in_schema=False)
-
-
-def row_id(text: str) -> int:
-    """Read the id of a row.
-
-    Raises:
-        NotFound: no row can have such an id.
-    """
-    if not (text.isascii() and text.isdigit()) or len(text) > len(str(INTEGER_MAX)) or int(text) > INTEGER_MAX:
-        raise NotFound
-    return int(text)
 
 
 def page_answer(request: Request, page: Mapping[str, Any]) -> Response:

@@ -100,7 +100,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
         "Which records an answer rests on, as of when.",
         n=WHOLE,
         operation=TEXT,
-        records=_list(_object("SourceRecord", "A row.", type=TEXT, id=WHOLE, title=TEXT)),
+        records=_list(_object("SourceRecord", "A row.", type=TEXT, id={"type": ["integer", "string"]}, title=TEXT)),
         as_of=TIME,
     ),
     "Argument": _object("Argument", "An argument as people read it.", name=TEXT, label=TEXT, value=TEXT),

@@ -7,11 +7,12 @@ from datetime import date
 from typing import Any
 
 from pydantic import MISSING, BaseModel, ValidationError
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from daeri.errors import FieldError, ValidationFailed
 from daeri.operations.operation import Operation
 from daeri.records.access import Actor, Rules
+from daeri.records.keys import Id
 from daeri.records.mentions import mentions
 from daeri.records.record import Record, label_of
 from daeri.wording import Lang, Text, day, fit_josa, won
@@ -62,14 +63,15 @@ def validate(
         ) from None
 
 
-def resolve(connection: Connection, rules: Rules, actor: Actor, record: type[Record], field: str, named: str) -> int:
+def resolve(connection: Connection, rules: Rules, actor: Actor, record: type[Record], field: str, named: str) -> Id:
     """Return the id of the one visible row that a name means.
 
     Raises:
         ValidationFailed: no such row, or several; then the candidates are in the problem.
     """
-    if named.strip().isdecimal() and len(named) <= ID_DIGITS:
-        return int(named)
+    known = _known(connection, rules, actor, record, named)
+    if known is not None:
+        return known
     found = {mention.id: mention.title for mention in mentions(connection, rules, actor, [record], [named])}
     if len(found) == 1:
         return next(iter(found))
@@ -84,6 +86,18 @@ def resolve(connection: Connection, rules: Rules, actor: Actor, record: type[Rec
     raise ValidationFailed(
         detail, errors=[FieldError(f"/{field}", detail)], extra={"candidates": candidates} if found else None
     )
+
+
+def _known(connection: Connection, rules: Rules, actor: Actor, record: type[Record], named: str) -> Id | None:
+    """Return the id that a text is, if it is one; a text key may be anything, so it must be there and be seen."""
+    if not record.__adopted__:
+        return int(named) if named.strip().isdecimal() and len(named) <= ID_DIGITS else None
+    key = rules.key(record, actor)
+    found = key.read(named)
+    if found is None:
+        return None
+    row = connection.execute(select(*key.columns).where(key.at(found), rules.visible(record, actor))).first()
+    return found if row is not None else None
 
 
 def canonical(model: BaseModel) -> dict[str, Any]:
@@ -102,7 +116,7 @@ def worded(
             continue
         record = operation.signature.references.get(name)
         if record is not None:
-            text = _title(connection, rules, actor, record, int(value))
+            text = _title(connection, rules, actor, record, value)
         elif name in operation.signature.money:
             text = won(value, lang)
         else:
@@ -125,14 +139,17 @@ def parameter_label(name: str, description: str | None) -> Text:
     return Text(match["ko"], match["en"] or name.replace("_", " "))
 
 
-def _title(connection: Connection, rules: Rules, actor: Actor, record: type[Record], key: int) -> str:
+def _title(connection: Connection, rules: Rules, actor: Actor, record: type[Record], key: Id) -> str:
     projection = rules.projection(record, actor)
     wanted = [
         column for column, name in zip(projection.columns, projection.keys, strict=True) if name in record.__title__
     ]
-    table = record.__table__
-    statement = table.select().with_only_columns(*wanted).where(table.c.id == key, rules.visible(record, actor))
-    row = connection.execute(statement).one_or_none()
+    row_key = rules.key(record, actor)
+    if not row_key.columns:
+        return f"{label_of(record).ko} {key}"
+    statement = select(*row_key.columns, *wanted).where(row_key.at(key), rules.visible(record, actor))
+    found = connection.execute(statement).first()
+    row = None if found is None else found[len(row_key.columns) :]
     return " ".join(str(value) for value in row if value) if row else f"{label_of(record).ko} {key}"
 
 

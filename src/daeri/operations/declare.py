@@ -25,7 +25,8 @@ from pydantic_core import CoreSchema, core_schema
 from daeri.clock import Clock
 from daeri.errors import DeclarationError
 from daeri.operations.pending import Pending
-from daeri.records.access import ID_MAX, Actor, Records
+from daeri.records.access import Actor, Records
+from daeri.records.keys import ID_MAX
 from daeri.records.record import Record
 
 R = TypeVar("R", bound=Record)
@@ -33,21 +34,37 @@ INJECTED: tuple[type, ...] = (Records, Actor, Clock, Pending)
 
 
 class Ref(int, Generic[R]):
-    """The id of a row: `employee: Ref[Employee]`. Callers may also send a name; the door resolves it."""
+    """The id of a row: `employee: Ref[Employee]`. Callers may also send a name; the door resolves it.
+
+    An adopted record whose key is a text, or several columns, has a text for an id, and that is what arrives.
+    """
 
     __slots__ = ()
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Validate as an integer id."""
-        del source, handler
+        """Validate as an id of the record."""
+        del handler
+        record = _named_by(source)
+        if record is not None and record.__adopted__:
+            key = record.__key__
+            return core_schema.int_schema(strict=True) if key.numeric else core_schema.str_schema(min_length=1)
         return core_schema.no_info_after_validator_function(cls, core_schema.int_schema(strict=True, ge=1, le=ID_MAX))
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """Describe as an integer or a name."""
-        del schema, handler
-        return {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "minLength": 1}]}
+        del handler
+        if schema["type"] == "str":
+            return {"type": "string", "minLength": 1}
+        number = {"type": "integer"} if schema["type"] == "int" else {"type": "integer", "minimum": 1}
+        return {"anyOf": [number, {"type": "string", "minLength": 1}]}
+
+
+def _named_by(hint: Any) -> type[Record] | None:
+    """Return the record of a `Ref[...]`; None where it names none."""
+    record = get_args(hint)[0] if get_origin(hint) is Ref else None
+    return record if isinstance(record, type) and issubclass(record, Record) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +204,7 @@ def _members(hint: Any) -> tuple[Any, ...]:
 def _referenced(hint: Any) -> type[Record] | None:
     for member in _members(hint):
         if get_origin(member) is Ref:
-            record = get_args(member)[0]
-            return record if isinstance(record, type) and issubclass(record, Record) else None
+            return _named_by(member)
     return None
 
 

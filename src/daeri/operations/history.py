@@ -16,6 +16,7 @@ from daeri.operations.company import Company
 from daeri.records.access import Actor, sight
 from daeri.records.audit import audit
 from daeri.records.boxed import within
+from daeri.records.keys import Id
 from daeri.records.people import Someone, person_body
 from daeri.records.record import Record, mark_of
 from daeri.wording import Lang, Text
@@ -31,7 +32,7 @@ class Asked:
     """Whose history is asked for: the row, how many entries at most, and before which number of the audit."""
 
     record: type[Record]
-    key: int
+    key: Id
     limit: int
     before: int | None
 

@@ -246,6 +246,7 @@ class Door:
             team_id=person.team_id,
             roles=roles,
             login=person.login,
+            known_as=person.known_as,
             agent=document.agent,
             scopes=tuple(tuple(scope) for scope in document.scopes),
             door=document.door,

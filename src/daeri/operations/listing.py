@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, select
+from sqlalchemy import ColumnElement, Connection, Row, select
 
 from daeri.clock import Clock
 from daeri.errors import NotFound, PermissionDenied
@@ -25,15 +25,15 @@ from daeri.operations.questions import (
     Selected,
     asked,
     chosen_fields,
-    cursor_at,
     json_value,
     narrowed,
 )
 from daeri.records import audit
-from daeri.records.access import Actor, Projection, Rules, missing, sight
+from daeri.records.access import Actor, Projection, Rules, is_own, missing, naming, sight
 from daeri.records.boxed import within
+from daeri.records.keys import ID_MAX, Id, content_of
 from daeri.records.prepared import Named
-from daeri.records.record import Record, label_of, mark_of
+from daeri.records.record import Record, label_of, mark_of, referenced
 from daeri.records.store import Store
 from daeri.wording import Lang, Text
 
@@ -41,6 +41,7 @@ __all__ = ["LIMIT_DEFAULT", "LIMIT_MAX", "OPERATORS", "ListQuery", "PlainField",
 
 COUNT_SECONDS = 2.0
 """How long the number of all rows is looked for; then it is told as unknown."""
+ID_DIGITS = len(str(ID_MAX))
 EXPORT_BATCH = 1_000
 """Rows of an export that are read at once; no transaction is open while they are sent."""
 
@@ -82,6 +83,42 @@ class Shelf:
         order = list(fields) if names is None else list(dict.fromkeys(names))
         return [fields[name] for name in order if name in keys and (chosen is None or name in chosen)]
 
+    def refers(self, actor: Actor, kind: str) -> dict[str, str]:
+        """Return which fields of an adopted record hold the key of another one that the actor may name, and of which.
+
+        Raises:
+            NotFound: there is no such record type.
+        """
+        record, rules = self._record(actor, kind), self._company.rules
+        found = {}
+        for column in record.__table__.columns if record.__adopted__ else ():
+            target = referenced(column, rules.rows) if column.foreign_keys else None  # type: ignore[arg-type]
+            if target is not None and rules.key(target[0], actor).columns == (target[1],):
+                found[column.key] = target[0].__tablename__
+        return found
+
+    def key(self, kind: str, text: str) -> Id:
+        """Read the id of a row from an address.
+
+        Raises:
+            NotFound: no row can have such an id.
+        """
+        record = self._company.records.get(kind)
+        if record is None or not record.__adopted__:
+            if not (text.isascii() and text.isdigit()) or len(text) > ID_DIGITS or int(text) > ID_MAX:
+                raise NotFound
+            return int(text)
+        key = record.__key__
+        found = key.read(text) if key.columns else text  # whoever opens it says that there is no key
+        if found is None:
+            raise missing(record)
+        return found
+
+    def counts_versions(self, kind: str) -> bool:
+        """Say whether rows of a type carry a number that grows with each change; adopted ones have a digest instead."""
+        record = self._company.records.get(kind)
+        return record is None or not record.__adopted__
+
     async def page(self, actor: Actor, kind: str, query: ListQuery, lang: Lang) -> dict[str, Any]:
         """Return one page of rows; where asked to, with the number of all (None where that takes too long).
 
@@ -107,7 +144,7 @@ class Shelf:
         await self._audit(actor, record, "list", page)
         return {
             "data": page,
-            "next_cursor": self._cursor(actor, question, rows[limit - 1]) if len(rows) > limit else None,
+            "next_cursor": self._cursor(actor, question, rows[:limit]) if len(rows) > limit else None,
             "has_more": len(rows) > limit,
             "type": kind,
             "label": label_of(record).to(lang),
@@ -115,12 +152,13 @@ class Shelf:
         } | ({"count": count} if query.count else {})
 
     async def get(
-        self, actor: Actor, kind: str, key: int, lang: Lang, fields: Sequence[str] | None = None
+        self, actor: Actor, kind: str, key: Id, lang: Lang, fields: Sequence[str] | None = None
     ) -> dict[str, Any]:
         """Return one row.
 
         Raises:
-            NotFound: there is no such type or row, or the actor may not see it.
+            NotFound: there is no such type or row, or the actor may not see it, or the type's rows have no key.
+            FieldHidden: the key is hidden from the actor.
             ValidationFailed: a field was chosen that the record does not have.
         """
         record = self._record(actor, kind)
@@ -129,7 +167,8 @@ class Shelf:
         shape = "" if chosen is None else repr(sorted(chosen))
         one = rules.kept(f"get {shape}", record, actor, lambda: _one(rules, record, actor, chosen))
         projection = one.projection
-        rows = await self._store.read(lambda connection: one.statement.rows(connection, {"key": key}))
+        values = record.__key__.bindings(key)
+        rows = await self._store.read(lambda connection: one.statement.rows(connection, values)) if values else []
         if not rows:
             raise missing(record)
         found = self._row(record, projection, actor, rows[0], lang)
@@ -145,7 +184,8 @@ class Shelf:
         why = {name: hidden.reason.to(lang) for name, hidden in projection.hidden.items()}
         closed = {name: reason for name, reason in why.items() if name not in given}
         masked = {name: why[name] for name in result["masked"] if name in given and name in why}
-        return {**given, "_title": result["title"], "_hidden": closed, "_masked": masked}
+        named = {"id": result["id"], "version": result["version"]} if record.__adopted__ else {}
+        return {**named, **given, "_title": result["title"], "_hidden": closed, "_masked": masked}
 
     async def export(
         self, actor: Actor, kind: str, query: ListQuery, lang: Lang, still: Still | None = None
@@ -169,12 +209,12 @@ class Shelf:
             left -= len(batch)
             if len(rows) <= size:
                 return
-            cursor = self._cursor(actor, question, rows[size - 1])
+            cursor = self._cursor(actor, question, rows[:size])
             actor = actor if still is None else await still()
             record = self._record(actor, kind, "export")
 
     async def history(
-        self, actor: Actor, kind: str, key: int, *, limit: int, cursor: str | None, lang: Lang
+        self, actor: Actor, kind: str, key: Id, *, limit: int, cursor: str | None, lang: Lang
     ) -> dict[str, Any]:
         """Return who wrote a row and when, newest first, as far as the actor may know.
 
@@ -185,12 +225,11 @@ class Shelf:
         record = self._record(actor, kind)
         before = history.position(cursor)
         limit = max(1, min(limit, LIMIT_MAX))
-        statement = select(record.__table__.c.id).where(
-            record.__table__.c.id == key, self._company.rules.visible(record, actor)
-        )
+        named = naming(self._company.rules, actor, record)
+        statement = select(*named.columns).where(named.at(key), self._company.rules.visible(record, actor))
 
         def look(connection: Connection) -> dict[str, Any]:
-            if connection.execute(statement).one_or_none() is None:
+            if connection.execute(statement).first() is None:
                 raise missing(record)
             return history.of(connection, self._company, actor, history.Asked(record, key, limit, before), lang)
 
@@ -208,9 +247,9 @@ class Shelf:
         chosen = question.chosen
         return data if chosen is None else [_only(row, chosen) for row in data]
 
-    def _cursor(self, actor: Actor, question: Question, row: Row[Any]) -> str:
+    def _cursor(self, actor: Actor, question: Question, rows: Sequence[Row[Any]]) -> str:
         keys = question.selected(self._company.rules, actor).projection.keys
-        return cursor_at(row[keys.index(question.order.column.key)], row[keys.index("id")])
+        return question.cursor_after(dict(zip(keys, rows[-1], strict=True)), len(rows))
 
     def _record(self, actor: Actor, kind: str, act: str = "list") -> type[Record]:
         record = self._company.records.get(kind)
@@ -248,7 +287,7 @@ class Shelf:
     ) -> dict[str, Any]:
         values = dict(zip(projection.keys, map(json_value, row), strict=True))
         owner = projection.owner_key
-        owned = owner is not None and values.get(owner) == actor.person_id
+        owned = owner is not None and is_own(record, actor, values.get(owner))
         hidden, masked = {}, {}
         for name, mark in projection.hidden.items():
             if owned and name in projection.own:
@@ -259,11 +298,15 @@ class Shelf:
                 values.pop(name, None)
                 hidden[name] = mark.reason.to(lang)
         title = " ".join(str(values[name]) for name in record.__title__ if values.get(name))
+        if record.__adopted__:
+            seen = {name: value for name, value in zip(projection.keys, row, strict=True) if name in values}
+            named = {"id": self._company.rules.key(record, actor).id_of(seen), "version": content_of(seen)}
+            values = {**named, **values, **named}
         return {**values, "_title": title, "_hidden": hidden, "_masked": masked}
 
     async def _audit(self, actor: Actor, record: type[Record], act: str, rows: Sequence[Mapping[str, Any]]) -> None:
         kind = record.__tablename__
-        seen = [[kind, row["id"]] for row in rows]
+        seen = [[kind, row["id"]] for row in rows if row["id"] is not None]
         personal = self._company.rules.kept("personal", record, actor, lambda: _personal(record))
         shown = sorted({name for row in rows for name in personal if name in row and name not in row["_masked"]})
         detail: dict[str, Any] = {"rows": len(rows)} | ({"personal": shown} if shown else {})
@@ -300,7 +343,7 @@ def _personal(record: type[Record]) -> tuple[str, ...]:
 def _one(rules: Rules, record: type[Record], actor: Actor, chosen: frozenset[str] | None) -> Selected:
     """Return the statement that reads one row by its id."""
     projection = narrowed(rules.projection(record, actor), record, chosen)
-    wanted = record.__table__.c.id == bindparam("key")
+    wanted = naming(rules, actor, record).bound
     statement = select(*projection.columns).where(wanted, rules.visible(record, actor))
     return Selected(Named(statement, rules.compiled), projection)
 

@@ -12,14 +12,16 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import MISSING, AfterValidator, AwareDatetime, BaseModel, Field, JsonValue
-from sqlalchemy import JSON, Column, String
+from sqlalchemy import JSON, Column, String, Table
 
 from daeri.clock import rfc3339
 from daeri.errors import DeclarationError, StaleVersion
 from daeri.operations.declare import WON_MAX, Money, Ref, read_signature
 from daeri.operations.line import Change, Line
-from daeri.records.access import ID_MAX, Actor, Effect, Records, title_of
+from daeri.records.access import Actor, Effect, Records, title_of
+from daeri.records.keys import ID_MAX, Id
 from daeri.records.record import Exact, Hidden, Person, Record, label_of, mark_of
+from daeri.records.stored import AsText
 from daeri.wording import Text, fit_josa, normal
 
 BOOKKEEPING = ("id", "version")
@@ -49,11 +51,11 @@ class Offer:
 
 
 class Written(BaseModel):
-    """A row after it was written: what its writer may see of it."""
+    """A row after it was written: what its writer may see of it; no id where its key is hidden from them."""
 
     type: str
-    id: int
-    version: int
+    id: Id | None
+    version: int | str
     title: str
     fields: dict[str, Any]
     masked: list[str]
@@ -63,15 +65,20 @@ class Removed(BaseModel):
     """A row that is gone."""
 
     type: str
-    id: int
+    id: Id
 
 
 def made(record: type[Record], act: Act, offer: Offer) -> dict[str, Any]:
     """Return what an Operation for one act is made of, its name and catalog aside.
 
     Raises:
-        DeclarationError: a field that cannot be offered, or an approval line that does not fit.
+        DeclarationError: a field that cannot be offered, an approval line that does not fit, or rows without a key.
     """
+    if not record.__key__.columns:
+        raise DeclarationError(
+            f"{record.__name__} has no key to tell its rows apart, so they can only be read; "
+            "mark the columns that do with primary_key=True"
+        )
     body, parameters = _BODIES[act](record, offer)
     label = label_of(record)
     words = _WORDS[act]
@@ -129,26 +136,28 @@ def _creating(record: type[Record], offer: Offer) -> tuple[Body, Parameters]:
 
     parameters: Parameters = {}
     for column in _offered(record, offer):
-        must = not column.nullable and column.default is None and column.server_default is None
+        given = column.default is not None or column.server_default is not None or column is _counted(record)
+        must = not (column.nullable or given)
         default = inspect.Parameter.empty if must else MISSING
         parameters[column.key] = (_hint(column, optional=not must), default)
     return create, parameters
 
 
 def _updating(record: type[Record], offer: Offer) -> tuple[Body, Parameters]:
-    async def update(records: Records, id: int, version: int | None, **sent: Any) -> Written:  # noqa: A002
+    async def update(records: Records, id: Id, version: int | str | None, **sent: Any) -> Written:  # noqa: A002
         return _written(await records.change(await _at(records, record, id, version), **_sent(sent)))
 
     parameters = _named(record)
     for column in _offered(record, offer):
-        parameters[column.key] = (_hint(column, optional=True), MISSING)
+        if not (record.__adopted__ and column.primary_key):  # what names a row stays
+            parameters[column.key] = (_hint(column, optional=True), MISSING)
     return update, parameters
 
 
 def _deleting(record: type[Record], offer: Offer) -> tuple[Body, Parameters]:
     del offer
 
-    async def delete(records: Records, id: int, version: int | None) -> Removed:  # noqa: A002
+    async def delete(records: Records, id: Id, version: int | str | None) -> Removed:  # noqa: A002
         await records.remove(await _at(records, record, id, version))
         return Removed(type=record.__tablename__, id=id)
 
@@ -165,19 +174,30 @@ _BODIES: Mapping[Act, Callable[[type[Record], Offer], tuple[Body, Parameters]]] 
 def _named(record: type[Record]) -> Parameters:
     label = label_of(record)
     which = Annotated[Ref[record], Field(description=f"{label.ko} ({label.en}), e.g. 12")]  # type: ignore[valid-type]
-    version = Annotated[int | None, Field(description="읽은 판 (the version that was read), e.g. 1", ge=1, le=ID_MAX)]
+    told = "읽은 판 (the version that was read)"
+    version: Any = Annotated[int | None, Field(description=f"{told}, e.g. 1", ge=1, le=ID_MAX)]
+    if record.__adopted__:
+        version = Annotated[str | None, Field(description=f"{told}, e.g. h5f0c…", max_length=64)]
     return {"id": (which, inspect.Parameter.empty), "version": (version, None)}
 
 
 def _offered(record: type[Record], offer: Offer) -> list[Column[Any]]:
     columns = record.__table__.columns
-    closed = (*BOOKKEEPING, *(AUTHORITY if issubclass(record, Person) else ()))
+    kept = {column.key for column in columns if column.computed is not None or isinstance(column.type, AsText)}
+    kept |= set() if record.__adopted__ else {*BOOKKEEPING}
+    closed = kept | ({*AUTHORITY} if issubclass(record, Person) else set())
     names = [name for name in columns.keys() if name not in closed] if offer.fields is None else offer.fields  # noqa: SIM118 - a collection of columns
     for name in names:
-        if name not in columns or name in BOOKKEEPING:
-            known = ", ".join(each for each in columns.keys() if each not in BOOKKEEPING)  # noqa: SIM118 - as above
+        if name not in columns or name in kept:
+            known = ", ".join(each for each in columns.keys() if each not in kept)  # noqa: SIM118 - as above
             raise DeclarationError(f"{record.__name__} offers {name!r}, which is no field to write; it has: {known}")
     return [columns[name] for name in names]  # type: ignore[misc]
+
+
+def _counted(record: type[Record]) -> Column[Any] | None:
+    """Return the key that the database counts up by itself where none is sent."""
+    table = record.__table__
+    return table.autoincrement_column if isinstance(table, Table) else None
 
 
 def _hint(column: Column[Any], *, optional: bool) -> Any:
@@ -242,9 +262,11 @@ def _signed(
 def _preview(record: type[Record], act: Act, parameters: Parameters) -> Callable[..., Any]:
     """Return the preview of an act: each field that is sent, before and after."""
 
-    async def preview(records: Records, id: int | None = None, version: int | None = None, **sent: Any) -> list[Change]:  # noqa: A002
-        del version
-        row = None if id is None else await records.get(record, id)
+    async def preview(records: Records, **sent: Any) -> list[Change]:
+        key: Id | None = None if act == "create" else sent.pop("id")
+        if act != "create":
+            sent.pop("version")
+        row = None if key is None else await records.get(record, key)
         if act == "delete" and row is not None:
             return [Change(label_of(record), title_of(row), "")]
         columns = record.__table__.columns
@@ -263,7 +285,7 @@ def _sent(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not MISSING}
 
 
-async def _at(records: Records, record: type[Record], key: int, version: int | None) -> Record:
+async def _at(records: Records, record: type[Record], key: Id, version: int | str | None) -> Record:
     """Return a row that is still as its writer read it.
 
     Raises:

@@ -23,8 +23,9 @@ from daeri.operations.policy_impact import impact
 from daeri.operations.policy_lint import Finding, lint
 from daeri.operations.sources import Sources
 from daeri.records import audit
-from daeri.records.access import ID_MAX, Actor, Rule, missing, sight
+from daeri.records.access import Actor, Rule, called_in, missing, naming, sight
 from daeri.records.identity import account, is_disabled
+from daeri.records.keys import Id
 from daeri.records.people import Someone, person_body
 from daeri.records.record import Mark, Record, label_of, mark_of
 from daeri.records.store import Store
@@ -56,7 +57,7 @@ class Question:
     agent: str | None = None
     operation: str | None = None
     type: str | None = None
-    id: int | None = None
+    id: Id | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ class Policies:
         Raises:
             ValidationFailed: a case is not well formed; the pointer names it.
         """
-        read = [read_case(number, case) for number, case in enumerate(cases)]
+        read = [read_case(number, case, self.company.records) for number, case in enumerate(cases)]
         return await self._store.read(lambda connection: [self._tried(connection, case, lang) for case in read])
 
     async def impact(self, actor: Actor, edited: Company, lang: Lang) -> dict[str, Any]:
@@ -173,7 +174,7 @@ class Policies:
         known = connection.execute(select(account.c.person_id).where(account.c.login == named)).scalar_one_or_none()
         if known is not None:
             return int(known)
-        return resolve(connection, self.company.rules, actor, self.company.people.person, "person", named)
+        return int(resolve(connection, self.company.rules, actor, self.company.people.person, "person", named))
 
     def _record(self, kind: str) -> type[Record]:
         record = self.company.records.get(kind)
@@ -209,7 +210,7 @@ class Policies:
         if asker is not None and not oneself:
             self._check_seen(connection, asker, people.person, question.person_id)
         person = people.one(connection, question.person_id)
-        plain = Actor(person.id, person.name, person.team_id, person.roles, person.login)
+        plain = Actor(person.id, person.name, person.team_id, person.roles, person.login, known_as=person.known_as)
         keyed = plain
         if oneself and asker is not None:
             keyed, plain = asker, replace(asker, scopes=())
@@ -224,12 +225,12 @@ class Policies:
             roles_shown=oneself or asker is None or sight(asker, roles) == "open",
         )
 
-    def _check_seen(self, connection: Connection, asker: Actor, record: type[Record], key: int) -> str:
+    def _check_seen(self, connection: Connection, asker: Actor, record: type[Record], key: Id) -> str:
         """Return a row's title as the asker sees it.
 
         Raises:
             NotFound: the asker may not see the row, or there is none.
-            PermissionDenied: the asker's key may not read such records at all.
+            PermissionDenied: the asker's key may not read such records at all, or the row's key is hidden from them.
         """
         if not asker.may_call(f"{record.__tablename__}.list", "read"):
             raise PermissionDenied(Text("이 키로는 볼 수 없는 기록이에요", "This key may not read these records"))
@@ -239,12 +240,13 @@ class Policies:
             for name in record.__title__
             if sight(asker, mark_of((column := record.__table__.c[name]).info)) == "open"
         ]
-        statement = select(record.__table__.c.id, *(column for column in shown if column.key != "id"))
-        found = statement.where(record.__table__.c.id == key, rules.visible(record, asker))
-        row = connection.execute(found).one_or_none() if 0 < key <= ID_MAX else None
+        row_key = naming(rules, asker, record)
+        named = [column for column in shown if column.key != "id"]
+        found = select(*row_key.columns, *named).where(row_key.at(key), rules.visible(record, asker))
+        row = connection.execute(found).first()
         if row is None:
             raise missing(record)
-        return " ".join(str(value) for value in row[1:] if value) or f"#{key}"
+        return " ".join(str(value) for value in row[len(row_key.columns) :] if value) or f"#{key}"
 
     # ---- operations
 
@@ -332,7 +334,7 @@ class Policies:
         asker: Actor | None,
         subject: Subject,
         record: type[Record],
-        key: int | None,
+        key: Id | None,
         lang: Lang,
     ) -> dict[str, Any]:
         title = None if key is None or asker is None else self._check_seen(connection, asker, record, key)
@@ -355,15 +357,15 @@ class Policies:
 
     @staticmethod
     def _verdict(
-        connection: Connection, subject: Subject, record: type[Record], rule: ColumnElement[bool], key: int | None
+        connection: Connection, subject: Subject, record: type[Record], rule: ColumnElement[bool], key: Id | None
     ) -> str:
         """Say whether a condition holds for the row, or without one: for all rows, some, or none."""
         if not subject.active:
             return "deny"
         if key is None:
             return "allow" if isinstance(rule, True_) else "deny" if isinstance(rule, False_) else "some"
-        fits = select(record.__table__.c.id).where(record.__table__.c.id == key, rule)
-        return "deny" if connection.execute(fits).one_or_none() is None else "allow"
+        fits = select(*record.__key__.columns).where(record.__key__.at(key), rule)
+        return "deny" if connection.execute(fits).first() is None else "allow"
 
     def _ruled(self, verdict: str, rule: Rule | None, says: Mapping[str, Text], lang: Lang) -> dict[str, Any]:
         if rule is None:
@@ -381,7 +383,7 @@ class Policies:
         return {"verdict": "deny", "why": (limit if subject.active else _GONE).to(lang)}
 
     def _fields(
-        self, connection: Connection, subject: Subject, record: type[Record], key: int | None, seen: str, lang: Lang
+        self, connection: Connection, subject: Subject, record: type[Record], key: Id | None, seen: str, lang: Lang
     ) -> list[dict[str, Any]]:
         projection = self.company.rules.projection(record, subject.actor)
         owned = key is not None and self._is_own(connection, subject.actor, record, key)
@@ -411,15 +413,17 @@ class Policies:
             )
         return fields
 
-    def _is_own(self, connection: Connection, actor: Actor, record: type[Record], key: int) -> bool:
+    def _is_own(self, connection: Connection, actor: Actor, record: type[Record], key: Id) -> bool:
         """Say whether a row is about the actor, as the projection sees it."""
         projection = self.company.rules.projection(record, actor)
         owner = projection.owner_key
         if owner is None or owner not in projection.keys or owner in projection.masked - set(projection.own):
             return False
-        table = record.__table__
-        own = select(table.c.id).where(table.c.id == key, table.c[owner] == actor.person_id)
-        return connection.execute(own).one_or_none() is not None
+        called = called_in(record, actor)
+        if called is None:
+            return False
+        own = select(*record.__key__.columns).where(record.__key__.at(key), record.__table__.c[owner] == called)
+        return connection.execute(own).first() is not None
 
     def _why(self, record: type[Record], name: str, mark: Mark, verdict: str, seen: str) -> Text:
         if seen == "deny":
@@ -459,8 +463,10 @@ class Policies:
 
     def _tried_row(self, connection: Connection, subject: Subject, case: Case, lang: Lang) -> Outcome:
         record = self._record(case.type or "")
-        columns = record.__table__.c
-        if case.id is not None and not connection.execute(select(columns.id).where(columns.id == case.id)).first():
+        key = record.__key__
+        if case.id is not None and (
+            not key.columns or not connection.execute(select(*key.columns).where(key.at(case.id))).first()
+        ):
             return Outcome(case, "missing", missing(record).detail)
         told = self._row(connection, None, subject, record, case.id, lang)
         part = told["change" if case.change else "rows"]

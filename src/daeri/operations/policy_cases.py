@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from daeri.errors import FieldError, ValidationFailed
+from daeri.records.record import Record
 from daeri.wording import Lang, Text
 
 
@@ -27,7 +28,7 @@ class Case(BaseModel):
     agent: str | None = None
     operation: str | None = None
     type: str | None = None
-    id: int | None = None
+    id: int | str | None = None
     field: str | None = None
     change: bool = False
     note: str = ""
@@ -75,14 +76,14 @@ class Outcome:
         return {**about, "got": self.got, "passed": self.passed, "why": self.why.to(lang).strip()}
 
 
-def read_case(number: int, sent: Mapping[str, Any]) -> Case:
-    """Read one case.
+def read_case(number: int, sent: Mapping[str, Any], records: Mapping[str, type[Record]]) -> Case:
+    """Read one case about a company's records.
 
     Raises:
         ValidationFailed: with a pointer such as /case/3/expect.
     """
     try:
-        return Case.model_validate(dict(sent))
+        case = Case.model_validate(dict(sent))
     except ValidationError as error:
         raise ValidationFailed(
             Text(f"{number + 1}번째 기대가 맞지 않아요", f"Expectation {number + 1} is not well formed"),
@@ -91,3 +92,10 @@ def read_case(number: int, sent: Mapping[str, Any]) -> Case:
                 for item in error.errors(include_url=False, include_context=False, include_input=False)
             ],
         ) from None
+    record = records.get(case.type or "")
+    if isinstance(case.id, str) and (record is None or not record.__adopted__ or record.__key__.numeric):
+        raise ValidationFailed(
+            Text(f"{number + 1}번째 기대의 id는 숫자예요", f"The id of expectation {number + 1} is a whole number"),
+            errors=[FieldError(f"/case/{number}/id", "a whole number")],
+        )
+    return case

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, MetaData, Select, false, func, select
+from sqlalchemy import ColumnElement, Connection, MetaData, Select, false, func, select, tuple_
 
 from daeri.operations.company import Company
 from daeri.operations.sources import Sources
@@ -54,7 +54,9 @@ class Shift:
 def impact(connection: Connection, before: Company, after: Company, asker: Actor, lang: Lang) -> dict[str, Any]:
     """Return what would change, by record type and operation; what stays as it is is left out."""
     people = _people(connection, before, asker)
-    actors = {one.id: Actor(one.id, one.name, one.team_id, one.roles, one.login) for one in people}
+    actors = {
+        one.id: Actor(one.id, one.name, one.team_id, one.roles, one.login, known_as=one.known_as) for one in people
+    }
     sources = Sources()
     kinds = [kind for kind in sorted(before.records) if asker.may_call(f"{kind}.list", "read")]
     records = []
@@ -117,13 +119,19 @@ def _written(rule: ColumnElement[bool]) -> tuple[str, str]:
 
 
 def _ids(record: type[Record], rule: ColumnElement[bool]) -> Select[Any]:
-    return select(record.__table__.c.id).where(rule).correlate(None)
+    return select(*_telling(record)).where(rule).correlate(None)
+
+
+def _telling(record: type[Record]) -> Sequence[ColumnElement[Any]]:
+    """Return the columns that tell rows apart; where there is no key, whatever they hold."""
+    return record.__key__.columns or [*record.__table__.columns]
 
 
 def _counted(
     connection: Connection, record: type[Record], shown: ColumnElement[bool], within: Select[Any], without: Select[Any]
 ) -> int:
-    key = record.__table__.c.id
+    columns = _telling(record)
+    key = columns[0] if len(columns) == 1 else tuple_(*columns)
     counted = select(func.count()).select_from(record.__table__)
     return int(connection.execute(counted.where(shown, key.in_(within), key.not_in(without))).scalar_one())
 

@@ -7,19 +7,36 @@ send are bound to it. Nothing here runs it.
 import base64
 import binascii
 import json
+import math
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import product
 from typing import Any, Final
+from uuid import UUID
 
-from sqlalchemy import Column, ColumnElement, Select, String, and_, bindparam, case, func, or_, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Select,
+    String,
+    Uuid,
+    and_,
+    bindparam,
+    case,
+    cast,
+    func,
+    or_,
+    select,
+    tuple_,
+)
 
 from daeri.clock import rfc3339
 from daeri.errors import FieldError, FieldHidden, ValidationFailed
-from daeri.records.access import Actor, Projection, Rules, owner_column, sight
+from daeri.records.access import Actor, Projection, Rules, naming, owner_column, sight
+from daeri.records.keys import Key
 from daeri.records.prepared import Named
 from daeri.records.record import Record, mark_of
 from daeri.wording import Text, normal
@@ -35,6 +52,8 @@ _PER_INITIAL: Final = 588
 _LEADING: Final = 0x1100
 _VOWEL: Final = "[ᅡ-ᅵ]"
 _FINAL: Final = "[ᆨ-ᇂ]"
+SKIP_MAX: Final = 1_000_000
+"""Rows that are passed over at most where they have no key to go on from."""
 DECOMPOSED_MAX: Final = 4
 """Initial consonants that are looked for in decomposed text too: eight patterns."""
 
@@ -59,10 +78,32 @@ class ListQuery:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """By which field a list is ordered."""
+    """By what a list is ordered.
 
-    column: Column[Any]
+    Attributes:
+        column: by which field; None orders by the key alone.
+        key: what tells rows apart where the field does not; empty where the asker can name none.
+    """
+
+    column: Column[Any] | None
+    key: Key
     descending: bool = False
+
+    @property
+    def is_by_key(self) -> bool:
+        """Whether rows of one place in the order cannot be several."""
+        return self.column is None or (self.column,) == self.key.columns
+
+    def clauses(self) -> Iterator[ColumnElement[Any]]:
+        """Yield what a statement is ordered by."""
+        column = self.column
+        if column is None:
+            yield from (each.desc() if self.descending else each.asc() for each in self.key.columns)
+            return
+        if column.nullable:
+            yield case((column.is_(None), 1), else_=0)
+        yield column.desc() if self.descending else column.asc()
+        yield from (each.asc() for each in self.key.columns if each is not column)
 
 
 @dataclass(slots=True)
@@ -93,20 +134,22 @@ class Question:
         return select(func.count()).select_from(self.record.__table__).where(and_(visible, *self.conditions))
 
     def _made(self, rules: Rules, actor: Actor) -> "Selected":
-        projection = narrowed(rules.projection(self.record, actor), self.record, self.chosen, self.order.column.key)
+        needed = () if self.order.column is None else (self.order.column.key,)
+        projection = narrowed(rules.projection(self.record, actor), self.record, self.chosen, *needed)
         conditions = [rules.visible(self.record, actor), *self.conditions]
         if self.after is not None:
             conditions.append(self.after)
-        statement = select(*projection.columns).where(and_(*conditions)).order_by(*self._ordering())
+        statement = select(*projection.columns).where(and_(*conditions)).order_by(*self.order.clauses())
+        if "skip" in self.values:
+            statement = statement.offset(bindparam("skip"))
         return Selected(Named(statement.limit(bindparam("rows")), rules.compiled), projection)
 
-    def _ordering(self) -> Iterator[ColumnElement[Any]]:
-        column = self.order.column
-        if column.nullable:
-            yield case((column.is_(None), 1), else_=0)
-        yield column.desc() if self.order.descending else column.asc()
-        if column.key != "id":
-            yield self.record.__table__.columns["id"].asc()
+    def cursor_after(self, row: Mapping[str, Any], count: int) -> str:
+        """Return the cursor of what comes after a row, the last of `count`."""
+        key = self.order.key.id_of(row)
+        if key is None:
+            return _encoded([int(self.values.get("skip", 0)) + count])
+        return _encoded([None if self.order.column is None else json_value(row[self.order.column.key]), key])
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +161,11 @@ class Selected:
 
 
 def narrowed(projection: Projection, record: type[Record], chosen: frozenset[str] | None, *needed: str) -> Projection:
-    """Return a projection with the chosen fields and those that every row needs: id, version, title, owner, order."""
-    if chosen is None:
+    """Return a projection with the chosen fields and those that every row needs: id, version, title, owner, order.
+
+    The version of an adopted row is made of all that its reader sees.
+    """
+    if chosen is None or record.__adopted__:
         return projection
     owner = owner_column(record)
     kept = chosen | {"id", "version", *needed, *record.__title__} | ({owner.key} if owner is not None else set())
@@ -142,12 +188,18 @@ def asked(rules: Rules, actor: Actor, record: type[Record], query: ListQuery) ->
         ValidationFailed: an unknown field, operator or cursor, or a value that does not fit.
     """
     sort = query.sort or "id"
-    order = Order(open_column(rules, actor, record, sort.removeprefix("-")), sort.startswith("-"))
+    named, key = sort.removeprefix("-"), rules.key(record, actor)
+    by_key = named == "id" and record.__adopted__
+    order = Order(None if by_key else open_column(rules, actor, record, named), key, sort.startswith("-"))
     question = Question(record, order, chosen_fields(record, query.fields))
     if len(query.filters) > FILTERS_MAX:
         raise ValidationFailed(Text(f"조건은 {FILTERS_MAX}개까지예요", f"At most {FILTERS_MAX} filters"))
     shape: list[Any] = [sort, question.chosen and tuple(sorted(question.chosen))]
     for number, (name, operator, value) in enumerate(query.filters):
+        if name == "id" and record.__adopted__:
+            question.conditions.append(_identified(rules, actor, record, operator, value))
+            shape.append((name, operator, value))
+            continue
         column = open_column(rules, actor, record, name)
         condition, values = _filter(column, operator, value, f"f{number}")
         question.conditions.append(condition)
@@ -158,8 +210,8 @@ def asked(rules: Rules, actor: Actor, record: type[Record], query: ListQuery) ->
         question.conditions.append(condition)
         question.values |= values
         shape.append(("search", sorted(values)))
-    if query.cursor:
-        question.after, values = _after(record, order, query.cursor)
+    if query.cursor or not key.columns:
+        question.after, values = _after(order, query.cursor)
         question.values |= values
         shape.append(("after", sorted(values)))
     question.shape = tuple(map(repr, shape))
@@ -222,7 +274,8 @@ def _filter(column: Column[Any], operator: str, value: str, name: str) -> tuple[
             errors=[FieldError(f"/{column.key}", f"one of: {', '.join(OPERATORS)}")],
         )
     if operator == "contains":
-        return _contains(func.lower(column), [form.lower() for form in forms_of(value)], name)
+        text = column if isinstance(column.type, String) else cast(column, String())
+        return _contains(func.lower(text), [form.lower() for form in forms_of(value)], name)
     several = bindparam(name, expanding=True, type_=column.type)
     if operator == "in":
         return column.in_(several), {name: [parsed(column, item) for item in value.split(",")]}
@@ -239,6 +292,21 @@ def _filter(column: Column[Any], operator: str, value: str, name: str) -> tuple[
         "lte": column <= one,
     }
     return comparisons[operator], {name: parsed(column, value)}
+
+
+def _identified(rules: Rules, actor: Actor, record: type[Record], operator: str, value: str) -> ColumnElement[bool]:
+    """Return the condition that a row of an adopted record has one of the ids.
+
+    Raises:
+        NotFound, FieldHidden: the actor cannot name rows of it.
+        ValidationFailed: another comparison than eq and in.
+    """
+    if operator not in ("eq", "in"):
+        raise ValidationFailed(
+            Text("id는 eq나 in으로만 비교해요", "id is compared by eq or in"), errors=[FieldError("/id", "eq or in")]
+        )
+    key = naming(rules, actor, record)
+    return or_(*(key.at(each) for each in (value.split(",") if operator == "in" else [value])))
 
 
 def _contains(text: ColumnElement[str], forms: Sequence[str], name: str) -> tuple[ColumnElement[bool], dict[str, Any]]:
@@ -311,6 +379,8 @@ def parsed(column: Column[Any], value: str) -> Any:
     """
     kind = column.type.python_type
     try:
+        if isinstance(column.type, Uuid):
+            return str(UUID(value))
         if kind is bool:
             return {"true": True, "false": False}[value]
         if kind is datetime:
@@ -318,6 +388,8 @@ def parsed(column: Column[Any], value: str) -> Any:
             return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
         if kind is date:
             return date.fromisoformat(value)
+        if kind not in (str, int, float, Decimal):
+            raise ValueError(value)  # noqa: TRY301 - worded below like every other misfit
         return _finite(kind(value))
     except (ValueError, KeyError, ArithmeticError):
         raise ValidationFailed(
@@ -327,44 +399,67 @@ def parsed(column: Column[Any], value: str) -> Any:
 
 
 def _finite(value: Any) -> Any:
-    if isinstance(value, Decimal) and not value.is_finite():
+    if isinstance(value, Decimal | float) and not math.isfinite(value):
         raise ValueError(value)
     return value
 
 
 def json_value(value: Any) -> Any:
     """Return a field's value as JSON has it."""
-    if value is None or type(value) in (str, int):
+    if value is None or type(value) in (str, int, bool, list, dict):
         return value
     if isinstance(value, datetime):
         return rfc3339(value)
     if isinstance(value, date):
         return value.isoformat()
-    return str(value) if isinstance(value, Decimal) else value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    return value.hex() if isinstance(value, bytes) else str(value)
 
 
-def cursor_at(position: Any, key: int) -> str:
-    """Return the cursor of a list that goes on after a row."""
-    return base64.urlsafe_b64encode(json.dumps([json_value(position), key]).encode()).decode().rstrip("=")
+def _encoded(position: list[Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode().rstrip("=")
 
 
-def _after(record: type[Record], order: Order, cursor: str) -> tuple[ColumnElement[bool], dict[str, Any]]:
+def _after(order: Order, cursor: str | None) -> tuple[ColumnElement[bool] | None, dict[str, Any]]:
+    """Return the condition that a row comes after a cursor's, and its values; rows without a key are counted off."""
+    if cursor is None:
+        return None, {"skip": 0}
     try:
-        position, key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        wanted = None if position is None else parsed(order.column, str(position))
-        key = int(key)
+        found = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if len(found) == 1:
+            return None, {"skip": _skipped(found[0])}
+        position, key = found
+        last = order.key.parts(key if type(key) is int else str(key))
+        wanted = None if position is None or order.column is None else parsed(order.column, str(position))
     except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error):
+        last, wanted = None, None
+    if last is None:
         raise ValidationFailed(
             Text("이 목록의 커서가 아니에요", "This is not a cursor of this list"),
             errors=[FieldError("/cursor", "?")],
-        ) from None
-    identity = record.__table__.columns["id"]
-    last, at = bindparam("last", type_=identity.type), bindparam("at", type_=order.column.type)
-    if order.column.key == "id":
-        return identity < last if order.descending else identity > last, {"last": key}
+        )
+    slots = ["last"] if len(last) == 1 else [f"last_{number}" for number in range(len(last))]
+    values = dict(zip(slots, last, strict=True))
+    binds = [bindparam(slot, type_=column.type) for slot, column in zip(slots, order.key.columns, strict=True)]
+    here, there = _together(order.key.columns), _together(binds)
+    if order.is_by_key or order.column is None:
+        return (here < there if order.descending else here > there), values
     if wanted is None:
-        return and_(order.column.is_(None), identity > last), {"last": key}
+        return and_(order.column.is_(None), here > there), values
+    at = bindparam("at", type_=order.column.type)
     beyond = order.column < at if order.descending else order.column > at
-    rest = or_(beyond, and_(order.column == at, identity > last))
+    rest = or_(beyond, and_(order.column == at, here > there))
     condition = or_(rest, order.column.is_(None)) if order.column.nullable else rest
-    return condition, {"last": key, "at": wanted}
+    return condition, values | {"at": wanted}
+
+
+def _skipped(count: Any) -> int:
+    if type(count) is not int or not 0 <= count <= SKIP_MAX:
+        raise ValueError(count)
+    return count
+
+
+def _together(columns: Sequence[Any]) -> Any:
+    """Return columns or values as one thing to compare."""
+    return columns[0] if len(columns) == 1 else tuple_(*columns)

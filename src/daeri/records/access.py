@@ -36,8 +36,10 @@ from sqlalchemy.orm.attributes import QueryableAttribute
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.operators import custom_op
 
-from daeri.errors import Conflict, FieldHidden, NotFound, PermissionDenied, ValidationFailed
-from daeri.records.crowds import ROWS_MAX, Crowds, Group, Key
+from daeri.errors import Conflict, FieldHidden, NotFound, PermissionDenied, Refused, ValidationFailed
+from daeri.records.crowds import ROWS_MAX, Crowds, Group
+from daeri.records.crowds import Key as GroupKey
+from daeri.records.keys import ID_MAX, Id, Key
 from daeri.records.prepared import Compiled, Given, Ready, Rows, Shape, shape_of, values_of
 from daeri.records.record import Exact, Hidden, Mark, Person, Record, label_of, mark_of
 from daeri.wording import Text, fit_josa
@@ -49,8 +51,6 @@ Rule = Callable[["Actor"], ColumnElement[bool]]
 Effect = Literal["read", "write", "irreversible"]
 Sight = Literal["open", "own", "hidden"]
 
-ID_MAX = 2**63 - 1
-"""The largest id a database keeps."""
 FOUND_MAX = 200
 """Rows one `find` or `group` returns at most when the operation names no limit."""
 KEPT_MAX = 20_000
@@ -87,6 +87,7 @@ class Actor:
         door: the protocol the request came by, for the audit only.
         decides: whether the credential may decide approvals (a person's own session or a key marked so).
         credential: which key or session it is, for the audit only.
+        known_as: what adopted tables call the person (사번), or None where they know nothing of them.
     """
 
     person_id: int
@@ -100,6 +101,7 @@ class Actor:
     decides: bool = False
     everything: bool = False
     credential: str = ""
+    known_as: int | str | None = None
 
     @classmethod
     def system(cls, name: str) -> "Actor":
@@ -166,6 +168,10 @@ class Rules:
         rule = self.changes.get(record)
         return self.kept("changes", record, actor, lambda: rule(actor) if rule else false())
 
+    def key(self, record: type[Record], actor: Actor) -> Key:
+        """Return the key by which the actor may name rows: none where a part of it is hidden from them."""
+        return self.kept("key", record, actor, lambda: _key(record, actor)) if record.__adopted__ else record.__key__
+
     def hidden_reason(self, record: type[Record], name: str, mark: Mark) -> Text:
         """Say in words who may see a field."""
         label = mark.label or Text(name, name)
@@ -200,6 +206,45 @@ def owner_column(record: type[Record]) -> Column[Any] | None:
     return None
 
 
+def is_own(record: type[Record], actor: Actor, owner: Any) -> bool:
+    """Say whether a row is about the actor, by the value of its owner column."""
+    called = called_in(record, actor)
+    return called is not None and bool(owner == called)
+
+
+def called_in(record: type[Record], actor: Actor) -> int | str | None:
+    """Return what a record's owner column holds where a row is about the actor; None where no row can be."""
+    return actor.known_as if record.__adopted__ else actor.person_id
+
+
+def _key(record: type[Record], actor: Actor) -> Key:
+    key = record.__key__
+    return key if all(sight(actor, mark_of(column.info)) == "open" for column in key.columns) else Key(())
+
+
+def naming(rules: "Rules", actor: Actor, record: type[Record]) -> Key:
+    """Return the key by which the actor names single rows of a record.
+
+    Raises:
+        NotFound: its rows have no key.
+        FieldHidden: a part of the key is hidden from the actor, who may not try values of it either.
+    """
+    key = rules.key(record, actor)
+    if key.columns:
+        return key
+    label = label_of(record)
+    for column in record.__key__.columns:
+        mark = mark_of(column.info)
+        if sight(actor, mark) != "open":
+            raise FieldHidden(rules.hidden_reason(record, column.key, mark))
+    raise NotFound(
+        Text(
+            fit_josa(f"{label.ko}에는 키가 없어서 한 건씩 열 수 없어요. 목록이나 SQL로 봐 주세요"),
+            f"Rows of {label.en} have no key, so they cannot be opened one by one: use the list or SQL",
+        )
+    )
+
+
 @dataclass(slots=True)
 class Trail:
     """What a call has looked at and written: its sources, the fields it did not get, the rows it changed.
@@ -209,7 +254,7 @@ class Trail:
         wrote: what became of which row: [type, id, "add", "change" or "remove", the fields].
     """
 
-    records: dict[tuple[str, int], str] = field(default_factory=dict)
+    records: dict[tuple[str, Id], str] = field(default_factory=dict)
     masked: set[str] = field(default_factory=set)
     withheld: set[str] = field(default_factory=set)
     wrote: list[list[Any]] = field(default_factory=list)
@@ -218,10 +263,10 @@ class Trail:
     def saw(self, record: type[Record], row: Record) -> None:
         """Note a row that was read."""
         self.rows += 1
-        if len(self.records) < SOURCES_MAX:
+        if len(self.records) < SOURCES_MAX and row.id is not None:
             self.records[(record.__tablename__, row.id)] = title_of(row)
 
-    def changed(self, record: type[Record], key: int, act: str, fields: Iterable[str]) -> None:
+    def changed(self, record: type[Record], key: Id, act: str, fields: Iterable[str]) -> None:
         """Note a row that was written."""
         if len(self.wrote) < WROTE_MAX:
             self.wrote.append([record.__tablename__, key, act, sorted(fields)])
@@ -237,7 +282,7 @@ def title_of(row: Record) -> str:
     """Name a row to people by its title fields ("김하은 대리"); hidden and empty ones are left out."""
     values = (row.__dict__.get(name) for name in row.__title__ if name != "id")
     title = " ".join(str(value) for value in values if value not in (None, "") and type(value) is not Hidden)
-    return title or f"{label_of(type(row)).ko} #{row.id}"
+    return title or f"{label_of(type(row)).ko} #{row.id}".removesuffix(" #None")
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +304,7 @@ class Projection:
 
 
 def _project(rules: Rules, record: type[Record], actor: Actor) -> Projection:
-    owner = owner_column(record)
+    owner, called = owner_column(record), called_in(record, actor)
     columns: list[ColumnElement[Any]] = []
     keys: list[str] = []
     own: list[str] = []
@@ -273,8 +318,8 @@ def _project(rules: Rules, record: type[Record], actor: Actor) -> Projection:
         instead = None if mark.mask is None else mark.mask.expression(column)
         if seen == "open":
             columns.append(column)
-        elif seen == "own" and owner is not None:
-            shown = case((owner == actor.person_id, column), else_=null() if instead is None else instead)
+        elif seen == "own" and owner is not None and called is not None:
+            shown = case((owner == called, column), else_=null() if instead is None else instead)
             columns.append(shown.label(column.key))
             own.append(column.key)
         elif instead is not None:
@@ -303,13 +348,17 @@ class Records:
         self._trail = trail
         self._ready = rules.ready(actor)
 
-    async def get(self, record: type[R], id: int) -> R:  # noqa: A002 - the field's own name
+    async def get(self, record: type[R], id: Id) -> R:  # noqa: A002 - the field's own name
         """Return one row by id.
 
         Raises:
-            NotFound: there is no such row, or the actor may not see it.
+            NotFound: there is no such row, or the actor may not see it, or its record has no key.
+            FieldHidden: the key is hidden from the actor.
         """
-        row = await self.first(record, record.id == int(id)) if 0 < id <= ID_MAX else None
+        if record.__adopted__:
+            row = await self.first(record, naming(self._rules, self._actor, record).at(id))
+        else:
+            row = await self.first(record, record.id == int(id)) if 0 < int(id) <= ID_MAX else None
         if row is None:
             raise missing(record)
         return row
@@ -328,8 +377,9 @@ class Records:
         if shape in self._ready:
             rows = self._ready[shape].rows(self._connection, values_of(given))
         else:
+            key = self._rules.key(record, self._actor)
             statement = self._guarded(record, select(*projection.columns), where)
-            statement = statement.order_by(*self._checked(record, order_by), record.__table__.c.id).limit(limit)
+            statement = statement.order_by(*self._checked(record, order_by), *key.columns).limit(limit)
             rows = self._run(statement, shape, given)
         return [self._row(record, projection, row) for row in rows]
 
@@ -398,7 +448,7 @@ class Records:
             return Groups(self._run(statement.limit(limit), shape, given))
         crowds = self._crowds(record, by, where)
         told = self._rules.crowds.telling(self._actor.person_id, record.__tablename__, fields, crowds)
-        rows = [row for row in self._connection.execute(statement) if _key(row[: len(by)]) in told]
+        rows = [row for row in self._connection.execute(statement) if _group(row[: len(by)]) in told]
         result = Groups(rows[:limit])
         result.withheld = len(crowds) - len(told)
         if result.withheld:
@@ -416,20 +466,26 @@ class Records:
 
     def _crowds(
         self, record: type[Record], by: Sequence[Any], where: Sequence[ColumnElement[bool]]
-    ) -> dict[Key, Group]:
+    ) -> dict[GroupKey, Group]:
         """Return whom each group of a figure is about; a row of no person's is about itself."""
         table = record.__table__
         person = owner_column(record)
-        whom = table.c.id if person is None else person
-        statement = self._guarded(record, select(table.c.id, whom, *by), where).limit(ROWS_MAX + 1)
+        # Rows without a key are told apart by all they hold.
+        row_key: Sequence[ColumnElement[Any]] = record.__key__.columns or [*table.columns]
+        size = len(row_key)
+        about = row_key if person is None else (*row_key, person)
+        statement = self._guarded(record, select(*about, *by), where).limit(ROWS_MAX + 1)
         rows = self._connection.execute(statement).all()
         if len(rows) <= ROWS_MAX:
-            parts: dict[Key, set[tuple[int, Any]]] = {}
+            parts: dict[GroupKey, set[tuple[Any, Any]]] = {}
             for row in rows:
-                parts.setdefault(_key(row[2:]), set()).add((row[0], row[1]))
+                this = row[0] if size == 1 else _group(row[:size])
+                whom = this if person is None else row[size]
+                parts.setdefault(_group(row[len(about) :]), set()).add((this, whom))
             return {key: Group.of(frozenset(about)) for key, about in parts.items()}
-        sizes = self._guarded(record, select(func.count(whom.distinct()), *by), where).group_by(*by)
-        return {_key(row[1:]): Group(row[0]) for row in self._connection.execute(sizes)}
+        people = func.count() if person is None else func.count(person.distinct())
+        sizes = self._guarded(record, select(people, *by).select_from(table), where).group_by(*by)
+        return {_group(row[1:]): Group(row[0]) for row in self._connection.execute(sizes)}
 
     def _check_crowd(
         self, record: type[Record], expressions: Sequence[Any], where: Sequence[ColumnElement[bool]]
@@ -464,7 +520,9 @@ class Records:
         self._check_writes(record, values, row)
         with self._writing():
             result = self._connection.execute(insert(record.__table__).values(**values))  # type: ignore[arg-type]
-            key = int(result.inserted_primary_key[0])  # type: ignore[index]
+            key = record.__key__.id_from(result.inserted_primary_key or ())
+            if key is None:
+                raise self._may_not_write(record)
             self._check_changeable(record, key)
         self._trail.changed(record, key, "add", values)
         return self._reload(record, key, row)
@@ -503,21 +561,17 @@ class Records:
             PermissionDenied: the actor may not change this row, or may not write one of the fields.
         """
         record = type(row)
-        table = record.__table__
         self._check_writes(record, values, row)
-        self._check_changeable(record, row.id)
+        self._check_changeable(record, _named(row))
+        version = {} if record.__adopted__ else {"version": row.version + 1}
         with self._writing():
-            result = self._connection.execute(
-                update(table)  # type: ignore[arg-type]
-                .where(table.c.id == row.id, table.c.version == row.version)
-                .values(**values, version=row.version + 1)
-            )
-            if result.rowcount != 1:
-                raise Conflict(Text("다른 사람이 먼저 바꾼 기록이에요.", "Someone else changed this record first."))
+            statement = update(record.__table__).where(self._unchanged(row)).values(**values, **version)  # type: ignore[arg-type]
+            if self._connection.execute(statement).rowcount != 1:
+                raise _changed_first()
             self._check_changeable(record, row.id)
         self._trail.changed(record, row.id, "change", values)
         written = {key: value for key, value in row.__dict__.items() if not key.startswith("_")}
-        return self._reload(record, row.id, record(**{**written, **values, "version": row.version + 1}))
+        return self._reload(record, row.id, record(**{**written, **values, **version}))
 
     async def remove(self, row: Record) -> None:
         """Delete a row that was read in this call.
@@ -526,15 +580,33 @@ class Records:
             Conflict: someone else changed the row since it was read.
             PermissionDenied: the actor may not change this row.
         """
-        table = type(row).__table__
-        self._check_changeable(type(row), row.id)
+        record = type(row)
+        self._check_writes(record, {}, row)
+        self._check_changeable(record, _named(row))
         with self._writing():
-            gone = self._connection.execute(
-                delete(table).where(table.c.id == row.id, table.c.version == row.version)  # type: ignore[arg-type]
-            )
+            gone = self._connection.execute(delete(record.__table__).where(self._unchanged(row)))  # type: ignore[arg-type]
         if gone.rowcount != 1:
-            raise Conflict(Text("다른 사람이 먼저 바꾼 기록이에요.", "Someone else changed this record first."))
-        self._trail.changed(type(row), row.id, "remove", ())
+            raise _changed_first()
+        self._trail.changed(record, row.id, "remove", ())
+
+    def _unchanged(self, row: Record) -> ColumnElement[bool]:
+        """Return the condition that a row is as it was read in this call.
+
+        An adopted row counts no versions: it is locked, read again and compared with what its writer had read.
+
+        Raises:
+            Conflict: it is not.
+        """
+        record = type(row)
+        columns = record.__table__.c
+        if not record.__adopted__:
+            return and_(columns.id == row.id, columns.version == row.version)
+        projection, here = self._rules.projection(record, self._actor), record.__key__.at(row.id)
+        statement = select(*projection.columns).where(here, self._rules.visible(record, self._actor))
+        present = self._connection.execute(statement.with_for_update()).one_or_none()
+        if present is None or self._seen(record, projection, present).version != row.version:
+            raise _changed_first()
+        return here
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -586,9 +658,14 @@ class Records:
         return [check_expression(self._rules, self._actor, record, expression) for expression in expressions]
 
     def _row(self, record: type[R], projection: Projection, row: Row[Any]) -> R:
+        result = self._seen(record, projection, row)
+        self._trail.saw(record, result)
+        return result
+
+    def _seen(self, record: type[R], projection: Projection, row: Row[Any]) -> R:
         values = dict(zip(projection.keys, row, strict=True))
         owner = projection.owner_key
-        owned = owner is not None and values.get(owner) == self._actor.person_id
+        owned = owner is not None and is_own(record, self._actor, values.get(owner))
         masked = set()
         for name, hidden in projection.hidden.items():
             if not (owned and name in projection.own):
@@ -600,24 +677,23 @@ class Records:
         # As the constructor would make it, without the events that nobody listens to.
         result: R = class_mapper(record).class_manager.new_instance()
         result.__dict__.update(values, _masked=masked)
-        self._trail.saw(record, result)
         return result
 
-    def _reload(self, record: type[R], key: int, written: R) -> R:
+    def _reload(self, record: type[R], key: Id, written: R) -> R:
         """Return the row as it is stored; one that its writer may not see comes back as it was written."""
         projection = self._rules.projection(record, self._actor)
-        table = record.__table__
-        statement = select(*projection.columns).where(table.c.id == key, self._rules.visible(record, self._actor))
+        here = record.__key__.at(key)
+        statement = select(*projection.columns).where(here, self._rules.visible(record, self._actor))
         row = self._connection.execute(statement).one_or_none()
         if row is None:
-            written.id = key
+            if not record.__adopted__:
+                written.id = int(key)
             return written
         return self._row(record, projection, row)
 
-    def _check_changeable(self, record: type[Record], key: int) -> None:
-        statement = select(record.__table__.c.id).where(
-            record.__table__.c.id == key, self._rules.changeable(record, self._actor)
-        )
+    def _check_changeable(self, record: type[Record], key: Id) -> None:
+        row_key = record.__key__
+        statement = select(*row_key.columns).where(row_key.at(key), self._rules.changeable(record, self._actor))
         if self._connection.execute(statement).one_or_none() is None:
             raise self._may_not_write(record)
 
@@ -629,8 +705,10 @@ class Records:
         )
 
     def _check_writes(self, record: type[Record], values: Mapping[str, Any], row: Record) -> None:
+        if not record.__key__.columns:
+            raise unwritable(record)
         owner = owner_column(record)
-        owned = owner is not None and row.__dict__.get(owner.key) == self._actor.person_id
+        owned = owner is not None and is_own(record, self._actor, row.__dict__.get(owner.key))
         for name in values:
             mark = mark_of(record.__table__.columns[name].info)
             seen = sight(self._actor, mark)
@@ -642,13 +720,40 @@ def _clause(expression: Any) -> Any:
     return expression.__clause_element__() if isinstance(expression, QueryableAttribute) else expression
 
 
-def _key(values: Sequence[Any]) -> Key:
+def _group(values: Sequence[Any]) -> GroupKey:
     """Return what tells one group from another, whatever its values are."""
     return tuple(map(repr, values))
 
 
 def _measure_order(labels: Mapping[str, Any], name: str) -> Any:
     return labels[name[1:]].desc() if name.startswith("-") else labels[name]
+
+
+def _named(row: Record) -> Id:
+    """Return a row's id.
+
+    Raises:
+        Refused: its reader does not see what names it, so nothing of theirs can be written to it.
+    """
+    key: Id | None = row.id
+    if key is None:
+        raise unwritable(type(row))
+    return key
+
+
+def _changed_first() -> Conflict:
+    return Conflict(Text("다른 사람이 먼저 바꾼 기록이에요.", "Someone else changed this record first."))
+
+
+def unwritable(record: type[Record]) -> Refused:
+    """Return the error for a write to a table or view whose rows have no key."""
+    label = label_of(record)
+    return Refused(
+        Text(
+            fit_josa(f"{label.ko}에는 키가 없어서 어느 행인지 알 수 없으니, 읽기만 할 수 있어요"),
+            f"Rows of {label.en} have no key to tell them apart, so they can only be read",
+        )
+    )
 
 
 def missing(record: type[Record]) -> NotFound:

@@ -17,8 +17,9 @@ from sqlalchemy import JSON, Column, ColumnElement, Connection, Engine, select
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.elements import False_, True_
 
-from daeri.records.access import Actor, Records, Rules, owner_column
-from daeri.records.record import Exact, Instant, Record, label_of, mark_of
+from daeri.records.access import Actor, Records, Rules, called_in, owner_column
+from daeri.records.record import Exact, Instant, Record, label_of, mark_of, referenced
+from daeri.records.stored import LocalTime
 from daeri.wording import Text
 
 Why = Literal["time", "size", "forbidden", "wrong"]
@@ -62,14 +63,14 @@ class Field:
     Attributes:
         kind: what its values look like in SQL, in words.
         changed: whether some rows show nothing or a mask in place of the value.
-        refers_to: the table whose id it holds.
+        refers_to: the column whose values it holds, as (table, column).
     """
 
     name: str
     kind: str = ""
     label: Text | None = None
     changed: bool = False
-    refers_to: str | None = None
+    refers_to: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +179,7 @@ def _relation(rules: Rules, actor: Actor, record: type[Record]) -> Relation | No
         mark = mark_of(column.info)
         if key in projection.own and owner is not None and mark.mask is None:
             # A subquery without a table keeps the column's affinity, which CASE would lose: salary = '5000'.
-            own = select(column).where(owner == actor.person_id).correlate(record.__table__)
+            own = select(column).where(owner == called_in(record, actor)).correlate(record.__table__)
             columns.append(own.scalar_subquery().label(column.name))
         else:
             columns.append(shown if shown is column else shown.label(column.name))
@@ -196,11 +197,13 @@ def _relation(rules: Rules, actor: Actor, record: type[Record]) -> Relation | No
     return Relation(record.__table__.name, tuple(fields), str(compiled), ruled, label_of(record))  # type: ignore[attr-defined]
 
 
-def _refers(column: Column[Any], rules: Rules, actor: Actor) -> str | None:
-    target = next((key.column.table.name for key in column.foreign_keys), None)
-    visible = (record for record in rules.rows if record.__tablename__ == target)
-    record = next(visible, None)
-    return target if record is not None and not isinstance(rules.visible(record, actor), False_) else None
+def _refers(column: Column[Any], rules: Rules, actor: Actor) -> tuple[str, str] | None:
+    found = referenced(column, rules.rows) if column.foreign_keys else None
+    if found is None or isinstance(rules.visible(found[0], actor), False_):
+        return None
+    record, target = found
+    shown = target.key in rules.projection(record, actor).keys
+    return (record.__table__.name, target.name) if shown else None  # type: ignore[attr-defined]
 
 
 def _kind(column: Column[Any]) -> str:
@@ -208,6 +211,8 @@ def _kind(column: Column[Any]) -> str:
         return f"integer, in units of 1/{10**column.type.places}"
     if isinstance(column.type, Instant):
         return "text, YYYY-MM-DD HH:MM:SS in UTC"
+    if isinstance(column.type, LocalTime):
+        return f"text, YYYY-MM-DD HH:MM:SS in {'UTC' if column.type.utc else 'Korea'}"
     if isinstance(column.type, JSON):
         return "text, JSON"
     kinds = {int: "integer", str: "text", bool: "integer, 0 or 1", float: "real", date: "text, YYYY-MM-DD"}

@@ -35,7 +35,7 @@ from daeri.clock import Clock
 from daeri.errors import NotFound, PermissionDenied, RateLimited, Unauthenticated
 from daeri.records import audit
 from daeri.records.access import Actor
-from daeri.records.people import People, person_body
+from daeri.records.people import People, known_as, person_body
 from daeri.records.prepared import Constant
 from daeri.records.record import Instant
 from daeri.records.store import Store, system
@@ -349,6 +349,7 @@ def _joined(people: People, *more: Any) -> Select[Any]:
         columns.login,
         columns.left_on,
         account.c.disabled_at,
+        known_as(people.person).label("known_as"),
         *more,
     ).select_from(person.outerjoin(account, account.c.person_id == columns.id))
 
@@ -369,6 +370,7 @@ def _actor_of(row: Any, door: str, **more: Any) -> Actor:
         team_id=row.team_id,
         roles=frozenset(row.roles or ()),
         login=row.login,
+        known_as=row.known_as,
         door=door,
         **more,
     )

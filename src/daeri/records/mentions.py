@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, String, and_, bindparam, func, or_, select
 
 from daeri.records.access import Actor, Rules, sight
+from daeri.records.keys import Id
 from daeri.records.prepared import Named
 from daeri.records.record import Person, Record, mark_of
 from daeri.wording import normal
@@ -28,7 +29,7 @@ class Mention:
     """A row that a phrase of the request names."""
 
     record: str
-    id: int
+    id: Id
     title: str
     phrase: str
 
@@ -58,11 +59,15 @@ def _of(
     asked = rules.kept("mentions", record, actor, lambda: _question(rules, actor, record))
     if asked.statement is None:
         return
+    key = rules.key(record, actor)
+    size = len(key.columns)
     for row in asked.statement.rows(connection, {"phrases": json.dumps(list(wanted))}):
-        values: dict[str, Any] = dict(zip(asked.shown, row[1:], strict=True))
+        values: dict[str, Any] = dict(zip(asked.shown, row[size:], strict=True))
+        named = key.id_from(row[:size])
         title = " ".join(str(values[name]) for name in record.__title__ if values.get(name))
         for hit in sorted(_forms_of(values, asked) & wanted.keys()):
-            yield Mention(record.__tablename__, row.id, title, wanted[hit])
+            if named is not None:
+                yield Mention(record.__tablename__, named, title, wanted[hit])
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +89,15 @@ def _question(rules: Rules, actor: Actor, record: type[Record]) -> _Question:
         names = [name for name in names if name not in ("rank", "title")]
     forms = [_squeezed(columns[name]) for name in names]
     forms += [_squeezed(_called(columns, part, surname=surname)) for part, surname in short]
-    if not forms:
+    key = rules.key(record, actor).columns
+    if not forms or not key:
         return _Question(None)
     conditions = [rules.visible(record, actor), or_(*(form.in_(_PHRASES) for form in forms))]
     if person:
         conditions.append(columns.left_on.is_(None))
     shown = list(dict.fromkeys([*names, *(part for part, _ in short)]))
-    statement = select(columns.id, *(columns[name] for name in shown)).where(and_(*conditions))
-    return _Question(Named(statement.order_by(columns.id).limit(ROWS_MAX), rules.compiled), shown, names, short)
+    statement = select(*key, *(columns[name] for name in shown)).where(and_(*conditions))
+    return _Question(Named(statement.order_by(*key).limit(ROWS_MAX), rules.compiled), shown, names, short)
 
 
 def _forms_of(values: Mapping[str, Any], asked: _Question) -> set[str]:

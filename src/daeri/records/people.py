@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import ColumnElement, Connection, bindparam, null, select
 
 from daeri.errors import NotFound
 from daeri.records.record import Person, Team
@@ -26,6 +26,7 @@ class Someone:
     login: str | None
     roles: frozenset[str]
     left: bool
+    known_as: int | str | None = None
 
     @classmethod
     def unknown(cls, person_id: int) -> "Someone":
@@ -58,6 +59,7 @@ class People:
             people.login,
             people.roles,
             people.left_on,
+            known_as(person).label("known_as"),
             teams.name.label("team"),
         ).select_from(person.__table__.outerjoin(team.__table__, people.team_id == teams.id))
         self._one = self._select.where(people.id == bindparam("key"))
@@ -118,7 +120,13 @@ def _someone(row: Any) -> Someone:
         login=row.login,
         roles=frozenset(row.roles or ()),
         left=row.left_on is not None,
+        known_as=row.known_as,
     )
+
+
+def known_as(person: type[Person]) -> ColumnElement[Any]:
+    """Return what adopted tables call a person; NULL in a company where they do not."""
+    return null() if person.__known_as__ is None else person.__table__.c[person.__known_as__]
 
 
 def person_body(person: Someone) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Only declarations live here: no query, no rule, no connection.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -13,19 +13,22 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Column,
     ColumnElement,
     DateTime,
     Dialect,
     MetaData,
     String,
+    Table,
     case,
     func,
     literal,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 from daeri.errors import FieldHidden
+from daeri.records.keys import Id, Key, content_of
 from daeri.wording import Text
 
 DataClass = Literal["public", "internal", "personal", "secret"]
@@ -223,9 +226,17 @@ class Record(DeclarativeBase):
     __title__: ClassVar[tuple[str, ...]] = ("id",)
     __also__: ClassVar[tuple[str, ...]] = ()
     __owner__: ClassVar[str | None] = None
+    __key__: ClassVar[Key]
+    __adopted__: ClassVar[bool] = False
 
     id: Mapped[int] = mapped_column(primary_key=True, sort_order=-2)
     version: Mapped[int] = mapped_column(default=1, sort_order=-1)
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        """Map the class, and learn its key."""
+        super().__init_subclass__(**arguments)
+        if "__table__" in cls.__dict__:
+            cls.__key__ = Key(tuple(cls.__table__.primary_key.columns))  # type: ignore[attr-defined]
 
     if not TYPE_CHECKING:
 
@@ -237,15 +248,63 @@ class Record(DeclarativeBase):
             return value
 
 
+class Adopted(Record):
+    """A table or view that was there before Daeri: its own columns, its own key, and nothing added to it.
+
+    Mark the key's columns with `primary_key=True`, as they are in the database; without one, rows can be listed and
+    asked about, but not opened one by one or written. `id` is what names a row in addresses, made of the key; `version`
+    is a digest of the values that were read, which guards against lost updates in place of a counter.
+
+    Class attributes beside those of every record:
+        __stored_as__: the table's name in the database, where `__tablename__` is only what Daeri calls it.
+    """
+
+    __abstract__ = True
+    __adopted__ = True
+    __title__ = ()
+    __stored_as__: ClassVar[str]
+
+    if TYPE_CHECKING:
+        id: Mapped[Any]
+        version: Any
+    else:
+
+        @property
+        def id(self) -> Id | None:
+            """What names the row in addresses; None where it has no key, or its reader may not see the key."""
+            return type(self).__key__.id_of(self.__dict__)
+
+        @property
+        def version(self) -> str:
+            """A digest of the values that were read."""
+            seen = self.__dict__.items()
+            return content_of({key: value for key, value in seen if key[0] != "_" and type(value) is not Hidden})
+
+        @classmethod
+        def __table_cls__(cls, name: str, *arguments: Any, **options: Any) -> Table:
+            """Make the table under its name in the database."""
+            return Table(cls.__dict__.get("__stored_as__", name), *arguments, **options)
+
+        @declared_attr.directive
+        def __mapper_args__(cls) -> dict[str, Any]:  # noqa: N805 - SQLAlchemy calls it with the class
+            """Let a table without a key be mapped: nothing here tells its rows apart."""
+            table = cls.__table__
+            return {} if table.primary_key.columns else {"primary_key": list(table.columns)}
+
+
 class Person(Record):
     """Someone on the company's organisation chart; approval lines and authority are read from here.
 
     A company extends it with its own columns. `rank` is 직급 (대리), `title` is 직책 (팀장), "" if none.
+
+    Class attributes beside those of every record:
+        __known_as__: the column with what adopted tables call the person (사번), where they do not use its id.
     """
 
     __abstract__ = True
     __title__ = ("name", "rank")
     __owner__ = "id"
+    __known_as__: ClassVar[str | None] = None
 
     login: Mapped[str | None] = mapped_column(String(64), unique=True, info=labelled("아이디", "login"))
     name: Mapped[str] = mapped_column(String(100), index=True, info=labelled("이름", "name"))
@@ -267,6 +326,18 @@ class Team(Record):
     name: Mapped[str] = mapped_column(String(100), index=True, info=labelled("이름", "name"))
     parent_id: Mapped[int | None] = mapped_column(index=True, info=labelled("상위 조직", "parent"))
     lead_id: Mapped[int | None] = mapped_column(info=labelled("조직장", "lead"))
+
+
+def referenced(column: Column[Any], records: Iterable[type[Record]]) -> tuple[type[Record], Column[Any]] | None:
+    """Return which field of which record, among those given, a column's foreign key names; None where none does."""
+    known = {record.__table__.fullname: record for record in records}  # type: ignore[attr-defined]
+    for key in column.foreign_keys:
+        table, _, name = key.target_fullname.rpartition(".")
+        record = known.get(table)
+        target = None if record is None else record.__table__.columns.get(name)
+        if record is not None and target is not None:
+            return record, target  # type: ignore[return-value]
+    return None
 
 
 def label_of(record: type[Record]) -> Text:

@@ -228,7 +228,7 @@ def _described(relation: Relation, lang: Lang) -> str:
     for field in relation.fields:
         notes = [field.label.to(lang)] if field.label else []
         if field.refers_to:
-            notes.append(f"= {_name(field.refers_to)}.id")
+            notes.append("= " + ".".join(map(_name, field.refers_to)))
         if field.changed:
             notes.append("일부 행에서만 보여요" if lang == "ko" else "shown on some rows only, else NULL or masked")
         kind = f" {field.kind}" if field.kind else ""

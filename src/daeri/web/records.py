@@ -62,7 +62,7 @@ class View:
     def named(each: tuple[str, str, str]) -> tuple[str, str]:
         """Return a filter as it stands in an address: `team_id=7`, `hired_on.gte=2020-01-01`."""
         name, operator, value = each
-        return (name if operator == "eq" else f"{name}.{operator}", value)
+        return (name if operator == "eq" and name not in NO_FILTERS else f"{name}.{operator}", value)
 
     def without(self, dropped: tuple[str, str, str]) -> str:
         """Return the address without one filter."""
@@ -85,7 +85,7 @@ class RecordScreens:
         self._desk = desk
         company = desk.services.door.company
         kinds = {record: kind for kind, record in company.records.items()}
-        self._refers = {f"{kind}_id": kind for kind in kinds.values()}
+        self._refers = {f"{kind}_id": kind for record, kind in kinds.items() if not record.__adopted__}
         self._refers |= {"team_id": kinds[company.people.team]}
         self._refers |= dict.fromkeys(("person_id", "lead_id"), kinds[company.people.person])
 
@@ -93,7 +93,7 @@ class RecordScreens:
         """Put the screens at their paths."""
         self._desk.add(router, "/records", self.kinds)
         self._desk.add(router, "/records/{kind}", self.listed)
-        self._desk.add(router, "/records/{kind}/{key:int}", self.show)
+        self._desk.add(router, "/records/{kind}/{key}", self.show)
 
     async def kinds(self, request: Request, visitor: Visitor) -> Response:
         """List the kinds of records."""
@@ -128,14 +128,14 @@ class RecordScreens:
             open_fields=[field for field in _shown(page["fields"]) if field["sight"] == "open"],
             closed_fields=[field for field in page["fields"] if field["why"] and field["sight"] != "open"],
             operators=[each for each in OPERATORS if each != "in"],
-            cells=await self._cells(visitor, columns, page["data"]),
+            cells=await self._cells(visitor, view.kind, columns, page["data"]),
             api=Api(_api_address(view)),
         )
 
     async def show(self, request: Request, visitor: Visitor) -> Response:
         """Show one row."""
-        kind, key = request.path_params["kind"], request.path_params["key"]
-        shelf = self._desk.services.shelf
+        shelf, kind = self._desk.services.shelf, request.path_params["kind"]
+        key = shelf.key(kind, request.path_params["key"])
         row = await shelf.get(visitor.signed, kind, key, visitor.lang)
         known = next(each for each in shelf.types(visitor.signed, visitor.lang) if each["type"] == kind)
         fields = _shown(known["fields"])
@@ -146,21 +146,25 @@ class RecordScreens:
             kind=known,
             row=row,
             fields=fields,
-            cells=await self._cells(visitor, fields, [row]),
+            cells=await self._cells(visitor, kind, fields, [row]),
             api=Api(f"/v1/records/{kind}/{key}"),
         )
 
-    async def _cells(self, visitor: Visitor, fields: list[dict[str, Any]], rows: list[dict[str, Any]]) -> "Cells":
+    async def _cells(
+        self, visitor: Visitor, kind: str, fields: list[dict[str, Any]], rows: list[dict[str, Any]]
+    ) -> "Cells":
         """Return what words the values: rows that are referred to are read too, within what the person may see."""
-        names: dict[str, dict[int, str]] = {}
+        shelf = self._desk.services.shelf
+        names: dict[str, dict[int | str, str]] = {}
+        refers = self._refers if shelf.counts_versions(kind) else shelf.refers(visitor.signed, kind)
         for field in fields:
-            kind = self._refers.get(field["name"])
-            wanted = sorted({row[field["name"]] for row in rows if isinstance(row.get(field["name"]), int)})
-            if kind is not None and wanted:
-                query = ListQuery(limit=LIMIT_MAX, filters=[("id", "in", ",".join(map(str, wanted)))])
-                page = await self._desk.services.shelf.page(visitor.signed, kind, query, visitor.lang)
+            other = refers.get(field["name"])
+            wanted = sorted({str(row[field["name"]]) for row in rows if isinstance(row.get(field["name"]), int | str)})
+            if other is not None and wanted:
+                query = ListQuery(limit=LIMIT_MAX, filters=[("id", "in", ",".join(wanted))])
+                page = await shelf.page(visitor.signed, other, query, visitor.lang)
                 names[field["name"]] = {row["id"]: row["_title"] for row in page["data"]}
-        return Cells(visitor.lang, self._refers, names)
+        return Cells(visitor.lang, refers, names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +178,7 @@ class Cells:
 
     lang: Lang
     refers: Mapping[str, str]
-    names: Mapping[str, Mapping[int, str]]
+    names: Mapping[str, Mapping[int | str, str]]
 
     def __call__(self, words: Words, field: dict[str, Any], value: Any) -> str:
         """Return a value as people write it; one that leads to another record is a link."""
@@ -187,6 +191,9 @@ class Cells:
         if isinstance(value, list):
             return ", ".join(map(str, value))
         text = str(value)
+        title = self.names.get(str(field["name"]), {}).get(text)
+        if title is not None:
+            return self._link(str(field["name"]), text, title)
         if _DAY.fullmatch(text):
             return day(date.fromisoformat(text), self.lang)
         return words.moment(text) if _MOMENT.fullmatch(text) else text
@@ -201,12 +208,15 @@ class Cells:
         name = str(field["name"])
         title = self.names.get(name, {}).get(value)
         if title is not None:
-            return Markup('<a href="/records/{}/{}">{}</a>').format(self.refers[name], value, title)
+            return self._link(name, value, title)
         if name in self.refers:
             return f"#{value}"
         if field.get("kind") == "won":
             return words.won(value)
         return str(value) if name.endswith("year") else f"{value:,}"
+
+    def _link(self, name: str, key: int | str, title: str) -> str:
+        return Markup('<a href="/records/{}/{}">{}</a>').format(self.refers[name], key, title or f"#{key}")
 
 
 def _view(request: Request) -> View:
