@@ -25,9 +25,9 @@ from daeri.operations.invoke import Door, run_to_end
 from daeri.operations.listing import Shelf
 from daeri.operations.outcome import Done, Held
 from daeri.records import Actor, Exact, Instant, Person, Record, Records, Team, audit, labelled, visible_to
-from daeri.records.access import Trail
 from daeri.records.identity import Identity
 from daeri.records.store import Store, system
+from daeri.records.trail import Trail
 from daeri.runs.runs import Runs
 from daeri.runs.wakeups import Wakeups
 from daeri.wording import Lang, Text

@@ -8,7 +8,8 @@ from daeri.operations.invoke import run_to_end
 from daeri.operations.listing import ListQuery
 from daeri.operations.policy import Policies, Question
 from daeri.records import Actor
-from daeri.records.access import Records, Trail
+from daeri.records.access import Records
+from daeri.records.trail import Trail
 
 pytestmark = pytest.mark.anyio
 

@@ -10,7 +10,8 @@ from daeri.errors import Conflict, NotFound, PermissionDenied, ValidationFailed
 from daeri.operations.invoke import run_to_end
 from daeri.operations.listing import ListQuery
 from daeri.records import Actor, Records
-from daeri.records.access import Rules, Trail
+from daeri.records.rules import Rules
+from daeri.records.trail import Trail
 from worlds import COLLEAGUE, HR, LEAD, OWNER, STRANGER, Employee, Leave, Project, Vault, World, team_projects
 
 pytestmark = pytest.mark.anyio

@@ -20,7 +20,7 @@ from daeri.errors import DaeriError, Timeout
 from daeri.operations.invoke import Door
 from daeri.operations.operation import Operation
 from daeri.operations.outcome import Done, Held, Replayed
-from daeri.records.access import Actor
+from daeri.records.actor import Actor
 from daeri.records.identity import Identity
 from daeri.runs.journal import Fenced, Note
 from daeri.runs.work import Asked, Ending, StepView, Work, Workbench

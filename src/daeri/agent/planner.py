@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 from daeri.agent.analyzer import Analysis
 from daeri.operations.operation import Operation
 from daeri.operations.outcome import Done
-from daeri.records.access import Actor
+from daeri.records.actor import Actor
 from daeri.records.mentions import Mention
 from daeri.wording import Lang
 

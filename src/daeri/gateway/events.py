@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 
 from daeri.errors import DaeriError, FieldError, ValidationFailed
 from daeri.gateway.wire import INTEGER_MAX, Query, encode, language
-from daeri.records.access import Actor
+from daeri.records.actor import Actor
 from daeri.runs.runs import Runs
 from daeri.wording import Text
 

@@ -21,7 +21,7 @@ from daeri.errors import DaeriError, PermissionDenied, Unauthenticated
 from daeri.gateway.problems import SAFE_HEADERS, problem_response
 from daeri.gateway.refusals import HeadersTooLarge, Misdirected, PayloadTooLarge
 from daeri.gateway.wire import language
-from daeri.records.access import Actor
+from daeri.records.actor import Actor
 from daeri.records.identity import Identity
 from daeri.wording import Text
 

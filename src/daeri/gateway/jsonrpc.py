@@ -17,7 +17,7 @@ from daeri.errors import DaeriError, InvalidRequest, NotFound, Unauthenticated, 
 from daeri.gateway.guard import Doorkeeper
 from daeri.gateway.problems import problem_response, request_id_of
 from daeri.gateway.wire import answer, decode, idempotency_key, language, read_json
-from daeri.records.access import Actor
+from daeri.records.actor import Actor
 from daeri.wording import Lang, Text
 
 BATCH_MAX: Final = 50

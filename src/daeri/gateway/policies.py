@@ -10,7 +10,7 @@ from daeri.gateway.guard import Doorkeeper
 from daeri.gateway.rest import Table
 from daeri.gateway.services import Services
 from daeri.gateway.wire import Query, answer, language
-from daeri.records.access import Actor
+from daeri.records.actor import Actor
 
 ASKED: Final = ("person", "agent", "operation", "type", "id")
 

@@ -21,7 +21,7 @@ from daeri.gateway.wire import Query, answer, idempotency_key, language, read_ob
 from daeri.operations.listing import LIMIT_DEFAULT, ListQuery
 from daeri.operations.offering import Removed, Written
 from daeri.operations.outcome import Replayed
-from daeri.records.access import Actor
+from daeri.records.actor import Actor
 from daeri.records.keys import Id
 from daeri.wording import Text
 

@@ -30,7 +30,7 @@ from daeri.gateway.wire import (
 from daeri.operations.approval import Box
 from daeri.operations.listing import LIMIT_DEFAULT
 from daeri.operations.outcome import Replayed
-from daeri.records.access import Actor
+from daeri.records.actor import Actor
 
 __all__ = ["Table", "rest"]
 

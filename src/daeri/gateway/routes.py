@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from daeri.gateway.guard import Doorkeeper
 from daeri.gateway.wire import answer
-from daeri.records.access import Actor
+from daeri.records.actor import Actor
 
 DOOR: Final = "rest"
 

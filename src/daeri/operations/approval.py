@@ -16,7 +16,7 @@ from daeri.operations.company import Company
 from daeri.operations.documents import approval, approval_act, approval_number, approval_step
 from daeri.operations.outcome import Done, Settlement
 from daeri.records import audit
-from daeri.records.access import Actor, Effect
+from daeri.records.actor import Actor, Effect
 from daeri.records.people import SYSTEM, Someone, person_body
 from daeri.records.store import Store
 from daeri.wording import Lang, Text

@@ -11,10 +11,11 @@ from sqlalchemy import Connection, select
 
 from daeri.errors import FieldError, ValidationFailed
 from daeri.operations.operation import Operation
-from daeri.records.access import Actor, Rules
+from daeri.records.actor import Actor
 from daeri.records.keys import Id
 from daeri.records.mentions import mentions
 from daeri.records.record import Record, label_of
+from daeri.records.rules import Rules
 from daeri.wording import Lang, Text, day, fit_josa, won
 
 _KOREAN = {

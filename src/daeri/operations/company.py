@@ -9,10 +9,11 @@ from sqlalchemy import String
 
 from daeri.errors import DeclarationError, NotFound
 from daeri.operations.operation import Catalog, Operation
-from daeri.records.access import Actor, Rule, Rules
+from daeri.records.actor import Actor
 from daeri.records.crowds import Crowds
 from daeri.records.people import People
 from daeri.records.record import Person, Record, Team, mark_of
+from daeri.records.rules import Rule, Rules
 from daeri.wording import Lang, Text
 
 

@@ -25,7 +25,8 @@ from pydantic_core import CoreSchema, core_schema
 from daeri.clock import Clock
 from daeri.errors import DeclarationError
 from daeri.operations.pending import Pending
-from daeri.records.access import Actor, Records
+from daeri.records.access import Records
+from daeri.records.actor import Actor
 from daeri.records.keys import ID_MAX
 from daeri.records.record import Record
 

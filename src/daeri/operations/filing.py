@@ -17,7 +17,7 @@ from daeri.operations.documents import approval, approval_act, approval_step
 from daeri.operations.line import Approver, Change, Line, Superior
 from daeri.operations.operation import Operation
 from daeri.records import audit
-from daeri.records.access import Actor
+from daeri.records.actor import Actor
 from daeri.records.people import People, Someone, person_body
 from daeri.wording import Lang, Text
 

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, literal,
 
 from daeri.errors import FieldError, Timeout, ValidationFailed
 from daeri.operations.company import Company
-from daeri.records.access import Actor, sight
+from daeri.records.actor import Actor, sight
 from daeri.records.audit import audit
 from daeri.records.boxed import within
 from daeri.records.keys import Id

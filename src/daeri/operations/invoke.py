@@ -40,11 +40,13 @@ from daeri.operations.operation import ApprovalRule, Having, Operation
 from daeri.operations.outcome import Done, Draft, Held, Journal, Outcome, Replayed, dump
 from daeri.operations.pending import Pending
 from daeri.records import audit
-from daeri.records.access import Actor, Records, Trail
+from daeri.records.access import Records
+from daeri.records.actor import Actor
 from daeri.records.identity import is_disabled
 from daeri.records.mentions import Mention, mentions
 from daeri.records.record import Instant
 from daeri.records.store import Store, system
+from daeri.records.trail import Trail
 from daeri.wording import Lang, Text, fit_josa
 
 idempotency = Table(

@@ -29,11 +29,13 @@ from daeri.operations.questions import (
     narrowed,
 )
 from daeri.records import audit
-from daeri.records.access import Actor, Projection, Rules, is_own, missing, naming, sight
+from daeri.records.access import missing
+from daeri.records.actor import Actor, sight
 from daeri.records.boxed import within
 from daeri.records.keys import ID_MAX, Id, content_of
 from daeri.records.prepared import Named
 from daeri.records.record import Record, label_of, mark_of, referenced
+from daeri.records.rules import Projection, Rules, is_own, naming
 from daeri.records.store import Store
 from daeri.wording import Lang, Text
 

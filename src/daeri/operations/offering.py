@@ -18,10 +18,12 @@ from daeri.clock import rfc3339
 from daeri.errors import DeclarationError, StaleVersion
 from daeri.operations.declare import WON_MAX, Money, Ref, read_signature
 from daeri.operations.line import Change, Line
-from daeri.records.access import Actor, Effect, Records, title_of
+from daeri.records.access import Records
+from daeri.records.actor import Actor, Effect
 from daeri.records.keys import ID_MAX, Id
 from daeri.records.record import Exact, Hidden, Person, Record, label_of, mark_of
 from daeri.records.stored import AsText
+from daeri.records.trail import title_of
 from daeri.wording import Text, fit_josa, normal
 
 BOOKKEEPING = ("id", "version")

@@ -14,8 +14,9 @@ from daeri.errors import DeclarationError
 from daeri.operations.declare import Signature, read_signature
 from daeri.operations.line import Change, Line
 from daeri.operations.offering import Offer, made
-from daeri.records.access import Actor, Effect, Rule
+from daeri.records.actor import Actor, Effect
 from daeri.records.record import Record
+from daeri.records.rules import Rule
 from daeri.wording import Text
 
 Function = TypeVar("Function", bound=Callable[..., Awaitable[BaseModel]])

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select
 
 from daeri.operations.documents import approval, approval_step
-from daeri.records.access import Actor
+from daeri.records.actor import Actor
 from daeri.records.prepared import Constant
 
 _UNDER_WAY = (

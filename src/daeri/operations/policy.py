@@ -23,11 +23,13 @@ from daeri.operations.policy_impact import impact
 from daeri.operations.policy_lint import Finding, lint
 from daeri.operations.sources import Sources
 from daeri.records import audit
-from daeri.records.access import Actor, Rule, called_in, missing, naming, sight
+from daeri.records.access import missing
+from daeri.records.actor import Actor, sight
 from daeri.records.identity import account, is_disabled
 from daeri.records.keys import Id
 from daeri.records.people import Someone, person_body
 from daeri.records.record import Mark, Record, label_of, mark_of
+from daeri.records.rules import Rule, called_in, naming
 from daeri.records.store import Store
 from daeri.wording import Lang, Text
 

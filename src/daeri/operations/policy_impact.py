@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, MetaData, Select, false, func,
 
 from daeri.operations.company import Company
 from daeri.operations.sources import Sources
-from daeri.records.access import Actor, sight
+from daeri.records.actor import Actor, sight
 from daeri.records.people import Someone, person_body
 from daeri.records.record import NAMING, Record, label_of, mark_of
 from daeri.wording import Lang, Text

@@ -35,10 +35,11 @@ from sqlalchemy import (
 
 from daeri.clock import rfc3339
 from daeri.errors import FieldError, FieldHidden, ValidationFailed
-from daeri.records.access import Actor, Projection, Rules, naming, owner_column, sight
+from daeri.records.actor import Actor, sight
 from daeri.records.keys import Key
 from daeri.records.prepared import Named
 from daeri.records.record import Record, mark_of
+from daeri.records.rules import Projection, Rules, naming, owner_column
 from daeri.wording import Text, normal
 
 LIMIT_DEFAULT = 50

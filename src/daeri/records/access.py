@@ -4,333 +4,47 @@
 and refuses a predicate on them. There is no session, no lazy loading and no raw SQL to go round it.
 """
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from fnmatch import fnmatchcase
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import (
     ClauseElement,
-    Column,
     ColumnElement,
     Connection,
     Row,
     Select,
-    Table,
     and_,
-    case,
     delete,
-    false,
     func,
     insert,
-    null,
     select,
     update,
 )
 from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 from sqlalchemy.orm import InstrumentedAttribute, class_mapper
-from sqlalchemy.orm.attributes import QueryableAttribute
 from sqlalchemy.sql import visitors
-from sqlalchemy.sql.operators import custom_op
 
 from daeri.errors import Conflict, FieldHidden, NotFound, PermissionDenied, Refused, ValidationFailed
-from daeri.records.crowds import ROWS_MAX, Crowds, Group
+from daeri.records.actor import Actor, sight
+from daeri.records.crowds import ROWS_MAX, Group
 from daeri.records.crowds import Key as GroupKey
-from daeri.records.keys import ID_MAX, Id, Key
-from daeri.records.prepared import Compiled, Given, Ready, Rows, Shape, shape_of, values_of
-from daeri.records.record import Exact, Hidden, Mark, Person, Record, label_of, mark_of
+from daeri.records.expressions import check_expression, clause_of
+from daeri.records.keys import ID_MAX, Id
+from daeri.records.prepared import Given, Rows, Shape, shape_of, values_of
+from daeri.records.record import Exact, Record, label_of, mark_of
+from daeri.records.rules import Projection, Rules, is_own, naming, owner_column
+from daeri.records.trail import Groups, Trail
 from daeri.wording import Text, fit_josa
 
 R = TypeVar("R", bound=Record)
 N = TypeVar("N", int, Decimal)
-K = TypeVar("K")
-Rule = Callable[["Actor"], ColumnElement[bool]]
-Effect = Literal["read", "write", "irreversible"]
-Sight = Literal["open", "own", "hidden"]
 
 FOUND_MAX = 200
 """Rows one `find` or `group` returns at most when the operation names no limit."""
-KEPT_MAX = 20_000
-"""Conditions and projections kept at most, about 2 kB each; then they are made anew."""
 READY_MAX = 500
 """Statements kept ready for one asker at most; they are forgotten with what else is kept."""
-KEPT_SECONDS = 30
-"""How long one is kept at most, so that a rule that looks at the day does not go stale."""
-SOURCES_MAX = 20
-"""Rows an answer names as its sources; more would bury the reader."""
-WROTE_MAX = 200
-"""Rows one call writes at most that the audit names."""
-
-# fmt: off
-_SAFE_NODES = frozenset({
-    "binary", "bindparam", "case", "cast", "clauselist", "expression_clauselist", "extract", "false", "function",
-    "grouping", "label", "null", "true", "unary",
-})
-_SAFE_FUNCTIONS = frozenset({
-    "abs", "avg", "coalesce", "count", "length", "lower", "max", "min", "round", "strftime", "substr", "sum", "upper",
-})
-# fmt: on
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who acts: a person, perhaps through an agent and a key. Authority is what all of them may do.
-
-    Attributes:
-        person_id: the person (0 for the system itself).
-        roles: the person's roles that the agent, if any, may use too.
-        agent: the agent that acts on the person's behalf, or None.
-        scopes: one tuple of patterns for each limit (key, agent); an operation must match one of each.
-        door: the protocol the request came by, for the audit only.
-        decides: whether the credential may decide approvals (a person's own session or a key marked so).
-        credential: which key or session it is, for the audit only.
-        known_as: what adopted tables call the person (사번), or None where they know nothing of them.
-    """
-
-    person_id: int
-    name: str
-    team_id: int | None = None
-    roles: frozenset[str] = frozenset()
-    login: str | None = None
-    agent: str | None = None
-    scopes: tuple[tuple[str, ...], ...] = ()
-    door: str = "python"
-    decides: bool = False
-    everything: bool = False
-    credential: str = ""
-    known_as: int | str | None = None
-
-    @classmethod
-    def system(cls, name: str) -> "Actor":
-        """Daeri itself, setting a company up in its own process; no request ever becomes this."""
-        return cls(person_id=0, name=name, door="system", everything=True)
-
-    def has(self, role: str) -> bool:
-        """Say whether the actor holds a role, after the agent's limits."""
-        return self.everything or role in self.roles
-
-    def may_call(self, operation: str, effect: Effect) -> bool:
-        """Say whether every limit (key, agent) lets this operation through."""
-        return all(
-            any(pattern == effect or fnmatchcase(operation, pattern) for pattern in scope) for scope in self.scopes
-        )
-
-    def through(self, agent: str, scope: tuple[str, ...], roles: frozenset[str] | None) -> "Actor":
-        """Return this person acting through an agent: fewer rights, never more, and no decisions."""
-        kept = self.roles if roles is None else self.roles & roles
-        return replace(self, agent=agent, roles=kept, scopes=(*self.scopes, scope), decides=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """A company's rules by record: who sees which rows, who may change which; and what its roles are called."""
-
-    rows: Mapping[type[Record], Rule] = field(default_factory=dict)
-    changes: Mapping[type[Record], Rule] = field(default_factory=dict)
-    roles: Mapping[str, Text] = field(default_factory=dict)
-    crowds: Crowds = field(default_factory=Crowds)
-    compiled: Compiled = field(default_factory=Compiled, repr=False)
-    _kept: dict[Any, Any] = field(default_factory=dict, repr=False)
-
-    def kept(self, what: str, record: type[Record], actor: Actor, make: Callable[[], K]) -> K:
-        """Return what was made for this record and actor a moment ago, or make it.
-
-        A rule is a function of the actor and, at most, of the day; so what follows from it holds for a while.
-        """
-        now = time.monotonic() // KEPT_SECONDS
-        if self._kept.get("since") != now or len(self._kept) >= KEPT_MAX:
-            self._kept.clear()
-            self._kept["since"] = now
-        key = (what, record, actor)
-        found = self._kept.get(key)
-        if found is None:
-            found = self._kept[key] = make()
-        return cast("K", found)
-
-    def ready(self, actor: Actor) -> dict[Shape | None, Ready]:
-        """Return the statements that were made for this actor a moment ago, by their shape."""
-        return self.kept("ready", Record, actor, dict)
-
-    def projection(self, record: type[Record], actor: Actor) -> "Projection":
-        """Return what the actor may see of a record's fields."""
-        return self.kept("projection", record, actor, lambda: _project(self, record, actor))
-
-    def visible(self, record: type[Record], actor: Actor) -> ColumnElement[bool]:
-        """Return the condition a row must meet for the actor to see it; no rule means no row."""
-        rule = self.rows.get(record)
-        return self.kept("rows", record, actor, lambda: rule(actor) if rule else false())
-
-    def changeable(self, record: type[Record], actor: Actor) -> ColumnElement[bool]:
-        """Return the condition a row must meet for the actor to add or change it; no rule means none."""
-        rule = self.changes.get(record)
-        return self.kept("changes", record, actor, lambda: rule(actor) if rule else false())
-
-    def key(self, record: type[Record], actor: Actor) -> Key:
-        """Return the key by which the actor may name rows: none where a part of it is hidden from them."""
-        return self.kept("key", record, actor, lambda: _key(record, actor)) if record.__adopted__ else record.__key__
-
-    def hidden_reason(self, record: type[Record], name: str, mark: Mark) -> Text:
-        """Say in words who may see a field."""
-        label = mark.label or Text(name, name)
-        if not mark.readers:
-            return Text(fit_josa(f"{label.ko}은(는) 아무도 볼 수 없어요"), f"Nobody may see {label.en}")
-        readers = [self._reader(record, reader) for reader in mark.readers]
-        ko = " · ".join(reader.ko for reader in readers)
-        return Text(
-            fit_josa(f"{label.ko}은(는) {ko}만 볼 수 있어요"),
-            f"Only {' and '.join(reader.en for reader in readers)} may see {label.en}",
-        )
-
-    def _reader(self, record: type[Record], reader: str) -> Text:
-        if reader != "self":
-            return self.roles.get(reader, Text(reader, reader))
-        return Text("본인", "the person themself" if issubclass(record, Person) else "the person it is about")
-
-
-def sight(actor: Actor, mark: Mark) -> Sight:
-    """Say whether the actor sees a field on every row, on rows about themself, or on none."""
-    if mark.readers is None or any(actor.has(reader) for reader in mark.readers if reader != "self"):
-        return "open"
-    return "own" if "self" in mark.readers else "hidden"
-
-
-def owner_column(record: type[Record]) -> Column[Any] | None:
-    """Return the column that holds the person a row is about, or None."""
-    columns = record.__table__.columns
-    for name in (record.__owner__, "employee_id", "person_id"):
-        if name is not None and name in columns:
-            return columns[name]  # type: ignore[return-value]
-    return None
-
-
-def is_own(record: type[Record], actor: Actor, owner: Any) -> bool:
-    """Say whether a row is about the actor, by the value of its owner column."""
-    called = called_in(record, actor)
-    return called is not None and bool(owner == called)
-
-
-def called_in(record: type[Record], actor: Actor) -> int | str | None:
-    """Return what a record's owner column holds where a row is about the actor; None where no row can be."""
-    return actor.known_as if record.__adopted__ else actor.person_id
-
-
-def _key(record: type[Record], actor: Actor) -> Key:
-    key = record.__key__
-    return key if all(sight(actor, mark_of(column.info)) == "open" for column in key.columns) else Key(())
-
-
-def naming(rules: "Rules", actor: Actor, record: type[Record]) -> Key:
-    """Return the key by which the actor names single rows of a record.
-
-    Raises:
-        NotFound: its rows have no key.
-        FieldHidden: a part of the key is hidden from the actor, who may not try values of it either.
-    """
-    key = rules.key(record, actor)
-    if key.columns:
-        return key
-    label = label_of(record)
-    for column in record.__key__.columns:
-        mark = mark_of(column.info)
-        if sight(actor, mark) != "open":
-            raise FieldHidden(rules.hidden_reason(record, column.key, mark))
-    raise NotFound(
-        Text(
-            fit_josa(f"{label.ko}에는 키가 없어서 한 건씩 열 수 없어요. 목록이나 SQL로 봐 주세요"),
-            f"Rows of {label.en} have no key, so they cannot be opened one by one: use the list or SQL",
-        )
-    )
-
-
-@dataclass(slots=True)
-class Trail:
-    """What a call has looked at and written: its sources, the fields it did not get, the rows it changed.
-
-    Attributes:
-        withheld: fields of which some figures were not told, because they would be about too few people.
-        wrote: what became of which row: [type, id, "add", "change" or "remove", the fields].
-    """
-
-    records: dict[tuple[str, Id], str] = field(default_factory=dict)
-    masked: set[str] = field(default_factory=set)
-    withheld: set[str] = field(default_factory=set)
-    wrote: list[list[Any]] = field(default_factory=list)
-    rows: int = 0
-
-    def saw(self, record: type[Record], row: Record) -> None:
-        """Note a row that was read."""
-        self.rows += 1
-        if len(self.records) < SOURCES_MAX and row.id is not None:
-            self.records[(record.__tablename__, row.id)] = title_of(row)
-
-    def changed(self, record: type[Record], key: Id, act: str, fields: Iterable[str]) -> None:
-        """Note a row that was written."""
-        if len(self.wrote) < WROTE_MAX:
-            self.wrote.append([record.__tablename__, key, act, sorted(fields)])
-
-
-class Groups(list[Row[Any]]):
-    """The rows of a grouping, and how many groups were left out because they are about too few people."""
-
-    withheld: int = 0
-
-
-def title_of(row: Record) -> str:
-    """Name a row to people by its title fields ("김하은 대리"); hidden and empty ones are left out."""
-    values = (row.__dict__.get(name) for name in row.__title__ if name != "id")
-    title = " ".join(str(value) for value in values if value not in (None, "") and type(value) is not Hidden)
-    return title or f"{label_of(type(row)).ko} #{row.id}".removesuffix(" #None")
-
-
-@dataclass(frozen=True, slots=True)
-class Projection:
-    """The columns an actor gets of a record: hidden ones never leave the database.
-
-    Attributes:
-        own: the fields that the actor reads on rows about themself.
-        hidden: the fields that the actor does not read on every row, with the reason.
-        masked: those of them whose mask stands in their place.
-    """
-
-    columns: tuple[ColumnElement[Any], ...]
-    keys: tuple[str, ...]
-    own: tuple[str, ...]
-    hidden: Mapping[str, Hidden]
-    masked: frozenset[str]
-    owner_key: str | None
-
-
-def _project(rules: Rules, record: type[Record], actor: Actor) -> Projection:
-    owner, called = owner_column(record), called_in(record, actor)
-    columns: list[ColumnElement[Any]] = []
-    keys: list[str] = []
-    own: list[str] = []
-    hidden: dict[str, Hidden] = {}
-    masked: set[str] = set()
-    for column in record.__table__.columns:
-        mark = mark_of(column.info)
-        seen = sight(actor, mark)
-        if seen != "open":
-            hidden[column.key] = Hidden(column.key, rules.hidden_reason(record, column.key, mark))
-        instead = None if mark.mask is None else mark.mask.expression(column)
-        if seen == "open":
-            columns.append(column)
-        elif seen == "own" and owner is not None and called is not None:
-            shown = case((owner == called, column), else_=null() if instead is None else instead)
-            columns.append(shown.label(column.key))
-            own.append(column.key)
-        elif instead is not None:
-            columns.append(instead.label(column.key))
-        else:
-            continue
-        if seen != "open" and instead is not None:
-            masked.add(column.key)
-        keys.append(column.key)
-    owner_key = None if owner is None else owner.key
-    return Projection(tuple(columns), tuple(keys), tuple(own), hidden, frozenset(masked), owner_key)
 
 
 class Records:
@@ -460,7 +174,9 @@ class Records:
         if self._actor.everything:
             return frozenset()
         columns = record.__table__.columns
-        nodes = (node for each in expressions if not isinstance(each, str) for node in visitors.iterate(_clause(each)))
+        nodes = (
+            node for each in expressions if not isinstance(each, str) for node in visitors.iterate(clause_of(each))
+        )
         names = {str(getattr(node, "key", "")) for node in nodes if node.__visit_name__ == "column"} & {*columns.keys()}
         return frozenset(name for name in names if mark_of(columns[name].info).is_about_people)
 
@@ -634,7 +350,7 @@ class Records:
     @staticmethod
     def _shape(kind: tuple[Any, ...], expressions: Sequence[Any]) -> tuple[Shape | None, Given]:
         """Return what tells this statement from others but for its values, and the values' places; None if unknown."""
-        clauses = [_clause(expression) for expression in expressions]
+        clauses = [clause_of(expression) for expression in expressions]
         if not all(isinstance(clause, ClauseElement) for clause in clauses):
             return None, []
         found = shape_of(clauses)
@@ -716,10 +432,6 @@ class Records:
                 raise FieldHidden(self._rules.hidden_reason(record, name, mark))
 
 
-def _clause(expression: Any) -> Any:
-    return expression.__clause_element__() if isinstance(expression, QueryableAttribute) else expression
-
-
 def _group(values: Sequence[Any]) -> GroupKey:
     """Return what tells one group from another, whatever its values are."""
     return tuple(map(repr, values))
@@ -760,52 +472,3 @@ def missing(record: type[Record]) -> NotFound:
     """Return the error for a row that is not there or may not be seen: one answer for both."""
     label = label_of(record)
     return NotFound(Text(fit_josa(f"그런 {label.ko}을(를) 찾을 수 없어요"), f"No such {label.en}"))
-
-
-def check_expression(rules: Rules, actor: Actor, record: type[Record], expression: Any) -> Any:
-    """Return an expression's clause if it is plainly about the visible fields of one record.
-
-    Raises:
-        FieldHidden: it reads a field that the actor does not see on every row.
-        TypeError: it holds anything but columns of this record, values, comparisons and simple functions.
-    """
-    if not isinstance(expression, ClauseElement | QueryableAttribute):
-        msg = f"{expression!r} is not a condition on {record.__name__}'s fields"
-        raise TypeError(msg)
-    clause = _clause(expression)
-    for node in visitors.iterate(clause):
-        kind = node.__visit_name__
-        if kind == "column":
-            _check_column(rules, actor, record, node)
-        elif kind == "function" and getattr(node, "name", "") not in _SAFE_FUNCTIONS:
-            msg = f"{getattr(node, 'name', kind)}() may not be used on records"
-            raise TypeError(msg)
-        elif kind not in _SAFE_NODES or _is_raw(node):
-            msg = f"a {kind} may not be used on records: write plain conditions on {record.__name__}'s own fields"
-            raise TypeError(msg)
-    return clause
-
-
-def _is_raw(node: Any) -> bool:
-    """Say whether a node carries SQL text of its own, or would give a wrong figure (the average of an Exact)."""
-    operators_used = (getattr(node, name, None) for name in ("operator", "modifier"))
-    if any(isinstance(operator, custom_op) for operator in operators_used):
-        return True
-    kind = node.__visit_name__
-    if kind == "function":
-        inexact = node.name in ("avg", "round") and any(isinstance(part.type, Exact) for part in node.clauses)
-        return bool(node.packagenames) or inexact
-    return kind == "cast" and type(node.type).__module__ != "sqlalchemy.sql.sqltypes"
-
-
-def _check_column(rules: Rules, actor: Actor, record: type[Record], node: Any) -> None:
-    if node.is_literal and node.name == "*":  # the argument of count()
-        return
-    column = record.__table__.columns.get(node.key)
-    ours = column is not None and isinstance(node.table, Table) and node.shares_lineage(column)
-    if node.is_literal or column is None or not ours or node.name != column.name:
-        msg = f"{node} is not a field of {record.__name__}"
-        raise TypeError(msg)
-    mark = mark_of(column.info)
-    if sight(actor, mark) != "open":
-        raise FieldHidden(rules.hidden_reason(record, column.key, mark))

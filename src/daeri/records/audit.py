@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy import Column, Connection, Index, Integer, String, Table, func, insert, select, text
 
 from daeri.errors import BrokenChain
-from daeri.records.access import Actor
+from daeri.records.actor import Actor
 from daeri.records.prepared import Constant
 from daeri.records.store import system
 from daeri.wording import Text

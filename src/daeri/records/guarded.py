@@ -17,8 +17,10 @@ from sqlalchemy import JSON, Column, ColumnElement, Connection, Engine, select
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.elements import False_, True_
 
-from daeri.records.access import Actor, Records, Rules, called_in, owner_column
+from daeri.records.access import Records
+from daeri.records.actor import Actor
 from daeri.records.record import Exact, Instant, Record, label_of, mark_of, referenced
+from daeri.records.rules import Rules, called_in, owner_column
 from daeri.records.stored import LocalTime
 from daeri.wording import Text
 

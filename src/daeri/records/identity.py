@@ -34,7 +34,7 @@ from ulid import ULID
 from daeri.clock import Clock
 from daeri.errors import NotFound, PermissionDenied, RateLimited, Unauthenticated
 from daeri.records import audit
-from daeri.records.access import Actor
+from daeri.records.actor import Actor
 from daeri.records.people import People, known_as, person_body
 from daeri.records.prepared import Constant
 from daeri.records.record import Instant

@@ -10,10 +10,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, String, and_, bindparam, func, or_, select
 
-from daeri.records.access import Actor, Rules, sight
+from daeri.records.actor import Actor, sight
 from daeri.records.keys import Id
 from daeri.records.prepared import Named
 from daeri.records.record import Person, Record, mark_of
+from daeri.records.rules import Rules
 from daeri.wording import normal
 
 ROWS_MAX = 200

@@ -17,7 +17,7 @@ from daeri.errors import Conflict, FieldError, IdempotencyMismatch, NotFound, Pe
 from daeri.operations.company import Company
 from daeri.operations.outcome import Settlement
 from daeri.records import audit
-from daeri.records.access import Actor, Effect
+from daeri.records.actor import Actor, Effect
 from daeri.records.store import Store
 from daeri.runs import journal
 from daeri.runs.wakeups import Wakeups, woken

@@ -19,7 +19,7 @@ from daeri.operations.approval import Approvals
 from daeri.operations.invoke import Door
 from daeri.operations.listing import Shelf
 from daeri.operations.policy import Policies
-from daeri.records.access import Actor
+from daeri.records.actor import Actor
 from daeri.records.identity import Identity
 from daeri.runs.runs import Runs
 from daeri.web import forms

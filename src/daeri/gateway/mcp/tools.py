@@ -16,7 +16,7 @@ from daeri.gateway import bodies
 from daeri.gateway.services import Services
 from daeri.gateway.wire import Sent
 from daeri.operations.operation import Operation
-from daeri.records.access import Actor, Effect
+from daeri.records.actor import Actor, Effect
 from daeri.wording import Lang, Text
 
 Tool = dict[str, Any]

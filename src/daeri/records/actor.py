@@ -1,0 +1,66 @@
+"""Who acts, and with which authority? A person, perhaps through an agent and a key: what all of them may do."""
+
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from daeri.records.record import Mark
+
+Effect = Literal["read", "write", "irreversible"]
+Sight = Literal["open", "own", "hidden"]
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: a person, perhaps through an agent and a key. Authority is what all of them may do.
+
+    Attributes:
+        person_id: the person (0 for the system itself).
+        roles: the person's roles that the agent, if any, may use too.
+        agent: the agent that acts on the person's behalf, or None.
+        scopes: one tuple of patterns for each limit (key, agent); an operation must match one of each.
+        door: the protocol the request came by, for the audit only.
+        decides: whether the credential may decide approvals (a person's own session or a key marked so).
+        credential: which key or session it is, for the audit only.
+        known_as: what adopted tables call the person (사번), or None where they know nothing of them.
+    """
+
+    person_id: int
+    name: str
+    team_id: int | None = None
+    roles: frozenset[str] = frozenset()
+    login: str | None = None
+    agent: str | None = None
+    scopes: tuple[tuple[str, ...], ...] = ()
+    door: str = "python"
+    decides: bool = False
+    everything: bool = False
+    credential: str = ""
+    known_as: int | str | None = None
+
+    @classmethod
+    def system(cls, name: str) -> "Actor":
+        """Daeri itself, setting a company up in its own process; no request ever becomes this."""
+        return cls(person_id=0, name=name, door="system", everything=True)
+
+    def has(self, role: str) -> bool:
+        """Say whether the actor holds a role, after the agent's limits."""
+        return self.everything or role in self.roles
+
+    def may_call(self, operation: str, effect: Effect) -> bool:
+        """Say whether every limit (key, agent) lets this operation through."""
+        return all(
+            any(pattern == effect or fnmatchcase(operation, pattern) for pattern in scope) for scope in self.scopes
+        )
+
+    def through(self, agent: str, scope: tuple[str, ...], roles: frozenset[str] | None) -> "Actor":
+        """Return this person acting through an agent: fewer rights, never more, and no decisions."""
+        kept = self.roles if roles is None else self.roles & roles
+        return replace(self, agent=agent, roles=kept, scopes=(*self.scopes, scope), decides=False)
+
+
+def sight(actor: Actor, mark: Mark) -> Sight:
+    """Say whether the actor sees a field on every row, on rows about themself, or on none."""
+    if mark.readers is None or any(actor.has(reader) for reader in mark.readers if reader != "self"):
+        return "open"
+    return "own" if "self" in mark.readers else "hidden"

@@ -1,0 +1,189 @@
+"""Which rows and fields does a company's rule let through for an actor? Rules, and what follows from them.
+
+What is made of a rule is kept for a moment, for the rule and all that asks it to be made once.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import Column, ColumnElement, case, false, null
+
+from daeri.errors import FieldHidden, NotFound
+from daeri.records.actor import Actor, sight
+from daeri.records.crowds import Crowds
+from daeri.records.keys import Key
+from daeri.records.prepared import Compiled, Ready, Shape
+from daeri.records.record import Hidden, Mark, Person, Record, label_of, mark_of
+from daeri.wording import Text, fit_josa
+
+K = TypeVar("K")
+Rule = Callable[[Actor], ColumnElement[bool]]
+
+KEPT_MAX = 20_000
+"""Conditions and projections kept at most, about 2 kB each; then they are made anew."""
+KEPT_SECONDS = 30
+"""How long one is kept at most, so that a rule that looks at the day does not go stale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """A company's rules by record: who sees which rows, who may change which; and what its roles are called."""
+
+    rows: Mapping[type[Record], Rule] = field(default_factory=dict)
+    changes: Mapping[type[Record], Rule] = field(default_factory=dict)
+    roles: Mapping[str, Text] = field(default_factory=dict)
+    crowds: Crowds = field(default_factory=Crowds)
+    compiled: Compiled = field(default_factory=Compiled, repr=False)
+    _kept: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    def kept(self, what: str, record: type[Record], actor: Actor, make: Callable[[], K]) -> K:
+        """Return what was made for this record and actor a moment ago, or make it.
+
+        A rule is a function of the actor and, at most, of the day; so what follows from it holds for a while.
+        """
+        now = time.monotonic() // KEPT_SECONDS
+        if self._kept.get("since") != now or len(self._kept) >= KEPT_MAX:
+            self._kept.clear()
+            self._kept["since"] = now
+        key = (what, record, actor)
+        found = self._kept.get(key)
+        if found is None:
+            found = self._kept[key] = make()
+        return cast("K", found)
+
+    def ready(self, actor: Actor) -> dict[Shape | None, Ready]:
+        """Return the statements that were made for this actor a moment ago, by their shape."""
+        return self.kept("ready", Record, actor, dict)
+
+    def projection(self, record: type[Record], actor: Actor) -> "Projection":
+        """Return what the actor may see of a record's fields."""
+        return self.kept("projection", record, actor, lambda: _project(self, record, actor))
+
+    def visible(self, record: type[Record], actor: Actor) -> ColumnElement[bool]:
+        """Return the condition a row must meet for the actor to see it; no rule means no row."""
+        rule = self.rows.get(record)
+        return self.kept("rows", record, actor, lambda: rule(actor) if rule else false())
+
+    def changeable(self, record: type[Record], actor: Actor) -> ColumnElement[bool]:
+        """Return the condition a row must meet for the actor to add or change it; no rule means none."""
+        rule = self.changes.get(record)
+        return self.kept("changes", record, actor, lambda: rule(actor) if rule else false())
+
+    def key(self, record: type[Record], actor: Actor) -> Key:
+        """Return the key by which the actor may name rows: none where a part of it is hidden from them."""
+        return self.kept("key", record, actor, lambda: _key(record, actor)) if record.__adopted__ else record.__key__
+
+    def hidden_reason(self, record: type[Record], name: str, mark: Mark) -> Text:
+        """Say in words who may see a field."""
+        label = mark.label or Text(name, name)
+        if not mark.readers:
+            return Text(fit_josa(f"{label.ko}은(는) 아무도 볼 수 없어요"), f"Nobody may see {label.en}")
+        readers = [self._reader(record, reader) for reader in mark.readers]
+        ko = " · ".join(reader.ko for reader in readers)
+        return Text(
+            fit_josa(f"{label.ko}은(는) {ko}만 볼 수 있어요"),
+            f"Only {' and '.join(reader.en for reader in readers)} may see {label.en}",
+        )
+
+    def _reader(self, record: type[Record], reader: str) -> Text:
+        if reader != "self":
+            return self.roles.get(reader, Text(reader, reader))
+        return Text("본인", "the person themself" if issubclass(record, Person) else "the person it is about")
+
+
+def owner_column(record: type[Record]) -> Column[Any] | None:
+    """Return the column that holds the person a row is about, or None."""
+    columns = record.__table__.columns
+    for name in (record.__owner__, "employee_id", "person_id"):
+        if name is not None and name in columns:
+            return columns[name]  # type: ignore[return-value]
+    return None
+
+
+def is_own(record: type[Record], actor: Actor, owner: Any) -> bool:
+    """Say whether a row is about the actor, by the value of its owner column."""
+    called = called_in(record, actor)
+    return called is not None and bool(owner == called)
+
+
+def called_in(record: type[Record], actor: Actor) -> int | str | None:
+    """Return what a record's owner column holds where a row is about the actor; None where no row can be."""
+    return actor.known_as if record.__adopted__ else actor.person_id
+
+
+def naming(rules: "Rules", actor: Actor, record: type[Record]) -> Key:
+    """Return the key by which the actor names single rows of a record.
+
+    Raises:
+        NotFound: its rows have no key.
+        FieldHidden: a part of the key is hidden from the actor, who may not try values of it either.
+    """
+    key = rules.key(record, actor)
+    if key.columns:
+        return key
+    label = label_of(record)
+    for column in record.__key__.columns:
+        mark = mark_of(column.info)
+        if sight(actor, mark) != "open":
+            raise FieldHidden(rules.hidden_reason(record, column.key, mark))
+    raise NotFound(
+        Text(
+            fit_josa(f"{label.ko}에는 키가 없어서 한 건씩 열 수 없어요. 목록이나 SQL로 봐 주세요"),
+            f"Rows of {label.en} have no key, so they cannot be opened one by one: use the list or SQL",
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """The columns an actor gets of a record: hidden ones never leave the database.
+
+    Attributes:
+        own: the fields that the actor reads on rows about themself.
+        hidden: the fields that the actor does not read on every row, with the reason.
+        masked: those of them whose mask stands in their place.
+    """
+
+    columns: tuple[ColumnElement[Any], ...]
+    keys: tuple[str, ...]
+    own: tuple[str, ...]
+    hidden: Mapping[str, Hidden]
+    masked: frozenset[str]
+    owner_key: str | None
+
+
+def _project(rules: Rules, record: type[Record], actor: Actor) -> Projection:
+    owner, called = owner_column(record), called_in(record, actor)
+    columns: list[ColumnElement[Any]] = []
+    keys: list[str] = []
+    own: list[str] = []
+    hidden: dict[str, Hidden] = {}
+    masked: set[str] = set()
+    for column in record.__table__.columns:
+        mark = mark_of(column.info)
+        seen = sight(actor, mark)
+        if seen != "open":
+            hidden[column.key] = Hidden(column.key, rules.hidden_reason(record, column.key, mark))
+        instead = None if mark.mask is None else mark.mask.expression(column)
+        if seen == "open":
+            columns.append(column)
+        elif seen == "own" and owner is not None and called is not None:
+            shown = case((owner == called, column), else_=null() if instead is None else instead)
+            columns.append(shown.label(column.key))
+            own.append(column.key)
+        elif instead is not None:
+            columns.append(instead.label(column.key))
+        else:
+            continue
+        if seen != "open" and instead is not None:
+            masked.add(column.key)
+        keys.append(column.key)
+    owner_key = None if owner is None else owner.key
+    return Projection(tuple(columns), tuple(keys), tuple(own), hidden, frozenset(masked), owner_key)
+
+
+def _key(record: type[Record], actor: Actor) -> Key:
+    key = record.__key__
+    return key if all(sight(actor, mark_of(column.info)) == "open" for column in key.columns) else Key(())
