@@ -6,8 +6,7 @@ anything else: no model, no network, no client can hold a transaction open.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -44,6 +43,7 @@ from daeri.records.access import Records
 from daeri.records.actor import Actor
 from daeri.records.identity import is_disabled
 from daeri.records.mentions import Mention, mentions
+from daeri.records.prepared import savepoint
 from daeri.records.record import Instant
 from daeri.records.store import Store, system
 from daeri.records.trail import Trail
@@ -160,7 +160,7 @@ class Door:
 
         def try_it(connection: Connection) -> Draft:
             model = self._validated(connection, call)
-            with rolled_back(connection):
+            with savepoint(connection, keep=False):
                 rule = None if actor.everything else call.operation.approval
                 content = None if rule is None else self._content(connection, call, model, rule)
                 preview = self._preview(connection, call, model) if content is None else content.preview
@@ -282,7 +282,7 @@ class Door:
             outcome = self._run(connection, call, model)
             self._audit(connection, call, outcome, arguments_digest=digest(canonical))
         else:
-            with rolled_back(connection):  # a draft that the rules would refuse is never filed
+            with savepoint(connection, keep=False):  # a draft that the rules would refuse is never filed
                 content = self._content(connection, call, model, call.operation.approval)
                 self._run(connection, call, model)
             outcome = self._file(connection, call, content)
@@ -445,16 +445,6 @@ class Door:
                 created_at=self._clock.now(),
             )
         )
-
-
-@contextmanager
-def rolled_back(connection: Connection) -> Iterator[None]:
-    """Let something happen to the records and undo it."""
-    savepoint = connection.begin_nested()
-    try:
-        yield
-    finally:
-        savepoint.rollback()
 
 
 def run_to_end(body: Awaitable[Any]) -> Any:

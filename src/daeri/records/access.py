@@ -4,7 +4,7 @@
 and refuses a predicate on them. There is no session, no lazy loading and no raw SQL to go round it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any, TypeVar, cast
@@ -15,6 +15,7 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
+    Table,
     and_,
     delete,
     func,
@@ -32,7 +33,7 @@ from daeri.records.crowds import ROWS_MAX, Group
 from daeri.records.crowds import Key as GroupKey
 from daeri.records.expressions import check_expression, clause_of
 from daeri.records.keys import ID_MAX, Id
-from daeri.records.prepared import Given, Rows, Shape, shape_of, values_of
+from daeri.records.prepared import Given, Named, Rows, Shape, savepoint, shape_of, values_of
 from daeri.records.record import Exact, Record, label_of, mark_of
 from daeri.records.rules import Projection, Rules, is_own, naming, owner_column
 from daeri.records.trail import Groups, Trail
@@ -235,8 +236,7 @@ class Records:
         values = {key: value for key, value in row.__dict__.items() if not key.startswith("_")}
         self._check_writes(record, values, row)
         with self._writing():
-            result = self._connection.execute(insert(record.__table__).values(**values))  # type: ignore[arg-type]
-            key = record.__key__.id_from(result.inserted_primary_key or ())
+            key = record.__key__.id_from(self._added(record, values))
             if key is None:
                 raise self._may_not_write(record)
             self._check_changeable(record, key)
@@ -327,25 +327,28 @@ class Records:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """Undo a refused write at once: an operation that goes on after the refusal must not commit it."""
-        savepoint = self._connection.begin_nested()
         try:
-            yield
+            with savepoint(self._connection):
+                yield
         except IntegrityError:
-            savepoint.rollback()
             raise Conflict(
                 Text("다른 기록과 어긋나서 저장할 수 없어요", "It contradicts another record and cannot be stored")
             ) from None
         except OperationalError:  # the database itself: locked, full, read-only
             raise
         except StatementError as error:
-            savepoint.rollback()
             raise ValidationFailed(
                 Text("저장할 수 없는 값이 있어요", f"A value cannot be stored: {error.orig}")
             ) from None
-        except BaseException:
-            savepoint.rollback()
-            raise
-        savepoint.commit()
+
+    def _added(self, record: type[Record], values: Mapping[str, Any]) -> Sequence[Any]:
+        """Insert a row and return its key's values."""
+        table = cast("Table", record.__table__)
+        adding = self._rules.compiled.adding(table, values)
+        if adding is None:
+            return self._connection.execute(insert(table).values(**values)).inserted_primary_key or ()
+        statement, whole = adding
+        return statement.rows(self._connection, **whole)[0]
 
     @staticmethod
     def _shape(kind: tuple[Any, ...], expressions: Sequence[Any]) -> tuple[Shape | None, Given]:
@@ -398,9 +401,8 @@ class Records:
     def _reload(self, record: type[R], key: Id, written: R) -> R:
         """Return the row as it is stored; one that its writer may not see comes back as it was written."""
         projection = self._rules.projection(record, self._actor)
-        here = record.__key__.at(key)
-        statement = select(*projection.columns).where(here, self._rules.visible(record, self._actor))
-        row = self._connection.execute(statement).one_or_none()
+        visible = self._rules.visible(record, self._actor)
+        row = self._one("reload", record, key, lambda: select(*projection.columns).where(visible))
         if row is None:
             if not record.__adopted__:
                 written.id = int(key)
@@ -408,10 +410,18 @@ class Records:
         return self._row(record, projection, row)
 
     def _check_changeable(self, record: type[Record], key: Id) -> None:
-        row_key = record.__key__
-        statement = select(*row_key.columns).where(row_key.at(key), self._rules.changeable(record, self._actor))
-        if self._connection.execute(statement).one_or_none() is None:
+        allowed = self._rules.changeable(record, self._actor)
+        if self._one("changeable", record, key, lambda: select(*record.__key__.columns).where(allowed)) is None:
             raise self._may_not_write(record)
+
+    def _one(self, what: str, record: type[Record], key: Id, make: Callable[[], Select[Any]]) -> Row[Any] | None:
+        """Run what `make` makes on the row of an id, if it is there."""
+        bindings = record.__key__.bindings(key)
+        if bindings is None:
+            return None
+        compiled, here = self._rules.compiled, record.__key__.bound
+        statement = self._rules.kept(what, record, self._actor, lambda: Named(make().where(here), compiled))
+        return next(iter(statement.rows(self._connection, bindings)), None)
 
     @staticmethod
     def _may_not_write(record: type[Record]) -> PermissionDenied:

@@ -5,12 +5,13 @@ it. What runs here is always the text that was compiled from a statement that pa
 of the same shape nothing is taken but its values.
 """
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Dialect, Executable, Row, Select
+from sqlalchemy import BindParameter, Connection, Dialect, Executable, Row, Select, Table, insert
 from sqlalchemy.engine import result_tuple
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.sql.cache_key import CacheKey
 
 Rows = list[Row[Any]]
@@ -52,7 +53,7 @@ class Prepared:
         """Run it and return all its rows.
 
         Raises:
-            DBAPIError: what the database said.
+            StatementError: a value that its column cannot hold, or what the database said (DBAPIError).
         """
         found = self._carried_out(connection, values).fetchall()
         if not self._reading:
@@ -63,13 +64,16 @@ class Prepared:
         """Run it and return how many rows it wrote.
 
         Raises:
-            DBAPIError: what the database said.
+            StatementError: a value that its column cannot hold, or what the database said (DBAPIError).
         """
         return int(self._carried_out(connection, values).rowcount)
 
     def _carried_out(self, connection: Connection, values: Sequence[Any]) -> Any:
         values = [*values, *self._own]
-        given = [values[place] if bind is None else bind(values[place]) for place, bind in self._slots]
+        try:
+            given = [values[place] if bind is None else bind(values[place]) for place, bind in self._slots]
+        except (TypeError, ValueError, ArithmeticError, AttributeError) as error:
+            raise StatementError(str(error), self._sql, None, error) from error
         parameters: Any = given if self._names is None else dict(zip(self._names, given, strict=True))
         driver: Any = connection.connection.driver_connection
         problems = self._dialect.loaded_dbapi.Error
@@ -141,6 +145,7 @@ class Compiled:
     def __init__(self) -> None:
         """Begin with none."""
         self._known: dict[Hashable, Prepared | None] = {}
+        self._adding: dict[Hashable, Constant] = {}
 
     def ready(self, dialect: Dialect, statement: Select[Any], given: Given) -> Ready | None:
         """Return a statement ready to run again; None where its text depends on its values.
@@ -158,6 +163,24 @@ class Compiled:
         if prepared is None or any(id(bind) not in place for bind in given):
             return None
         return Ready(prepared, [bind.effective_value for bind in key.bindparams], [place[id(bind)] for bind in given])
+
+    def adding(self, table: Table, values: Mapping[str, Any]) -> tuple["Constant", dict[str, Any]] | None:
+        """Return the statement that adds a row and returns its key, and the values with the columns' own defaults.
+
+        None where a default is the database's to reckon.
+        """
+        whole = dict(values)
+        for column in table.columns:
+            default: Any = column.default
+            if default is None or column.key in whole:
+                continue
+            if not (default.is_scalar or default.is_callable):
+                return None
+            whole[column.key] = default.arg if default.is_scalar else default.arg(None)
+        known = (table, *sorted(whole))
+        if known not in self._adding:
+            self._adding[known] = Constant(insert(table).returning(*table.primary_key.columns), *whole)
+        return self._adding[known], whole
 
     def _prepared(self, dialect: Dialect, statement: Select[Any], key: CacheKey) -> Prepared | None:
         known = (dialect.name, key.key)
@@ -191,6 +214,23 @@ class Named:
         if not any(bind.expanding for bind in given):
             self._ready = self._compiled.ready(connection.dialect, self._statement, given)
         return list(connection.execute(self._statement, dict(values)))
+
+
+@contextmanager
+def savepoint(connection: Connection, *, keep: bool = True) -> Iterator[None]:
+    """Undo what happens inside when it raises, or in any case where it is not to be kept. They may stand in another."""
+    driver: Any = connection.connection.driver_connection
+    driver.execute("SAVEPOINT daeri")
+    try:
+        yield
+    except BaseException:
+        with suppress(connection.dialect.loaded_dbapi.Error):  # a full disk, say, has undone everything already
+            driver.execute("ROLLBACK TO daeri")
+            driver.execute("RELEASE daeri")
+        raise
+    if not keep:
+        driver.execute("ROLLBACK TO daeri")
+    driver.execute("RELEASE daeri")
 
 
 def values_of(given: Given) -> list[Any]:
