@@ -6,10 +6,15 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+import databases
 from worlds import World, furnish, open_world
 
 settings.register_profile("daeri", deadline=None, database=None, print_blob=True)
 settings.load_profile("daeri")
+
+
+def pytest_sessionfinish() -> None:
+    databases.stop()
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """Which company do the tests work in? A small one with an owner, a colleague, a stranger and everyone above them.
 
-Declared as any company would declare itself; the parts are the real ones, over a SQLite file of the test's own.
+Declared as any company would declare itself; the parts are the real ones, over a database of the test's own.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
-from sqlalchemy import ColumnElement, Connection, String, create_engine, false, insert, or_, select, text, true
+from sqlalchemy import ColumnElement, Connection, String, false, insert, or_, select, text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from daeri.clock import Clock, FixedClock
@@ -31,6 +31,7 @@ from daeri.records.trail import Trail
 from daeri.runs.runs import Runs
 from daeri.runs.wakeups import Wakeups
 from daeri.wording import Lang, Text
+from databases import address, as_kept, count_on, engine_of, forget
 
 NOW = datetime(2026, 11, 21, 5, 2, tzinfo=UTC)
 OWNER, COLLEAGUE, STRANGER, LEAD, DIRECTOR, HR, CHIEF, FINANCE, LEAVER, OTHER_LEAD, AUDITOR, NAMESAKE = range(1, 13)
@@ -298,7 +299,7 @@ PROJECTS: Sequence[Mapping[str, Any]] = (
 
 def furnish(path: Path) -> Path:
     """Make a database file with the company's people, teams and projects in it."""
-    engine = create_engine(f"sqlite:///{path}")
+    engine = engine_of(path)
     person = {"login": None, "title": "", "roles": [], "left_on": None, "english_name": "", "salary": 30_000_000}
     people = [person | {"salary": SALARIES.get(one["id"], 30_000_000)} | one for one in PEOPLE]
     with engine.begin() as connection:
@@ -308,6 +309,7 @@ def furnish(path: Path) -> Path:
         connection.execute(insert(Employee.__table__), people)
         connection.execute(insert(Project.__table__), list(PROJECTS))
         connection.execute(insert(Vault.__table__), [{"id": 1, "content": "gold"}])
+    count_on(engine)
     engine.dispose()
     return path
 
@@ -358,7 +360,8 @@ class World:
 
         def run(connection: Connection) -> list[dict[str, Any]]:
             result = connection.execute(text(statement), values)
-            return [dict(row) for row in result.mappings()] if result.returns_rows else []
+            rows = result.mappings() if result.returns_rows else []
+            return [{name: as_kept(value) for name, value in row.items()} for row in rows]
 
         return await self.store.write(run)
 
@@ -393,9 +396,10 @@ async def open_world(furnished: Path, folder: Path, *more: Catalog) -> AsyncIter
     """Open a copy of the furnished database, with further catalogs where a test declares some."""
     path = folder / "daeri.db"
     shutil.copy(furnished, path)
-    store = Store(f"sqlite:///{path}")
+    store = Store(address(path))
     declared = Company(company.name, [work, *more], AGENTS, ROLES) if more else company
     try:
         yield build(store, declared)
     finally:
         await store.close()
+        forget(path)

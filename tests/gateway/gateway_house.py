@@ -22,6 +22,7 @@ from daeri.records.store import Store, is_reachable
 from daeri.runs.runs import Runs
 from daeri.runs.wakeups import Wakeups
 from daeri.runs.work import Asked, Ending, Workbench
+from databases import address, forget
 from worlds import AGENTS, COLLEAGUE, LEAD, OWNER, ROLES, STRANGER, World, build, company, work
 
 PEOPLE = {"owner": OWNER, "colleague": COLLEAGUE, "stranger": STRANGER, "lead": LEAD}
@@ -127,7 +128,7 @@ def with_keys(furnished: Path, folder: Path) -> Keys:
     shutil.copy(furnished, path)
 
     async def let_in() -> dict[str, str]:
-        store = Store(f"sqlite:///{path}")
+        store = Store(address(path))
         identity, secrets = build(store).identity, {}
         for name, person_id in PEOPLE.items():
             await identity.add_account(name, person_id, demo=True)
@@ -144,7 +145,7 @@ def with_keys(furnished: Path, folder: Path) -> Keys:
 async def opened(keyed: Keys, folder: Path, options: Options, **more: Any) -> AsyncIterator[House]:
     """Open the house over a copy of the database."""
     shutil.copy(keyed.path, folder / "daeri.db")
-    store = Store(f"sqlite:///{folder / 'daeri.db'}")
+    store = Store(address(folder / "daeri.db"))
     catalogs = more.pop("catalogs", ())
     declared = Company(company.name, [work, *catalogs], AGENTS, ROLES) if catalogs else company
     house = House(build(store, declared), keyed.secrets, options, **more)
@@ -154,3 +155,4 @@ async def opened(keyed: Keys, folder: Path, options: Options, **more: Any) -> As
         await house.parts.close()
         await house.http.aclose()
         await store.close()
+        forget(folder / "daeri.db")

@@ -15,6 +15,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from daeri.errors import DaeriError
 from daeri.records import Actor, audit
 from daeri.records.store import Store
+from databases import address, forget
 from worlds import CHIEF, COLLEAGUE, DIRECTOR, HR, LEAD, OTHER_LEAD, OWNER, STRANGER, World, build, furnish
 
 PEOPLE = (OWNER, COLLEAGUE, STRANGER, LEAD, OTHER_LEAD, DIRECTOR, CHIEF, HR)
@@ -46,7 +47,7 @@ class Approving(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.folder = Path(tempfile.mkdtemp())
         shutil.copy(self.template, self.folder / "daeri.db")
-        self.world: World = build(Store(f"sqlite:///{self.folder}/daeri.db"))
+        self.world: World = build(Store(address(self.folder / "daeri.db")))
         self.expected: dict[str, Expected] = {}
         self.booked: set[tuple[int, int]] = set()
         self.numbers = 0
@@ -56,6 +57,7 @@ class Approving(RuleBasedStateMachine):
         self.runner.run(self.world.store.read(audit.verify))
         self.runner.run(self.world.store.close())
         self.runner.close()
+        forget(self.folder / "daeri.db")
         shutil.rmtree(self.folder)
 
     def run(self, work: Any) -> Any:

@@ -382,7 +382,7 @@ async def test_an_operation_that_is_gone_is_not_carried_out_but_its_document_can
 
 TAMPERED = {
     "arguments": """update approval set arguments = '{"start": "2026-12-01", "days": "10", "reason": ""}'""",
-    "an invisible character": r"update approval set arguments = replace(arguments, '\uc5ec', '\uc5ec\u200b')",
+    "an invisible character": r"update approval set arguments = cast(replace(cast(arguments as text), '\uc5ec', '\uc5ec\u200b') as json)",  # noqa: E501 - one statement
     "operation": "update approval set operation = 'work.add_project', arguments = '{\"name\": \"x\"}'",
     "drafter": f"update approval set drafter_id = {COLLEAGUE}",
     "agent": "update approval set agent = null",

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, text
 
 from daeri.app import MIGRATIONS
 from daeri.records.store import Store, system
+from databases import address
 
 pytestmark = pytest.mark.anyio
 
@@ -19,14 +20,14 @@ def differences(connection: Connection) -> list[object]:
 
 
 async def test_the_migrations_build_exactly_the_declared_tables(tmp_path: Path) -> None:
-    store = Store(f"sqlite:///{tmp_path}/daeri.db")
+    store = Store(address(tmp_path / "daeri.db"))
     await store.upgrade(MIGRATIONS, "daeri_version")
     assert await store.read(differences) == []
     await store.close()
 
 
 async def test_a_second_start_keeps_what_is_there(tmp_path: Path) -> None:
-    store = Store(f"sqlite:///{tmp_path}/daeri.db")
+    store = Store(address(tmp_path / "daeri.db"))
     await store.upgrade(MIGRATIONS, "daeri_version")
     await store.write(lambda connection: connection.execute(text("INSERT INTO approval_number VALUES (2026, 7)")))
     await store.upgrade(MIGRATIONS, "daeri_version")

@@ -19,7 +19,7 @@ def costs(connection: Connection) -> int:
 
 
 async def test_a_reader_cannot_write(world: World) -> None:
-    with pytest.raises(NotReady, match="readonly"):
+    with pytest.raises(NotReady, match=r"read-?only"):
         await world.store.read(lambda connection: connection.execute(text("update w_project set cost = 0")))
     assert await world.store.read(costs) == 900
 
@@ -86,7 +86,7 @@ async def test_what_is_written_is_on_disk_before_it_is_told(world: World) -> Non
 
 
 async def test_a_broken_statement_is_told_as_not_ready_with_what_the_database_said(world: World) -> None:
-    with pytest.raises(NotReady, match="no such table: nowhere"):
+    with pytest.raises(NotReady, match=r'no such table: nowhere|relation "nowhere" does not exist'):
         await world.store.read(lambda connection: connection.execute(text("select * from nowhere")))
 
 
@@ -95,8 +95,8 @@ async def test_an_open_database_is_reachable(world: World) -> None:
 
 
 def test_a_database_that_is_not_supported_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="postgresql is not supported yet"):
-        Store("postgresql+psycopg://localhost/daeri")
+    with pytest.raises(ValueError, match="mysql is not supported; use sqlite:///PATH or postgresql"):
+        Store("mysql://localhost/daeri")
 
 
 async def test_creating_twice_keeps_what_is_there(world: World) -> None:

@@ -16,12 +16,13 @@ from daeri.records import Actor, Record
 from daeri.records.store import Store, system
 from daeri.sample import hanbit
 from daeri.sample.build import build
+from databases import address, forget
 
 NOW = datetime(2026, 11, 21, 5, tzinfo=UTC)
 
 
 async def _built(path: Path) -> list[tuple[str, int, int]]:
-    store, clock, told = Store(f"sqlite:///{path}"), FixedClock(NOW), []
+    store, clock, told = Store(address(path)), FixedClock(NOW), []
     await store.create(system)
     await store.create(Record.metadata)
     await build(Door(hanbit(), store, clock), Actor.system("demo"), clock, lambda *step: told.append(step))
@@ -77,6 +78,7 @@ class House:
 @pytest.fixture
 async def house(built: tuple[Path, list[tuple[str, int, int]]], tmp_path: Path) -> AsyncIterator[House]:
     shutil.copy(built[0], tmp_path / "hanbit.db")
-    store = Store(f"sqlite:///{tmp_path / 'hanbit.db'}")
+    store = Store(address(tmp_path / "hanbit.db"))
     yield House(store, FixedClock(NOW))
     await store.close()
+    forget(tmp_path / "hanbit.db")

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, create_engine, insert, or_, select, true
+from sqlalchemy import ColumnElement, String, insert, or_, select, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from daeri.errors import DaeriError
@@ -14,6 +14,7 @@ from daeri.operations import Catalog, Company, Line, Offer, anyone, having, supe
 from daeri.records import Actor, Record, classed, labelled, visible_to
 from daeri.records.store import Store
 from daeri.wording import Text
+from databases import address, count_on, engine_of, forget
 from gateway.gateway_house import House, Keys
 from worlds import AGENTS, ROLES, Employee, World, build, work
 
@@ -93,21 +94,23 @@ def cards() -> list[dict[str, Any]]:
 
 def fill(path: Path, rows: list[dict[str, Any]]) -> None:
     """Put the cards into a furnished database."""
-    engine = create_engine(f"sqlite:///{path}")
+    engine = engine_of(path)
     with engine.begin() as connection:
         Record.metadata.create_all(connection, tables=[Card.__table__])
         connection.execute(insert(Card.__table__), rows)
+    count_on(engine)
     engine.dispose()
 
 
 @asynccontextmanager
 async def opened(path: Path, company: Company | None = None) -> AsyncIterator[World]:
     """Open the company over a database file."""
-    store = Store(f"sqlite:///{path}")
+    store = Store(address(path))
     try:
         yield build(store, company or declared())
     finally:
         await store.close()
+        forget(path)
 
 
 @asynccontextmanager

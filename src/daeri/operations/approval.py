@@ -202,7 +202,7 @@ class Approvals:
             body = await self._store.write(act)
         except DaeriError as error:
             entry = self._entry(actor, approval_id, name, "refused", detail={"code": error.code})
-            await self._store.write(lambda connection: audit.append(connection, entry))
+            await self._store.note(lambda connection: audit.append(connection, entry))
             raise
         if body["status"] != "in_progress":
             await self._heard.resume(body["run_id"])

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Row, String, bindparam, literal, select
 
 from daeri.errors import FieldError, Timeout, ValidationFailed
 from daeri.operations.company import Company
@@ -18,6 +18,7 @@ from daeri.records.audit import audit
 from daeri.records.boxed import within
 from daeri.records.keys import Id
 from daeri.records.people import Someone, person_body
+from daeri.records.portable import found_at
 from daeri.records.record import Record, mark_of
 from daeri.wording import Lang, Text
 
@@ -63,7 +64,7 @@ def of(connection: Connection, company: Company, actor: Actor, asked: Asked, lan
     statement = (
         select(audit.c.seq, audit.c.at, audit.c.person_id, audit.c.agent, audit.c.action, audit.c.approval_id)
         .add_columns(audit.c.detail)
-        .where(audit.c.outcome.in_(_WRITTEN), func.instr(audit.c.detail, bindparam("needle")) > 0)
+        .where(audit.c.outcome.in_(_WRITTEN), found_at(audit.c.detail, bindparam("needle", type_=String())) > 0)
         .where(_may_know(company, actor))
         .order_by(audit.c.seq.desc())
         .limit(asked.limit + 1)

@@ -266,7 +266,7 @@ class Door:
             self._audit(connection, call, done, arguments_digest=arguments_digest)
             self._record(connection, call, done)
 
-        await self._store.write(write_down)
+        await self._store.note(write_down)
         return done
 
     def _write(self, connection: Connection, call: Call) -> Outcome:
@@ -404,9 +404,9 @@ class Door:
         step = {"run_id": journal.run_id, "step": journal.step} if journal else {}
         told = {"code": error.code, "arguments": _asked(arguments)}
         entry = audit.Entry.by(actor, self._clock.now(), action, "refused", detail=told, **step)
-        await self._store.write(lambda connection: audit.append(connection, entry))
+        await self._store.note(lambda connection: audit.append(connection, entry))
         if journal is not None:
-            await self._store.write(partial(_refused_step, journal, error))
+            await self._store.note(partial(_refused_step, journal, error))
 
     @staticmethod
     def _check_journal(connection: Connection, call: Call) -> None:

@@ -313,7 +313,7 @@ class Shelf:
         shown = sorted({name for row in rows for name in personal if name in row and name not in row["_masked"]})
         detail: dict[str, Any] = {"rows": len(rows)} | ({"personal": shown} if shown else {})
         entry = audit.Entry.by(actor, self._clock.now(), f"{kind}.{act}", records=seen, detail=detail)
-        await self._store.write(lambda connection: audit.append(connection, entry))
+        await self._store.note(lambda connection: audit.append(connection, entry))
 
 
 @dataclass(frozen=True, slots=True)

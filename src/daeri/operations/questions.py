@@ -37,6 +37,7 @@ from daeri.clock import rfc3339
 from daeri.errors import FieldError, FieldHidden, ValidationFailed
 from daeri.records.actor import Actor, sight
 from daeri.records.keys import Key
+from daeri.records.portable import Pattern, fits
 from daeri.records.prepared import Named
 from daeri.records.record import Record, mark_of
 from daeri.records.rules import Projection, Rules, naming, owner_column
@@ -336,7 +337,7 @@ def _search(actor: Actor, record: type[Record], text: str) -> tuple[ColumnElemen
         found.append(condition)
         values |= bound
         for number, pattern in enumerate(_patterns(forms[0])):
-            found.append(squeezed.op("GLOB")(bindparam(f"initials_{number}", type_=String())))
+            found.append(fits(squeezed, bindparam(f"initials_{number}", type_=Pattern())))
             values[f"initials_{number}"] = pattern
     return or_(*found), values
 

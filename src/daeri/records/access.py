@@ -23,7 +23,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
+from sqlalchemy.exc import IntegrityError, InternalError, OperationalError, StatementError
 from sqlalchemy.orm import InstrumentedAttribute, class_mapper
 from sqlalchemy.sql import visitors
 
@@ -334,7 +334,7 @@ class Records:
             raise Conflict(
                 Text("다른 기록과 어긋나서 저장할 수 없어요", "It contradicts another record and cannot be stored")
             ) from None
-        except OperationalError:  # the database itself: locked, full, read-only
+        except (OperationalError, InternalError):  # the database itself: locked, full, read-only
             raise
         except StatementError as error:
             raise ValidationFailed(

@@ -16,6 +16,7 @@ from sqlalchemy import Column, Connection, Index, Integer, String, Table, func, 
 
 from daeri.errors import BrokenChain
 from daeri.records.actor import Actor
+from daeri.records.portable import AUDIT_HEAD, hold
 from daeri.records.prepared import Constant
 from daeri.records.store import system
 from daeri.wording import Text
@@ -103,7 +104,11 @@ _INSERT = Constant(insert(audit), *audit.columns.keys())
 
 
 def append(connection: Connection, entry: Entry) -> int:
-    """Write an entry after the last one, in the caller's transaction; return its sequence number."""
+    """Write an entry after the last one, in the caller's transaction; return its sequence number.
+
+    The next entry has to wait until this transaction ends, so this is best the last thing it does.
+    """
+    hold(connection, AUDIT_HEAD)
     last = _LAST.one(connection)
     seq, previous = (last.seq + 1, last.hash) if last else (1, GENESIS)
     row = {name: getattr(entry, name) for name in _NAMES}
@@ -161,8 +166,8 @@ def recent(connection: Connection, limit: int = 50, before: int | None = None) -
 def _raw_rows(connection: Connection) -> Iterator[dict[str, Any]]:
     """Yield the rows as the database has them: nothing is read into a type that a forged cell could break."""
     names = ", ".join(f'"{column.name}"' for column in audit.columns)
-    result = connection.exec_driver_sql(f"SELECT {names} FROM audit ORDER BY seq")  # noqa: S608 - our own names
-    for row in result.yield_per(BATCH):
+    statement = f"SELECT {names} FROM audit ORDER BY seq"  # noqa: S608 - our own names
+    for row in connection.exec_driver_sql(statement, execution_options={"yield_per": BATCH}):
         yield dict(zip(audit.columns.keys(), row, strict=True))
 
 

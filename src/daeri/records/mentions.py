@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, String, and_, bindparam, func,
 
 from daeri.records.actor import Actor, sight
 from daeri.records.keys import Id
+from daeri.records.portable import among
 from daeri.records.prepared import Named
 from daeri.records.record import Person, Record, mark_of
 from daeri.records.rules import Rules
@@ -20,7 +21,7 @@ from daeri.wording import normal
 ROWS_MAX = 200
 """Rows one request may name of one record type; more than this is not a mention but a category."""
 
-_PHRASES = select(func.json_each(bindparam("phrases")).table_valued("value").c.value)
+_PHRASES = bindparam("phrases", type_=String())
 _SHORT = (("rank", False), ("title", False), ("rank", True), ("title", True))
 """How people are called: 김하은대리, 김하은팀장, 김대리, 김팀장."""
 
@@ -93,7 +94,7 @@ def _question(rules: Rules, actor: Actor, record: type[Record]) -> _Question:
     key = rules.key(record, actor).columns
     if not forms or not key:
         return _Question(None)
-    conditions = [rules.visible(record, actor), or_(*(form.in_(_PHRASES) for form in forms))]
+    conditions = [rules.visible(record, actor), or_(*(among(form, _PHRASES) for form in forms))]
     if person:
         conditions.append(columns.left_on.is_(None))
     shown = list(dict.fromkeys([*names, *(part for part, _ in short)]))

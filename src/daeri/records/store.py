@@ -1,36 +1,27 @@
-"""Where is the database, and how is it visited? The only file that opens a connection.
+"""Where is the database, and how is it visited? The only file that opens a connection to it.
 
 A visit is one synchronous function over one connection, run in one thread hop: on SQLite that costs half of what
-an asynchronous driver costs, which hops for every cursor call (see bench/store.py for the figures).
-Readers get a snapshot each; there is one writer, which takes the write lock before it reads.
+an asynchronous driver costs, which hops for every cursor call (see bench/store.py for the figures). Nothing can be
+awaited in it, so no transaction is open across a wait. Readers get a snapshot each; writers take turns, over all
+processes, and look before they write. What differs between the databases is behind `backend.py`.
 """
 
 import asyncio
 import contextvars
+import random
 import re
+import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from sqlalchemy import (
-    Connection,
-    Engine,
-    MetaData,
-    column,
-    create_engine,
-    event,
-    inspect,
-    make_url,
-    select,
-    table,
-    text,
-)
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy import URL, Connection, MetaData, column, inspect, make_url, select, table, text
+from sqlalchemy.exc import DBAPIError
 
-from daeri.errors import NotReady, ValidationFailed
+from daeri.errors import ValidationFailed
+from daeri.records.backend import Backend, Lane
 from daeri.records.record import NAMING
+from daeri.records.store_sqlite import SQLite
 from daeri.wording import Text
 
 T = TypeVar("T")
@@ -38,56 +29,79 @@ T = TypeVar("T")
 _NAMES = ("revision", "down_revision")
 _REVISION = re.compile(r"""^(revision|down_revision)\b[^=\n]*=\s*["']([^"']+)["']""", re.MULTILINE)
 
-READERS = 4
-"""Reader threads. More does not help while one interpreter lock serves them; fewer lets one slow list block others."""
-BUSY_SECONDS = 30
-"""How long a statement waits for another process's lock before it fails."""
+TRIES = 6
+"""Times one visit is made at most where the database asks for another try (a deadlock, a restart)."""
+FIRST_PAUSE = 0.05
+"""Seconds before the second try; doubled for each one after it: a database that restarts is waited for 1.5 s."""
 
 system = MetaData(naming_convention=NAMING)
 """The tables Daeri itself keeps (accounts, approvals, runs, audit); a company's own stand in Record.metadata."""
 
 
 class Store:
-    """The company's database: `read` and `write` run a function in a transaction and return what it returns."""
+    """The company's database: its visits run a function in a transaction and return what it returns.
 
-    def __init__(self, url: str) -> None:
-        """Take a SQLAlchemy URL; nothing is opened before the first visit."""
+    `read` looks, `write` changes, `note` adds to what nobody else depends on. A function may be called again after
+    it was rolled back, so it does nothing but look at and change the database.
+    """
+
+    def __init__(self, url: str | URL) -> None:
+        """Take a SQLAlchemy URL of SQLite or PostgreSQL; nothing is opened before the first visit.
+
+        Raises:
+            ValueError: it is an address of neither.
+        """
         self.url = make_url(url)
         self._has_written = False
-        if self.url.get_backend_name() != "sqlite":
-            msg = f"{self.url.get_backend_name()} is not supported yet; use sqlite:///PATH"
-            raise ValueError(msg)
-        self._write_engine = _sqlite_engine(url, writer=True)
-        self._read_engine = _sqlite_engine(url, writer=False)
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="daeri-write")
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="daeri-read")
+        self._backend = _backend_of(self.url)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` on a snapshot of the database; anything it writes is refused."""
-        return await self._visit(self._readers, self._read_engine, work)
+        return await self._visit(self._backend.reading, work)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` in the one write transaction; commit when it returns, roll back when it raises."""
+        """Run `work` while no other write goes on; commit when it returns, roll back when it raises."""
         self._has_written = True
-        return await self._visit(self._writer, self._write_engine, work)
+        return await self._visit(self._backend.writing, work)
 
-    async def _visit(self, threads: ThreadPoolExecutor, engine: Engine, work: Callable[[Connection], T]) -> T:
+    async def note(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` beside other visits, as `write` does otherwise: for what locks each row it builds upon."""
+        self._has_written = True
+        return await self._visit(self._backend.noting, work)
+
+    async def _visit(self, lane: Lane, work: Callable[[Connection], T]) -> T:
         def visit() -> T:
             try:
-                with engine.begin() as connection:
-                    return work(connection)
+                return self._tried(lane, work)
             except OverflowError:
                 raise ValidationFailed(Text("숫자가 너무 커요", "A number is too large")) from None
             except UnicodeEncodeError:
                 raise ValidationFailed(
                     Text("읽을 수 없는 글자가 있어요", "The text holds a character that cannot be stored")
                 ) from None
-            except OperationalError as error:
-                said = str(error.orig)
-                raise NotReady(Text(f"데이터베이스가 답하지 않아요: {said}", f"The database says: {said}")) from error
+            except DBAPIError as error:
+                meaning = self._backend.meaning(error)
+                if meaning is None:
+                    raise
+                raise meaning from error
 
         context = contextvars.copy_context()
-        return await asyncio.get_running_loop().run_in_executor(threads, context.run, visit)
+        return await asyncio.get_running_loop().run_in_executor(lane.threads, context.run, visit)
+
+    def _tried(self, lane: Lane, work: Callable[[Connection], T]) -> T:
+        pause = FIRST_PAUSE
+        for tries_left in range(TRIES - 1, -1, -1):
+            nothing_done = True
+            try:
+                with lane.engine.begin() as connection:
+                    nothing_done = lane is self._backend.reading
+                    return work(connection)
+            except DBAPIError as error:
+                if not tries_left or not self._backend.is_passing(error, nothing_done=nothing_done):
+                    raise
+            time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - so that two that met do not meet again
+            pause *= 2
+        raise AssertionError  # the last try returned or raised
 
     async def create(self, metadata: MetaData) -> None:
         """Create the tables of `metadata` that do not exist yet (a company without migrations)."""
@@ -95,44 +109,35 @@ class Store:
 
     async def upgrade(self, scripts: Path, version_table: str) -> None:
         """Bring the tables that the Alembic scripts in `scripts` describe to their newest revision."""
-        await self.write(lambda connection: _upgrade(connection, scripts, version_table))
+
+        def work(connection: Connection) -> None:
+            self._backend.take_time(connection)
+            _upgrade(connection, scripts, version_table)
+
+        await self.write(work)
 
     async def close(self) -> None:
-        """Finish what runs, move the log into the database file, close."""
+        """Finish what runs and close; SQLite's log is moved into the database file."""
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
-        for threads in (self._readers, self._writer):
-            threads.shutdown(wait=True)
-        self._read_engine.dispose()
-        if self._has_written:
-            connection = self._write_engine.raw_connection()
-            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            connection.close()
-        self._write_engine.dispose()
+        lanes = (self._backend.reading, self._backend.noting, self._backend.writing)
+        for lane in lanes:
+            lane.threads.shutdown(wait=True)
+        self._backend.close(has_written=self._has_written)
 
 
-def _sqlite_engine(url: str, *, writer: bool) -> Engine:
-    engine = create_engine(
-        url,
-        poolclass=QueuePool,
-        pool_size=1 if writer else READERS,
-        max_overflow=0 if writer else 1,
-        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False, "cached_statements": 512},
-    )
+def _backend_of(url: URL) -> Backend:
+    name = url.get_backend_name()
+    if name == "sqlite":
+        return SQLite(url)
+    if name in ("postgresql", "postgres"):
+        # The dialect and its driver take a quarter of a second, and most starts have no use for them.
+        from daeri.records.store_postgres import Postgres  # noqa: PLC0415
 
-    @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _: Any) -> None:
-        connection.isolation_level = None
-        settings = ["journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-16000"]
-        for setting in settings if writer else [*settings, "query_only=ON"]:
-            connection.execute(f"PRAGMA {setting}")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
-
-    return engine
+        return Postgres(url)
+    msg = f"{name} is not supported; use sqlite:///PATH or postgresql+psycopg://HOST/NAME"
+    raise ValueError(msg)
 
 
 def _upgrade(connection: Connection, scripts: Path, version_table: str) -> None:

@@ -127,6 +127,8 @@ class Note:
 # Statements are made once: a run is a dozen small visits, and building each anew costs more than SQLite does.
 _KEY: BindParameter[str] = bindparam("key")
 _STATE = select(run.c.status, run.c.segment, run.c.epoch).where(run.c.id == _KEY)
+_STATE_HELD = _STATE.with_for_update()
+"""The same, held until the transaction ends: whoever changes a run looks at it like this first."""
 _CLAIM = (
     update(run)
     .where(run.c.id == _KEY)
@@ -149,7 +151,7 @@ _INSERT_EVENT = insert(event)
 
 def claim(connection: Connection, run_id: str, segment: int) -> Lease | None:
     """Take a run up for one segment; None where that segment is no longer due."""
-    row = connection.execute(_STATE, {"key": run_id}).one()
+    row = connection.execute(_STATE_HELD, {"key": run_id}).one()
     if row.segment != segment or row.status not in ("queued", "running"):
         return None
     epoch = row.epoch + 1
@@ -163,7 +165,7 @@ def check(connection: Connection, lease: Lease) -> None:
     Raises:
         Fenced: the run was claimed again, cancelled or ended.
     """
-    row = connection.execute(_STATE, {"key": lease.run_id}).one()
+    row = connection.execute(_STATE_HELD, {"key": lease.run_id}).one()
     if row.epoch != lease.epoch or row.status != "running":
         raise Fenced
 
@@ -323,7 +325,7 @@ def settle(connection: Connection, settlement: Settlement, at: datetime) -> None
     """Tell a waiting run how its document ended and make it due again, in the deciding transaction."""
     if settlement.run_id is None:
         return
-    row = connection.execute(select(run.c.status, run.c.segment).where(run.c.id == settlement.run_id)).one_or_none()
+    row = connection.execute(_STATE_HELD, {"key": settlement.run_id}).one_or_none()
     if row is None or row.status in TERMINAL:
         return
     waiting = select(step).where(step.c.approval_id == settlement.approval_id, step.c.status == "waiting")

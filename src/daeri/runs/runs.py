@@ -192,7 +192,7 @@ class Runs:
         _within_scope(actor, "cancel", "write")
 
         def stop(connection: Connection) -> None:
-            row = self._row(connection, actor, run_id)
+            row = self._row(connection, actor, run_id, held=True)
             if row.status in journal.TERMINAL:
                 raise Conflict(Text("이미 끝난 실행이에요", "The run has ended already"))
             connection.execute(update(journal.run).where(journal.run.c.id == run_id).values(epoch=row.epoch + 1))
@@ -238,9 +238,9 @@ class Runs:
         return str(row)
 
     @staticmethod
-    def _row(connection: Connection, actor: Actor, run_id: str) -> Row[Any]:
+    def _row(connection: Connection, actor: Actor, run_id: str, *, held: bool = False) -> Row[Any]:
         statement = select(journal.run).where(journal.run.c.id == run_id, journal.run.c.person_id == actor.person_id)
-        row = connection.execute(statement).one_or_none()
+        row = connection.execute(statement.with_for_update() if held else statement).one_or_none()
         if row is None:
             raise NotFound(Text("그런 실행을 찾을 수 없어요", "No such run"))
         return row

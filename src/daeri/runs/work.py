@@ -111,7 +111,7 @@ class Workbench:
             lease = journal.claim(connection, run_id, segment)
             return None if lease is None else _load(connection, lease)
 
-        return await self._store.write(take)
+        return await self._store.note(take)
 
     async def write(self, lease: Lease, notes: Sequence[Note] = (), *events: Event) -> None:
         """Write steps without effect, and events that belong to no step (text as it is spoken)."""
@@ -168,7 +168,7 @@ class Workbench:
         self._wakeups.notify(lease.run_id)
 
     async def _write(self, lease: Lease, work: Callable[[Connection], None]) -> None:
-        await self._store.write(work)
+        await self._store.note(work)
         self._wakeups.notify(lease.run_id)
 
 
