@@ -14,7 +14,7 @@ from sqlalchemy import Connection, case, extract, func, text
 from daeri.errors import NotReady, ValidationFailed
 from daeri.operations.listing import ListQuery
 from daeri.records import Records, audit
-from daeri.records.access import Actor
+from daeri.records.actor import Actor
 from daeri.records.portable import regular
 from daeri.records.store import Store
 from databases import only_postgres
