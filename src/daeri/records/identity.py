@@ -57,6 +57,7 @@ account = Table(
     Column("demo", Boolean, nullable=False, default=False),
     Column("created_at", Instant, nullable=False),
     Column("disabled_at", Instant),
+    Column("subject", String(600)),
 )
 api_key = Table(
     "api_key",
@@ -71,7 +72,12 @@ api_key = Table(
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant),
     Column("revoked_at", Instant),
+    Column("last_used_at", Instant),
+    Column("agent", String(100)),
+    Column("limits", JSON),
+    Column("parent", String(60)),
 )
+"""`limits` are the scopes of what a key was made from, `parent` which key that was: it never outlives it."""
 session = Table(
     "session",
     system,
@@ -80,7 +86,10 @@ session = Table(
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
     Column("ended_at", Instant),
+    Column("id", String(40)),
+    Column("how", String(20)),
 )
+"""`id` names a session to its person, `how` they signed in: password, demo or oidc."""
 
 _BAD_LOGIN = Text("아이디나 비밀번호를 확인해 주세요", "Check the id or the password")
 
