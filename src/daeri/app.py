@@ -56,7 +56,7 @@ class Daeri:
         self.clock = clock or Clock()
         settings.dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.store = Store(f"sqlite:///{settings.database}")
-        self.identity = Identity(self.store, company.people, self.clock, demo=settings.demo)
+        self.identity = Identity(self.store, company.people, self.clock, demo=settings.demo, narrow=company.narrowed)
         self.door = Door(company, self.store, self.clock)
         self.shelf = Shelf(company, self.store, self.clock)
         self.policies = Policies(self.door, self.store, self.clock)
