@@ -17,7 +17,8 @@ from sqlalchemy import Connection
 import daeri.operations.approval
 import daeri.operations.invoke
 import daeri.records.identity
-import daeri.runs.journal  # noqa: F401 - the tables are declared where they are used
+import daeri.runs.journal
+import daeri.runs.pushes  # noqa: F401 - the tables are declared where they are used
 from daeri.records.store import Store, system
 
 MIGRATIONS = Path("src/daeri/migrations")

@@ -387,7 +387,7 @@ def build(store: Store, declared: Company = company) -> World:
         shelf=Shelf(declared, store, clock),
         approvals=Approvals(declared, store, clock, door.execute_approved, runs),
         runs=runs,
-        identity=Identity(store, declared.people, clock, demo=True),
+        identity=Identity(store, declared.people, clock, demo=True, narrow=declared.narrowed),
     )
 
 

@@ -31,6 +31,7 @@ from daeri.records.identity import Identity
 from daeri.records.record import Record
 from daeri.records.store import Store, is_reachable
 from daeri.runs.engine import Engine
+from daeri.runs.pushes import Pushes
 from daeri.runs.runs import Runs
 from daeri.runs.wakeups import Wakeups
 from daeri.runs.work import Workbench
@@ -55,12 +56,13 @@ class Daeri:
         self.clock = clock or Clock()
         settings.dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.store = Store(f"sqlite:///{settings.database}")
-        self.identity = Identity(self.store, company.people, self.clock, demo=settings.demo)
+        self.identity = Identity(self.store, company.people, self.clock, demo=settings.demo, narrow=company.narrowed)
         self.door = Door(company, self.store, self.clock)
         self.shelf = Shelf(company, self.store, self.clock)
         self.policies = Policies(self.door, self.store, self.clock)
         wakeups = Wakeups()
         self.runs = Runs(company, self.store, self.clock, wakeups)
+        self.pushes = Pushes(self.store, self.clock)
         self.approvals = Approvals(company, self.store, self.clock, self.door.execute_approved, self.runs)
         self._anchors = Anchors(self.store, settings.anchors, self.clock)
         self._anchoring: asyncio.Task[None] | None = None
@@ -136,13 +138,24 @@ def application(daeri: Daeri, *, working: bool = True) -> FastAPI:
     )
     checks = {"database": partial(is_reachable, daeri.store)}
     wire = gateway(
-        Services(daeri.identity, daeri.door, daeri.shelf, daeri.approvals, daeri.runs, daeri.policies, checks),
+        Services(
+            daeri.identity,
+            daeri.door,
+            daeri.shelf,
+            daeri.approvals,
+            daeri.runs,
+            daeri.policies,
+            daeri.pushes,
+            checks,
+        ),
         Options(
             secure_cookies=settings.secure_cookies,
             body_max=settings.body_max,
             origins=settings.cors_origins,
             hosts=settings.known_hosts,
             version=__version__,
+            public_url=settings.public_url,
+            push_private=settings.push_private,
         ),
         screens.error_page,
     )
@@ -150,6 +163,8 @@ def application(daeri: Daeri, *, working: bool = True) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await daeri.open(working=working)
+        if working:
+            await wire.open()
         yield
         await wire.close()
         await daeri.close()

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 _SECRET_KEYS = re.compile(r"(authorization|cookie|password|secret|token|api_?key)", re.IGNORECASE)
-_SECRET_VALUES = re.compile(r"(dk_(live|test)_[\w-]{6})[\w-]+|(Bearer\s+)\S+|(sk-[\w-]{4})[\w-]+", re.IGNORECASE)
+_SECRET_VALUES = re.compile(r"(dk_(live|test|tok)_[\w-]{6})[\w-]+|(Bearer\s+)\S+|(sk-[\w-]{4})[\w-]+", re.IGNORECASE)
 
 
 def set_up(level: str) -> None:

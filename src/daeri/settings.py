@@ -49,6 +49,8 @@ class Settings(BaseSettings):
     hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Names this server answers to, separated by commas; on loopback only its own names."
     )
+    public_url: str = Field(default="", description="Where clients reach this server, e.g. https://daeri.example.com.")
+    push_private: bool = Field(default=False, description="News of runs may go to addresses inside the network.")
     body_max: int = Field(default=1_048_576, ge=1024, description="Bytes of a request body at most.")
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
 

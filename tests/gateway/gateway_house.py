@@ -19,6 +19,7 @@ from daeri.operations.outcome import Held
 from daeri.operations.policy import Policies
 from daeri.records.identity import Identity
 from daeri.records.store import Store, is_reachable
+from daeri.runs.pushes import Pushes
 from daeri.runs.runs import Runs
 from daeri.runs.wakeups import Wakeups
 from daeri.runs.work import Asked, Ending, Workbench
@@ -74,6 +75,7 @@ class House:
             approvals=world.approvals,
             runs=world.runs,
             policies=Policies(world.door, world.store, world.clock),
+            pushes=Pushes(world.store, world.clock),
             checks=more.get("checks") or {"database": lambda: is_reachable(world.store)},
         )
         parts = self.parts = gateway(services, options, more.get("error_page"))

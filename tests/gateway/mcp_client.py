@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import httpx2
-from mcp.client.client import Client, ConnectMode
+from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
 NEWEST, HANDSHAKE = "2026-07-28", "legacy"
 ERAS = (NEWEST, HANDSHAKE)
-TASKS = {"extensions": {"io.modelcontextprotocol/tasks": {}}}
+TASKS: dict[str, Any] = {"extensions": {"io.modelcontextprotocol/tasks": {}}}
 _NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 
 
@@ -21,7 +21,7 @@ async def client(url: str, key: str, era: str = NEWEST, *, path: str = "/mcp", *
     headers = {"Authorization": f"Bearer {key}", **more.pop("headers", {})}
     async with httpx2.AsyncClient(headers=headers, trust_env=False, timeout=30) as http:
         transport = streamable_http_client(f"{url}{path}", http_client=http)
-        async with Client(transport, mode=cast("ConnectMode", era), **more) as connected:
+        async with Client(transport, mode=era, **more) as connected:
             yield connected
 
 

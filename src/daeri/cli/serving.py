@@ -49,6 +49,9 @@ def add_to(app: Typer) -> None:
         demo
     )
     command(app, "serve", both("회사의 서버를 켜요", "Serve a company"), speaks=False)(serve)
+    command(app, "mcp", both("MCP 클라이언트를 서버에 이어요 (stdio)", "Connect an MCP client to the server (stdio)"))(
+        mcp
+    )
     command(app, "doctor", both("준비 상태를 살펴요", "Check that everything is in order"), speaks=False)(doctor)
     command(app, "explain", both("오류 코드의 뜻과 할 일", "What an error code means, and what to do"), speaks=False)(
         explain
@@ -130,6 +133,13 @@ def serve(
 
     running.run(served, settings, held, begun)
     _say_stopped(terminal, f"daeri serve --dir {settings.dir}", settings)
+
+
+def mcp(desk: Desk) -> None:
+    """Carry MCP between standard streams and the running server, as the person of the key (DAERI_KEY)."""
+    from daeri.cli import bridge  # noqa: PLC0415 - HTTP and threads load only for commands that speak
+
+    bridge.carry(desk)
 
 
 def doctor(desk: Desk) -> None:

@@ -48,6 +48,8 @@ class Options:
         hosts: the names this server answers to ("daeri.example.com", "*.example.com", "[::1]"); none = any.
         origins: the web origins whose scripts may call the API with a key; none by default.
         version: told in the API's description.
+        public_url: where clients reach this server, where that is not what their requests name.
+        push_private: news of runs may be sent to addresses inside the network too.
     """
 
     secure_cookies: bool = False
@@ -56,6 +58,8 @@ class Options:
     hosts: Sequence[str] = ()
     origins: Sequence[str] = ()
     version: str = "0"
+    public_url: str = ""
+    push_private: bool = False
 
     @property
     def cookie(self) -> str:
@@ -165,6 +169,10 @@ class Doorkeeper:
             Unauthenticated: there is no key, or it does not hold.
         """
         return await self._identity.actor_of_key(_bearer(request.headers.get("authorization", "")), door)
+
+    def base(self, request: Request) -> str:
+        """Return the address of this server, as clients outside reach it."""
+        return self._options.public_url.rstrip("/") or f"{request.url.scheme}://{request.url.netloc}"
 
     def check_page(self, request: Request) -> None:
         """Refuse what a page sent that is neither ours nor one of those that may call the API, whatever it carries.

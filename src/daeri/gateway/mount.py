@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 from starlette.middleware import Middleware
 
+from daeri.gateway.a2a import A2A, a2a
+from daeri.gateway.delivery import Deliverer
 from daeri.gateway.guard import Doorkeeper, Options, middleware
 from daeri.gateway.jsonrpc import rpc
 from daeri.gateway.mcp import Mcp, mcp
@@ -25,13 +27,19 @@ class Gateway:
         routers: every route of every protocol.
         middleware: what stands before the application, outermost first.
         handlers: which exception is answered by what.
-        closing: what lets go of what the doors hold open, when the server ends.
+        opening, closing: what begins and ends with the server.
     """
 
     routers: Sequence[APIRouter]
     middleware: Sequence[Middleware]
     handlers: dict[int | type[Exception], Handler]
+    opening: Sequence[Callable[[], Awaitable[None]]] = ()
     closing: Sequence[Callable[[], Awaitable[None]]] = ()
+
+    async def open(self) -> None:
+        """Begin what goes on beside the requests."""
+        for begin in self.opening:
+            await begin()
 
     async def close(self) -> None:
         """Close the doors."""
@@ -43,15 +51,19 @@ def gateway(services: Services, options: Options, error_page: ErrorPage | None =
     """Build the protocols over the services; `error_page` shows errors to browsers."""
     keeper = Doorkeeper(services.identity, options)
     tools = Mcp(services, keeper, options.version)
+    deliverer = Deliverer(services, private=options.push_private)
+    agents = A2A(services, keeper, deliverer, options.version)
     return Gateway(
         routers=[
             rest(services, keeper),
             policies(services, keeper),
             rpc(Methods(services).find, keeper),
             mcp(tools),
+            a2a(agents),
             Public(services, options.version).router(),
         ],
         middleware=middleware(options),
         handlers=Problems(error_page).handlers(),
-        closing=[tools.close],
+        opening=[deliverer.open],
+        closing=[tools.close, agents.close, deliverer.close],
     )

@@ -8,6 +8,7 @@ from daeri.operations.invoke import Door
 from daeri.operations.listing import Shelf
 from daeri.operations.policy import Policies
 from daeri.records.identity import Identity
+from daeri.runs.pushes import Pushes
 from daeri.runs.runs import Runs
 
 Check = Callable[[], Awaitable[bool]]
@@ -27,4 +28,5 @@ class Services:
     approvals: Approvals
     runs: Runs
     policies: Policies
+    pushes: Pushes
     checks: Mapping[str, Check] = field(default_factory=dict)

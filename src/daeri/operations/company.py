@@ -114,6 +114,14 @@ class Company:
                 return agent
         raise NotFound(Text(f"'{name}' 에이전트가 없어요", f"There is no agent '{name}'"))
 
+    def narrowed(self, actor: Actor, agent: str) -> Actor:
+        """Return a person's authority as an agent may use it.
+
+        Raises:
+            NotFound: the company has no such agent.
+        """
+        return self.agent(agent).acting_for(actor)
+
     def agent_label(self, name: str | None, lang: Lang) -> str | None:
         """Return what people call a deputy; its name where the company no longer has it."""
         found = next((agent for agent in self.agents if agent.name == name), None)

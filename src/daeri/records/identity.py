@@ -7,7 +7,7 @@ takes hold at once.
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -57,6 +57,7 @@ account = Table(
     Column("demo", Boolean, nullable=False, default=False),
     Column("created_at", Instant, nullable=False),
     Column("disabled_at", Instant),
+    Column("subject", String(600)),
 )
 api_key = Table(
     "api_key",
@@ -71,7 +72,12 @@ api_key = Table(
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant),
     Column("revoked_at", Instant),
+    Column("last_used_at", Instant),
+    Column("agent", String(100)),
+    Column("limits", JSON),
+    Column("parent", String(60)),
 )
+"""`limits` are the scopes of what a key was made from, `parent` which key that was: it never outlives it."""
 session = Table(
     "session",
     system,
@@ -80,8 +86,18 @@ session = Table(
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
     Column("ended_at", Instant),
+    Column("id", String(40)),
+    Column("how", String(20)),
 )
+"""`id` names a session to its person, `how` they signed in: password, demo or oidc."""
 
+USE_NOTED = timedelta(minutes=1)
+"""How exact the last use of a key is; noting each would turn every read into a write."""
+
+Narrow = Callable[[Actor, str], Actor]
+"""Cuts a person's authority down to what an agent may use of it."""
+
+_BAD_KEY = Text("알 수 없거나 끝난 API 키예요", "The API key is unknown or has ended")
 _BAD_LOGIN = Text("아이디나 비밀번호를 확인해 주세요", "Check the id or the password")
 
 
@@ -93,12 +109,29 @@ class NewKey:
     secret: str
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a key is made from, and so never exceeds.
+
+    Attributes:
+        agent: the agent that acts by it for its person.
+        limits: the scopes of whoever made it.
+        parent: the key it was made by; it ends with it.
+    """
+
+    agent: str | None = None
+    limits: Sequence[Sequence[str]] = ()
+    parent: str | None = None
+    prefix: str = "dk_live_"
+
+
 class Identity:
     """Turns credentials into actors."""
 
-    def __init__(self, store: Store, people: People, clock: Clock, *, demo: bool) -> None:
-        """Take the store, the organisation chart and whether demo sign-in is allowed."""
+    def __init__(self, store: Store, people: People, clock: Clock, *, demo: bool, narrow: Narrow | None = None) -> None:
+        """Take the store, the organisation chart, whether demo sign-in is allowed, and what an agent may use."""
         self._store = store
+        self._narrow = narrow
         self._people = people
         self._clock = clock
         self._demo = demo
@@ -110,6 +143,10 @@ class Identity:
             api_key.c.revoked_at.label("ended_at"),
             api_key.c.scopes,
             api_key.c.decides,
+            api_key.c.agent,
+            api_key.c.limits,
+            api_key.c.parent,
+            api_key.c.last_used_at,
         )
         self._by_key = Constant(_credential(people, api_key, *keyed), "hash")
         self._by_session = Constant(_credential(people, session, session.c.expires_at, session.c.ended_at), "hash")
@@ -124,14 +161,30 @@ class Identity:
             Unauthenticated: unknown, expired, revoked, or its person has left.
         """
 
-        def find(connection: Connection) -> Actor:
+        def find(connection: Connection) -> Any:
             row = self._by_key.one(connection, hash=_hash(key))
             if row is None or row.ended_at is not None or self._is_over(row.expires_at):
-                raise Unauthenticated(Text("알 수 없거나 끝난 API 키예요", "The API key is unknown or has ended"))
-            scopes = (tuple(row.scopes),) if row.scopes is not None else ()
-            return _actor_of(row, door, scopes=scopes, decides=row.decides, credential=row.credential)
+                raise Unauthenticated(_BAD_KEY)
+            if row.parent is not None and self._has_ended(connection, row.parent):
+                raise Unauthenticated(_BAD_KEY)
+            return row
 
-        return await self._store.read(find)
+        row = await self._store.read(find)
+        limits = [*(row.limits or ()), *([row.scopes] if row.scopes is not None else [])]
+        scopes = tuple(tuple(limit) for limit in limits)
+        actor = _actor_of(row, door, scopes=scopes, decides=row.decides, credential=row.credential)
+        await self._note_use(row)
+        return actor if row.agent is None else self.narrowed(actor, row.agent)
+
+    def narrowed(self, actor: Actor, agent: str) -> Actor:
+        """Return a person's authority as an agent may use it.
+
+        Raises:
+            NotFound: there is no such agent.
+        """
+        if self._narrow is None:
+            raise NotFound
+        return self._narrow(actor, agent)
 
     async def actor_of_session(self, token: str) -> Actor:
         """Return the actor of a signed-in browser.
@@ -147,6 +200,21 @@ class Identity:
             return _actor_of(row, "web", decides=True, credential="session")
 
         return await self._store.read(find)
+
+    async def _note_use(self, row: Any) -> None:
+        now = self._clock.now()
+        if row.last_used_at is None or now - row.last_used_at >= USE_NOTED:
+            statement = update(api_key).where(api_key.c.id == row.credential).values(last_used_at=now)
+            await self._store.write(lambda connection: connection.execute(statement))
+
+    def _has_ended(self, connection: Connection, key_id: str) -> bool:
+        """Say whether what a key was made from has ended: with it ends the key."""
+        parent = connection.execute(
+            select(api_key.c.revoked_at, api_key.c.expires_at, api_key.c.parent).where(api_key.c.id == key_id)
+        ).one_or_none()
+        if parent is None or parent.revoked_at is not None or self._is_over(parent.expires_at):
+            return True
+        return parent.parent is not None and self._has_ended(connection, parent.parent)
 
     async def actor_of_person(self, person_id: int, door: str, scopes: tuple[tuple[str, ...], ...] = ()) -> Actor:
         """Return a person's present authority, for work that goes on without them (runs, approved effects)."""
@@ -172,7 +240,7 @@ class Identity:
             await self._store.write(lambda connection: self._audit(connection, 0, "session.start", "refused", tried))
             raise Unauthenticated(_BAD_LOGIN)
         self._tries.pop(login, None)
-        return await self._start_session(row.person_id)
+        return await self._start_session(row.person_id, "password")
 
     async def sign_in_demo(self, login: str) -> tuple[str, Actor]:
         """Start a session for a demo account without a password.
@@ -190,7 +258,7 @@ class Identity:
         )
         if row is None:
             raise NotFound
-        return await self._start_session(row.person_id)
+        return await self._start_session(row.person_id, "demo")
 
     async def sign_out(self, token: str) -> None:
         """End a session; unknown ones are ignored."""
@@ -249,9 +317,11 @@ class Identity:
         decides: bool,
         scopes: list[str] | None = None,
         life: timedelta | None = None,
+        made_from: "Origin | None" = None,
     ) -> NewKey:
         """Make an API key that acts as a person, within `scopes`; the secret is shown this once."""
-        secret = f"dk_live_{secrets.token_urlsafe(32)}"
+        made_from = made_from or Origin()
+        secret = f"{made_from.prefix}{secrets.token_urlsafe(32)}"
         now = self._clock.now()
         row = {
             "id": f"key_{ULID()}",
@@ -263,11 +333,14 @@ class Identity:
             "decides": decides,
             "created_at": now,
             "expires_at": now + life if life else None,
+            "agent": made_from.agent,
+            "limits": [list(limit) for limit in made_from.limits] or None,
+            "parent": made_from.parent,
         }
 
         def add(connection: Connection) -> None:
             connection.execute(insert(api_key).values(**row))
-            self._audit(connection, person_id, "key.add")
+            self._audit(connection, person_id, "key.add", detail={"key": row["id"], "agent": made_from.agent})
 
         await self._store.write(add)
         return NewKey(str(row["id"]), secret)
@@ -276,13 +349,14 @@ class Identity:
     def _nobody(self) -> str:
         return self._hasher.hash("no such account")
 
-    async def _start_session(self, person_id: int) -> tuple[str, Actor]:
+    async def _start_session(self, person_id: int, how: str) -> tuple[str, Actor]:
         token = secrets.token_urlsafe(32)
         now = self._clock.now()
 
         def start(connection: Connection) -> Actor:
             actor = self._actor(connection, person_id, "web", decides=True, credential="session")
-            values = {"person_id": person_id, "created_at": now, "expires_at": now + SESSION_LIFE}
+            values = {"person_id": person_id, "created_at": now, "expires_at": now + SESSION_LIFE, "how": how}
+            values["id"] = f"sig_{ULID()}"
             connection.execute(insert(session).values(hash=_hash(token), **values))
             self._audit(connection, person_id, "session.start")
             return actor
