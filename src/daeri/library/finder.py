@@ -24,15 +24,17 @@ from daeri.library.queries import Query
 from daeri.library.tokens import folded
 from daeri.library.vectors import MODEL, Vectors, codes_of, likeness, unpacked
 
-CANDIDATES: Final = 100
+CANDIDATES: Final = 60
 """Passages of each first look that are weighed exactly."""
-WINDOWS: Final = 400
+WINDOWS: Final = 150
 K1: Final = 1.2
-B: Final = 0.6
-HEAD: Final = 0.7
-"""What a word in the name or headings counts beside one in the text."""
+B: Final = 0.4
 LEXICAL: Final = 0.5
 """Share of words in the score; the rest is the vectors'."""
+RERANKED: Final = 0.3
+"""Share that the last step gives to how many of the things asked about a passage speaks of at all."""
+WORDS_SURE: Final = 0.8
+"""Share of words in how sure a hit is; the rest is its vector's."""
 MARKS_MAX: Final = 40
 
 Floats = npt.NDArray[np.float64]
@@ -161,24 +163,25 @@ class _Weighing:
         """Return the best of some passages."""
         if not rows:
             return []
-        often = [self._often(row) for row in rows]
+        heads = {(row.name, row.folder): folded(head_of(row.name, row.folder)) for row in rows}
+        often = [self._often(row, heads[row.name, row.folder]) for row in rows]
         words = np.asarray([self._bm25(row, counts) for row, counts in zip(rows, often, strict=True)])
         meaning = np.asarray([self._cosine(row) for row in rows])
         score = LEXICAL * _spread(words) + (1 - LEXICAL) * _spread(meaning)
+        sure = np.asarray([self._sure(counts, float(alike)) for counts, alike in zip(often, meaning, strict=True)])
+        score = (1 - RERANKED) * score + RERANKED * sure
         return [
-            replace(
-                _hit(rows[at], self.query), score=round(float(score[at]), 4), sure=self._sure(often[at], meaning[at])
-            )
+            replace(_hit(rows[at], self.query), score=round(float(score[at]), 4), sure=float(sure[at]))
             for at in np.argsort(-score, kind="stable")[:limit]
         ]
 
-    def _often(self, row: Row[Any]) -> dict[str, float]:
-        """Return how often each token of the query is in a passage; in its headings it counts less."""
-        text, head = folded(row.text), folded(f"{head_of(row.name, row.folder)} {row.section}")
+    def _often(self, row: Row[Any], named: str) -> dict[str, float]:
+        """Return how often each token of the query is in a passage, its headings and its file's name."""
+        text, head = folded(row.text), f"{named} {folded(row.section)}"
         return {
             token: float(row.id in self.held[token])
             if token in self.held
-            else text.count(token) + HEAD * head.count(token)
+            else float(text.count(token) + head.count(token))
             for token in self.query.tokens
         }
 
@@ -195,10 +198,19 @@ class _Weighing:
         return float((unpacked(row.vectors) @ self.vector[0]).max())
 
     def _sure(self, often: dict[str, float], meaning: float) -> float:
-        asked = [token for token, share in self.query.tokens.items() if share == 1.0]
-        total = sum(self.rarity[token] for token in asked)
-        held = sum(self.rarity[token] for token in asked if often[token])
-        return round(0.5 * (held / total if total else 0.0) + 0.5 * max(0.0, float(meaning)), 4)
+        """Return how much of what was asked a passage speaks of: its words, or other names of the same, and its sense."""
+        total = held = 0.0
+        for ways in self.query.ideas:
+            weight = max((self.rarity[token] for token in ways[0] if token in self.rarity), default=0.0)
+            total += weight
+            held += weight * max(_share(way, often) for way in ways)
+        return round(WORDS_SURE * (held / total if total else 0.0) + (1 - WORDS_SURE) * max(0.0, float(meaning)), 4)
+
+
+def _share(way: frozenset[str], often: dict[str, float]) -> float:
+    """Return how much of one way of saying a word is there; less than half of its syllables is nothing."""
+    share = sum(1 for token in way if often.get(token)) / len(way)
+    return share if share >= 0.5 else 0.0  # noqa: PLR2004
 
 
 def _held(connection: Connection, view: View, chosen: Ints, query: Query) -> dict[str, frozenset[int]]:

@@ -24,6 +24,7 @@ from daeri.library.files import company_file
 from daeri.library.finder import Asked, Hit, find
 from daeri.library.kinds import SUFFIXES
 from daeri.library.queries import Terms, read_query
+from daeri.library.terms import GENERAL
 from daeri.library.vectors import MODEL, Embedder
 from daeri.records.store import Store
 
@@ -60,7 +61,7 @@ class Folder:
         """Take where the index lies (made where it is missing), the limits of reading, and what things are called."""
         self._store = Store(f"sqlite:///{Path(index)}")
         self._limits = limits or Limits()
-        self._terms = terms
+        self._terms = terms or Terms.of(GENERAL)
         self._board = Board()
         self._embedder = Embedder()
         self._clock = Clock()

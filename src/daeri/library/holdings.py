@@ -99,6 +99,7 @@ def hold(connection: Connection, file_id: int, head: str, found: Sequence[Indexe
     """
     lexicon = lexicon_of(connection)
     lexicon.prepare(connection)
+    found = _telling(head, found)
     missing = [item.passage.digest for item in found if item.embedded is None]
     known = embedded(connection, missing)
     _take_out(connection, file_id)
@@ -115,6 +116,13 @@ def hold(connection: Connection, file_id: int, head: str, found: Sequence[Indexe
         lexicon.add(connection, list(zip(ids, words, strict=True)))
     _stamped(connection, file_id)
     return len(rows)
+
+
+def _telling(head: str, found: Sequence[Indexed]) -> list[Indexed]:
+    """Leave out passages that only repeat the file's own name; where nothing else is there, they stay."""
+    named = frozenset(tokens_of(head))
+    telling = [item for item in found if not named.issuperset(tokens_of(item.passage.text))]
+    return telling or list(found)
 
 
 def passage_tokens(head: str, section: str, text: str) -> list[str]:

@@ -175,11 +175,13 @@ class Query:
         text: as it was asked, in one spelling; what its vector is made of.
         tokens: each with its weight.
         words: the words that carry meaning, for marking them in what is found.
+        ideas: for each of these words the ways of saying it, each a set of tokens; the word's own way is the first.
     """
 
     text: str
     tokens: dict[str, float]
     words: tuple[str, ...] = field(default=())
+    ideas: tuple[tuple[frozenset[str], ...], ...] = field(default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,14 +195,14 @@ class Terms:
         """Take groups of names."""
         return cls(tuple(tuple(folded(name) for name in group) for group in groups))
 
-    def others(self, plain: str) -> list[str]:
-        """Return the other names of what a folded text names, spaces aside."""
+    def said(self, plain: str) -> list[tuple[list[str], list[str]]]:
+        """Return for each group that a folded text names: the names it says, spaces aside, and the others."""
         tight = plain.replace(" ", "")
         found = []
         for group in self.groups:
             said = [name for name in group if _names(name, plain, tight)]
             if said:
-                found += [name for name in group if name not in said]
+                found.append((said, [name for name in group if name not in said]))
         return found
 
 
@@ -214,15 +216,26 @@ def read_query(text: str, terms: Terms | None = None) -> Query:
     """Read what somebody searches for."""
     plain = " ".join(folded(text[:QUERY_MAX]).split())
     words = _content(plain)
+    named = (terms or Terms()).said(plain)
     tokens: dict[str, float] = {}
     for token in tokens_of(" ".join(words)) + [token for token in tokens_of(plain) if token.startswith("#")]:
         tokens.setdefault(token, 1.0)
-    for name in (terms or Terms()).others(plain):
-        for token in tokens_of(name):
+    for _, others in named:
+        for token in (token for name in others for token in tokens_of(name)):
             tokens.setdefault(token, SYNONYM_WEIGHT)
     if not tokens:
         tokens = dict.fromkeys(tokens_of(plain), 1.0)
-    return Query(plain, dict(list(tokens.items())[:TOKENS_MAX]), tuple(words))
+    ideas = [_ways(word, named) for word in words]
+    return Query(plain, dict(list(tokens.items())[:TOKENS_MAX]), tuple(words), tuple(filter(None, ideas)))
+
+
+def _ways(word: str, named: Sequence[tuple[list[str], list[str]]]) -> tuple[frozenset[str], ...]:
+    """Return the ways of saying a word: itself, and the other names of what it is a part of the name of."""
+    own = frozenset(tokens_of(word))
+    if not own:
+        return ()
+    others = [names for said, names in named if any(not own.isdisjoint(tokens_of(name)) for name in said)]
+    return (own, *(frozenset(tokens_of(name)) for names in others for name in names))
 
 
 def _content(plain: str) -> list[str]:

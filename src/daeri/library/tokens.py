@@ -25,6 +25,8 @@ _TENS: Final = {"십": 10, "백": 100, "천": 1_000, "만": 10_000, "억": 10**8
 
 def folded(text: str) -> str:
     """Return text in one spelling: composed, lower case, wide and circled characters plain."""
+    if text.isascii():
+        return text.lower()
     text = unicodedata.normalize("NFC", text)
     # Compatibility forms of jamo are what people type to search by initials; NFKC would take them apart.
     return _COMPATIBLE.sub(lambda found: unicodedata.normalize("NFKC", found[0]), text).lower()
@@ -48,8 +50,8 @@ def _of_word(word: str) -> Iterator[str]:
         yield word[:WORD_MAX].lstrip("0") or "0"
     else:
         bare = word.removesuffix("'s").removesuffix("’s")[:WORD_MAX]
-        yield singular(bare)
         pieces = re.split(r"['’.&-]", bare)
+        yield singular("".join(pieces))  # an index takes letters and digits only
         if len(pieces) > 1:
             yield from (piece for piece in pieces if len(piece) > 1)
 
@@ -64,13 +66,13 @@ def singular(word: str) -> str:
 
 
 def amounts_of(plain: str) -> Iterator[str]:
-    """Yield the numbers of a folded text by value: 30만, 300,000 and 30만원 are all 300000."""
+    """Yield the numbers of a folded text by value: 30만, 300,000 and 30만원 are all 300000; 7.5 is 7p5."""
     for found in _AMOUNT.finditer(plain):
         written = found[0].replace(",", "").strip()
         pieces = _PIECE.findall(written)
         value = sum(float(number) * _unit(unit) for number, unit in pieces) if pieces else float(written)
         whole = round(value)
-        yield str(whole) if value == whole else f"{value:g}"
+        yield str(whole) if value == whole else f"{value:.6f}".rstrip("0").replace(".", "p")
 
 
 def _unit(letters: str) -> int:

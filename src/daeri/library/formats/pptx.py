@@ -16,7 +16,6 @@ NOTES: Final = "발표자 메모"
 HIDDEN_SLIDE: Final = "[숨긴 슬라이드]"
 _TITLES: Final = frozenset({"title", "ctrTitle"})
 _RUNNING: Final = frozenset({"dt", "ftr", "sldNum", "hdr", "sldImg"})
-_FAR: Final = 10**9
 
 
 class _Counter:
@@ -106,9 +105,9 @@ def _shapes(root: Any) -> Iterator[Any]:
 
 
 def _rank(shape: Any) -> tuple[bool, int, int]:
-    """Titles first, then from the top down and from the left; rows of shapes within half an inch are one row."""
+    """Titles first, then from the top left on, half an inch being one row; what has no place of its own stands above."""
     offset = next((each for each in shape.iter() if local(each) == "off"), None)
-    x, y = (_FAR, _FAR) if offset is None else (_whole(offset.get("x")), _whole(offset.get("y")))
+    x, y = (0, 0) if offset is None else (_whole(offset.get("x")), _whole(offset.get("y")))
     return _placeholder(shape) not in _TITLES, y // 457_200, x
 
 
