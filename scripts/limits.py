@@ -11,8 +11,9 @@ BROAD_EDGES = {
     "src/daeri/agent/executor.py",
     "src/daeri/cli/__init__.py",
     "src/daeri/gateway/jsonrpc.py",
+    "src/daeri/library/cell.py",
 }
-"""Files that may catch any exception: the edge of a run, of a command, of one call in a batch."""
+"""Files that may catch any exception: the edge of a run, of a command, of one call in a batch, of a file."""
 
 
 def docstrings(tree: ast.AST) -> set[int]:

@@ -1,0 +1,162 @@
+"""What does a process remember of the library, to search it fast? Its passages, and the signs of their vectors.
+
+Nothing here is the record: it is read from the database, follows its version, and can be thrown away. It holds no text.
+Rows are only added; a file that changes leaves its old rows behind as dead ones until they are too many.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection, select
+
+from daeri.library.holdings import passage, stamp, version_of
+from daeri.library.lexicon import lexicon_of
+from daeri.library.vectors import DIMENSIONS, MODEL, Codes
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+WORDS: int = DIMENSIONS // 64
+DEAD_SHARE_MAX = 0.3
+LISTS_MAX = 8_000_000
+"""Numbers of remembered lists in all, 64 MB."""
+FILES_AT_ONCE = 400
+
+
+class Lists:
+    """The rows of tokens that were asked for, up to a number in all; then it begins anew."""
+
+    def __init__(self) -> None:
+        """Remember nothing yet."""
+        self._lock = threading.Lock()
+        self._lists: dict[str, Ints] = {}
+        self._size = 0
+
+    def get(self, token: str) -> Ints | None:
+        """Return the rows of a token, if they are known."""
+        return self._lists.get(token)
+
+    def put(self, token: str, rows: Ints) -> None:
+        """Remember the rows of a token."""
+        with self._lock:
+            if self._size + len(rows) > LISTS_MAX:
+                self._lists, self._size = {}, 0
+            self._lists[token] = rows
+            self._size += len(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The library at one version, as arrays; a row is a passage.
+
+    Attributes:
+        ids: of passages, ascending.
+        files: the file of each passage.
+        lengths: in tokens.
+        codes: of windows; `owners` is the row of each.
+        alive: false for rows that are no more.
+    """
+
+    version: int
+    ids: Ints
+    files: Ints
+    lengths: Ints
+    codes: Codes
+    owners: Ints
+    alive: Bools
+    lists: Lists = field(default_factory=Lists)
+
+    def rows_of(self, ids: Sequence[int]) -> Ints:
+        """Return the rows of passages, those that are not here left out."""
+        wanted = np.asarray(ids, np.int64)
+        if not len(wanted) or not len(self.ids):
+            return np.zeros(0, np.int64)
+        found = np.minimum(np.searchsorted(self.ids, wanted), len(self.ids) - 1)
+        rows: Ints = found[self.ids[found] == wanted]
+        return rows
+
+    def holders(self, connection: Connection, token: str) -> Ints:
+        """Return the rows that hold a token."""
+        known = self.lists.get(token)
+        if known is None:
+            known = self.rows_of(lexicon_of(connection).holders(connection, token))
+            self.lists.put(token, known)
+        return known
+
+
+_NOTHING = View(
+    0,
+    np.zeros(0, np.int64),
+    np.zeros(0, np.int64),
+    np.zeros(0, np.int64),
+    np.zeros((0, WORDS), np.uint64),
+    np.zeros(0, np.int64),
+    np.zeros(0, np.bool_),
+)
+
+
+class Board:
+    """Gives the view that fits a connection, reading what has changed since the last one."""
+
+    def __init__(self) -> None:
+        """Remember nothing yet."""
+        self._lock = threading.Lock()
+        self._view = _NOTHING
+        self._stamps: dict[int, int] = {}
+
+    def view(self, connection: Connection) -> View:
+        """Return the library as the connection's transaction sees it, or newer."""
+        version = version_of(connection)
+        view = self._view
+        if version <= view.version:
+            return view
+        with self._lock:
+            if version > self._view.version:
+                self._view = self._newer(connection, version)
+            return self._view
+
+    def _newer(self, connection: Connection, version: int) -> View:
+        now = {row.file_id: row.version for row in connection.execute(select(stamp))}
+        gone = [key for key in self._stamps if now.get(key) != self._stamps[key]]
+        come = [key for key in now if self._stamps.get(key) != now[key]]
+        view = self._view
+        alive = view.alive & ~np.isin(view.files, np.asarray(gone, np.int64)) if gone else view.alive
+        if len(alive) and 1 - alive.mean() > DEAD_SHARE_MAX:
+            view, alive, come = _NOTHING, _NOTHING.alive, list(now)
+        newer = _with(connection, view, alive, (come, version))
+        if (np.diff(newer.ids) <= 0).any():  # written at the same time as what is known: in another order
+            newer = _with(connection, _NOTHING, _NOTHING.alive, (list(now), version))
+        self._stamps = now
+        return newer
+
+
+def _with(connection: Connection, view: View, alive: Bools, news: tuple[Sequence[int], int]) -> View:
+    """Return a view with the passages of further files."""
+    come, version = news
+    ids, files, lengths, codes, counts = [], [], [], [], []
+    columns = (passage.c.id, passage.c.file_id, passage.c.length, passage.c.codes, passage.c.model)
+    for at in range(0, len(come), FILES_AT_ONCE):
+        statement = select(*columns).where(passage.c.file_id.in_(come[at : at + FILES_AT_ONCE]))
+        for key, file_id, length, code, model in connection.execute(statement):
+            ids.append(key)
+            files.append(file_id)
+            lengths.append(length)
+            own = code if model == MODEL else b""
+            codes.append(own)
+            counts.append(len(own) // (8 * WORDS))
+    order = np.argsort(np.asarray(ids, np.int64), kind="stable")
+    joined = b"".join(codes[at] for at in order)
+    first = len(view.ids)
+    owners = np.repeat(np.arange(first, first + len(ids)), np.asarray(counts, np.int64)[order] if ids else [])
+    return View(
+        version=version,
+        ids=np.concatenate([view.ids, np.asarray(ids, np.int64)[order]]),
+        files=np.concatenate([view.files, np.asarray(files, np.int64)[order]]),
+        lengths=np.concatenate([view.lengths, np.asarray(lengths, np.int64)[order]]),
+        codes=np.concatenate([view.codes, np.frombuffer(joined, np.uint64).reshape(-1, WORDS)]),
+        owners=np.concatenate([view.owners, owners.astype(np.int64)]),
+        alive=np.concatenate([alive, np.ones(len(ids), np.bool_)]),
+    )

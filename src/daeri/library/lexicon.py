@@ -1,0 +1,62 @@
+"""Which passages hold a token? The one interface to a database's full-text index, kept in the passages' transaction.
+
+The index only says where a token is; how much that counts is decided over what the asker may see (`finder.py`), so no
+score tells anything of a passage that is hidden. SQLite: an FTS5 table of ready-made tokens.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from sqlalchemy import Connection, text
+
+
+class Lexicon(Protocol):
+    """Where tokens are, in one database. `tokens` are made by `tokens.py`; the database takes them as they are."""
+
+    def prepare(self, connection: Connection) -> None:
+        """Make the index where it is missing."""
+
+    def add(self, connection: Connection, rows: Sequence[tuple[int, Iterable[str]]]) -> None:
+        """Add passages: id and tokens."""
+
+    def remove(self, connection: Connection, ids: Sequence[int]) -> None:
+        """Take passages out."""
+
+    def holders(self, connection: Connection, token: str) -> list[int]:
+        """Return the ids of the passages that hold a token."""
+
+
+class SqliteLexicon:
+    """FTS5, without positions and without a tokenizer of its own: letters beyond ASCII are all token characters."""
+
+    def prepare(self, connection: Connection) -> None:
+        """Make the table where it is missing."""
+        connection.exec_driver_sql(
+            "CREATE VIRTUAL TABLE IF NOT EXISTS passage_words USING fts5"
+            "(words, detail=none, columnsize=0, tokenize=\"ascii tokenchars '#'\")"
+        )
+
+    def add(self, connection: Connection, rows: Sequence[tuple[int, Iterable[str]]]) -> None:
+        """Add passages: id and tokens."""
+        if rows:
+            values = [{"id": key, "words": " ".join(dict.fromkeys(tokens))} for key, tokens in rows]
+            connection.execute(text("INSERT INTO passage_words (rowid, words) VALUES (:id, :words)"), values)
+
+    def remove(self, connection: Connection, ids: Sequence[int]) -> None:
+        """Take passages out."""
+        if ids:
+            connection.execute(text("DELETE FROM passage_words WHERE rowid = :id"), [{"id": key} for key in ids])
+
+    def holders(self, connection: Connection, token: str) -> list[int]:
+        """Return the ids of the passages that hold a token."""
+        quoted = '"' + token.replace('"', '""') + '"'
+        found = connection.exec_driver_sql("SELECT rowid FROM passage_words WHERE passage_words MATCH ?", (quoted,))
+        return [row[0] for row in found.cursor.fetchall()] if found.cursor is not None else []
+
+
+def lexicon_of(connection: Connection) -> Lexicon:
+    """Return the index of a connection's database."""
+    if connection.dialect.name != "sqlite":
+        msg = f"there is no index for {connection.dialect.name} yet"
+        raise NotImplementedError(msg)
+    return SqliteLexicon()
