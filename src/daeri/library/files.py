@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final, Literal, cast
 from sqlalchemy import JSON, ColumnElement, MetaData, String, Table, and_, case, false, func, or_, select, true
 from sqlalchemy.orm import Mapped, mapped_column
 
-from daeri.records.access import Actor
+from daeri.records.actor import Actor
 from daeri.records.record import Instant, Record, Team, labelled
 from daeri.records.store import system
 from daeri.wording import Text

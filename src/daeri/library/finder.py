@@ -198,7 +198,7 @@ class _Weighing:
         return float((unpacked(row.vectors) @ self.vector[0]).max())
 
     def _sure(self, often: dict[str, float], meaning: float) -> float:
-        """Return how much of what was asked a passage speaks of: its words, or other names of the same, and its sense."""
+        """Return how much of what was asked a passage speaks of: its words or other names of them, and its sense."""
         total = held = 0.0
         for ways in self.query.ideas:
             weight = max((self.rarity[token] for token in ways[0] if token in self.rarity), default=0.0)

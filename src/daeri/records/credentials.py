@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, select, update
 from daeri.clock import Clock, rfc3339
 from daeri.errors import FieldError, NotFound, PermissionDenied, ValidationFailed
 from daeri.records import audit
-from daeri.records.access import Actor, Effect
+from daeri.records.actor import Actor, Effect
 from daeri.records.identity import Identity, Origin, api_key, session
 from daeri.records.store import Store
 from daeri.wording import Text

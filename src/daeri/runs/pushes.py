@@ -16,7 +16,7 @@ from ulid import ULID
 from daeri.clock import Clock, rfc3339
 from daeri.errors import Conflict, NotFound
 from daeri.records import audit
-from daeri.records.access import Actor
+from daeri.records.actor import Actor
 from daeri.records.record import Instant
 from daeri.records.store import Store, system
 from daeri.runs import journal
