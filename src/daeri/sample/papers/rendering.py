@@ -95,13 +95,13 @@ def _html(paper: Paper) -> bytes:
         elif piece.kind == "text":
             body.append(f"<p>{escape(piece.text)}</p>")
         else:
-            head, *rows = piece.rows
-            body.append("<table><thead><tr>" + "".join(f"<th>{escape(cell)}</th>" for cell in head) + "</tr></thead>")
+            first, *rows = piece.rows
+            body.append("<table><thead><tr>" + "".join(f"<th>{escape(cell)}</th>" for cell in first) + "</tr></thead>")
             body += ["<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows]
             body.append("</table>")
-    head = f'<!doctype html><html lang="ko"><head><meta charset="utf-8"><title>{escape(paper.title)}</title></head>'
+    opening = f'<!doctype html><html lang="ko"><head><meta charset="utf-8"><title>{escape(paper.title)}</title></head>'
     nav = "<body><script>document.title</script><nav>한빛상사 사내 포털</nav>"
-    return f"{head}{nav}{''.join(body)}</body></html>".encode()
+    return f"{opening}{nav}{''.join(body)}</body></html>".encode()
 
 
 def _md(paper: Paper) -> bytes:
