@@ -73,8 +73,9 @@ class Entry:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """The fields that make up the key."""
-        return tuple(each.name for each in self.fields if each.is_key)
+        """The fields that make up the key, in the order in which the database keeps them."""
+        fields = [self.field_of(column) for column in self.table.key]
+        return tuple(each.name for each in fields if each is not None and each.is_key)
 
     @property
     def personal(self) -> list[Field]:

@@ -147,7 +147,7 @@ def _target(reference: Reference, told: Described) -> list[str]:
 def _table_args(entry: Entry, told: Described) -> Iterator[str]:
     parts = []
     if not _is_in_order(entry):
-        parts.append(f"PrimaryKeyConstraint({', '.join(map(quoted, _key_in_order(entry)))})")
+        parts.append(f"PrimaryKeyConstraint({', '.join(map(quoted, entry.key))})")
     for relation in entry.relations:
         here = [each.name for column in relation.columns if (each := entry.field_of(column)) is not None]
         parts.append(f"ForeignKeyConstraint({_listed(here)}, {_listed(_target(relation, told))})")
@@ -165,14 +165,9 @@ def _table_args(entry: Entry, told: Described) -> Iterator[str]:
     yield f"{_INDENT})"
 
 
-def _key_in_order(entry: Entry) -> list[str]:
-    """Return the key's fields in the order in which the database keeps them, by which it finds rows fast."""
-    fields = [entry.field_of(column) for column in entry.table.key]
-    return [each.name for each in fields if each is not None and each.is_key]
-
-
 def _is_in_order(entry: Entry) -> bool:
-    return (*_key_in_order(entry),) == entry.key
+    """Say whether the key's fields stand in the key's own order, by which the database finds rows fast."""
+    return entry.key == tuple(each.name for each in entry.fields if each.is_key)
 
 
 def _listed(names: Iterable[str]) -> str:
