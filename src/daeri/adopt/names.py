@@ -4,6 +4,7 @@ A name in a database may be anything: a word of Python's, Korean, with spaces, d
 otherwise here keeps its real name beside it.
 """
 
+import builtins
 import keyword
 import re
 import unicodedata
@@ -15,11 +16,25 @@ from pydantic import BaseModel
 from daeri.adopt.guess import words_of
 from daeri.records.record import Record
 
+# fmt: off
+IMPORTED: Final = frozenset({
+    "ARRAY", "Actor", "Adopted", "Agent", "Amount", "Any", "AsKept", "AsText", "BigInteger", "CITEXT", "Catalog",
+    "ColumnElement", "Company", "DaeriPerson", "DaeriTeam", "DateTime", "Day", "Decimal", "Double",
+    "FetchedValue", "ForeignKey", "ForeignKeyConstraint", "JSON", "JSONB", "LocalTime", "Mapped", "Numeric",
+    "Person", "PrimaryKeyConstraint", "READ_ONLY", "SmallInteger", "String", "Team", "Text", "Uuid", "Whole",
+    "catalog", "company", "dt", "false", "labelled", "mapped_column", "mine", "query_catalog", "true",
+    "visible_to",
+})
+# fmt: on
+"""Names that a written module uses itself."""
 TAKEN_FIELDS: Final = frozenset(
-    {"id", "version", "metadata", "registry", "records"}
+    {"id", "version", "metadata", "registry", "records", "bool", "float", "int", "list", "str"}
+    | IMPORTED
     | {name for name in (*dir(BaseModel), *dir(Record)) if not name.startswith("__")}
 )
-"""Names that a field cannot have: a record's own, and those of the forms that operations are made of."""
+"""Names that a field cannot have: a record's own, those of the forms that operations are made of, the module's."""
+TAKEN_CLASSES: Final = IMPORTED | frozenset(dir(builtins))
+"""Names that a record's class cannot have."""
 _NOT_IN_ADDRESS: Final = re.compile(r"[^\w-]+")
 
 
@@ -57,7 +72,8 @@ def class_name(name: str) -> str:
     wanted = _identifier(name, "table")
     if wanted.isascii():
         wanted = "".join(word.capitalize() for word in re.findall(r"[A-Za-z]+|\d+", "_".join(words_of(wanted))))
-    return f"{wanted}_" if keyword.iskeyword(wanted) else wanted or "Table"
+    wanted = wanted[0].upper() + wanted[1:] if wanted[0].isidentifier() else f"Table{wanted}"
+    return f"{wanted}_" if keyword.iskeyword(wanted) else wanted
 
 
 def english(name: str) -> str:

@@ -92,13 +92,20 @@ class Found:
     skipped: list[str] = field(default_factory=list)
 
 
-def reflect(connection: Connection, schema: str | None, ours: Collection[str], progress: Progress) -> Found:
+def reflect(
+    connection: Connection,
+    schema: str | None,
+    ours: Collection[str],
+    wants: Callable[[str], bool],
+    progress: Progress,
+) -> Found:
     """Describe every table and view of a schema (None for the usual one), in name order.
 
     Args:
         connection: a connection that may only read.
         schema: a schema of PostgreSQL.
         ours: the names of Daeri's own tables, passed over.
+        wants: whether a table is looked at.
         progress: told how far it is.
     """
     found = Found(connection.dialect.name)
@@ -108,8 +115,9 @@ def reflect(connection: Connection, schema: str | None, ours: Collection[str], p
         views = {*inspector.get_view_names(schema)} | _materialized(inspector, schema)
         hidden = _inner(connection, schema)
         names = [*inspector.get_table_names(schema), *sorted(views)]
-        wanted = [name for name in dict.fromkeys(names) if name not in ours and name not in hidden]
-        found.skipped = sorted({*names} - {*wanted})
+        shown = [name for name in dict.fromkeys(names) if name not in ours and name not in hidden]
+        found.skipped = sorted({*names} - {*shown})
+        wanted = [name for name in shown if wants(name)]
         parts = _Parts(inspector, schema, wanted)
         comments = _sqlite_comments(connection) if found.dialect == "sqlite" else {}
         for number, name in enumerate(sorted(wanted), 1):

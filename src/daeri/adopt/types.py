@@ -20,6 +20,8 @@ from daeri.wording import Text
 ALCHEMY: Final = "sqlalchemy"
 STORED: Final = "daeri.records.stored"
 POSTGRES: Final = "sqlalchemy.dialects.postgresql"
+DATETIME: Final = ("datetime", "")
+"""The module itself, as `dt`: a column is often called date, and must not stand in the way of the type."""
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}(?:\.\d+)?")
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
@@ -96,9 +98,9 @@ _INT: Final = Typed("int")
 _FLOAT: Final = Typed("float")
 _FLAG: Final = Typed("bool")
 _AMOUNT: Final = Typed("Decimal", "Amount()", (("decimal", "Decimal"), (STORED, "Amount")))
-_DAY_TYPED: Final = Typed("date", "Day()", (("datetime", "date"), (STORED, "Day")))
-_LOCAL: Final = Typed("datetime", "LocalTime()", (("datetime", "datetime"), (STORED, "LocalTime")))
-_UTC: Final = Typed("datetime", "LocalTime(utc=True)", (("datetime", "datetime"), (STORED, "LocalTime")))
+_DAY_TYPED: Final = Typed("dt.date", "Day()", (DATETIME, (STORED, "Day")))
+_LOCAL: Final = Typed("dt.datetime", "LocalTime()", (DATETIME, (STORED, "LocalTime")))
+_UTC: Final = Typed("dt.datetime", "LocalTime(utc=True)", (DATETIME, (STORED, "LocalTime")))
 _AS_TEXT: Final = Typed(
     "str",
     "AsText()",
@@ -184,7 +186,7 @@ def _postgres(declared: TypeEngine[Any] | None) -> Typed | LeftOut:
 
 
 def _datetime(declared: types.DateTime) -> Typed:
-    zoned = Typed("datetime", "DateTime(timezone=True)", (("datetime", "datetime"), (ALCHEMY, "DateTime")))
+    zoned = Typed("dt.datetime", "DateTime(timezone=True)", (DATETIME, (ALCHEMY, "DateTime")))
     return zoned if declared.timezone else _LOCAL
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typer import Typer, TyperException
 
 from daeri import __version__
-from daeri.cli import asking, deciding, keys, operating, policies, proving, serving
+from daeri.cli import adopting, asking, deciding, keys, operating, policies, proving, serving
 from daeri.cli.command import declare_root, utf8_streams
 from daeri.cli.terminal import Terminal
 from daeri.cli.trouble import Code, Trouble
@@ -62,6 +62,7 @@ def application() -> Typer:
     )
     declare_root(app, __version__)
     serving.add_to(app)
+    adopting.add_to(app)
     asking.add_to(app)
     deciding.add_to(app)
     operating.add_to(app)

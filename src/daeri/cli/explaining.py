@@ -50,6 +50,30 @@ OWN: Final = (
         Words("--host 가 이 컴퓨터의 주소인지 확인해 주세요.", "Check that --host is an address of this machine."),
     ),
     Meaning(
+        "database-unreadable",
+        Words("데이터베이스를 볼 수 없어요", "The database cannot be looked at"),
+        Words(
+            "주소, 파일 경로, 사용자와 비밀번호를 확인해 주세요. 비밀번호는 PGPASSWORD 나 ~/.pgpass 로 주세요.",
+            "Check the address, the path, the user and the password; give it by PGPASSWORD or ~/.pgpass.",
+        ),
+    ),
+    Meaning(
+        "file-exists",
+        Words("고쳐 썼을지 모르는 파일이 이미 있어요", "There is a file already, which may hold edits"),
+        Words(
+            "--diff 로 새로 생긴 것만 보고 옮겨 적으세요. --force 는 새로 쓰고 .bak 을 남겨요.",
+            "See what is new with --diff and carry it over; --force writes anew and keeps a .bak.",
+        ),
+    ),
+    Meaning(
+        "name-clash",
+        Words("회사의 테이블과 Daeri의 테이블 이름이 같아요", "A table of yours is called like one of Daeri's own"),
+        Words(
+            "같은 데이터베이스에 나란히 두려면 이름이 달라야 해요. PostgreSQL에서는 Daeri에게 스키마를 따로 주세요.",
+            "To stand beside each other they need different names; on PostgreSQL give Daeri a schema of its own.",
+        ),
+    ),
+    Meaning(
         "no-data",
         Words("데이터 폴더에 데이터가 없어요", "There is no data in the folder"),
         Words(

@@ -3,14 +3,14 @@
 import gc
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from typer import Argument, Exit, Option, Typer
 
+from daeri.cli.bars import bars
 from daeri.cli.command import Desk, command
 from daeri.cli.terminal import Terminal, person
 from daeri.cli.trouble import Code, Trouble
@@ -218,43 +218,12 @@ def _build(terminal: Terminal, settings: "Settings") -> None:
             "Building the sample company (no key and no internet needed)",
         )
     )
-    with _bars(terminal) as progress:
+    with bars(terminal) as advance:
+
+        def progress(part: str, done: int, total: int) -> None:
+            advance(part if terminal.lang == "ko" else PARTS.get(part, part), done, total)
+
         building.build_demo(settings, Clock(), progress)
-
-
-@contextmanager
-def _bars(terminal: Terminal) -> Iterator[Callable[[str, int, int], None]]:
-    """Show how far loading is: bars where someone watches, a line for each part where not."""
-
-    def named(part: str) -> str:
-        return part if terminal.lang == "ko" else PARTS.get(part, part)
-
-    if not terminal.is_live:
-
-        def line(part: str, done: int, total: int) -> None:
-            if done >= total:
-                terminal.talk(f"  {named(part)} {done:,}/{total:,}")
-
-        yield line
-        return
-    from rich.progress import (  # noqa: PLC0415 - only where bars are shown
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-    )
-
-    columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=terminal.talk_console) as bars:
-        tasks: dict[str, Any] = {}
-
-        def advance(part: str, done: int, total: int) -> None:
-            if part not in tasks:
-                tasks[part] = bars.add_task(named(part), total=total)
-            bars.update(tasks[part], completed=done)
-
-        yield advance
 
 
 def _say_ready(

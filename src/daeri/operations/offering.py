@@ -22,7 +22,7 @@ from daeri.records.access import Records
 from daeri.records.actor import Actor, Effect
 from daeri.records.keys import ID_MAX, Id
 from daeri.records.record import Exact, Hidden, Person, Record, label_of, mark_of
-from daeri.records.stored import AsText
+from daeri.records.stored import AsKept, AsText
 from daeri.records.trail import title_of
 from daeri.wording import Text, fit_josa, normal
 
@@ -185,7 +185,9 @@ def _named(record: type[Record]) -> Parameters:
 
 def _offered(record: type[Record], offer: Offer) -> list[Column[Any]]:
     columns = record.__table__.columns
-    kept = {column.key for column in columns if column.computed is not None or isinstance(column.type, AsText)}
+    kept = {
+        column.key for column in columns if column.info.get("read_only") or isinstance(column.type, AsText | AsKept)
+    }
     kept |= set() if record.__adopted__ else {*BOOKKEEPING}
     closed = kept | ({*AUTHORITY} if issubclass(record, Person) else set())
     names = [name for name in columns.keys() if name not in closed] if offer.fields is None else offer.fields  # noqa: SIM118 - a collection of columns

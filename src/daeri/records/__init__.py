@@ -3,11 +3,26 @@
 from daeri.clock import Clock
 from daeri.records.access import Records
 from daeri.records.actor import Actor
-from daeri.records.record import WON, Exact, Instant, Person, Record, Team, classed, labelled, visible_to
+from daeri.records.record import (
+    READ_ONLY,
+    WON,
+    Adopted,
+    Exact,
+    Instant,
+    Person,
+    Record,
+    Team,
+    classed,
+    labelled,
+    visible_to,
+)
+from daeri.records.rules import mine
 
 __all__ = [
+    "READ_ONLY",
     "WON",
     "Actor",
+    "Adopted",
     "Clock",
     "Exact",
     "Instant",
@@ -17,5 +32,6 @@ __all__ = [
     "Team",
     "classed",
     "labelled",
+    "mine",
     "visible_to",
 ]

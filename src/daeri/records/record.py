@@ -127,6 +127,10 @@ WON: dict[str, Any] = {"kind": "won"}
 """Marks a whole number as an amount in won: `info=labelled("연봉", "salary") | WON`."""
 
 
+READ_ONLY: dict[str, Any] = {"read_only": True}
+"""Marks a field that the database alone writes."""
+
+
 def mark_of(info: Mapping[str, Any]) -> Mark:
     """Read a column's `info` back into a mark."""
     return Mark(
@@ -261,7 +265,7 @@ class Adopted(Record):
 
     __abstract__ = True
     __adopted__ = True
-    __title__ = ()
+    __title__: ClassVar[tuple[str, ...]] = ()
     __stored_as__: ClassVar[str]
 
     if TYPE_CHECKING:

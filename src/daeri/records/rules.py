@@ -113,6 +113,15 @@ def called_in(record: type[Record], actor: Actor) -> int | str | None:
     return actor.known_as if record.__adopted__ else actor.person_id
 
 
+def mine(column: Any, actor: Actor) -> ColumnElement[bool]:
+    """Return the condition that a row of an adopted table is about the actor: `mine(Order.emp_no, actor)`.
+
+    The column holds what the company's own systems call a person; a person whom they do not know owns no row.
+    """
+    condition: ColumnElement[bool] = false() if actor.known_as is None else column == actor.known_as
+    return condition
+
+
 def naming(rules: "Rules", actor: Actor, record: type[Record]) -> Key:
     """Return the key by which the actor names single rows of a record.
 
