@@ -24,6 +24,7 @@ from daeri.operations.deciding.boxes import Box
 from daeri.operations.deciding.ledger import Document, Label, Writer, Written
 from daeri.operations.deciding.machine import aim, step
 from daeri.operations.deciding.model import SPACING, Act, Kind, Part, Refusal, Seat
+from daeri.operations.deciding.tending import Tending
 from daeri.operations.form import PREFIX
 from daeri.operations.outcome import Done, Settlement
 from daeri.records import audit
@@ -124,6 +125,7 @@ class Approvals:
         self._execute = execute
         self._heard = heard
         self._authority = Authority(company.people, clock)
+        self._tending = Tending(company.people, store, clock)
 
     async def box(
         self, actor: Actor, box: Box, *, limit: int = 50, cursor: str | None = None, lang: Lang = "ko"
@@ -233,6 +235,10 @@ class Approvals:
             StaleVersion: the document changed since the actor read it.
         """
         return await self.decide(actor, approval_id, "withdraw", comment, version=version, lang=lang)
+
+    async def tend(self) -> int:
+        """Look after turns that nobody takes: overdue ones and leavers' ones go up; say how many."""
+        return await self._tending.sweep()
 
     async def _acted(
         self, actor: Actor, approval_id: str, name: str, act: Callable[[Connection], dict[str, Any]]

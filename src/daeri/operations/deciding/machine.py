@@ -432,18 +432,26 @@ def _change_line(state: State, act: Act) -> State | Refusal:
     first = next_position(state)
     if not act.added and not act.dropped:
         return Refusal("nothing_to_do")
-    following = min((stage for stage in stages_of(state.seats) if stage > here), default=here + SPACING)
-    if len(act.added) >= following - here:
-        return Refusal("nothing_to_do")
     for number, seat in enumerate(act.added):
         if seat.position != first + number or not seat.decides or seat.person in (state.drafter, act.by):
             return Refusal("person_needed")
+    dropped = [replace(seat, state="skipped", manner="dropped") for seat in state.seats if seat.position in act.dropped]
+    line = _with_room(replace(changed(state, *dropped), undoable=()), here, len(act.added))
+    start = sum(stage <= here for stage in stages_of(state.seats)) + 1
     placed = tuple(
-        replace(seat, stage=here + 1 + number, track=0, turn=0, state="upcoming", fixed=False, by=None, manner=None)
+        Seat(seat.position, seat.person, seat.part, stage=(start + number) * SPACING, fixed=False)
         for number, seat in enumerate(act.added)
     )
-    dropped = [replace(seat, state="skipped", manner="dropped") for seat in state.seats if seat.position in act.dropped]
-    return opened(joined(replace(changed(state, *dropped), undoable=()), *placed))
+    return opened(joined(line, *placed))
+
+
+def _with_room(state: State, here: int, count: int) -> State:
+    """Number the stages anew, with room for so many after one of them."""
+    numbers = {
+        stage: (number + (count if stage > here else 0)) * SPACING
+        for number, stage in enumerate(stages_of(state.seats), 1)
+    }
+    return changed(state, *(replace(seat, stage=numbers[seat.stage]) for seat in state.seats if seat.decides))
 
 
 def _replace(state: State, act: Act) -> State | Refusal:
