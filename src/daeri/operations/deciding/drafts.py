@@ -11,7 +11,7 @@ from daeri.clock import Clock, rfc3339
 from daeri.errors import Conflict, FieldError, NotFound, PermissionDenied, ValidationFailed
 from daeri.operations.company import Company
 from daeri.operations.documents import approval_draft
-from daeri.records.access import Actor, Effect
+from daeri.records.actor import Actor, Effect
 from daeri.records.store import Store
 from daeri.wording import Lang, Text
 

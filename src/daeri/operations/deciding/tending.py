@@ -22,7 +22,7 @@ from daeri.operations.deciding.machine import step
 from daeri.operations.deciding.model import OPEN, Act, Refusal, Seat
 from daeri.operations.documents import approval_step, notice
 from daeri.records import audit
-from daeri.records.access import Actor
+from daeri.records.actor import Actor
 from daeri.records.identity import account
 from daeri.records.people import SYSTEM, People
 from daeri.records.store import Store
