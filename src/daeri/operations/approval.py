@@ -240,6 +240,10 @@ class Approvals:
         """Look after turns that nobody takes: overdue ones and leavers' ones go up; say how many."""
         return await self._tending.sweep()
 
+    async def keep_tending(self) -> None:
+        """Tend once a minute, until cancelled."""
+        await self._tending.keep()
+
     async def _acted(
         self, actor: Actor, approval_id: str, name: str, act: Callable[[Connection], dict[str, Any]]
     ) -> dict[str, Any]:

@@ -133,7 +133,10 @@ def is_intact(connection: Connection, document: Document, acts: Sequence[Mapping
     sealed = seal(document.row, [seat.person for seat in document.state.seats])
     if sealed != document.row["digest"] or any(act["digest"] != sealed for act in acts):
         return False
-    replayed = replay(ledger.filed_state(document), [ledger.act_of(act) for act in acts[1:]])
+    played = [ledger.act_of(act) for act in acts[1:]]
+    if not document.row["line"]:
+        played = ledger.with_turns(document, played)
+    replayed = replay(ledger.filed_state(document), played)
     if isinstance(replayed, Refusal) or not _same(replayed, document.state):
         return False
     told = connection.execute(_AUDITED, {"key": document.id}).all()

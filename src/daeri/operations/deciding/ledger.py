@@ -6,7 +6,7 @@ simultaneous acts sees what the first did.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any, cast
 
@@ -418,6 +418,17 @@ def notices_of_filing(approval_id: str, seats: Iterable[Seat], at: datetime) -> 
 def legacy_line(steps: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the line of a document that was filed before lines were kept: its steps, in order, undecided."""
     return [seat_body(Seat(step["position"], step["person_id"], stage=step["position"] * SPACING)) for step in steps]
+
+
+def with_turns(document: Document, played: Sequence[Act]) -> list[Act]:
+    """Return acts of a document that was filed before acts named their turns, each with the turn it took."""
+    turns: dict[int, list[int]] = {}
+    for seat in document.state.seats:
+        turns.setdefault(seat.person, []).append(seat.position)
+    return [
+        replace(act, positions=(turns[act.by].pop(0),)) if not act.positions and turns.get(act.by) else act
+        for act in played
+    ]
 
 
 def steps_of(connection: Connection, approval_ids: Iterable[str]) -> dict[str, list[Mapping[str, Any]]]:

@@ -4,16 +4,19 @@ A sweep finds them by index and acts on each document in a transaction of its ow
 turn to one more person, reminds, or closes what had no power any more (기한후결): it never decides.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+import structlog
 from sqlalchemy import BindParameter, Connection, Select, bindparam, insert, or_, select, update
 from ulid import ULID
 
 from daeri.clock import Clock
+from daeri.errors import DaeriError
 from daeri.operations.deciding import ledger
 from daeri.operations.deciding.absences import ADMIN
 from daeri.operations.deciding.calendar import due_after
@@ -27,10 +30,14 @@ from daeri.records.identity import account
 from daeri.records.people import SYSTEM, People
 from daeri.records.store import Store
 
+SWEEP_SECONDS = 60
+"""How often turns are looked after; deadlines are days, so a minute late is on time."""
 AT_ONCE = 500
 """Turns one sweep looks at, at most; the next one goes on."""
 STUCK_AGAIN = timedelta(days=1)
 """How often people are told that nobody can take a turn."""
+
+log = structlog.get_logger()
 
 _NOW: BindParameter[datetime] = bindparam("now")
 _DUE = (
@@ -78,6 +85,15 @@ class Tending:
         for turn in found:
             touched += await self._store.write(partial(self._tend, turn=turn))
         return touched
+
+    async def keep(self) -> None:
+        """Sweep once a minute, until cancelled; a database that does not answer is asked again."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            try:
+                await self.sweep()
+            except DaeriError as error:
+                log.warning("approvals.untended", code=error.code)
 
     def _found(self, connection: Connection) -> list[_Turn]:
         now = self._clock.now()
