@@ -66,6 +66,7 @@ class Daeri:
         self.approvals = Approvals(company, self.store, self.clock, self.door.execute_approved, self.runs)
         self._anchors = Anchors(self.store, settings.anchors, self.clock)
         self._anchoring: asyncio.Task[None] | None = None
+        self._tending: asyncio.Task[None] | None = None
         self._models: ModelClient | None = None
         executor = Executor(
             self.door, self.identity, Workbench(self.store, self.clock, wakeups), self._planner(), self.runs.working
@@ -99,9 +100,12 @@ class Daeri:
             await self.engine.open()
             await self._anchors.note()
             self._anchoring = asyncio.create_task(self._anchors.keep())
+            self._tending = asyncio.create_task(self.approvals.keep_tending())
 
     async def close(self) -> None:
         """Stop taking up work and close what is open."""
+        if self._tending is not None:
+            self._tending.cancel()
         if self._anchoring is not None:
             self._anchoring.cancel()
             await self._anchors.note()

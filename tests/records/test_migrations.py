@@ -29,8 +29,8 @@ async def test_the_migrations_build_exactly_the_declared_tables(tmp_path: Path) 
 async def test_a_second_start_keeps_what_is_there(tmp_path: Path) -> None:
     store = Store(address(tmp_path / "daeri.db"))
     await store.upgrade(MIGRATIONS, "daeri_version")
-    await store.write(lambda connection: connection.execute(text("INSERT INTO approval_number VALUES (2026, 7)")))
+    await store.write(lambda connection: connection.execute(text("INSERT INTO approval_series VALUES ('DR', 2026, 7)")))
     await store.upgrade(MIGRATIONS, "daeri_version")
-    kept = await store.read(lambda connection: connection.execute(text("SELECT * FROM approval_number")).all())
-    assert [tuple(row) for row in kept] == [(2026, 7)]
+    kept = await store.read(lambda connection: connection.execute(text("SELECT * FROM approval_series")).all())
+    assert [tuple(row) for row in kept] == [("DR", 2026, 7)]
     await store.close()

@@ -246,7 +246,7 @@ async def test_a_decision_that_is_rolled_back_tells_the_run_nothing(
     def fall_over(*_: Any, **__: Any) -> None:
         raise LookupError
 
-    monkeypatch.setattr(world.approvals, "_body", fall_over)
+    monkeypatch.setattr(world.approvals, "_bodies", fall_over)
     with pytest.raises(LookupError):
         await world.approvals.decide(await world.actor(LEAD), held.approval_id, "approve")
     assert await state(world, run_id) == ("waiting_approval", 1, 1)

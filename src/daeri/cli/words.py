@@ -100,6 +100,7 @@ DOCUMENT_STATUS: Final[Mapping[str, Words]] = {
     "withdrawn": Words("회수", "withdrawn"),
     "expired": Words("만료", "expired"),
     "apply_failed": Words("반영 실패", "approved, not applied"),
+    "apply_unknown": Words("결과 확인 필요", "approved, outcome unknown"),
 }
 LINE_STATUS: Final[Mapping[str, tuple[str, Words]]] = {
     "waiting": ("▶", Words("결재 차례", "their turn")),
@@ -107,6 +108,10 @@ LINE_STATUS: Final[Mapping[str, tuple[str, Words]]] = {
     "approved": ("✓", Words("승인", "approved")),
     "rejected": ("✗", Words("반려", "rejected")),
     "skipped": ("-", Words("생략", "skipped")),
+    "held": ("‖", Words("보류", "on hold")),
+    "opposed": ("!", Words("반대 의견", "against, as an opinion")),
+    "after": ("◷", Words("후결 대기", "decided without them, still to look")),
+    "objected": ("!", Words("후결 이의", "objected afterwards")),
 }
 ACTS: Final[Mapping[str, Words]] = {
     "draft": Words("기안", "drafted"),
@@ -115,6 +120,25 @@ ACTS: Final[Mapping[str, Words]] = {
     "withdraw": Words("회수", "withdrawn"),
     "apply": Words("반영", "applied"),
     "apply_failed": Words("반영 실패", "could not be applied"),
+    "apply_unknown": Words("결과 모름", "outcome unknown"),
+    "return_step": Words("전단계 반려", "returned one step"),
+    "hold": Words("보류", "put on hold"),
+    "release": Words("보류 해제", "taken off hold"),
+    "undo": Words("결재 취소", "took the approval back"),
+    "consult": Words("협의 요청", "asked for an opinion"),
+    "answer": Words("답변", "answered"),
+    "comment": Words("의견", "commented"),
+    "read": Words("확인", "read"),
+    "accept": Words("접수", "accepted"),
+    "send_back": Words("반송", "sent back"),
+    "assign": Words("담당 지정", "passed on"),
+    "share": Words("열람 지정", "shared"),
+    "change_line": Words("결재선 변경", "changed the line"),
+    "replace": Words("결재자 교체", "replaced an approver"),
+    "escalate": Words("상위로 올림", "went up"),
+    "lapse": Words("기한 지남", "lapsed"),
+    "retry": Words("다시 반영", "tried again"),
+    "settle": Words("결과 확인", "settled"),
 }
 BOXES: Final[Mapping[str, Words]] = {
     "waiting": Words("결재할 문서", "waiting for you"),

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from daeri.gateway.wire import Sent
+from daeri.operations.approval import PEOPLE_MAX, Decision, More
 from daeri.runs.runs import INPUT_MAX
 
 Comment = Annotated[
@@ -45,9 +46,33 @@ class Decided(Sent):
     """A decision on an approval document."""
 
     decision: Annotated[
-        Literal["approve", "reject"], Field(description="승인 또는 반려 (approve or reject)", examples=["approve"])
+        Decision,
+        Field(
+            description="승인 approve, 반려 reject, 전단계 반려 return_step, 보류 hold, 보류 해제 release, "
+            "결재 취소 undo, 회수 withdraw, 협의 요청 consult, 답변 answer, 의견 comment, 확인 read, 접수 accept, "
+            "반송 send_back, 담당 지정 assign, 열람 share, 결재선 변경 change_line, 결재자 교체 replace, "
+            "다시 반영 retry, 결과 확인 settle",
+            examples=["approve"],
+        ),
     ]
     comment: Comment = None
+    people: Annotated[
+        list[int], Field(max_length=PEOPLE_MAX, description="사람 (ids of people: consult, share, assign, replace, …).")
+    ] = Field(default_factory=list)
+    position: Annotated[int | None, Field(description="결재선 자리 (which seat), where several could be meant.")] = None
+    part: Annotated[
+        Literal["approve", "review", "agree"], Field(description="추가할 역할 (as what change_line adds people).")
+    ] = "approve"
+    drop: Annotated[list[int], Field(max_length=PEOPLE_MAX, description="뺄 자리 (seats that change_line drops).")] = (
+        Field(default_factory=list)
+    )
+    outcome: Annotated[
+        Literal["applied", "apply_failed"] | None, Field(description="확인한 결과 (what settle found out).")
+    ] = None
+
+    def more(self) -> More:
+        """Return what some decisions need besides a comment."""
+        return More(tuple(self.people), self.position, self.part, tuple(self.drop), self.outcome)
 
 
 class Withdrawn(Sent):

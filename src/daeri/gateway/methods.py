@@ -159,6 +159,7 @@ class Methods:
             decided.comment,
             version=decided.version,
             lang=caller.lang,
+            more=decided.more(),
         )
 
     async def withdraw(self, caller: Caller, withdrawn: bodies.ApprovalWithdrawn) -> Any:

@@ -193,13 +193,13 @@ class ApprovalRoutes:
         return answer(body, headers=_tagged(body))
 
     async def decide(self, request: Request, actor: Actor) -> Response:
-        """Approve or reject."""
+        """Approve, reject, or whatever else the form allows."""
         Query(request)
         decided = fitted(Decided, await read_object(request))
         approval_id, lang = request.path_params["approval_id"], language(request.headers)
         version = await self._version(request, actor)
         body = await self._approvals.decide(
-            actor, approval_id, decided.decision, decided.comment, version=version, lang=lang
+            actor, approval_id, decided.decision, decided.comment, version=version, lang=lang, more=decided.more()
         )
         return answer(body, headers=_tagged(body))
 

@@ -1,6 +1,8 @@
 """What shapes do answers have? JSON schemas of the resources that every protocol shows, for the API's description."""
 
-from typing import Any, Final
+from typing import Any, Final, get_args
+
+from daeri.operations.deciding.model import Part, SeatState, Status
 
 Schema = dict[str, Any]
 
@@ -91,9 +93,12 @@ SCHEMAS: Final[dict[str, Schema]] = {
         position=WHOLE,
         person=_named("Person"),
         role=TEXT,
-        status={"enum": ["waiting", "upcoming", "approved", "rejected", "skipped"]},
+        status={"enum": list(get_args(SeatState))},
         decided_at=_or_null("string", format="date-time"),
         comment=_or_null("string"),
+        part={"enum": list(get_args(Part)), "description": "결재, 검토, 합의, 참조, 열람, 수신, 협의, 후열, 답변."},
+        stage=WHOLE,
+        why=_or_null("string"),
     ),
     "Source": _object(
         "Source",
@@ -176,7 +181,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
         number=_or_null("string"),
         operation=TEXT,
         title=TEXT,
-        status={"enum": ["in_progress", "applied", "rejected", "withdrawn", "apply_failed"]},
+        status={"enum": list(get_args(Status))},
         version=WHOLE,
         drafter=_named("Person"),
         agent=_or_null("string"),
@@ -188,6 +193,20 @@ SCHEMAS: Final[dict[str, Schema]] = {
         because=TEXT,
         rule=TEXT,
         line=_list(_named("Step")),
+        beside={
+            **_list(_named("Step")),
+            "description": "참조, 열람, 수신, 협의, 후열: who reads, receives or is asked.",
+        },
+        fields={
+            **_list(ANYTHING),
+            "description": "Which rows it writes, field by field, as far as the reader may see.",
+        },
+        difference={**_list(ANYTHING), "description": "What changed meanwhile, where it could not be applied."},
+        acts={**_list(TEXT), "description": "What the caller may do to it now."},
+        round=WHOLE,
+        previous_id=_or_null("string"),
+        next_id=_or_null("string"),
+        form=ANYTHING,
         history=_list(ANYTHING),
         run_id=_or_null("string"),
         question=_or_null("string"),

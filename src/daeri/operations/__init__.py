@@ -2,7 +2,23 @@
 
 from daeri.operations.company import Agent, Company
 from daeri.operations.declare import Ref, Won
-from daeri.operations.line import Change, Line, holder, superior
+from daeri.operations.delegation import Delegation, band, edition
+from daeri.operations.form import Deadline, Form, Limit
+from daeri.operations.line import (
+    Change,
+    Line,
+    agree,
+    cc,
+    department,
+    drafter,
+    holder,
+    person,
+    rank_at_least,
+    receive,
+    review,
+    superior,
+    view,
+)
 from daeri.operations.offering import Offer
 from daeri.operations.operation import Catalog, Operation, anyone, having
 from daeri.operations.pending import Pending
@@ -12,14 +28,29 @@ __all__ = [
     "Catalog",
     "Change",
     "Company",
+    "Deadline",
+    "Delegation",
+    "Form",
+    "Limit",
     "Line",
     "Offer",
     "Operation",
     "Pending",
     "Ref",
     "Won",
+    "agree",
     "anyone",
+    "band",
+    "cc",
+    "department",
+    "drafter",
+    "edition",
     "having",
     "holder",
+    "person",
+    "rank_at_least",
+    "receive",
+    "review",
     "superior",
+    "view",
 ]

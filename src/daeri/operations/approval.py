@@ -1,29 +1,65 @@
-"""Who decides on a document, when, and what follows? The boxes, the document, the decisions (결재함, 결재, 회수).
+"""Who decides on a document, when, and what follows? The boxes, the document, and every act on it (결재함, 결재, 회수).
 
-A decision is one transaction: the act, the turn, and, when the line is complete, the effect itself with its audit row
-and the word to the run that waits. Only a person in their own session or by a key marked for it decides.
+An act is one transaction: the document is locked and read, the actor's authority is read at that instant, the pure
+machine (deciding/machine.py) says what the act leads to, and that is written; when the line is complete, with the
+effect itself, its audit row and the word to the run that waits. Only people act, each in their own name or as a deputy.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol, get_args
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Literal, Protocol, cast, get_args
 
-from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, text
 
-from daeri.clock import Clock, rfc3339
-from daeri.errors import Conflict, DaeriError, FieldError, NotFound, PermissionDenied, StaleVersion, ValidationFailed
+from daeri.clock import Clock
+from daeri.errors import DaeriError, FieldError, PermissionDenied, StaleVersion, ValidationFailed
 from daeri.operations.company import Company
-from daeri.operations.documents import approval, approval_act, approval_number, approval_step
+from daeri.operations.deciding import boxes, ledger
+from daeri.operations.deciding.absences import ADMIN
+from daeri.operations.deciding.authority import Authority, Present, is_stuck, no_such, refused
+from daeri.operations.deciding.binding import Changed
+from daeri.operations.deciding.bodies import Reading, document_body, people_in
+from daeri.operations.deciding.boxes import Box
+from daeri.operations.deciding.ledger import Document, Label, Writer, Written
+from daeri.operations.deciding.machine import aim, step
+from daeri.operations.deciding.model import SPACING, Act, Kind, Part, Refusal, Seat
+from daeri.operations.deciding.tending import Tending
+from daeri.operations.form import PREFIX
 from daeri.operations.outcome import Done, Settlement
 from daeri.records import audit
 from daeri.records.actor import Actor, Effect
-from daeri.records.people import SYSTEM, Someone, person_body
+from daeri.records.people import SYSTEM, Someone
 from daeri.records.store import Store
 from daeri.wording import Lang, Text
 
-Box = Literal["waiting", "upcoming", "drafted", "done", "rejected", "cc"]
-Decision = Literal["approve", "reject"]
-Execute = Callable[[Connection, Row[Any]], Done]
+__all__ = ["Approvals", "Box", "Decision", "Heard", "More"]
+
+Decision = Literal[
+    "approve",
+    "reject",
+    "return_step",
+    "hold",
+    "release",
+    "undo",
+    "consult",
+    "answer",
+    "comment",
+    "read",
+    "accept",
+    "send_back",
+    "assign",
+    "share",
+    "change_line",
+    "replace",
+    "retry",
+    "settle",
+    "withdraw",
+]
+"""What people do to a document; 회수 is `withdraw`."""
+Execute = Callable[[Connection, Document, Sequence[Mapping[str, Any]]], Done]
+PEOPLE_MAX = 20
+"""People that one act may name."""
 
 
 class Heard(Protocol):
@@ -36,18 +72,45 @@ class Heard(Protocol):
         """Go on with what waited for it."""
 
 
-BOX_MAX = 200
-NUMBER = "DR-{year}-{count:06}"
+@dataclass(frozen=True, slots=True)
+class More:
+    """What some acts need besides a comment.
+
+    Attributes:
+        people: who is asked, shown, assigned, added, or put into a seat.
+        position: which seat is meant, where several could be.
+        part: as what people are added to the line (change_line).
+        drop: positions to take out of it.
+        outcome: what a person found out of an effect of unknown outcome (settle).
+    """
+
+    people: Sequence[int] = ()
+    position: int | None = None
+    part: Literal["approve", "review", "agree"] = "approve"
+    drop: Sequence[int] = ()
+    outcome: Literal["applied", "apply_failed"] | None = None
+
+
+_NUMBER = text(
+    "INSERT INTO approval_series (series, year, last) VALUES (:series, :year, 1) "
+    "ON CONFLICT (series, year) DO UPDATE SET last = approval_series.last + 1 RETURNING last"
+)
+_WORDS: Mapping[str, tuple[Text, Text]] = {
+    "consult": (Text("협의", "consulted"), Text("{name}님이 의견을 청했어요", "{name} asks for an opinion")),
+    "share": (Text("열람", "may read"), Text("{name}님이 보여 줬어요", "{name} shared it")),
+    "assign": (Text("담당", "in charge"), Text("{name}님이 맡겼어요", "{name} passed it on")),
+    "change_line": (Text("추가", "added"), Text("{name}님이 결재선에 넣었어요", "{name} added them to the line")),
+}
+_PART_OF: Mapping[str, Part] = {"consult": "consult", "share": "view"}
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
-    """One act on a document: who, what, with which words."""
+class _Asked:
+    """One act as it was asked for."""
 
-    act: str
-    person_id: int
-    comment: str | None = None
-    agent: str | None = None
+    kind: Kind
+    comment: str
+    more: More = field(default_factory=More)
 
 
 class Approvals:
@@ -61,6 +124,8 @@ class Approvals:
         self._clock = clock
         self._execute = execute
         self._heard = heard
+        self._authority = Authority(company.people, clock)
+        self._tending = Tending(company.people, store, clock)
 
     async def box(
         self, actor: Actor, box: Box, *, limit: int = 50, cursor: str | None = None, lang: Lang = "ko"
@@ -76,22 +141,14 @@ class Approvals:
                 Text(f"결재함은 {known} 중 하나예요", f"box is one of {known}"), errors=[FieldError("/box", known)]
             )
         self._within_scope(actor, "list", "read")
-        limit = max(1, min(limit, BOX_MAX))
 
         def look(connection: Connection) -> dict[str, Any]:
-            statement = _boxed(box, actor)
-            oldest_first = box in ("waiting", "upcoming")
-            if cursor:
-                after = approval.c.id > cursor if oldest_first else approval.c.id < cursor
-                statement = statement.where(after)
-            order = approval.c.id.asc() if oldest_first else approval.c.id.desc()
-            rows = connection.execute(statement.order_by(order).limit(limit + 1)).all()
-            page = rows[:limit]
-            more = len(rows) > limit
+            present = self._authority.present(connection, actor)
+            page = boxes.page(connection, present, box, limit=limit, cursor=cursor)
             return {
-                "data": [self._body(connection, row, actor, lang) for row in page],
-                "next_cursor": page[-1].id if more else None,
-                "has_more": more,
+                "data": self._bodies(connection, present, page.documents, lang),
+                "next_cursor": page.next_cursor,
+                "has_more": page.next_cursor is not None,
             }
 
         return await self._store.read(look)
@@ -100,11 +157,7 @@ class Approvals:
         """Return how many documents stand in each box that calls for attention."""
 
         def count(connection: Connection) -> dict[str, int]:
-            def of(box: Box) -> int:
-                statement = select(func.count()).select_from(_boxed(box, actor).subquery())
-                return int(connection.execute(statement).scalar_one())
-
-            return {"waiting": of("waiting"), "upcoming": of("upcoming")}
+            return boxes.counts(connection, self._authority.present(connection, actor))
 
         return await self._store.read(count)
 
@@ -117,7 +170,9 @@ class Approvals:
         self._within_scope(actor, "show", "read")
 
         def look(connection: Connection) -> dict[str, Any]:
-            return self._body(connection, self._document(connection, actor, approval_id), actor, lang)
+            present = self._authority.present(connection, actor)
+            document = self._visible(connection, present, ledger.read(connection, approval_id))
+            return self._bodies(connection, present, [document], lang)[0]
 
         return await self._store.read(look)
 
@@ -130,31 +185,35 @@ class Approvals:
         *,
         version: int | None = None,
         lang: Lang = "ko",
+        more: More | None = None,
     ) -> dict[str, Any]:
-        """Approve or reject at one's turn; the last approval carries the operation out.
+        """Act on a document: approve, reject and whatever else its form allows; the last approval carries it out.
 
         Raises:
-            PermissionDenied: an agent, or a credential that may not decide.
+            PermissionDenied: an agent, a credential that may not decide, or a right that is not held any more.
             NotFound: there is none, or the actor has no part in it.
-            Conflict: it is not the actor's turn.
+            Conflict: it is not the actor's turn, or the form or the state does not allow the act.
             StaleVersion: the document changed since the actor read it.
-            ValidationFailed: a rejection without a comment.
+            ValidationFailed: a comment or people are missing.
         """
+        if decision not in get_args(Decision):
+            known = ", ".join(get_args(Decision))
+            raise ValidationFailed(
+                Text(f"결정은 {known} 중 하나예요", f"decision is one of {known}"),
+                errors=[FieldError("/decision", known)],
+            )
+        asked = _Asked(cast("Kind", decision), (comment or "").strip() and (comment or ""), more or More())
 
         def act(connection: Connection) -> dict[str, Any]:
-            self._within_scope(actor, "decide", "write")
-            self._may_decide(actor, decision, comment)
-            document = self._document(connection, actor, approval_id)
-            if version is not None and version != document.version:
+            self._within_scope(actor, "withdraw" if decision == "withdraw" else "decide", "write")
+            present = self._authority.present(connection, actor)
+            self._authority.check(connection, present, asked.kind)
+            document = self._visible(connection, present, ledger.read(connection, approval_id, lock=True))
+            if decision == "withdraw" and (document.state.drafter != actor.person_id or actor.agent is not None):
+                raise refused("not_the_drafter", "withdraw")
+            if version is not None and version != document.row["version"]:
                 raise StaleVersion
-            step = self._turn(connection, document, actor)
-            self._decide_step(connection, document, step, decision, comment)
-            self._audit(connection, actor, document, decision)
-            if decision == "reject":
-                self._end(connection, document, "rejected", actor, comment)
-            elif not self._next_turn(connection, document):
-                self._complete(connection, document, actor, comment)
-            return self._body(connection, self._document(connection, actor, approval_id), actor, lang)
+            return self._act(connection, present, document, asked, lang)
 
         return await self._acted(actor, approval_id, decision, act)
 
@@ -167,7 +226,7 @@ class Approvals:
         version: int | None = None,
         lang: Lang = "ko",
     ) -> dict[str, Any]:
-        """Take one's own document back (회수), before the first decision.
+        """Take one's own document back (회수), as far as its form allows.
 
         Raises:
             PermissionDenied: not the drafter in person.
@@ -175,24 +234,15 @@ class Approvals:
             Conflict: someone has decided already.
             StaleVersion: the document changed since the actor read it.
         """
+        return await self.decide(actor, approval_id, "withdraw", comment, version=version, lang=lang)
 
-        def act(connection: Connection) -> dict[str, Any]:
-            self._within_scope(actor, "withdraw", "write")
-            document = self._document(connection, actor, approval_id)
-            if document.drafter_id != actor.person_id or actor.agent is not None:
-                raise PermissionDenied(Text("기안한 사람만 회수할 수 있어요", "Only the drafter may withdraw this"))
-            if version is not None and version != document.version:
-                raise StaleVersion
-            if document.status != "in_progress" or not self._is_untouched(connection, document.id):
-                raise Conflict(
-                    Text("이미 결재가 시작된 문서는 회수할 수 없어요", "Someone has already decided on this document")
-                )
-            self._write_act(connection, document, Act("withdraw", actor.person_id, comment))
-            self._audit(connection, actor, document, "withdraw")
-            self._end(connection, document, "withdrawn", actor, comment)
-            return self._body(connection, self._document(connection, actor, approval_id), actor, lang)
+    async def tend(self) -> int:
+        """Look after turns that nobody takes: overdue ones and leavers' ones go up; say how many."""
+        return await self._tending.sweep()
 
-        return await self._acted(actor, approval_id, "withdraw", act)
+    async def keep_tending(self) -> None:
+        """Tend once a minute, until cancelled."""
+        await self._tending.keep()
 
     async def _acted(
         self, actor: Actor, approval_id: str, name: str, act: Callable[[Connection], dict[str, Any]]
@@ -208,171 +258,248 @@ class Approvals:
             await self._heard.resume(body["run_id"])
         return body
 
-    def _is_untouched(self, connection: Connection, approval_id: str) -> bool:
-        """Say whether its drafter may still take a document back: nobody approved yet, or who should has left."""
-        steps = self._steps(connection, approval_id)
-        waiting = next((step.person_id for step in steps if step.status == "waiting"), None)
-        stuck = waiting is not None and self._people.one(connection, waiting).left
-        return stuck or not any(step.status == "approved" for step in steps)
+    # ---- one act, inside its transaction
+
+    def _act(
+        self, connection: Connection, present: Present, document: Document, asked: _Asked, lang: Lang
+    ) -> dict[str, Any]:
+        now, actor = self._clock.now(), present.actor
+        act, labels = self._meant(connection, present, document, asked)
+        after = step(document.state, act)
+        if isinstance(after, Refusal):
+            raise refused(after.reason, act.kind)
+        earlier = ledger.acts(connection, [document.id]).get(document.id, [])
+        writer = Writer(connection, document)
+        told = _for_whom(document, act)
+        writer.write(Written(act, after, now, labels=labels, detail=told, quiet=act.kind == "read"))
+        self._audit(connection, actor, document, act.kind, detail=told)
+        values: dict[str, Any] = {}
+        if writer.state.status == "approved" and document.state.status != "approved":
+            values = self._complete(connection, writer, [*earlier, *writer.acts], present, act.comment)
+        elif writer.state.status != document.state.status:
+            values = {"completed_at": now}
+            self._tell(connection, document, writer.state.status, present.person.called, act.comment)
+        done = writer.finish(now, **values)
+        return self._bodies(connection, present, [done], lang, {done.id: [*earlier, *writer.acts]})[0]
+
+    def _meant(
+        self, connection: Connection, present: Present, document: Document, asked: _Asked
+    ) -> tuple[Act, Mapping[int, Label]]:
+        """Return the act that was asked for, with the seats it is about and by what right.
+
+        Raises:
+            DaeriError: it is about none of the actor's, or lacks something.
+        """
+        kind, me, more = asked.kind, present.person.id, asked.more
+        plain = Act(kind, me, comment=asked.comment)
+        if kind == "undo":
+            return replace(plain, positions=document.state.undoable), {}
+        if kind == "withdraw":
+            people = self._people.many(connection, [seat.person for seat in document.state.waiting])
+            return replace(plain, stuck=is_stuck(document, people)), {}
+        if kind in ("retry", "settle"):
+            self._check_keeper(present, document)
+            return replace(plain, outcome=more.outcome), {}
+        if kind == "replace":
+            return self._replacement(connection, present, plain, more), {}
+        if kind == "comment":
+            return plain, {}
+        added, labels = self._added(connection, present, document, kind, more)
+        if kind == "share":
+            self._check_part(present, document)
+            return replace(plain, added=added), labels
+        reach = {
+            position: basis for position, basis in present.reach(document).items() if more.position in (None, position)
+        }
+        aimed = aim(document.state, kind, reach)
+        if isinstance(aimed, Refusal):
+            raise refused(aimed.reason, kind)
+        positions, basis = aimed
+        for position in positions:
+            seat = document.state.seat(position)
+            if seat is not None and kind != "read":
+                self._authority.check_right(connection, present, document, seat)
+        if kind == "assign" and (seat := document.state.seat(positions[0])) is not None and seat.part == "receive":
+            added = tuple(replace(each, part="receive") for each in added)
+        drop = tuple(more.drop) if kind == "change_line" else ()
+        return replace(plain, positions=positions, basis=basis, added=added, dropped=drop), labels
+
+    def _added(
+        self, connection: Connection, present: Present, document: Document, kind: Kind, more: More
+    ) -> tuple[tuple[Seat, ...], Mapping[int, Label]]:
+        """Return the seats for the people that an act names."""
+        if kind not in _WORDS or not more.people:
+            return (), {}
+        found = self._working(connection, more.people)
+        if kind == "assign":
+            self._check_inside(present, document, found)
+        part = more.part if kind == "change_line" else _PART_OF.get(kind, "review")
+        first = max((seat.position for seat in document.state.seats), default=0) + 1
+        role, why = _WORDS[kind]
+        name = present.person.called
+        told = Text(why.ko.format(name=name), why.en.format(name=name))
+        seats = tuple(
+            Seat(first + number, person.id, part, stage=SPACING, state="waiting", fixed=False)
+            for number, person in enumerate(found)
+        )
+        return seats, {seat.position: Label(role, told) for seat in seats}
+
+    def _working(self, connection: Connection, ids: Sequence[int]) -> list[Someone]:
+        """Return the people of ids, in order.
+
+        Raises:
+            ValidationFailed: one of them does not work here, or they are too many.
+        """
+        wanted = list(dict.fromkeys(ids))
+        people = self._people.many(connection, wanted)
+        if len(wanted) > PEOPLE_MAX or any(each not in people or people[each].left for each in wanted):
+            raise ValidationFailed(
+                Text("지금 일하는 사람을 지정해 주세요", f"Name people who work here, {PEOPLE_MAX} at most"),
+                errors=[FieldError("/people", "people who work here")],
+            )
+        return [people[each] for each in wanted]
+
+    @staticmethod
+    def _check_inside(present: Present, document: Document, people: Sequence[Someone]) -> None:
+        """A department passes a matter on inside itself only."""
+        teams = {
+            seat.team
+            for seat in document.state.seats
+            if seat.team is not None and seat.position in present.reach(document)
+        }
+        if any(person.team_id not in teams for person in people):
+            raise ValidationFailed(
+                Text("그 부서 사람에게만 맡길 수 있어요", "A department passes a matter on to its own people only"),
+                errors=[FieldError("/people", "people of the department")],
+            )
+
+    def _replacement(self, connection: Connection, present: Present, plain: Act, more: More) -> Act:
+        """Return an administrator's replacement; they put neither themselves nor the drafter into a line."""
+        if not present.actor.has(ADMIN):
+            raise PermissionDenied(Text("결재자는 관리자만 바꿔요", "Only administrators replace approvers"))
+        if more.position is None or len(more.people) != 1 or more.people[0] == present.person.id:
+            raise refused("person_needed", "replace")
+        self._working(connection, more.people)
+        return replace(plain, positions=(more.position,), person=more.people[0])
+
+    @staticmethod
+    def _check_keeper(present: Present, document: Document) -> None:
+        if present.person.id != document.state.drafter and not present.actor.has(ADMIN):
+            raise PermissionDenied(
+                Text("기안자나 관리자만 할 수 있어요", "Only the drafter or an administrator may do that")
+            )
+
+    @staticmethod
+    def _check_part(present: Present, document: Document) -> None:
+        me = present.person.id
+        if me != document.state.drafter and not any(
+            seat.decides and me in (seat.person, seat.by, *seat.also) for seat in document.state.seats
+        ):
+            raise PermissionDenied(
+                Text("기안자와 결재자만 보여 줄 수 있어요", "Only the drafter and the approvers may share it")
+            )
+
+    def _complete(
+        self,
+        connection: Connection,
+        writer: Writer,
+        acts: list[Mapping[str, Any]],
+        present: Present,
+        comment: str,
+    ) -> dict[str, Any]:
+        """Carry out what was approved, exactly once: a failure leaves the records as they were."""
+        document, now = writer.document, self._clock.now()
+        at_hand = Document(document.row, document.steps, writer.state)
+        savepoint = connection.begin_nested()
+        try:
+            done = self._execute(connection, at_hand, acts)
+        except DaeriError as error:
+            savepoint.rollback()
+            self._end_effect(writer, Act("apply_failed", SYSTEM.id, comment=error.detail.ko), now)
+            self._audit(connection, present.actor, document, "apply", "failed", detail={"code": error.code})
+            self._tell(connection, document, "apply_failed", present.person.called, comment, error=error)
+            difference = error.differences if isinstance(error, Changed) else None
+            failure = [error.detail.ko, error.detail.en]
+            return {"failure": failure, "difference": difference, "completed_at": now}
+        savepoint.commit()
+        self._end_effect(writer, Act("apply", SYSTEM.id), now)
+        self._tell(connection, document, "applied", present.person.called, comment, done=done)
+        return {
+            "number": self._number(connection, document),
+            "result": done.result,
+            "result_say": done.say,
+            "failure": None,
+            "difference": None,
+            "completed_at": now,
+        }
+
+    @staticmethod
+    def _end_effect(writer: Writer, act: Act, now: datetime) -> None:
+        after = step(writer.state, act)
+        if isinstance(after, Refusal):
+            msg = f"{act.kind} of a document that is {writer.state.status}"
+            raise TypeError(msg)
+        writer.write(Written(act, after, now, quiet=True))
+
+    def _tell(self, connection: Connection, document: Document, status: str, by: str, comment: str, **end: Any) -> None:
+        settlement = Settlement(document.id, document.row["run_id"], status, None, None, by, comment or None)
+        self._heard.settled(connection, replace(settlement, **end))
+
+    def _number(self, connection: Connection, document: Document) -> str:
+        """Take the next document number (문서번호) of the form and year, without gaps: it commits with the effect."""
+        prefix, year = document.form.get("prefix", PREFIX), self._clock.today().year
+        count = connection.execute(_NUMBER, {"series": prefix, "year": year}).scalar_one()
+        return f"{prefix}-{year}-{count:06}"
+
+    # ---- reading
+
+    def _visible(self, connection: Connection, present: Present, document: Document | None) -> Document:
+        """Return a document that the actor may know of.
+
+        Raises:
+            NotFound: there is none, or they have no part in it.
+        """
+        if document is None:
+            raise no_such()
+        people: dict[int, Someone] = {}
+        if present.actor.has(ADMIN):
+            ids = {person for seat in document.state.waiting for person in (seat.person, *seat.also)}
+            people = self._people.many(connection, ids)
+        if not present.concerns(document, people):
+            raise no_such()
+        return document
+
+    def _bodies(
+        self,
+        connection: Connection,
+        present: Present,
+        documents: Sequence[Document],
+        lang: Lang,
+        acts: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    ) -> list[dict[str, Any]]:
+        """Render documents; what they name is read once for all of them."""
+        ids = [document.id for document in documents]
+        if acts is None:
+            acts = ledger.acts(connection, ids)
+        named = people_in((document, acts.get(document.id, ())) for document in documents)
+        people = {key: Someone.unknown(key) for key in named} | self._people.many(connection, named)
+        left = frozenset(key for key, person in people.items() if person.left)
+        following = boxes.following(connection, ids) if any(_may_be_followed(each) for each in documents) else {}
+        reading = Reading(self._company, replace(present, left=left), people, lang)
+        return [
+            document_body(reading, document, acts.get(document.id, ()), next_id=following.get(document.id))
+            for document in documents
+        ]
 
     @staticmethod
     def _within_scope(actor: Actor, act: str, effect: Effect) -> None:
         if not actor.may_call(f"approval.{act}", effect):
             raise PermissionDenied(Text("이 키로는 결재 문서를 다룰 수 없어요", "This key may not handle approvals"))
 
-    @staticmethod
-    def _may_decide(actor: Actor, decision: str, comment: str | None) -> None:
-        if decision not in get_args(Decision):
-            raise ValidationFailed(
-                Text("결정은 approve 또는 reject예요", "decision is approve or reject"),
-                errors=[FieldError("/decision", "approve or reject")],
-            )
-        if actor.agent is not None or not actor.decides:
-            raise PermissionDenied(
-                Text(
-                    "결재는 사람이 자기 화면이나 결재용 키로만 할 수 있어요",
-                    "Only a person decides, in their own session or by a key marked for decisions",
-                )
-            )
-        if decision == "reject" and not (comment or "").strip():
-            raise ValidationFailed(
-                Text("반려할 때는 의견을 적어 주세요", "A rejection needs a comment"),
-                errors=[FieldError("/comment", "required when rejecting")],
-            )
-
-    def _document(self, connection: Connection, actor: Actor, approval_id: str) -> Row[Any]:
-        statement = select(approval).where(approval.c.id == approval_id, _concerns(actor))
-        row = connection.execute(statement).one_or_none()
-        if row is None:
-            raise NotFound(Text("그런 결재 문서를 찾을 수 없어요", "No such approval document"))
-        return row
-
-    @staticmethod
-    def _steps(connection: Connection, approval_id: str) -> list[Row[Any]]:
-        statement = select(approval_step).where(approval_step.c.approval_id == approval_id)
-        return list(connection.execute(statement.order_by(approval_step.c.position)))
-
-    def _turn(self, connection: Connection, document: Row[Any], actor: Actor) -> Row[Any]:
-        """Return the step that waits for this person; rights are read at this instant."""
-        if document.status != "in_progress":
-            raise Conflict(Text("이미 끝난 문서예요", "This document is closed"))
-        step = next(step for step in self._steps(connection, document.id) if step.status == "waiting")
-        if step.person_id != actor.person_id:
-            raise Conflict(Text("지금은 다른 분의 결재 차례예요", "It is someone else's turn"))
-        if document.drafter_id == actor.person_id:
-            raise PermissionDenied(Text("자기 기안은 결재할 수 없어요", "You may not decide on your own draft"))
-        if self._people.one(connection, actor.person_id).left:
-            raise PermissionDenied
-        return step
-
-    def _decide_step(
-        self, connection: Connection, document: Row[Any], step: Row[Any], decision: Decision, comment: str | None
-    ) -> None:
-        status = "approved" if decision == "approve" else "rejected"
-        connection.execute(
-            update(approval_step)
-            .where(approval_step.c.approval_id == document.id, approval_step.c.position == step.position)
-            .values(status=status, decided_at=self._clock.now(), comment=comment or None)
-        )
-        self._write_act(connection, document, Act(decision, step.person_id, comment or None))
-
-    def _next_turn(self, connection: Connection, document: Row[Any]) -> bool:
-        """Open the next step; say whether there was one."""
-        upcoming = [step for step in self._steps(connection, document.id) if step.status == "upcoming"]
-        if not upcoming:
-            return False
-        connection.execute(
-            update(approval_step)
-            .where(approval_step.c.approval_id == document.id, approval_step.c.position == upcoming[0].position)
-            .values(status="waiting")
-        )
-        self._change(connection, document)
-        return True
-
-    def _complete(self, connection: Connection, document: Row[Any], actor: Actor, comment: str | None) -> None:
-        """Carry out what was approved, exactly once: a failure leaves the records as they were."""
-        savepoint = connection.begin_nested()
-        try:
-            done = self._execute(connection, document)
-        except DaeriError as error:
-            savepoint.rollback()
-            failure = [error.detail.ko, error.detail.en]
-            self._write_act(connection, document, Act("apply_failed", SYSTEM.id, error.detail.ko))
-            self._change(connection, document, status="apply_failed", failure=failure, completed_at=self._clock.now())
-            self._audit(connection, actor, document, "apply", "failed", detail={"code": error.code})
-            self._tell(connection, document, "apply_failed", actor, comment, error=error)
-            return
-        savepoint.commit()
-        self._write_act(connection, document, Act("apply", SYSTEM.id))
-        self._change(
-            connection,
-            document,
-            status="applied",
-            number=self._number(connection),
-            result=done.result,
-            result_say=done.say,
-            completed_at=self._clock.now(),
-        )
-        self._tell(connection, document, "applied", actor, comment, done=done)
-
-    def _end(self, connection: Connection, document: Row[Any], status: str, actor: Actor, comment: str | None) -> None:
-        """Close a document without an effect."""
-        connection.execute(
-            update(approval_step)
-            .where(approval_step.c.approval_id == document.id, approval_step.c.status.in_(["waiting", "upcoming"]))
-            .values(status="skipped")
-        )
-        self._change(connection, document, status=status, completed_at=self._clock.now())
-        self._tell(connection, document, status, actor, comment)
-
-    def _tell(
-        self,
-        connection: Connection,
-        document: Row[Any],
-        status: str,
-        actor: Actor,
-        comment: str | None,
-        **end: Any,
-    ) -> None:
-        by = self._people.one(connection, actor.person_id).called
-        settlement = Settlement(document.id, document.run_id, status, None, None, by, comment or None)
-        self._heard.settled(connection, replace(settlement, **end))
-
-    @staticmethod
-    def _change(connection: Connection, document: Row[Any], **values: Any) -> None:
-        connection.execute(
-            update(approval).where(approval.c.id == document.id).values(version=document.version + 1, **values)
-        )
-
-    def _number(self, connection: Connection) -> str:
-        """Take the next document number (문서번호) of the year, without gaps: it commits with the completion."""
-        year = self._clock.today().year
-        last = connection.execute(select(approval_number.c.last).where(approval_number.c.year == year)).scalar()
-        if last is None:
-            connection.execute(insert(approval_number).values(year=year, last=1))
-            return NUMBER.format(year=year, count=1)
-        connection.execute(update(approval_number).where(approval_number.c.year == year).values(last=last + 1))
-        return NUMBER.format(year=year, count=last + 1)
-
-    def _write_act(self, connection: Connection, document: Row[Any], act: Act) -> None:
-        before = select(func.coalesce(func.max(approval_act.c.seq), 0)).where(approval_act.c.approval_id == document.id)
-        connection.execute(
-            insert(approval_act).values(
-                approval_id=document.id,
-                seq=connection.execute(before).scalar_one() + 1,
-                act=act.act,
-                person_id=act.person_id,
-                agent=act.agent,
-                at=self._clock.now(),
-                comment=act.comment,
-                digest=document.digest,
-            )
-        )
-
     def _audit(
-        self, connection: Connection, actor: Actor, document: Row[Any], act: str, outcome: str = "done", **more: Any
+        self, connection: Connection, actor: Actor, document: Document, act: str, outcome: str = "done", **more: Any
     ) -> None:
-        more |= {"run_id": document.run_id, "arguments_digest": document.digest}
+        more |= {"run_id": document.row["run_id"], "arguments_digest": document.row["digest"]}
         audit.append(connection, self._entry(actor, document.id, act, outcome, **more))
 
     def _entry(self, actor: Actor, approval_id: str, act: str, outcome: str, **more: Any) -> audit.Entry:
@@ -380,101 +507,12 @@ class Approvals:
             actor, self._clock.now(), f"approval.{act}", outcome, approval_id=approval_id[:40], **more
         )
 
-    def _body(self, connection: Connection, row: Row[Any], actor: Actor, lang: Lang) -> dict[str, Any]:
-        steps = self._steps(connection, row.id)
-        acts = connection.execute(
-            select(approval_act).where(approval_act.c.approval_id == row.id).order_by(approval_act.c.seq)
-        ).all()
-        ids = {row.drafter_id, *(step.person_id for step in steps), *(act.person_id for act in acts)}
-        people = {key: Someone.unknown(key) for key in ids} | self._people.many(connection, ids)
-        operation = self._company.operations.get(row.operation)
-        which = 0 if lang == "ko" else 1
-        waiting = next((step.person_id for step in steps if step.status == "waiting"), None)
-        in_person = actor.agent is None
-        return {
-            "approval_id": row.id,
-            "number": row.number,
-            "operation": row.operation,
-            "title": operation.label.to(lang) if operation else row.operation,
-            "status": row.status,
-            "version": row.version,
-            "drafter": person_body(people[row.drafter_id]),
-            "agent": row.agent,
-            "agent_label": self._company.agent_label(row.agent, lang),
-            "drafted_at": rfc3339(row.drafted_at),
-            "arguments": row.worded[lang],
-            "raw_arguments": row.arguments,
-            "preview": row.preview[lang],
-            "because": row.because[which],
-            "rule": row.rule,
-            "line": [_step_body(step, people, which) for step in steps],
-            "history": [_act_body(act, people) for act in acts],
-            "run_id": row.run_id,
-            "question": row.question,
-            "digest": row.digest,
-            "result_say": row.result_say,
-            "failure": row.failure[which] if row.failure else None,
-            "may": {
-                "decide": in_person
-                and actor.decides
-                and row.status == "in_progress"
-                and waiting == actor.person_id
-                and row.drafter_id != actor.person_id,
-                "withdraw": in_person
-                and row.status == "in_progress"
-                and row.drafter_id == actor.person_id
-                and self._is_untouched(connection, row.id),
-            },
-            "completed_at": rfc3339(row.completed_at) if row.completed_at else None,
-        }
+
+def _may_be_followed(document: Document) -> bool:
+    return document.state.status in ("rejected", "withdrawn", "apply_failed")
 
 
-def _step_body(step: Row[Any], people: Mapping[int, Someone], which: int) -> dict[str, Any]:
-    return {
-        "position": step.position,
-        "person": person_body(people[step.person_id]),
-        "role": step.role[which],
-        "status": step.status,
-        "decided_at": rfc3339(step.decided_at) if step.decided_at else None,
-        "comment": step.comment,
-    }
-
-
-def _act_body(act: Row[Any], people: Mapping[int, Someone]) -> dict[str, Any]:
-    return {
-        "act": act.act,
-        "person": person_body(people[act.person_id]),
-        "agent": act.agent,
-        "at": rfc3339(act.at),
-        "comment": act.comment,
-    }
-
-
-def _mine(actor: Actor, *statuses: str) -> Any:
-    steps = select(approval_step.c.approval_id).where(
-        approval_step.c.person_id == actor.person_id, approval_step.c.status.in_(statuses)
-    )
-    return approval.c.id.in_(steps)
-
-
-def _concerns(actor: Actor) -> Any:
-    """Return who may see a document: its drafter, the people of its line, the auditors."""
-    if actor.has("auditor"):
-        return approval.c.id.is_not(None)
-    steps = select(approval_step.c.approval_id).where(approval_step.c.person_id == actor.person_id)
-    return or_(approval.c.drafter_id == actor.person_id, approval.c.id.in_(steps))
-
-
-def _boxed(box: Box, actor: Actor) -> Select[Any]:
-    drafted = approval.c.drafter_id == actor.person_id
-    conditions = {
-        "waiting": and_(approval.c.status == "in_progress", _mine(actor, "waiting")),
-        "upcoming": and_(approval.c.status == "in_progress", _mine(actor, "upcoming")),
-        "drafted": drafted,
-        "done": or_(
-            _mine(actor, "approved", "rejected"), and_(drafted, approval.c.status.in_(["applied", "apply_failed"]))
-        ),
-        "rejected": and_(approval.c.status == "rejected", or_(drafted, _mine(actor, "rejected"))),
-        "cc": approval.c.id.is_(None),
-    }
-    return select(approval).where(conditions[box])
+def _for_whom(document: Document, act: Act) -> dict[str, Any]:
+    """Say in whose name someone decided, where it was not their own."""
+    seats = [seat for seat in document.state.seats if seat.position in act.positions and seat.person != act.by]
+    return {"for": [seat.person for seat in seats]} if seats and act.kind != "replace" else {}

@@ -11,7 +11,7 @@ from daeri.errors import DeclarationError, NotFound
 from daeri.operations.operation import Catalog, Operation
 from daeri.records.actor import Actor
 from daeri.records.crowds import Crowds
-from daeri.records.people import People
+from daeri.records.people import RANKS, People
 from daeri.records.record import Person, Record, Team, mark_of
 from daeri.records.rules import Rule, Rules
 from daeri.wording import Lang, Text
@@ -50,6 +50,7 @@ class Company:
         migrations: a folder of Alembic scripts for its tables; None creates missing tables at start.
         k_min: a figure made of personal fields is told for at least this many people.
         export_max: rows one export holds at most.
+        ranks: the ranks of its people (직급), lowest first: rank_at_least("부장") reads them.
     """
 
     name: Text
@@ -59,6 +60,7 @@ class Company:
     migrations: Path | None = None
     k_min: int = 5
     export_max: int = 50_000
+    ranks: Sequence[str] = RANKS
 
     def __post_init__(self) -> None:
         """Check what only shows when the parts stand together."""
@@ -99,7 +101,7 @@ class Company:
     @cached_property
     def people(self) -> People:
         """The organisation chart: the company's one Person and one Team record."""
-        return People(self._only(Person), self._only(Team))
+        return People(self._only(Person), self._only(Team), self.ranks)
 
     def agent(self, name: str | None) -> Agent:
         """Return a deputy by name, the first one for None.

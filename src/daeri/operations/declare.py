@@ -5,10 +5,11 @@ Every declaration error is raised here (or in Catalog, for names), as a sentence
 
 import inspect
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin
 
 from pydantic import (
@@ -99,8 +100,12 @@ class Signature:
     money: frozenset[str]
 
 
-def read_signature(function: Callable[..., Any], hooks: tuple[Callable[..., Any] | None, ...] = ()) -> Signature:
-    """Read an operation's function and check the hooks that share its parameters.
+def read_signature(
+    function: Callable[..., Any],
+    lines: Sequence[Callable[..., Any]] = (),
+    preview: Callable[..., Any] | None = None,
+) -> Signature:
+    """Read an operation's function and check the hooks that share its parameters: line functions and the preview.
 
     Raises:
         DeclarationError: something is missing, vague or does not fit; the message says what to write.
@@ -126,10 +131,8 @@ def read_signature(function: Callable[..., Any], hooks: tuple[Callable[..., Any]
             injected[parameter.name] = hint
         else:
             fields[parameter.name] = (hint, ... if parameter.default is parameter.empty else parameter.default)
-    approval, preview = hooks or (None, None)
-    for hook, wants_async in ((approval, False), (preview, True)):
-        if hook is None:
-            continue
+    hooks = [(line, False) for line in lines] + ([(preview, True)] if preview is not None else [])
+    for hook, wants_async in hooks:
         if inspect.iscoroutinefunction(hook) is not wants_async:
             kind = "`async def`" if wants_async else "plain `def`"
             raise DeclarationError(f"{hook.__qualname__} of {name} must be written {kind}")
@@ -157,11 +160,13 @@ def _input_model(name: str, short: str, fields: dict[str, Any]) -> type[BaseMode
         raise DeclarationError(f"{name}: {error.message.splitlines()[0]}") from None
 
 
-def injected_into(hook: Callable[..., Any]) -> dict[str, type]:
-    """Return which parameters of an approval or preview function are injected."""
+@lru_cache(maxsize=4096)
+def parameters_of(hook: Callable[..., Any]) -> tuple[tuple[str, ...], Mapping[str, type]]:
+    """Return which parameters a line or preview function takes of its operation, and which are injected."""
     hints = _hints(hook, hook.__qualname__)
     hints.pop("return", None)
-    return {name: hint for name, hint in hints.items() if hint in INJECTED}
+    injected = {name: hint for name, hint in hints.items() if hint in INJECTED}
+    return tuple(name for name in hints if name not in injected), injected
 
 
 def _hints(function: Callable[..., Any], name: str) -> dict[str, Any]:

@@ -1,131 +1,115 @@
-"""How does a held call become a document? Finds the people of its line, freezes the content, files it (상신).
+"""How does a held call become a document? Freezes content, form and line, files it (상신), and knows it again later.
 
-Everything here runs in the transaction of the call that is held.
+Everything here runs in the transaction of the call that is held, or of the decision that completes it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 from ulid import ULID
 
 from daeri.canonical import digest
-from daeri.errors import Conflict
-from daeri.operations.documents import approval, approval_act, approval_step
-from daeri.operations.line import Approver, Change, Line, Superior
+from daeri.errors import Conflict, NotFound
+from daeri.operations.deciding import ledger
+from daeri.operations.deciding.binding import stored
+from daeri.operations.deciding.bodies import DRAFTABLE
+from daeri.operations.deciding.ledger import Document, Label
+from daeri.operations.deciding.machine import replay
+from daeri.operations.deciding.model import Refusal, State
+from daeri.operations.deciding.seating import Place, Seater, Seating, line_body
+from daeri.operations.deciding.turns import opened
+from daeri.operations.documents import approval, approval_act, approval_step, notice
+from daeri.operations.form import Form
+from daeri.operations.line import Change, Line
 from daeri.operations.operation import Operation
 from daeri.records import audit
 from daeri.records.actor import Actor
-from daeri.records.people import People, Someone, person_body
+from daeri.records.people import People
+from daeri.records.trail import Write
 from daeri.wording import Lang, Text
 
-TITLES = {"팀장": "team lead", "본부장": "director", "실장": "head of office", "대표이사": "chief executive"}
-"""What the usual titles are called in English; others stay as they are."""
+__all__ = ["Content", "Origin", "file", "is_intact", "line_body", "operation_digest", "seal", "seats_of"]
+
 LANGUAGES: tuple[Lang, ...] = ("ko", "en")
 """A document is worded in both when it is filed: its approvers may read another language than its drafter."""
 
 # fmt: off
-SEALED = (
+SEALED_FIRST = (
     "id", "operation", "operation_digest", "drafter_id", "agent", "scopes", "arguments", "worded", "preview", "rule",
     "because", "run_id", "question",
 )
-"""What of a document is bound by its digest, together with the people of its line."""
+"""What of a document is bound by its digest since the first version, then together with the people of its line."""
+SEALED = (*SEALED_FIRST, "form", "line", "bound", "provenance", "bundled", "previous_id", "round")
 # fmt: on
+_AUTOMATIC = frozenset({"draft", "apply", "apply_failed", "apply_unknown"})
+"""Acts that the audit tells in other words than approval.*."""
 
-
-@dataclass(frozen=True, slots=True)
-class Seat:
-    """One step of a line, with the person found for it."""
-
-    person: Someone
-    role: Text
+_INSERT = insert(approval)
+_INSERT_STEPS = insert(approval_step)
+_INSERT_ACT = insert(approval_act)
+_INSERT_NOTICES = insert(notice)
+_PREVIOUS = (
+    select(approval.c.id, approval.c.drafter_id, approval.c.operation, approval.c.status, approval.c.round)
+    .where(approval.c.id == bindparam("key"))
+    .with_for_update()
+)
+_NEXT = select(approval.c.id).where(approval.c.previous_id == bindparam("key"))
+_AUDITED = (
+    select(audit.audit.c.action, audit.audit.c.outcome, audit.audit.c.person_id, audit.audit.c.arguments_digest)
+    .where(audit.audit.c.approval_id == bindparam("key"))
+    .order_by(audit.audit.c.seq)
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Everything of a document that is frozen when it is filed."""
+    """Everything of a document that is frozen when it is filed.
+
+    Attributes:
+        writes: the rows that a rehearsal wrote, each with the version it had.
+        provenance: where each argument came from, for what an agent filed.
+    """
 
     operation: Operation
+    operation_digest: str
     arguments: dict[str, Any]
     worded: dict[str, list[dict[str, str]]]
     preview: Sequence[Change]
+    form: Form
     line: Line
-    seats: Sequence[Seat]
+    seating: Seating
+    writes: Sequence[Write] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def seats(self) -> Sequence[Place]:
+        """Who sits in the line and beside it."""
+        return self.seating.places
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a document comes from: who asked, in what words, in which run."""
+    """Where a document comes from: who asked, in what words, in which run; and which document it takes up again."""
 
     actor: Actor
     at: datetime
+    today: date
     lang: Lang
-    run_id: str | None
-    question: str | None
+    run_id: str | None = None
+    question: str | None = None
+    previous_id: str | None = None
 
 
-def seats_of(connection: Connection, people: People, drafter_id: int, line: Line) -> list[Seat]:
-    """Find the people of a line, in order; the same person twice in a row is merged, the later role stays.
-
-    A vacant post, a leaver and the drafter's own seat go up to the next lead.
+def seats_of(connection: Connection, people: People, drafter_id: int, line: Line) -> list[Place]:
+    """Find the people of a line, in order.
 
     Raises:
         Conflict: nobody is left who could decide.
     """
-    drafter = people.one(connection, drafter_id)
-    superiors = people.superiors(connection, drafter)
-    seats: list[Seat] = []
-    for step in line.steps:
-        person = _find(connection, people, drafter_id, superiors, step) or _escalated(superiors, seats)
-        if person is None or person.id == drafter_id:
-            continue
-        if seats and seats[-1].person.id == person.id:
-            seats.pop()
-        seats.append(Seat(person, step.role or _title_of(person)))
-    if not seats:
-        raise Conflict(
-            Text(
-                "결재할 사람이 없어요. 관리자에게 조직도를 확인해 달라고 해 주세요.",
-                "Nobody can approve this. Ask an administrator to check the organisation chart.",
-            )
-        )
-    return seats
-
-
-def _find(
-    connection: Connection, people: People, drafter_id: int, superiors: Sequence[Someone], step: Approver
-) -> Someone | None:
-    if isinstance(step, Superior):
-        return superiors[min(step.level, len(superiors)) - 1] if superiors else None
-    return people.holder(connection, step.role_name, drafter_id)
-
-
-def _title_of(person: Someone) -> Text:
-    title = person.title or person.rank or "결재"
-    return Text(title, TITLES.get(title, title))
-
-
-def _escalated(superiors: Sequence[Someone], seats: Sequence[Seat]) -> Someone | None:
-    """Return who decides for a vacant post: the next lead who is not in the line yet, else the highest."""
-    seated = {seat.person.id for seat in seats}
-    return next((lead for lead in superiors if lead.id not in seated), superiors[-1] if superiors else None)
-
-
-def line_body(seats: Sequence[Seat], lang: Lang) -> list[dict[str, Any]]:
-    """Render a line that nobody has decided on yet."""
-    return [
-        {
-            "position": position,
-            "person": person_body(seat.person),
-            "role": seat.role.to(lang),
-            "status": "waiting" if position == 1 else "upcoming",
-            "decided_at": None,
-            "comment": None,
-        }
-        for position, seat in enumerate(seats, 1)
-    ]
+    return list(Seater(connection, people, drafter_id).seated(line).places)
 
 
 def operation_digest(operation: Operation) -> str:
@@ -133,42 +117,54 @@ def operation_digest(operation: Operation) -> str:
     return digest([operation.name, operation.effect, operation.input.model_json_schema()])
 
 
-def seal(document: Mapping[str, Any], line: Sequence[int]) -> str:
+def seal(document: Mapping[str, Any], line: Sequence[int] = ()) -> str:
     """Return the digest that approvers approve and the door executes, over everything the document froze."""
-    return digest({name: document[name] for name in SEALED} | {"line": list(line)})
+    if document["line"]:
+        return digest({name: document[name] for name in SEALED})
+    return digest({name: document[name] for name in SEALED_FIRST} | {"line": list(line)})
 
 
-def is_intact(connection: Connection, document: Row[Any]) -> bool:
-    """Say whether a document is what its drafter filed and every person of its line approved.
+def is_intact(connection: Connection, document: Document, acts: Sequence[Mapping[str, Any]]) -> bool:
+    """Say whether a document is what its drafter filed, and its state what the acts of people lead to.
 
-    The digest over its content must be its own, that of every act on it, and that of the audited filing.
+    The digest over its content must be its own and that of every act on it; the acts, played again from the line as it
+    was filed, must lead to this state; and they must be those that the audit tells, its filing included.
     """
-    steps = connection.execute(
-        select(approval_step).where(approval_step.c.approval_id == document.id).order_by(approval_step.c.position)
-    ).all()
-    sealed = seal(dict(document._mapping), [step.person_id for step in steps])  # noqa: SLF001 - public, despite its name
-    acts = connection.execute(select(approval_act).where(approval_act.c.approval_id == document.id)).all()
-    approvers = {act.person_id for act in acts if act.act == "approve"}
-    filed = connection.execute(
-        select(audit.audit.c.arguments_digest).where(
-            audit.audit.c.approval_id == document.id, audit.audit.c.outcome == "filed"
-        )
-    ).scalar_one_or_none()
-    return (
-        sealed == document.digest
-        and all(act.digest == sealed for act in acts)
-        and all(step.status == "approved" and step.person_id in approvers for step in steps)
-        and filed == digest(document.arguments)
-    )
+    sealed = seal(document.row, [seat.person for seat in document.state.seats])
+    if sealed != document.row["digest"] or any(act["digest"] != sealed for act in acts):
+        return False
+    played = [ledger.act_of(act) for act in acts[1:]]
+    if not document.row["line"]:
+        played = ledger.with_turns(document, played)
+    replayed = replay(ledger.filed_state(document), played)
+    if isinstance(replayed, Refusal) or not _same(replayed, document.state):
+        return False
+    told = connection.execute(_AUDITED, {"key": document.id}).all()
+    filed = [row.arguments_digest for row in told if row.outcome == "filed"]
+    people = [(row.action, row.person_id) for row in told if row.outcome == "done"]
+    acted = [(f"approval.{act['act']}", act["person_id"]) for act in acts if act["act"] not in _AUTOMATIC]
+    return filed == [digest(document.row["arguments"])] and people == acted
 
 
-def file(connection: Connection, content: Content, origin: Origin) -> str:
-    """Write the document with its line and its first act; return its id."""
+def _same(one: State, other: State) -> bool:
+    return one.status == other.status and one.seats == other.seats
+
+
+def file(connection: Connection, content: Content, origin: Origin) -> Document:
+    """Write the document with its line and its first act; return it as it stands.
+
+    Raises:
+        Conflict: the document that it takes up again is not one to draft anew.
+    """
     actor, approval_id = origin.actor, f"apr_{ULID()}"
-    document = {
+    round_ = _round(connection, content, origin)
+    places = {place.seat.position: place for place in content.seats}
+    line = [_line_entry(place) for place in content.seats]
+    state = opened(State(actor.person_id, tuple(place.seat for place in content.seats), content.form.policy))
+    row: dict[str, Any] = {
         "id": approval_id,
         "operation": content.operation.name,
-        "operation_digest": operation_digest(content.operation),
+        "operation_digest": content.operation_digest,
         "drafter_id": actor.person_id,
         "agent": actor.agent,
         "scopes": [list(scope) for scope in actor.scopes],
@@ -177,42 +173,99 @@ def file(connection: Connection, content: Content, origin: Origin) -> str:
         "preview": {lang: [change.body(lang) for change in content.preview] for lang in LANGUAGES},
         "rule": content.line.rule,
         "because": [content.line.because.ko, content.line.because.en],
+        "form": content.form.frozen(origin.today) | _rules(content),
+        "line": line,
+        "bound": [_bound(write) for write in content.writes],
+        "provenance": dict(content.provenance),
+        "bundled": [],
+        "previous_id": origin.previous_id,
+        "round": round_,
         "run_id": origin.run_id,
         "question": origin.question,
     }
-    sealed = seal(document, [seat.person.id for seat in content.seats])
+    sealed = seal(row)
+    row |= {"status": state.status, "door": actor.door, "lang": origin.lang, "digest": sealed, "version": 1, "acts": 1}
+    row |= {"drafted_at": origin.at, "undoable": []}
+    connection.execute(_INSERT, row)
+    steps = [
+        ledger.step_row(seat, _label(places[seat.position]), approval_id, state.status, origin.at)
+        for seat in state.seats
+    ]
+    ledger.set_due(steps, row["form"], origin.at)
+    connection.execute(_INSERT_STEPS, steps)
     connection.execute(
-        insert(approval).values(
-            **document,
-            status="in_progress",
-            door=actor.door,
-            lang=origin.lang,
-            digest=sealed,
-            drafted_at=origin.at,
-        )
+        _INSERT_ACT,
+        {
+            "approval_id": approval_id,
+            "seq": 1,
+            "act": "draft",
+            "person_id": actor.person_id,
+            "agent": actor.agent,
+            "at": origin.at,
+            "detail": {},
+            "digest": sealed,
+        },
     )
-    connection.execute(
-        insert(approval_step),
-        [
-            {
-                "approval_id": approval_id,
-                "position": position,
-                "person_id": seat.person.id,
-                "role": [seat.role.ko, seat.role.en],
-                "status": "waiting" if position == 1 else "upcoming",
-            }
-            for position, seat in enumerate(content.seats, 1)
+    connection.execute(_INSERT_NOTICES, ledger.notices_of_filing(approval_id, state.seats, origin.at))
+    return Document(_EMPTY | row, {step["position"]: step for step in steps}, state)
+
+
+_EMPTY: dict[str, Any] = dict.fromkeys(("number", "result", "result_say", "failure", "difference", "completed_at"))
+
+
+def _round(connection: Connection, content: Content, origin: Origin) -> int:
+    """Return which round of its matter a document is; the one before must be the drafter's own, and ended badly."""
+    if origin.previous_id is None:
+        return 1
+    row = connection.execute(_PREVIOUS, {"key": origin.previous_id}).one_or_none()
+    if row is None or row.drafter_id != origin.actor.person_id:
+        raise NotFound(Text("그런 결재 문서를 찾을 수 없어요", "No such approval document"))
+    if row.operation != content.operation.name or row.status not in DRAFTABLE:
+        raise Conflict(
+            Text(
+                "반려되거나 회수한 문서만 다시 기안할 수 있어요", "Only what was rejected or withdrawn is drafted anew"
+            )
+        )
+    if connection.execute(_NEXT, {"key": row.id}).first() is not None:
+        raise Conflict(Text("이미 다시 기안한 문서예요", "This document was drafted anew already"))
+    return int(row.round) + 1
+
+
+def _line_entry(place: Place) -> dict[str, Any]:
+    label = {"role": [place.role.ko, place.role.en], "why": [place.why.ko, place.why.en], "needs": place.needs}
+    return ledger.seat_body(place.seat) | label
+
+
+def _label(place: Place) -> Label:
+    return Label(place.role, place.why, place.needs)
+
+
+def _rules(content: Content) -> dict[str, Any]:
+    """Return which rows of which tables chose the line, and who was left out of it and why."""
+    delegated = content.line.delegated
+    return {
+        "delegation": delegated.rule if delegated else None,
+        "left_out": [
+            {"role": [each.role.ko, each.role.en], "why": [each.why.ko, each.why.en]}
+            for each in content.seating.left_out
         ],
-    )
-    connection.execute(
-        insert(approval_act).values(
-            approval_id=approval_id,
-            seq=1,
-            act="draft",
-            person_id=actor.person_id,
-            agent=actor.agent,
-            at=origin.at,
-            digest=sealed,
-        )
-    )
-    return approval_id
+    }
+
+
+def _bound(write: Write) -> dict[str, Any]:
+    columns = write.record.__table__.columns
+    return {
+        "type": write.record.__tablename__,
+        "id": write.key if write.act != "add" else None,
+        "act": write.act,
+        "version": write.version,
+        "title": write.title,
+        "fields": {
+            name: [stored(before), stored(after)] for name, (before, after) in write.fields.items() if name in columns
+        },
+    }
+
+
+def with_writes(content: Content, writes: Sequence[Write]) -> Content:
+    """Return content bound to the rows that its rehearsal wrote."""
+    return replace(content, writes=tuple(writes))

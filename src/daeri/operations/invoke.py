@@ -19,7 +19,6 @@ from sqlalchemy import (
     Connection,
     Integer,
     PrimaryKeyConstraint,
-    Row,
     String,
     Table,
     delete,
@@ -33,9 +32,12 @@ from daeri.errors import Conflict, DaeriError, IdempotencyMismatch, NotFound, Pe
 from daeri.operations import arguments as args
 from daeri.operations import filing
 from daeri.operations.company import Company
-from daeri.operations.declare import injected_into
-from daeri.operations.line import Change
-from daeri.operations.operation import ApprovalRule, Having, Operation
+from daeri.operations.deciding.binding import check_writes
+from daeri.operations.deciding.ledger import Document
+from daeri.operations.deciding.seating import Seater, beside_body
+from daeri.operations.declare import parameters_of
+from daeri.operations.line import Change, Line
+from daeri.operations.operation import Having, Operation
 from daeri.operations.outcome import Done, Draft, Held, Journal, Outcome, Replayed, dump
 from daeri.operations.pending import Pending
 from daeri.records import audit
@@ -78,6 +80,7 @@ class Call:
     lang: Lang
     idempotency_key: str | None = None
     journal: Journal | None = None
+    previous_id: str | None = None
 
 
 class Door:
@@ -88,6 +91,7 @@ class Door:
         self.company = company
         self._store = store
         self._clock = clock
+        self._digests: dict[str, tuple[Operation, str]] = {}
 
     def operations(self, actor: Actor) -> list[Operation]:
         """Return the operations the actor may call, in name order."""
@@ -139,14 +143,17 @@ class Door:
         lang: Lang = "ko",
         idempotency_key: str | None = None,
         journal: Journal | None = None,
+        previous_id: str | None = None,
     ) -> Outcome:
         """Run an operation, or file the document that its approval line asks for.
+
+        With `previous_id` the document takes up again one that was rejected or withdrawn (재기안).
 
         Raises:
             DaeriError: whatever stands in the way; refusals are audited.
         """
         try:
-            call = Call(self.operation(actor, name), actor, arguments, lang, idempotency_key, journal)
+            call = Call(self.operation(actor, name), actor, arguments, lang, idempotency_key, journal, previous_id)
             if call.operation.effect == "read":
                 return await self._read(call)
             return await self._store.write(lambda connection: self._write(connection, call))
@@ -161,11 +168,10 @@ class Door:
         def try_it(connection: Connection) -> Draft:
             model = self._validated(connection, call)
             with savepoint(connection, keep=False):
-                rule = None if actor.everything else call.operation.approval
-                content = None if rule is None else self._content(connection, call, model, rule)
+                content = self._content(connection, call, model)
                 preview = self._preview(connection, call, model) if content is None else content.preview
                 if call.operation.effect != "read":
-                    self._run(connection, call, model)
+                    self._run(connection, call, model, Trail())
             return Draft(
                 operation=call.operation.name,
                 effect=call.operation.effect,
@@ -173,6 +179,7 @@ class Door:
                 worded=args.worded(connection, self.company.rules, actor, call.operation, model, lang),
                 preview=preview,
                 line=filing.line_body(content.seats, lang) if content else [],
+                beside=beside_body(content.seats, lang) if content else [],
                 rule=content.line.rule if content else None,
                 because=content.line.because if content else None,
             )
@@ -208,39 +215,51 @@ class Door:
             "output_schema": operation.output.model_json_schema(mode="serialization"),
         }
 
-    def execute_approved(self, connection: Connection, document: Row[Any]) -> Done:
+    def execute_approved(self, connection: Connection, document: Document, acts: Sequence[Mapping[str, Any]]) -> Done:
         """Run exactly what an approved document froze, in the deciding transaction.
 
         Raises:
             Conflict: the operation, or the content's digest, is no longer what was approved.
+            Changed: a record that it would change is not what it was when the document was filed.
             DaeriError: the drafter may no longer do it, or the company's rules refuse it now.
         """
         operation = self.company.operations.get(document.operation)
-        if operation is None or filing.operation_digest(operation) != document.operation_digest:
+        if operation is None or self._digest(operation) != document.row["operation_digest"]:
             raise Conflict(
                 Text("결재한 뒤 작업의 정의가 바뀌었어요", "The operation was changed after this was approved")
             )
-        if not filing.is_intact(connection, document):
+        if not filing.is_intact(connection, document, acts):
             raise Conflict(
                 Text("결재받은 내용과 문서의 내용이 달라요", "The document is not what its approvers approved")
             )
-        actor = self._drafter(connection, document)
+        row = document.row
+        actor = self._drafter(connection, row)
         self.operation(actor, operation.name)
-        call = Call(operation, actor, document.arguments, document.lang)
+        call = Call(operation, actor, row["arguments"], row["lang"])
         model = self._validated(connection, call)
-        done = self._run(connection, call, model)
-        self._audit(connection, call, done, outcome="applied", approval_id=document.id, run_id=document.run_id)
+        trail = Trail()
+        done = self._run(connection, call, model, trail)
+        if document.form.get("changed") == "return":
+            check_writes(row["bound"], trail.writes)
+        self._audit(connection, call, done, outcome="applied", approval_id=document.id, run_id=row["run_id"])
         return done
 
-    def _drafter(self, connection: Connection, document: Row[Any]) -> Actor:
-        person = self.company.people.one(connection, document.drafter_id)
+    def _digest(self, operation: Operation) -> str:
+        """Return the digest of an operation's shape, worked out once."""
+        known = self._digests.get(operation.name)
+        if known is None or known[0] is not operation:
+            known = self._digests[operation.name] = operation, filing.operation_digest(operation)
+        return known[1]
+
+    def _drafter(self, connection: Connection, row: Mapping[str, Any]) -> Actor:
+        person = self.company.people.one(connection, row["drafter_id"])
         if person.left or is_disabled(connection, person.id):
             raise PermissionDenied(
                 Text("기안자의 계정이 더는 쓰이지 않아요", "The drafter's account is no longer in use")
             )
         roles = person.roles
-        if document.agent is not None:
-            limit = self.company.agent(document.agent).roles
+        if row["agent"] is not None:
+            limit = self.company.agent(row["agent"]).roles
             roles = roles if limit is None else roles & limit
         return Actor(
             person_id=person.id,
@@ -249,15 +268,15 @@ class Door:
             roles=roles,
             login=person.login,
             known_as=person.known_as,
-            agent=document.agent,
-            scopes=tuple(tuple(scope) for scope in document.scopes),
-            door=document.door,
+            agent=row["agent"],
+            scopes=tuple(tuple(scope) for scope in row["scopes"]),
+            door=row["door"],
         )
 
     async def _read(self, call: Call) -> Done:
         def look(connection: Connection) -> tuple[Done, str]:
             model = self._validated(connection, call)
-            return self._run(connection, call, model), digest(args.canonical(model))
+            return self._run(connection, call, model, Trail()), digest(args.canonical(model))
 
         done, arguments_digest = await self._store.read(look)
 
@@ -278,23 +297,32 @@ class Door:
         if before is not None:
             return before
         outcome: Done | Held
-        if call.operation.approval is None or call.actor.everything:
-            outcome = self._run(connection, call, model)
+        content = self._rehearsed(connection, call, model)
+        if content is None:
+            outcome = self._run(connection, call, model, Trail())
             self._audit(connection, call, outcome, arguments_digest=digest(canonical))
         else:
-            with savepoint(connection, keep=False):  # a draft that the rules would refuse is never filed
-                content = self._content(connection, call, model, call.operation.approval)
-                self._run(connection, call, model)
             outcome = self._file(connection, call, content)
         self._record(connection, call, outcome)
         self._remember(connection, call, request, outcome)
         return outcome
 
+    def _rehearsed(self, connection: Connection, call: Call, model: BaseModel) -> filing.Content | None:
+        """Return what is to be filed, bound to the rows that it would write; None where nobody has to decide."""
+        if call.operation.form is None:
+            return None
+        trail = Trail()
+        with savepoint(connection, keep=False):  # a draft that the rules would refuse is never filed
+            content = self._content(connection, call, model)
+            if content is not None:
+                self._run(connection, call, model, trail)
+        return None if content is None else filing.with_writes(content, trail.writes)
+
     def _validated(self, connection: Connection, call: Call) -> BaseModel:
         return args.validate(connection, self.company.rules, call.actor, call.operation, call.sent)
 
-    def _run(self, connection: Connection, call: Call, model: BaseModel) -> Done:
-        started, trail = time.perf_counter(), Trail()
+    def _run(self, connection: Connection, call: Call, model: BaseModel, trail: Trail) -> Done:
+        started = time.perf_counter()
         values = {name: getattr(model, name) for name in type(model).model_fields}
         values |= self._injected(connection, call.actor, call.operation.signature.injected, trail)
         result = run_to_end(call.operation.function(**values))
@@ -338,8 +366,7 @@ class Door:
 
     def _hook(self, connection: Connection, call: Call, model: BaseModel, hook: Callable[..., Any]) -> Any:
         """Call an approval or preview function with the parameters it names."""
-        injected = injected_into(hook)
-        names = [name for name in hook.__annotations__ if name != "return" and name not in injected]
+        names, injected = parameters_of(hook)
         values = {name: getattr(model, name) for name in names}
         return hook(**values, **self._injected(connection, call.actor, injected, Trail()))
 
@@ -350,11 +377,20 @@ class Door:
         preview: Sequence[Change] = run_to_end(waiting)
         return preview
 
-    def _content(self, connection: Connection, call: Call, model: BaseModel, rule: ApprovalRule) -> filing.Content:
-        """Return what would be filed."""
-        line = self._hook(connection, call, model, rule)
+    def _content(self, connection: Connection, call: Call, model: BaseModel) -> filing.Content | None:
+        """Return what would be filed; None where nobody has to decide."""
+        form = call.operation.form
+        if form is None or call.actor.everything:
+            return None
+        line: Line | None = self._hook(connection, call, model, form.line_on(self._clock.today()))
+        if line is None:
+            return None
+        alone = form.alone and call.actor.agent is None
+        seater = Seater(connection, self.company.people, call.actor.person_id, alone=alone)
         return filing.Content(
             operation=call.operation,
+            operation_digest=self._digest(call.operation),
+            form=form,
             arguments=args.canonical(model),
             worded={
                 lang: args.worded(connection, self.company.rules, call.actor, call.operation, model, lang)
@@ -362,7 +398,7 @@ class Door:
             },
             preview=self._preview(connection, call, model),
             line=line,
-            seats=filing.seats_of(connection, self.company.people, call.actor.person_id, line),
+            seating=seater.seated(line),
         )
 
     def _file(self, connection: Connection, call: Call, content: filing.Content) -> Held:
@@ -370,16 +406,19 @@ class Door:
         origin = filing.Origin(
             actor=call.actor,
             at=self._clock.now(),
+            today=self._clock.today(),
             lang=call.lang,
             run_id=journal.run_id if journal else None,
             question=journal.question if journal else None,
+            previous_id=call.previous_id,
         )
-        approval_id = filing.file(connection, content, origin)
+        approval_id = filing.file(connection, content, origin).id
         held = Held(
             approval_id=approval_id,
             operation=call.operation.name,
             preview=content.preview,
             line=filing.line_body(content.seats, call.lang),
+            beside=beside_body(content.seats, call.lang),
             because=content.line.because,
             worded=content.worded[call.lang],
         )

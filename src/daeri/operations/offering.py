@@ -17,7 +17,8 @@ from sqlalchemy import JSON, Column, String, Table
 from daeri.clock import rfc3339
 from daeri.errors import DeclarationError, StaleVersion
 from daeri.operations.declare import WON_MAX, Money, Ref, read_signature
-from daeri.operations.line import Change, Line
+from daeri.operations.form import Form, LineFunction, form_of
+from daeri.operations.line import Change
 from daeri.records.access import Records
 from daeri.records.actor import Actor, Effect
 from daeri.records.keys import ID_MAX, Id
@@ -46,7 +47,7 @@ class Offer:
 
     allow: Callable[[Actor], bool]
     fields: Sequence[str] | None = None
-    approval: Callable[..., Line] | None = None
+    approval: LineFunction | Form | None = None
     preview: Callable[..., Awaitable[Sequence[Change]]] | None = None
     examples: Sequence[str] = ()
     words: Sequence[str] = ()
@@ -88,7 +89,8 @@ def made(record: type[Record], act: Act, offer: Offer) -> dict[str, Any]:
     function = _function(body, parameters, f"{kind}_{act}")
     function.__doc__ = words[1].format(label=label.en, ko=label.ko, kind=kind)
     preview = offer.preview or _preview(record, act, parameters)
-    signature = read_signature(function, hooks=(offer.approval, preview))
+    form = form_of(offer.approval)
+    signature = read_signature(function, lines=form.functions if form else (), preview=preview)
     effect: Effect = "write"
     return {
         "label": Text(f"{label.ko} {words[0].ko}", f"{words[0].en} {label.en}"),
@@ -98,7 +100,7 @@ def made(record: type[Record], act: Act, offer: Offer) -> dict[str, Any]:
         "allow": offer.allow,
         "function": function,
         "signature": signature,
-        "approval": offer.approval,
+        "form": form,
         "preview": preview,
         "examples": tuple(offer.examples),
         "words": tuple(offer.words),

@@ -12,7 +12,8 @@ from sqlalchemy import ColumnElement
 
 from daeri.errors import DeclarationError
 from daeri.operations.declare import Signature, read_signature
-from daeri.operations.line import Change, Line
+from daeri.operations.form import Form, LineFunction, form_of
+from daeri.operations.line import Change
 from daeri.operations.offering import Offer, made
 from daeri.records.actor import Actor, Effect
 from daeri.records.record import Record
@@ -22,7 +23,7 @@ from daeri.wording import Text
 Function = TypeVar("Function", bound=Callable[..., Awaitable[BaseModel]])
 RuleFunction = TypeVar("RuleFunction", bound=Callable[[Actor], ColumnElement[bool]])
 Allow = Callable[[Actor], bool]
-ApprovalRule = Callable[..., Line]
+ApprovalRule = LineFunction
 Preview = Callable[..., Awaitable[Sequence[Change]]]
 
 
@@ -36,7 +37,7 @@ class Operation:
         summary: the first line of its docstring; description is the whole.
         effect: read, write or irreversible.
         allow: who may call it at all; rows and fields are ruled separately.
-        approval: gives the approval line for given arguments; None = no approval.
+        form: how its documents are approved, the line above all; None = no approval.
         preview: tells what would change; None = nothing to show.
         examples, words: how people ask for it.
         signature: the function's parameters, read once at import.
@@ -51,10 +52,15 @@ class Operation:
     allow: Allow
     function: Callable[..., Awaitable[BaseModel]]
     signature: Signature
-    approval: ApprovalRule | None = None
+    form: Form | None = None
     preview: Preview | None = None
     examples: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
+
+    @property
+    def approval(self) -> Form | None:
+        """How people decide before it is done; None = nobody does."""
+        return self.form
 
     @property
     def input(self) -> type[BaseModel]:
@@ -117,12 +123,15 @@ class Catalog:
         *,
         label: Text,
         allow: Allow,
-        approval: ApprovalRule | None = None,
+        approval: ApprovalRule | Form | None = None,
         preview: Preview | None = None,
         examples: Sequence[str] = (),
         words: Sequence[str] = (),
     ) -> Callable[[Function], Function]:
-        """Declare an operation that changes records; with `approval`, people decide first."""
+        """Declare an operation that changes records; with `approval`, people decide first.
+
+        Give a function that returns a `Line`, or a `Form` with the policies that go with it.
+        """
         governed = {"label": label, "allow": allow, "examples": examples, "words": words}
         return self._operation("write", {**governed, "approval": approval, "preview": preview})
 
@@ -131,7 +140,7 @@ class Catalog:
         *,
         label: Text,
         allow: Allow,
-        approval: ApprovalRule,
+        approval: ApprovalRule | Form,
         preview: Preview,
         examples: Sequence[str] = (),
         words: Sequence[str] = (),
@@ -187,7 +196,9 @@ class Catalog:
             if name in self.operations:
                 msg = f"{name} is declared twice"
                 raise DeclarationError(msg)
-            signature = read_signature(function, hooks=(governed.get("approval"), governed.get("preview")))
+            form = form_of(governed.get("approval"))
+            lines = form.functions if form else ()
+            signature = read_signature(function, lines=lines, preview=governed.get("preview"))
             description = (function.__doc__ or "").strip()
             self.operations[name] = Operation(
                 name=name,
@@ -199,7 +210,7 @@ class Catalog:
                 signature=signature,
                 label=governed["label"],
                 allow=governed["allow"],
-                approval=governed.get("approval"),
+                form=form,
                 preview=governed.get("preview"),
                 examples=tuple(governed["examples"]),
                 words=tuple(governed["words"]),

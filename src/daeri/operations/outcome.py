@@ -61,6 +61,7 @@ class Draft:
     line: list[dict[str, Any]]
     rule: str | None
     because: Text | None
+    beside: list[dict[str, Any]] = field(default_factory=list)
 
     status = 200
 
@@ -74,6 +75,7 @@ class Draft:
             "worded": self.worded,
             "preview": [change.body(lang) for change in self.preview],
             "line": self.line,
+            "beside": self.beside,
             "because": self.because.to(lang) if self.because else None,
         }
 
@@ -88,6 +90,7 @@ class Held:
     line: list[dict[str, Any]]
     because: Text
     worded: list[dict[str, str]] = field(default_factory=list)
+    beside: list[dict[str, Any]] = field(default_factory=list)
 
     status = 202
 
@@ -100,6 +103,7 @@ class Held:
             "worded": self.worded,
             "preview": [change.body(lang) for change in self.preview],
             "line": self.line,
+            "beside": self.beside,
             "because": self.because.to(lang),
         }
 

@@ -271,7 +271,7 @@ class Policies:
             "why": why.to(lang),
             "needs": self._needs(needs, lang),
             "checks": [check for check in self._checks(subject, operation, lang) if check],
-            "approval": None if approval is None else self._rule(approval, lang),
+            "approval": None if approval is None else self._rule(approval.line_on(self._clock.today()), lang),
             "at": self._sources.of(operation.function),
         }
 

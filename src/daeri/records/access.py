@@ -36,7 +36,7 @@ from daeri.records.keys import ID_MAX, Id
 from daeri.records.prepared import Given, Named, Rows, Shape, savepoint, shape_of, values_of
 from daeri.records.record import Exact, Record, label_of, mark_of
 from daeri.records.rules import Projection, Rules, is_own, naming, owner_column
-from daeri.records.trail import Groups, Trail
+from daeri.records.trail import Groups, Trail, Write
 from daeri.wording import Text, fit_josa
 
 R = TypeVar("R", bound=Record)
@@ -240,8 +240,10 @@ class Records:
             if key is None:
                 raise self._may_not_write(record)
             self._check_changeable(record, key)
-        self._trail.changed(record, key, "add", values)
-        return self._reload(record, key, row)
+        stored = self._reload(record, key, row)
+        fields = {name: (None, value) for name, value in values.items()}
+        self._trail.changed(Write(record, key, "add", 0, stored, fields))
+        return stored
 
     async def add_all(self, rows: Sequence[R]) -> int:
         """Insert many rows of one record at once and return how many; for loading, where ids are not needed.
@@ -285,7 +287,8 @@ class Records:
             if self._connection.execute(statement).rowcount != 1:
                 raise _changed_first()
             self._check_changeable(record, row.id)
-        self._trail.changed(record, row.id, "change", values)
+        fields = {name: (row.__dict__.get(name), value) for name, value in values.items()}
+        self._trail.changed(Write(record, row.id, "change", row.version, row, fields))
         written = {key: value for key, value in row.__dict__.items() if not key.startswith("_")}
         return self._reload(record, row.id, record(**{**written, **values, **version}))
 
@@ -303,7 +306,7 @@ class Records:
             gone = self._connection.execute(delete(record.__table__).where(self._unchanged(row)))  # type: ignore[arg-type]
         if gone.rowcount != 1:
             raise _changed_first()
-        self._trail.changed(record, row.id, "remove", ())
+        self._trail.changed(Write(record, row.id, "remove", row.version, row, {}))
 
     def _unchanged(self, row: Record) -> ColumnElement[bool]:
         """Return the condition that a row is as it was read in this call.

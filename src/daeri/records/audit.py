@@ -54,6 +54,7 @@ Index(
     postgresql_where=text("outcome = 'applied'"),
 )
 """An approval authorises at most one effect: the database itself refuses a second."""
+Index("ix_audit_approval", audit.c.approval_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,8 @@ TRIES_MAX = 5
 TRIES_FORGOTTEN = timedelta(minutes=5)
 """Wrong passwords for one id in this time; then it waits. Slow enough for guessers, short enough for the forgetful."""
 LOGINS_REMEMBERED = 10_000
+SESSION = "ses_"
+SESSION_DIGITS = 32
 SESSION_LIFE = timedelta(hours=12)
 """A working day: long enough not to interrupt it, short enough that a forgotten screen ends by itself."""
 
@@ -197,7 +199,7 @@ class Identity:
             row = self._by_session.one(connection, hash=_hash(token))
             if row is None or row.ended_at is not None or self._is_over(row.expires_at):
                 raise Unauthenticated
-            return _actor_of(row, "web", decides=True, credential="session")
+            return _actor_of(row, "web", decides=True, credential=_session_name(_hash(token)))
 
         return await self._store.read(find)
 
@@ -354,7 +356,8 @@ class Identity:
         now = self._clock.now()
 
         def start(connection: Connection) -> Actor:
-            actor = self._actor(connection, person_id, "web", decides=True, credential="session")
+            credential = _session_name(_hash(token))
+            actor = self._actor(connection, person_id, "web", decides=True, credential=credential)
             values = {"person_id": person_id, "created_at": now, "expires_at": now + SESSION_LIFE, "how": how}
             values["id"] = f"sig_{ULID()}"
             connection.execute(insert(session).values(hash=_hash(token), **values))
@@ -448,6 +451,39 @@ def _actor_of(row: Any, door: str, **more: Any) -> Actor:
         door=door,
         **more,
     )
+
+
+def _session_name(hashed: str) -> str:
+    """Name a session to the audit and to `is_current`: the beginning of its token's hash, which opens nothing."""
+    return SESSION + hashed[:SESSION_DIGITS]
+
+
+_KEYED = (
+    select(api_key.c.revoked_at.label("ended_at"), api_key.c.expires_at, account.c.disabled_at)
+    .select_from(api_key.outerjoin(account, account.c.person_id == api_key.c.person_id))
+    .where(api_key.c.id == bindparam("named"), api_key.c.person_id == bindparam("person"))
+)
+_SIGNED_IN = (
+    select(session.c.ended_at, session.c.expires_at, account.c.disabled_at)
+    .select_from(session.outerjoin(account, account.c.person_id == session.c.person_id))
+    .where(session.c.hash.between(bindparam("named"), bindparam("after")), session.c.person_id == bindparam("person"))
+)
+_DISABLED = select(account.c.disabled_at).where(account.c.person_id == bindparam("person"))
+
+
+def is_current(connection: Connection, actor: Actor, now: datetime) -> bool:
+    """Say whether an actor's account and credential are in use at this instant, whatever they were at the request."""
+    asked: dict[str, Any] = {"person": actor.person_id}
+    if actor.credential.startswith(SESSION):
+        prefix = actor.credential.removeprefix(SESSION)
+        row = connection.execute(_SIGNED_IN, asked | {"named": prefix, "after": prefix + "g"}).one_or_none()
+    elif actor.credential:
+        row = connection.execute(_KEYED, asked | {"named": actor.credential}).one_or_none()
+    else:
+        return connection.execute(_DISABLED, asked).scalar_one_or_none() is None
+    if row is None or row.disabled_at is not None or row.ended_at is not None:
+        return False
+    return row.expires_at is None or bool(row.expires_at > now)
 
 
 def is_disabled(connection: Connection, person_id: int) -> bool:

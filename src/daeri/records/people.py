@@ -3,14 +3,24 @@
 It is read without row rules, by Daeri itself, for three ends only: an actor's roles, an approval line, a name to show.
 """
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, null, select
+from sqlalchemy import ColumnElement, Connection, String, bindparam, cast, literal, null, select
 
 from daeri.errors import NotFound
 from daeri.records.record import Person, Team
+
+# fmt: off
+RANKS = (
+    "사원", "주임", "대리", "과장", "차장", "부장", "이사", "상무", "전무", "부사장", "사장", "부회장", "회장",
+)
+"""The usual ranks (직급) of a Korean company, lowest first; `Company.ranks` may say others."""
+# fmt: on
+LEVELS_MAX = 20
+"""Units above one another that are looked at; a chart deeper than this is a ring."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +49,26 @@ class Someone:
         return f"{self.name} {self.title or self.rank}".strip()
 
 
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One unit on the way up: who leads it, None where the post is vacant or its holder has left."""
+
+    team_id: int
+    team: str
+    lead: Someone | None
+
+
 SYSTEM = Someone(0, "Daeri", "", "", None, "", None, frozenset(), left=False)
 
 
 class People:
     """The organisation chart of one company."""
 
-    def __init__(self, person: type[Person], team: type[Team]) -> None:
-        """Take the company's concrete person and team records."""
+    def __init__(self, person: type[Person], team: type[Team], ranks: Sequence[str] = RANKS) -> None:
+        """Take the company's concrete person and team records, and its ranks, lowest first."""
         self.person = person
         self.team = team
+        self.ranks = tuple(ranks)
         people, teams = person.__table__.c, team.__table__.c
         self._select = select(
             people.id,
@@ -63,7 +83,9 @@ class People:
             teams.name.label("team"),
         ).select_from(person.__table__.outerjoin(team.__table__, people.team_id == teams.id))
         self._one = self._select.where(people.id == bindparam("key"))
-        self._above = select(teams.parent_id, teams.lead_id).where(teams.id == bindparam("key"))
+        self._rungs = _rungs(person, team)
+        self._team_named = select(teams.id).where(teams.name == bindparam("named")).order_by(teams.id).limit(1)
+        self._holding = self._select.where(people.left_on.is_(None)).order_by(people.id)
 
     def one(self, connection: Connection, person_id: int) -> Someone:
         """Return one person.
@@ -85,28 +107,82 @@ class People:
         found = {row.id: _someone(row) for row in rows}
         return found | {SYSTEM.id: SYSTEM} if SYSTEM.id in wanted else found
 
+    def rungs(self, connection: Connection, team_id: int | None) -> list[Rung]:
+        """Return a unit and the units above it, nearest first, each with its lead; one statement."""
+        if team_id is None:
+            return []
+        found: dict[int, Rung] = {}
+        for row in connection.execute(self._rungs, {"key": team_id}):
+            lead = _someone(row) if row.id is not None and row.left_on is None else None
+            found.setdefault(row.unit_id, Rung(row.unit_id, row.unit_name, lead))
+        return list(found.values())
+
     def superiors(self, connection: Connection, person: Someone) -> list[Someone]:
         """Return the leads above a person, nearest first; vacant posts, leavers and the person are passed over."""
-        seen: list[Someone] = []
-        team_id = person.team_id
-        visited: set[int] = set()
-        while team_id is not None and team_id not in visited:
-            visited.add(team_id)
-            row = connection.execute(self._above, {"key": team_id}).one_or_none()
-            if row is None:
-                break
-            lead = self.many(connection, [row.lead_id]).get(row.lead_id) if row.lead_id else None
-            if lead is not None and lead.id != person.id and not lead.left and lead not in seen:
-                seen.append(lead)
-            team_id = row.parent_id
-        return seen
+        return leads(self.rungs(connection, person.team_id), person.id)
+
+    def team_id(self, connection: Connection, team: int | str) -> int | None:
+        """Return a unit's id by its id or name."""
+        if isinstance(team, int):
+            return team
+        found = connection.execute(self._team_named, {"named": team}).scalar_one_or_none()
+        return None if found is None else int(found)
+
+    def rank_level(self, rank: str) -> int:
+        """Return how high a rank stands, -1 for one that the company does not know."""
+        return self.ranks.index(rank) if rank in self.ranks else -1
+
+    def holders(self, connection: Connection, role: str) -> list[Someone]:
+        """Return who holds a role and works here, the longest-standing first."""
+        roles = cast(self.person.__table__.c.roles, String)
+        rows = connection.execute(self._holding.where(roles.contains(json.dumps(role), autoescape=True)))
+        return [someone for someone in map(_someone, rows) if role in someone.roles]
 
     def holder(self, connection: Connection, role: str, other_than: int) -> Someone | None:
         """Return who holds a role, other than one person; the longest-standing one where several do."""
-        table = self.person.__table__.c
-        rows = connection.execute(self._select.where(table.left_on.is_(None)).order_by(table.id))
-        holders = (someone for someone in map(_someone, rows) if role in someone.roles)
-        return next((someone for someone in holders if someone.id != other_than), None)
+        return next((someone for someone in self.holders(connection, role) if someone.id != other_than), None)
+
+
+def leads(rungs: Iterable[Rung], other_than: int) -> list[Someone]:
+    """Return the leads of units, nearest first, each once, without one person."""
+    found: list[Someone] = []
+    for rung in rungs:
+        if rung.lead is not None and rung.lead.id != other_than and rung.lead not in found:
+            found.append(rung.lead)
+    return found
+
+
+def _rungs(person: type[Person], team: type[Team]) -> Any:
+    """Select a unit and all above it with their leads; a ring in the chart ends at a depth."""
+    people, teams = person.__table__, team.__table__
+    start = select(teams.c.id, teams.c.name, teams.c.parent_id, teams.c.lead_id, literal(0).label("depth")).where(
+        teams.c.id == bindparam("key")
+    )
+    up = start.cte("up", recursive=True)
+    above = select(teams.c.id, teams.c.name, teams.c.parent_id, teams.c.lead_id, up.c.depth + 1).where(
+        teams.c.id == up.c.parent_id, up.c.depth < LEVELS_MAX
+    )
+    up = up.union_all(above)
+    own = teams.alias("own")
+    columns = people.c
+    return (
+        select(
+            up.c.id.label("unit_id"),
+            up.c.name.label("unit_name"),
+            columns.id,
+            columns.name,
+            columns.rank,
+            columns.title,
+            columns.team_id,
+            columns.login,
+            columns.roles,
+            columns.left_on,
+            known_as(person).label("known_as"),
+            own.c.name.label("team"),
+        )
+        .select_from(up.outerjoin(people, columns.id == up.c.lead_id).outerjoin(own, own.c.id == columns.team_id))
+        .order_by(up.c.depth)
+    )
 
 
 def _someone(row: Any) -> Someone:

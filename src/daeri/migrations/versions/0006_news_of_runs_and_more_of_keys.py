@@ -6,7 +6,7 @@ from alembic import op
 import daeri.records.record
 
 revision = "0006"
-down_revision = "0001"
+down_revision = "0002"
 
 
 def upgrade() -> None:
