@@ -22,6 +22,7 @@ from daeri.gateway import Options, Services, gateway
 from daeri.models.table import models_in
 from daeri.models.wire import Model
 from daeri.operations.approval import Approvals
+from daeri.operations.auditing import AuditLog
 from daeri.operations.company import Company
 from daeri.operations.invoke import Door
 from daeri.operations.listing import Shelf
@@ -64,10 +65,11 @@ class Daeri:
         self.runs = Runs(company, self.store, self.clock, wakeups)
         self.pushes = Pushes(self.store, self.clock)
         self.approvals = Approvals(company, self.store, self.clock, self.door.execute_approved, self.runs)
-        self._anchors = Anchors(self.store, settings.anchors, self.clock)
+        self.anchors = Anchors(self.store, self.clock, settings.audit_key_file, settings.audit_notes)
         self._anchoring: asyncio.Task[None] | None = None
         self._tending: asyncio.Task[None] | None = None
         self._models: ModelClient | None = None
+        self.audit_log = AuditLog(company, self.store, self.clock, self.anchors)
         executor = Executor(
             self.door, self.identity, Workbench(self.store, self.clock, wakeups), self._planner(), self.runs.working
         )
@@ -98,8 +100,8 @@ class Daeri:
                 await self._models.open()
             self.runs.start = self.engine.start
             await self.engine.open()
-            await self._anchors.note()
-            self._anchoring = asyncio.create_task(self._anchors.keep())
+            await self.anchors.open()
+            self._anchoring = asyncio.create_task(self.anchors.keep())
             self._tending = asyncio.create_task(self.approvals.keep_tending())
 
     async def close(self) -> None:
@@ -108,7 +110,7 @@ class Daeri:
             self._tending.cancel()
         if self._anchoring is not None:
             self._anchoring.cancel()
-            await self._anchors.note()
+            await self.anchors.note()
         if self.runs.start is not None:
             self.runs.start = None
             await self.engine.close()

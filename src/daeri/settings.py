@@ -11,6 +11,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ANCHORS_FILE = "audit.anchors"
 """Notes of the audit chain's head, beside the database."""
+AUDIT_KEY_FILE = "audit.key"
+"""The private key that signs them."""
 ENV_FILE = ".env"
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
@@ -54,6 +56,20 @@ class Settings(BaseSettings):
     body_max: int = Field(default=1_048_576, ge=1024, description="Bytes of a request body at most.")
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
+    audit_key: Path | None = Field(default=None, description="File of the key that signs the audit; DIR/audit.key.")
+    audit_copy: Path | None = Field(
+        default=None, description="A second file of the audit's notes, best where the database's keeper cannot write."
+    )
+    audit_keep_days: int = Field(
+        default=730,
+        ge=365,
+        description="Days that rows of the audit are kept at least: 365; 730 with 50,000 people, unique identifiers or "
+        "sensitive data (Korean safety measures for personal data).",
+    )
+    audit_keep_rights_days: int = Field(
+        default=1095, ge=365, description="Days that rows about accounts, keys and rights are kept at least."
+    )
+
     openrouter_api_key: SecretStr | None = Field(
         default=None,
         alias="OPENROUTER_API_KEY",
@@ -86,9 +102,14 @@ class Settings(BaseSettings):
         return self.dir / "daeri.db"
 
     @property
-    def anchors(self) -> Path:
-        """The file of notes that prove the end of the audit chain."""
-        return self.dir / ANCHORS_FILE
+    def audit_key_file(self) -> Path:
+        """The file of the key that signs the audit."""
+        return self.audit_key or self.dir / AUDIT_KEY_FILE
+
+    @property
+    def audit_notes(self) -> list[Path]:
+        """The files of notes that prove the end of the audit chain, that beside the database first."""
+        return [self.dir / ANCHORS_FILE, *([self.audit_copy] if self.audit_copy else [])]
 
     @property
     def engine_database(self) -> Path:

@@ -157,7 +157,7 @@ async def test_the_audit_is_one_chain_however_many_append_at_once(world: World) 
     numbers = await asyncio.gather(*(append(number) for number in range(80)))
     await other.close()
     assert sorted(numbers) == list(range(1, 81))
-    assert await world.store.read(audit.verify) == 80
+    assert (await world.store.read(audit.verify)).rows == 80
 
 
 async def test_who_looks_before_writing_can_rely_on_it_in_two_servers(world: World) -> None:

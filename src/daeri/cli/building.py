@@ -23,12 +23,12 @@ from daeri.operations.listing import ListQuery
 from daeri.records import Actor
 from daeri.sample import hanbit
 from daeri.sample.build import build
-from daeri.settings import Settings
+from daeri.settings import ANCHORS_FILE, AUDIT_KEY_FILE, Settings
 
 LOGINS: Final = ("deputy", "lead", "director", "hr", "admin")
 MARKER: Final = "demo.json"
 LOCK: Final = ".building"
-MADE: Final = (DATABASE, "engine.db", KEYS_FILE, SERVER_FILE, MARKER)
+MADE: Final = (DATABASE, "engine.db", ANCHORS_FILE, AUDIT_KEY_FILE, KEYS_FILE, SERVER_FILE, MARKER)
 """The files of a demo; an interrupted build is cleared of these and of nothing else."""
 BESIDE: Final = ("", "-wal", "-shm", "-journal")
 

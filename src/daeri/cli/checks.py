@@ -48,7 +48,7 @@ def check_all(place: Place) -> list[Finding]:
         _python,
         _company,
         lambda: _folder(settings.dir),
-        lambda: _database(settings.dir / DATABASE),
+        lambda: _database(place, settings.dir / DATABASE),
         lambda: _server(place),
         lambda: _model(settings),
         lambda: _network(settings),
@@ -95,13 +95,13 @@ def _folder(folder: Path) -> Iterator[Finding]:
         )
 
 
-def _database(database: Path) -> Iterator[Finding]:
+def _database(place: Place, database: Path) -> Iterator[Finding]:
     if not database.is_file():
         fix = Words("만들기:  daeri demo   또는  daeri serve", "Make it:  daeri demo   or   daeri serve")
         yield Finding("!", Words("데이터베이스가 아직 없어요", "There is no database yet"), fix)
         return
     try:
-        total, _ = chain.verified(database, lambda _done, _total: None)
+        total = chain.verified(place, lambda _done, _total: None).rows
     except BrokenChain as broken:
         yield Finding(
             "✗",

@@ -1,15 +1,16 @@
 """What happened, and can it be proved? An append-only log whose rows carry each other's hashes.
 
-A row is written in the transaction of the effect it tells of. Row n holds the hash of row n-1, so a change, a
-deletion or an insertion anywhere breaks every later row, and `verify` names the first one.
+A row is written in the transaction of the effect it tells of; that of a read, before its answer leaves. Row n holds
+the hash of row n-1, so a change, a deletion or an insertion anywhere breaks every later row, and `verify` names the
+first one. How a chain is checked stands in `verify_audit.py`, which needs nothing else of Daeri.
 """
 
-import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from sqlalchemy import Column, Connection, Index, Integer, String, Table, func, insert, select, text
@@ -19,10 +20,14 @@ from daeri.records.actor import Actor
 from daeri.records.portable import AUDIT_HEAD, hold
 from daeri.records.prepared import Constant
 from daeri.records.store import system
+from daeri.verify_audit import COLUMNS, GENESIS, REASONS, Broken, Notes, Verifier, row_hash
 from daeri.wording import Text
 
-GENESIS = "0" * 64
 BATCH = 5_000
+SYSTEM_DOOR: Final = "system"
+"""The door of rows that Daeri writes of its own accord: signed notes of the head, keys, prunings."""
+LISTED: Final = 20
+"""Ids that an entry names one by one; more are written as ranges."""
 
 audit = Table(
     "audit",
@@ -64,8 +69,11 @@ class Entry:
     Attributes:
         credential: the key or session that was used; "" where the server acts on a person's earlier request.
         action: an operation's name, or approval.approve, session.start and the like.
-        outcome: done, applied (an approved effect), filed, refused, failed.
-        records: the rows it concerned, as [type, id].
+        outcome: done, applied (an approved effect), filed, tried (a dry run), replayed, refused, failed.
+        records: the rows it concerned, as [type, id] or, of many, [type, {"from": id, "to": id}].
+        detail: what else is known, never a field's value: `rows` (how many), `personal` (which personal fields were
+            read), `people` (whose they are, written like the ids of `records`), `masked` (what was left out), `wrote`
+            (what became of which row), `from` (the client's address), and what single actions add.
     """
 
     at: datetime
@@ -86,115 +94,185 @@ class Entry:
     @classmethod
     def by(cls, actor: Actor, at: datetime, action: str, outcome: str = "done", **more: Any) -> "Entry":
         """Return an entry for what an actor did in the present request."""
-        return cls(
-            at=at,
-            person_id=actor.person_id,
-            agent=actor.agent,
-            door=actor.door,
-            action=action,
-            outcome=outcome,
-            request_id=structlog.contextvars.get_contextvars().get("request_id", ""),
-            credential=actor.credential,
-            **more,
-        )
+        more |= {"agent": actor.agent, "credential": actor.credential}
+        return cls.of(actor.person_id, actor.door, at, action, outcome=outcome, **more)
+
+    @classmethod
+    def of(cls, person_id: int, door: str, at: datetime, action: str, **more: Any) -> "Entry":
+        """Return an entry for what someone who is not an actor (yet) did in the present request."""
+        request = structlog.contextvars.get_contextvars()
+        if "client" in request:
+            more["detail"] = {"from": request["client"], **more.get("detail", {})}
+        told = {"agent": None, "outcome": "done", "request_id": request.get("request_id", "")} | more
+        return cls(at=at, person_id=person_id, door=door, action=action, **told)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a chain that verifies shows.
+
+    Attributes:
+        first, last: the rows it holds; those before `first` were pruned.
+        hash: the last row's.
+        noted: the last row that a signed note covers; 0 where none does.
+        keys: the public keys that signed, by their ids, oldest first.
+    """
+
+    first: int
+    last: int
+    hash: str
+    noted: int
+    keys: Mapping[str, str]
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return self.last - self.first + 1 if self.last else 0
 
 
 _NAMES = tuple(field.name for field in fields(Entry))
 _LAST = Constant(select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1))
 _INSERT = Constant(insert(audit), *audit.columns.keys())
+_ROWS = select(audit).order_by(audit.c.seq.desc())
+About = Callable[[int, str], Mapping[str, Any]]
+"""Tells an entry's detail from the number and the hash of the row before it."""
 
 
-def append(connection: Connection, entry: Entry) -> int:
+def append(connection: Connection, entry: Entry, about: About | None = None) -> int:
     """Write an entry after the last one, in the caller's transaction; return its sequence number.
 
     The next entry has to wait until this transaction ends, so this is best the last thing it does.
     """
+    return append_all(connection, [entry], about)
+
+
+def append_all(connection: Connection, entries: Sequence[Entry], about: About | None = None) -> int:
+    """Write entries after the last one, in the caller's transaction; return the last one's sequence number."""
     hold(connection, AUDIT_HEAD)
     last = _LAST.one(connection)
-    seq, previous = (last.seq + 1, last.hash) if last else (1, GENESIS)
-    row = {name: getattr(entry, name) for name in _NAMES}
-    row |= {"at": entry.at.isoformat(), "records": _json(entry.records), "detail": _json(dict(entry.detail))}
-    row |= {"seq": seq, "previous_hash": previous}
-    _INSERT.run(connection, **row, hash=_hash(row))
+    seq, previous = (last.seq, last.hash) if last else (0, GENESIS)
+    for entry in entries:
+        detail = entry.detail if about is None else {**entry.detail, **about(seq, previous)}
+        row = {name: getattr(entry, name) for name in _NAMES}
+        row |= {"at": entry.at.isoformat(), "records": _json(entry.records), "detail": _json(dict(detail))}
+        seq += 1
+        row |= {"seq": seq, "previous_hash": previous}
+        row["hash"] = previous = row_hash(row)
+        _INSERT.run(connection, **row)
     return seq
+
+
+def named(ids: Iterable[Any]) -> list[Any]:
+    """Write ids for an entry: a few as they come, many in order and as ranges ({"from": 7, "to": 120})."""
+    found = list(dict.fromkeys(ids))
+    if len(found) <= LISTED:
+        return found
+    ranges: list[dict[str, int]] = []
+    for key in sorted(each for each in found if isinstance(each, int)):
+        if ranges and key == ranges[-1]["to"] + 1:
+            ranges[-1]["to"] = key
+        else:
+            ranges.append({"from": key, "to": key})
+    alone = [each for each in found if not isinstance(each, int)]
+    return [each["from"] if each["from"] == each["to"] else each for each in ranges] + alone
+
+
+def names(written: Iterable[Any], key: int | str) -> bool:
+    """Say whether ids that `named` wrote hold one."""
+    return any(
+        isinstance(key, int) and each["from"] <= key <= each["to"] if isinstance(each, dict) else each == key
+        for each in written
+    )
 
 
 def verify(
     connection: Connection,
     progress: Callable[[int, int], None] | None = None,
-    anchors: Mapping[int, str] | None = None,
-) -> int:
-    """Check the whole chain and return its length.
+    *,
+    key: str | None = None,
+    notes: Iterable[Notes] = (),
+) -> Proof:
+    """Check the whole chain.
 
     Args:
         connection: to the database that holds the chain.
         progress: told how many rows of how many are checked.
-        anchors: hashes by row number that were noted outside the database.
+        key: the public key to trust; without one, those that the chain itself names.
+        notes: what was noted outside the database.
 
     Raises:
         BrokenChain: names the first row that was changed, removed or inserted.
     """
     total = int(connection.execute(select(func.count()).select_from(audit)).scalar_one())
-    expected, previous = 1, GENESIS
-    noted = anchors or {}
-    for row in _raw_rows(connection):
-        _check(row, expected, previous)
-        if noted.get(expected, row["hash"]) != row["hash"]:
-            rewritten = Text(
-                "밖에 적어 둔 해시와 달라요", "it is not the row whose hash was noted outside the database"
-            )
-            raise BrokenChain(expected, rewritten, _told(row))
-        expected, previous = expected + 1, row["hash"]
-        if progress is not None and expected % BATCH == 0:
-            progress(expected, total)
-    if max(noted, default=0) > total:
-        cut = Text("여기부터 기록이 잘려 나갔어요", "the rows from here on were cut off")
-        raise BrokenChain(expected, cut, dict.fromkeys(("at", "action", "person_id", "agent")))
+    verifier, seen = Verifier(key, notes), 0
+    try:
+        for row in raw_rows(connection):
+            verifier.take(row)
+            seen += 1
+            if progress is not None and seen % BATCH == 0:
+                progress(seen, total)
+        verifier.finish(whole=True)
+    except Broken as broken:
+        raise broken_chain(broken) from None
     if progress is not None:
         progress(total, total)
-    return total
+    return Proof(verifier.first, verifier.last, verifier.hash, verifier.noted, verifier.keys)
+
+
+def broken_chain(broken: Broken) -> BrokenChain:
+    """Word what the verifier found for people."""
+    told = {name: broken.row.get(name) for name in ("at", "action", "person_id", "agent")}
+    return BrokenChain(broken.seq, Text(_KOREAN[broken.code], REASONS[broken.code]), told)
+
+
+_KOREAN: Final[Mapping[str, str]] = {
+    "number": "이 번호의 기록이 빠졌거나, 없던 기록이 끼어들었어요",
+    "link": "앞 기록과 이어지지 않아요",
+    "content": "기록의 내용이 바뀌었어요",
+    "noted": "밖에 적어 둔 해시와 달라요. 이 기록이나, 그 앞 서명 뒤의 기록이 다시 쓰였어요",
+    "cut": "여기부터 기록이 잘려 나갔거나 새로 쓰였어요",
+    "signature": "서명이 맞지 않아요",
+    "key": "앞의 키가 넘겨주지 않은 키로 서명했어요",
+    "unsigned": "이 키로 서명한 것이 없어요",
+    "file": "밖에 적어 둔 파일에서 이 기록의 서명이 빠졌거나 바뀌었어요",
+    "frame": "내보낸 파일의 머리나 끝이 바뀌었어요",
+}
 
 
 def recent(connection: Connection, limit: int = 50, before: int | None = None) -> list[dict[str, Any]]:
     """Return the newest entries, newest first, as plain values."""
-    statement = select(audit).order_by(audit.c.seq.desc()).limit(limit)
-    if before is not None:
-        statement = statement.where(audit.c.seq < before)
-    rows = [dict(row._mapping) for row in connection.execute(statement)]  # noqa: SLF001 - public, despite its name
-    return [row | {"records": json.loads(row["records"]), "detail": json.loads(row["detail"])} for row in rows]
+    statement = _ROWS.limit(limit) if before is None else _ROWS.where(audit.c.seq < before).limit(limit)
+    return [plain(row._mapping) for row in connection.execute(statement)]  # noqa: SLF001 - public, despite its name
 
 
-def _raw_rows(connection: Connection) -> Iterator[dict[str, Any]]:
-    """Yield the rows as the database has them: nothing is read into a type that a forged cell could break."""
-    names = ", ".join(f'"{column.name}"' for column in audit.columns)
-    statement = f"SELECT {names} FROM audit ORDER BY seq"  # noqa: S608 - our own names
-    for row in connection.exec_driver_sql(statement, execution_options={"yield_per": BATCH}):
-        yield dict(zip(audit.columns.keys(), row, strict=True))
+def plain(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return a row with its records and detail as values."""
+    return {**row, "records": json.loads(row["records"]), "detail": json.loads(row["detail"])}
 
 
-def _check(row: dict[str, Any], expected: int, previous: str) -> None:
-    told = _told(row)
-    if row["seq"] != expected:
-        raise BrokenChain(expected, Text("이 번호의 기록이 없어요", "the row of this number is missing"), told)
-    if row["previous_hash"] != previous:
-        raise BrokenChain(expected, Text("앞 기록과 이어지지 않아요", "it does not follow the row before"), told)
-    sealed = {name: value for name, value in row.items() if name != "hash"}
+def raw_rows(connection: Connection, first: int = 0, last: int | None = None) -> Iterator[dict[str, Any]]:
+    """Yield rows as the database has them: nothing is read into a type that a forged cell could break."""
+    bounds = f"seq >= {int(first)}" + ("" if last is None else f" AND seq <= {int(last)}")
+    columns = ", ".join(f'"{name}"' for name in COLUMNS)
+    statement = f"SELECT {columns} FROM audit WHERE {bounds} ORDER BY seq"  # noqa: S608 - our own names
+    with _forgiving(connection):
+        for row in connection.exec_driver_sql(statement, execution_options={"yield_per": BATCH}):
+            yield dict(zip(COLUMNS, row, strict=True))
+
+
+@contextmanager
+def _forgiving(connection: Connection) -> Iterator[None]:
+    """Let text that is no UTF-8 be read: nothing that was written is, so it is a finding and not a failure."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    before, driver.text_factory = driver.text_factory, lambda data: data.decode(errors="surrogateescape")
     try:
-        fits = _hash(sealed) == row["hash"]
-    except TypeError:  # a cell holds bytes, which no row that was written here does
-        fits = False
-    if not fits:
-        raise BrokenChain(expected, Text("기록의 내용이 바뀌었어요", "its content was changed"), told)
-
-
-def _told(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: row[name] for name in ("at", "action", "person_id", "agent")}
+        yield
+    finally:
+        driver.text_factory = before
 
 
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-
-
-def _hash(row: Mapping[str, Any]) -> str:
-    """Hash exactly what is stored, character by character: no normal form that a look-alike could share."""
-    return hashlib.sha256(json.dumps(row, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

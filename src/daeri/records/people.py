@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, String, bindparam, cast, literal, null, select
+from sqlalchemy import ColumnElement, Connection, String, bindparam, cast, literal, null, or_, select
 
 from daeri.errors import NotFound
 from daeri.records.record import Person, Team
@@ -116,6 +116,12 @@ class People:
             lead = _someone(row) if row.id is not None and row.left_on is None else None
             found.setdefault(row.unit_id, Rung(row.unit_id, row.unit_name, lead))
         return list(found.values())
+
+    def named(self, connection: Connection, name: str) -> list[Someone]:
+        """Return the people who have a login or a name."""
+        columns = self.person.__table__.c
+        fitting = or_(columns.login == name, columns.name == name)
+        return [_someone(row) for row in connection.execute(self._select.where(fitting).order_by(columns.id))]
 
     def superiors(self, connection: Connection, person: Someone) -> list[Someone]:
         """Return the leads above a person, nearest first; vacant posts, leavers and the person are passed over."""
