@@ -28,6 +28,7 @@ from daeri.operations.invoke import Door
 from daeri.operations.listing import Shelf
 from daeri.operations.policy import Policies
 from daeri.records.anchors import Anchors
+from daeri.records.fitting import check_fit
 from daeri.records.identity import Identity
 from daeri.records.record import Record
 from daeri.records.store import Store, is_reachable
@@ -56,7 +57,7 @@ class Daeri:
         self.settings = settings
         self.clock = clock or Clock()
         settings.dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.store = Store(f"sqlite:///{settings.database}")
+        self.store = Store(settings.store_url)
         self.identity = Identity(self.store, company.people, self.clock, demo=settings.demo, narrow=company.narrowed)
         self.door = Door(company, self.store, self.clock)
         self.shelf = Shelf(company, self.store, self.clock)
@@ -94,6 +95,7 @@ class Daeri:
             await self.store.create(Record.metadata)
         else:
             await self.store.upgrade(self.company.migrations, "company_version")
+        await self.store.read(partial(check_fit, records=self.company.records.values()))
         if working:
             await self.door.forget_old_keys()
             if self._models is not None:

@@ -41,6 +41,10 @@ class Settings(BaseSettings):
     )
 
     dir: Path = Field(default=Path("daeri-data"), description="Folder of the databases and keys.")
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="The database, where it is not a file in that folder: sqlite:///PATH or postgresql://USER@HOST/NAME.",
+    )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8787, ge=0, le=65535, description="Port to listen on.")
     demo: bool = Field(default=False, description="Sign-in by picking a demo person; never on real data.")
@@ -100,6 +104,11 @@ class Settings(BaseSettings):
     def database(self) -> Path:
         """The file of the company's records, approvals, runs and audit."""
         return self.dir / "daeri.db"
+
+    @property
+    def store_url(self) -> str:
+        """The address of the company's records and of Daeri's own beside them; it may hold a password."""
+        return self.database_url.get_secret_value() if self.database_url else f"sqlite:///{self.database}"
 
     @property
     def audit_key_file(self) -> Path:

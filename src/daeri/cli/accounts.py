@@ -4,29 +4,33 @@ For whoever runs the machine: it needs the data folder itself, and no server. Ea
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
 from daeri.app import Daeri
 from daeri.cli.company import company_of, settings_of, trouble_of
-from daeri.cli.place import Place
+from daeri.cli.place import Place, database_url
 from daeri.cli.trouble import Code, Trouble
 from daeri.cli.words import Words
 from daeri.clock import rfc3339
 from daeri.errors import DaeriError
 from daeri.log import set_up
-from daeri.records import audit
+from daeri.operations.invoke import run_to_end
+from daeri.records import Actor, Person, Records, audit
 from daeri.records.identity import NewKey, account, api_key
 from daeri.records.people import person_body
+from daeri.records.trail import Trail
 
 T = TypeVar("T")
 
 
 def on(place: Place, work: Callable[[Daeri], Awaitable[T]]) -> T:
     """Run `work` on the parts of a data folder."""
-    place.database()
+    if database_url() is None:
+        place.database()
     set_up("ERROR")
 
     async def go() -> T:
@@ -64,21 +68,67 @@ async def users(daeri: Daeri) -> list[dict[str, Any]]:
     return await daeri.store.read(look)
 
 
-async def add(daeri: Daeri, login: str, person_id: int, password: str | None) -> None:
-    """Let a person sign in.
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """Somebody whom the company's records of people do not know yet.
+
+    Attributes:
+        known_as: what the company's own systems call them (사번), where an adopted company asks for it.
+    """
+
+    name: str
+    roles: Sequence[str] = ()
+    known_as: str | None = None
+
+
+async def add(daeri: Daeri, login: str, who: int | Newcomer, password: str | None) -> int:
+    """Let a person sign in and return their id; a newcomer's record is made first.
 
     Raises:
         Trouble: there is no such person, or the login or the person has an account.
+        DaeriError: the company's rules refuse the newcomer.
     """
     known = await users(daeri)
-    if any(user["login"] == login or user["person"]["id"] == person_id for user in known):
+    if any(user["login"] == login or user["person"]["id"] == who for user in known):
         raise Trouble(
             "conflict",
             Words(f"'{login}' 또는 이 사람의 계정이 이미 있어요", f"'{login}' or this person has an account already"),
             fix=Words("목록 보기:  daeri user list", "See the list:  daeri user list"),
         )
+    if isinstance(who, Newcomer):
+        newcomer = who
+        who = await daeri.store.write(lambda connection: _person(daeri, connection, login, newcomer))
+    person_id = who
     await daeri.store.read(lambda connection: daeri.company.people.one(connection, person_id))
     await daeri.identity.add_account(login, person_id, password=password)
+    return person_id
+
+
+def _person(daeri: Daeri, connection: Any, login: str, newcomer: Newcomer) -> int:
+    """Add a person's record as the system, within the company's change rule."""
+    person, actor, trail = daeri.company.people.person, Actor.system("command line"), Trail()
+    named = person.__known_as__
+    if newcomer.known_as is not None and named is None:
+        raise Trouble(
+            "usage",
+            Words("이 회사의 사람 기록에는 사번 항목이 없어요", "People of this company have no field for --known-as"),
+            code=Code.USAGE,
+        )
+    called = {} if named is None else {named: _known_as(person, named, newcomer.known_as)}
+    row = person(login=login, name=newcomer.name, roles=list(newcomer.roles), **called)
+    added = run_to_end(Records(connection, daeri.company.rules, actor, trail).add(row))
+    entry = audit.Entry.by(actor, daeri.clock.now(), "person.add", detail={"wrote": trail.wrote})
+    audit.append(connection, entry)
+    return int(added.id)
+
+
+def _known_as(person: type[Person], named: str, value: str | None) -> int | str | None:
+    numeric = person.__table__.columns[named].type.python_type is int
+    if value is None or not numeric:
+        return value
+    if not value.isdecimal():
+        raise Trouble("usage", Words(f"번호가 아니에요: {value}", f"Not a number: {value}"), code=Code.USAGE)
+    return int(value)
 
 
 async def keys(daeri: Daeri) -> list[dict[str, Any]]:

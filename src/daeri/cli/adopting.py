@@ -9,6 +9,7 @@ from typer import Argument, Option, Typer
 
 from daeri.cli.bars import bars
 from daeri.cli.command import Desk, command
+from daeri.cli.place import URL_VARIABLE
 from daeri.cli.terminal import Terminal
 from daeri.cli.trouble import Code, Trouble
 from daeri.cli.words import Words, both
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from daeri.wording import Text
 
 MODULE: Final = Path("company.py")
-URL_VARIABLE: Final = "DAERI_DATABASE_URL"
 NAMES_SHOWN: Final = 10
 PERSONAL_SHOWN: Final = 6
 """Hidden fields of one record that a line names; the module has them all."""
@@ -372,4 +372,5 @@ def _say_written(terminal: Terminal, told: "Described", wanted: "Wanted", out: P
         terminal.next(f"cd {out.parent}")
     chosen = f"{out.stem}:company"
     terminal.next(f"daeri policy lint --company {chosen}", Words("규칙이 없는 기록", "Records without a rule"))
-    terminal.next(f"{URL_VARIABLE}={wanted.typed} daeri serve --company {chosen}", Words("서버 켜기", "Serve it"))
+    terminal.next(f"export {URL_VARIABLE}='{wanted.typed}' DAERI_COMPANY={chosen}", Words("서버 켜기", "Serve it"))
+    terminal.talk("      daeri user add admin --name 관리자 --role admin --password && daeri serve", "dim")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import quote, urlencode
 
-from daeri.cli.place import DATABASE, Place
+from daeri.cli.place import Place
 from daeri.cli.terminal import Terminal
 from daeri.cli.trouble import Code, Trouble, of_problem
 from daeri.cli.words import Words
@@ -93,7 +93,7 @@ class Api:
         try:
             return self._sent(request).body
         except Unreachable as error:
-            if self._place.names_server or not (self._place.folder() / DATABASE).is_file():
+            if self._place.names_server or not self._place.has_data():
                 raise self._unreachable(error) from None
             self._terminal.talk(
                 Words(

@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol, cast
 
 from pydantic import ValidationError
 
-from daeri.cli.place import KEYS_FILE, Place
+from daeri.cli.place import KEYS_FILE, Place, database_url
 from daeri.cli.trouble import CODE_OF_PROBLEM, Code, Trouble
 from daeri.cli.words import Words
 from daeri.errors import DaeriError, DeclarationError
@@ -73,7 +73,7 @@ def settings_of(place: Place, **given: Any) -> Settings:
     """
     folder = place.folder()
     named = {name: value for name, value in given.items() if value is not None}
-    if (folder / KEYS_FILE).is_file():
+    if (folder / KEYS_FILE).is_file() and database_url() is None:
         named.setdefault("demo", True)
     try:
         settings = Settings(dir=folder, **named)

@@ -9,6 +9,7 @@ from typer import Argument, Option, Typer
 
 from daeri.cli.command import Desk, command, group
 from daeri.cli.terminal import person
+from daeri.cli.trouble import Code, Trouble
 from daeri.cli.words import Words, both
 
 
@@ -27,8 +28,19 @@ def add_user(
     desk: Desk,
     login: Annotated[str, Argument(metavar="LOGIN", help=both("쓸 아이디", "The id to sign in with"))],
     person_id: Annotated[
-        int, Option("--person", min=1, metavar="ID", help=both("사람 기록의 번호", "The id of the person's record"))
-    ],
+        int | None,
+        Option("--person", min=1, metavar="ID", help=both("사람 기록의 번호", "The id of the person's record")),
+    ] = None,
+    name: Annotated[
+        str | None, Option("--name", metavar="NAME", help=both("새 사람의 이름", "The name of somebody new"))
+    ] = None,
+    roles: Annotated[
+        list[str] | None, Option("--role", metavar="ROLE", help=both("새 사람의 역할", "A role of somebody new"))
+    ] = None,
+    known_as: Annotated[
+        str | None,
+        Option("--known-as", metavar="KEY", help=both("회사 시스템의 사번", "Their number in the company's systems")),
+    ] = None,
     *,
     password: Annotated[
         bool, Option("--password", help=both("비밀번호를 표준 입력에서 읽어요", "Read a password from standard input"))
@@ -38,8 +50,19 @@ def add_user(
     from daeri.cli import accounts  # noqa: PLC0415 - opens the data; talking commands never do
 
     terminal = desk.terminal
+    if (person_id is None) == (name is None):
+        raise Trouble(
+            "usage",
+            Words("--person 이나 --name 가운데 하나를 적어 주세요", "Give either --person or --name"),
+            fix=Words(
+                f"있는 사람:  daeri user add {login} --person 12   새 사람:  daeri user add {login} --name 김하은",
+                f"Somebody known:  daeri user add {login} --person 12   new:  daeri user add {login} --name Kim",
+            ),
+            code=Code.USAGE,
+        )
     secret = getpass() if password and sys.stdin.isatty() else sys.stdin.readline().rstrip("\n") if password else None
-    accounts.on(desk.place, lambda daeri: accounts.add(daeri, login, person_id, secret))
+    who = person_id if person_id is not None else accounts.Newcomer(name or "", roles or (), known_as)
+    person_id = accounts.on(desk.place, lambda daeri: accounts.add(daeri, login, who, secret))
     if terminal.as_json:
         terminal.data({"login": login, "person_id": person_id})
         return

@@ -13,6 +13,8 @@ DEMO_DIR: Final = Path("daeri-demo")
 DEMO_LOGIN: Final = "deputy"
 SERVER: Final = "http://127.0.0.1:8787"
 DATABASE: Final = "daeri.db"
+URL_VARIABLE: Final = "DAERI_DATABASE_URL"
+SQLITE_URL: Final = "sqlite:///"
 KEYS_FILE: Final = "demo-keys.json"
 SERVER_FILE: Final = "server.json"
 SQLITE: Final = b"SQLite format 3\0"
@@ -46,7 +48,14 @@ class Place:
         Raises:
             Trouble: there is none yet.
         """
-        found = self.folder() / DATABASE
+        named = database_url()
+        if named and not named.startswith(SQLITE_URL):
+            raise Trouble(
+                "usage",
+                Words("이 명령은 SQLite 파일에서만 돼요", "This command needs a SQLite file"),
+                code=Code.USAGE,
+            )
+        found = Path(named.removeprefix(SQLITE_URL)) if named else self.folder() / DATABASE
         if not _is_database(found):
             raise Trouble(
                 "no-data",
@@ -57,6 +66,10 @@ class Place:
                 ),
             )
         return found
+
+    def has_data(self) -> bool:
+        """Say whether there is a database to work on: one that is named, or the folder's own file."""
+        return database_url() is not None or (self.folder() / DATABASE).is_file()
 
     @property
     def names_server(self) -> bool:
@@ -107,6 +120,17 @@ class Place:
             ),
             code=Code.NOT_ALLOWED,
         )
+
+
+def database_url() -> str | None:
+    """Return the address of the database where it is not a file in the data folder."""
+    named = os.environ.get(URL_VARIABLE)
+    if named:
+        return named
+    from daeri.settings import Settings  # noqa: PLC0415 - Pydantic loads only where the variable does not say it
+
+    found = Settings().database_url
+    return found.get_secret_value() if found else None
 
 
 def _is_database(file: Path) -> bool:

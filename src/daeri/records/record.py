@@ -252,6 +252,10 @@ class Record(DeclarativeBase):
             return value
 
 
+ADOPTED = "adopted"
+"""Marks a table that Daeri never makes and never changes (`Table.info`)."""
+
+
 class Adopted(Record):
     """A table or view that was there before Daeri: its own columns, its own key, and nothing added to it.
 
@@ -287,7 +291,9 @@ class Adopted(Record):
         @classmethod
         def __table_cls__(cls, name: str, *arguments: Any, **options: Any) -> Table:
             """Make the table under its name in the database."""
-            return Table(cls.__dict__.get("__stored_as__", name), *arguments, **options)
+            made = Table(cls.__dict__.get("__stored_as__", name), *arguments, **options)
+            made.info[ADOPTED] = True
+            return made
 
         @declared_attr.directive
         def __mapper_args__(cls) -> dict[str, Any]:  # noqa: N805 - SQLAlchemy calls it with the class

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from daeri.errors import ValidationFailed
 from daeri.records.backend import Backend, Lane
-from daeri.records.record import NAMING
+from daeri.records.record import ADOPTED, NAMING
 from daeri.records.store_sqlite import SQLite
 from daeri.wording import Text
 
@@ -104,8 +104,9 @@ class Store:
         raise AssertionError  # the last try returned or raised
 
     async def create(self, metadata: MetaData) -> None:
-        """Create the tables of `metadata` that do not exist yet (a company without migrations)."""
-        await self.write(metadata.create_all)
+        """Create the tables of `metadata` that do not exist yet (a company without migrations); never adopted ones."""
+        ours = [table for table in metadata.tables.values() if not table.info.get(ADOPTED)]
+        await self.write(lambda connection: metadata.create_all(connection, ours))
 
     async def upgrade(self, scripts: Path, version_table: str) -> None:
         """Bring the tables that the Alembic scripts in `scripts` describe to their newest revision."""
