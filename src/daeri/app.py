@@ -6,6 +6,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +20,7 @@ from daeri.agent.keyless import Keyless
 from daeri.agent.planner import Planner
 from daeri.clock import Clock
 from daeri.gateway import Options, Services, gateway
+from daeri.models.relay import RawModels
 from daeri.models.table import models_in
 from daeri.models.wire import Model
 from daeri.operations.approval import Approvals
@@ -32,6 +34,7 @@ from daeri.records.fitting import check_fit
 from daeri.records.identity import Identity
 from daeri.records.record import Record
 from daeri.records.store import Store, is_reachable
+from daeri.records.usage import UseBook
 from daeri.runs.engine import Engine
 from daeri.runs.pushes import Pushes
 from daeri.runs.runs import Runs
@@ -71,6 +74,7 @@ class Daeri:
         self._tending: asyncio.Task[None] | None = None
         self._models: ModelClient | None = None
         self.audit_log = AuditLog(company, self.store, self.clock, self.anchors)
+        self.raw = RawModels(*raw_models_of(settings), UseBook(self.store, self.clock))
         executor = Executor(
             self.door, self.identity, Workbench(self.store, self.clock, wakeups), self._planner(), self.runs.working
         )
@@ -118,6 +122,7 @@ class Daeri:
             await self.engine.close()
             if self._models is not None:
                 await self._models.close()
+        await self.raw.close()
         await self.store.close()
 
     async def __aenter__(self) -> Self:
@@ -154,6 +159,7 @@ def application(daeri: Daeri, *, working: bool = True) -> FastAPI:
             daeri.runs,
             daeri.policies,
             daeri.pushes,
+            daeri.raw,
             checks,
         ),
         Options(
@@ -190,6 +196,7 @@ def application(daeri: Daeri, *, working: bool = True) -> FastAPI:
     for router in (*wire.routers, screens.router):
         app.include_router(router)
     app.mount("/static", screens.static)
+    app.state.stop = wire.stop
     return app
 
 
@@ -207,3 +214,12 @@ def models_of(settings: Settings) -> list[Model]:
     if settings.openrouter_api_key:
         return [Model(settings.model, OPENROUTER, settings.openrouter_api_key.get_secret_value(), settings.model)]
     return []
+
+
+def raw_models_of(settings: Settings) -> tuple[list[Model], list[Model]]:
+    """Return the models that may be used as they are: those for text, those for embeddings."""
+    main = models_of(settings)
+    if not main:
+        return [], []
+    embedder = settings.embedding_model
+    return main, [replace(main[0], name=embedder, model=embedder)] if embedder else []

@@ -88,6 +88,11 @@ class Settings(BaseSettings):
         default=None, description="TOML file that names several models; it goes before the settings of one."
     )
 
+    embedding_model: str = Field(
+        default="",
+        description="The first model endpoint's name for its embeddings; without one Daeri makes them itself.",
+    )
+
     @field_validator("cors_origins", "hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:

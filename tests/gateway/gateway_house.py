@@ -13,12 +13,14 @@ import httpx
 from fastapi import FastAPI
 
 from daeri.gateway import Options, Services, gateway
+from daeri.models.relay import RawModels
 from daeri.operations import Company
 from daeri.operations.approval import Approvals
 from daeri.operations.outcome import Held
 from daeri.operations.policy import Policies
 from daeri.records.identity import Identity
 from daeri.records.store import Store, is_reachable
+from daeri.records.usage import UseBook
 from daeri.runs.pushes import Pushes
 from daeri.runs.runs import Runs
 from daeri.runs.wakeups import Wakeups
@@ -76,6 +78,7 @@ class House:
             runs=world.runs,
             policies=Policies(world.door, world.store, world.clock),
             pushes=Pushes(world.store, world.clock),
+            raw=RawModels(more.get("models", ()), more.get("embedders", ()), UseBook(world.store, world.clock)),
             checks=more.get("checks") or {"database": lambda: is_reachable(world.store)},
         )
         parts = self.parts = gateway(services, options, more.get("error_page"))
@@ -156,5 +159,6 @@ async def opened(keyed: Keys, folder: Path, options: Options, **more: Any) -> As
     finally:
         await house.parts.close()
         await house.http.aclose()
+        await house.services.raw.close()
         await store.close()
         forget(folder / "daeri.db")

@@ -1,9 +1,11 @@
 import json
+import time
 
+import httpx
 import pytest
 
 from daeri.gateway import events
-from daeri.runs.journal import Lease
+from gateway.live import served
 
 pytestmark = pytest.mark.anyio
 
@@ -70,11 +72,7 @@ async def test_a_place_that_is_no_number_is_refused(house, junk):
 async def test_a_live_listener_hears_what_happens_after_it_came(house):
     run_id = (await house.post("owner", "/v1/runs", {"input": "천천히"})).json()["run_id"]
     actor = await house.identity.actor_of_key(house.keys["owner"], "rest")
-
-    async def still():
-        return actor
-
-    stream = events._live(house.world.runs.events(actor, run_id, 0), still)
+    stream = events._live(house.world.runs.events(actor, run_id, 0))
     assert await anext(stream) == events.RETRY
     assert b"event: run.started" in await anext(stream)
     work = await house.bench.claim(run_id, 1)
@@ -86,28 +84,42 @@ async def test_a_live_listener_hears_what_happens_after_it_came(house):
     assert not house.world.runs._wakeups._listeners
 
 
-async def test_a_listener_whose_key_was_revoked_hears_nothing_more(house, monkeypatch):
-    run_id = (await house.post("owner", "/v1/runs", {"input": "천천히"})).json()["run_id"]
-    monkeypatch.setattr(events, "RECHECK_SECONDS", -1)
-    actor = await house.identity.actor_of_key(house.keys["owner"], "rest")
-
-    async def still():
-        return await house.identity.actor_of_key(house.keys["owner"], "rest")
-
-    stream = events._live(house.world.runs.events(actor, run_id, 0), still)
-    await anext(stream)
-    await anext(stream)
-    await house.world.sql("UPDATE api_key SET revoked_at = created_at")
-    await house.bench.write(Lease(run_id, (await house.bench.claim(run_id, 1)).lease.epoch), (), ("message.delta", {}))
-    with pytest.raises(StopAsyncIteration):
-        await anext(stream)
-
-
 async def test_silence_is_bridged_with_comments():
     async def silent():
         yield None
 
-    async def still():
-        return None
+    assert [chunk async for chunk in events._live(silent())] == [events.RETRY, events.PING]
 
-    assert [chunk async for chunk in events._live(silent(), still)] == [events.RETRY, events.PING]
+
+@pytest.mark.parametrize(
+    "end", ["UPDATE api_key SET revoked_at = created_at", "UPDATE w_employee SET left_on = '2026-01-01'"]
+)
+async def test_an_open_stream_ends_within_five_seconds_of_its_credential(house, end):
+    run_id = (await house.post("owner", "/v1/runs", {"input": "천천히"})).json()["run_id"]
+    headers = {"Authorization": f"Bearer {house.keys['owner']}"}
+    async with served(house.app) as url, httpx.AsyncClient(base_url=url, trust_env=False, timeout=20) as http:
+        async with http.stream("GET", f"/v1/runs/{run_id}/events", headers=headers) as response:
+            lines = response.aiter_lines()
+            while not (await anext(lines)).startswith("data: "):
+                pass
+            await house.world.sql(end)
+            ended = time.monotonic()
+            async for line in lines:
+                assert not line.startswith("data")
+        assert time.monotonic() - ended < 5
+        assert (await http.get(f"/v1/runs/{run_id}", headers=headers)).status_code == 401
+
+
+async def test_streams_end_when_the_server_stops_and_go_on_after_the_last_event(house):
+    run_id = (await house.post("owner", "/v1/runs", {"input": "천천히"})).json()["run_id"]
+    headers = {"Authorization": f"Bearer {house.keys['owner']}"}
+    async with (
+        served(house.app) as url,
+        httpx.AsyncClient(base_url=url, trust_env=False, timeout=20) as http,
+        http.stream("GET", f"/v1/runs/{run_id}/events", headers=headers) as response,
+    ):
+        lines = response.aiter_lines()
+        while not (await anext(lines)).startswith("data: "):
+            pass
+        house.parts.stop()
+        assert [line async for line in lines if line] == []

@@ -119,8 +119,14 @@ def run(company: Company, settings: Settings, held: socket.socket, begun: Callab
         write_private(note, {"url": url, "pid": os.getpid(), "started_at": rfc3339(clock.now())})
         begun(url)
 
+    app = application(Daeri(company, settings, clock))
+
+    def retire() -> None:
+        app.state.stop()
+        _take_away(note)
+
     config = uvicorn.Config(
-        application(Daeri(company, settings, clock)),
+        app,
         loop="uvloop",
         http="httptools",
         lifespan="on",
@@ -129,7 +135,7 @@ def run(company: Company, settings: Settings, held: socket.socket, begun: Callab
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    server = Served(config, announce, lambda: _take_away(note))
+    server = Served(config, announce, retire)
     # uvicorn hears both signals while it runs and sends them on when it has ended; that is the end wanted here.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)

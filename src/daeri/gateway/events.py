@@ -3,15 +3,16 @@
 The sequence itself is the run's, in the database; here each event only gets its lines.
 """
 
-import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any, Final, cast
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
-from daeri.errors import DaeriError, FieldError, ValidationFailed
+from daeri.errors import FieldError, ValidationFailed
+from daeri.gateway.guard import Credential
+from daeri.gateway.lifelines import EventStream, Lifelines
 from daeri.gateway.wire import INTEGER_MAX, Query, encode, language
 from daeri.records.actor import Actor
 from daeri.runs.runs import Runs
@@ -19,11 +20,8 @@ from daeri.wording import Text
 
 RETRY: Final = b"retry: 1000\n\n"
 PING: Final = b": ping\n\n"
-RECHECK_SECONDS: Final = 5
-"""How long a stream trusts a credential that it has checked: a revoked key hears nothing more after that."""
 ENDED: Final = frozenset({"succeeded", "failed", "cancelled", "expired"})
 
-Check = Callable[[], Awaitable[Any]]
 Event = dict[str, Any]
 
 
@@ -51,7 +49,9 @@ def start_of(request: Request) -> int:
     return int(last)
 
 
-async def event_response(request: Request, runs: Runs, actor: Actor, run_id: str, still: Check) -> Response:
+async def event_response(
+    request: Request, runs: Runs, actor: Actor, run_id: str, lines: Lifelines, credential: Credential
+) -> Response:
     """Answer with a run's events; with nothing (204) when all were heard, which tells a browser to stop asking.
 
     Raises:
@@ -65,35 +65,17 @@ async def event_response(request: Request, runs: Runs, actor: Actor, run_id: str
         rest = [encoded(event) async for event in runs.events(actor, run_id, 0) if event and event["seq"] > after]
         if not rest:
             return Response(status_code=204)
-        return _stream(_replayed(rest))
-    return _stream(_live(runs.events(actor, run_id, after), still))
+        return EventStream(_replayed(rest), lines, credential)
+    return EventStream(_live(runs.events(actor, run_id, after)), lines, credential)
 
 
-def _stream(chunks: AsyncIterator[bytes]) -> Response:
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(chunks, headers=headers, media_type="text/event-stream")
-
-
-async def _replayed(chunks: list[bytes]) -> AsyncIterator[bytes]:
+async def _replayed(chunks: list[bytes]) -> AsyncGenerator[bytes, None]:
     yield b"".join([RETRY, *chunks])
 
 
-async def _live(events: AsyncIterator[Event | None], still: Check) -> AsyncIterator[bytes]:
+async def _live(events: AsyncIterator[Event | None]) -> AsyncGenerator[bytes, None]:
     yield RETRY
-    checked = time.monotonic()
     # Closing it at once, not when it is collected, takes the listener off the run's list.
-    async with aclosing(cast("AsyncGenerator[Event | None]", events)) as sequence:
+    async with aclosing(cast("AsyncGenerator[Event | None, None]", events)) as sequence:
         async for event in sequence:
-            if time.monotonic() - checked > RECHECK_SECONDS:
-                if not await _holds(still):
-                    return
-                checked = time.monotonic()
             yield PING if event is None else encoded(event)
-
-
-async def _holds(still: Check) -> bool:
-    try:
-        await still()
-    except DaeriError:
-        return False
-    return True

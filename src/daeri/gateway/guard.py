@@ -6,14 +6,14 @@ decided by the services, never here.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
 
 import structlog
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ulid import ULID
 
@@ -67,6 +67,19 @@ class Options:
         return "__Host-daeri" if self.secure_cookies else "daeri_session"
 
 
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a caller showed, for looking at it again while a connection stays open.
+
+    Attributes:
+        door: the protocol it was shown to.
+    """
+
+    kind: Literal["key", "session"]
+    secret: str = field(repr=False)
+    door: str
+
+
 class Guard:
     """Gives each request an id, bounds it, and puts safe headers on each response. Plain ASGI: no task of its own."""
 
@@ -85,10 +98,12 @@ class Guard:
         scope.setdefault("state", {})["request_id"] = request_id
         # The server gives each request its own context, so what is bound here ends with the request.
         structlog.contextvars.bind_contextvars(request_id=request_id)
+        scope["state"]["straight"] = send
         marked = self._marked(send, request_id)
         refusal = self._refusal(scope, headers)
         if refusal is not None:
-            await problem_response(refusal, language(headers), request_id)(scope, receive, marked)
+            response = problem_response(refusal, language(headers), request_id, path=scope["path"])
+            await response(scope, receive, marked)
             return
         bounded = self._bounded(receive) if "transfer-encoding" in headers else receive
         await self._app(scope, bounded, marked)
@@ -152,15 +167,34 @@ class Doorkeeper:
             Unauthenticated: neither, or it does not hold.
             PermissionDenied: a write with a cookie that another site's page sent.
         """
-        authorization = request.headers.get("authorization")
+        credential = self.credential(request, door)
+        if credential.kind == "session":
+            check_origin(request)
+        return await self.actor_of(credential)
+
+    def credential(self, connection: HTTPConnection, door: str) -> Credential:
+        """Return what a request or a WebSocket shows: a key, else a session cookie.
+
+        Raises:
+            Unauthenticated: neither, or not in the form of one.
+        """
+        authorization = connection.headers.get("authorization")
         if authorization is not None:
-            return await self._identity.actor_of_key(_bearer(authorization), door)
-        token = request.cookies.get(self._options.cookie, "")
+            return Credential("key", _bearer(authorization), door)
+        token = connection.cookies.get(self._options.cookie, "")
         if not token or len(token) > CREDENTIAL_MAX:
             raise Unauthenticated
-        check_origin(request)
-        actor = await self._identity.actor_of_session(token)
-        return replace(actor, door=door)
+        return Credential("session", token, door)
+
+    async def actor_of(self, credential: Credential) -> Actor:
+        """Return who stands behind a credential now, with the rights they have now.
+
+        Raises:
+            Unauthenticated: it does not hold, or no longer.
+        """
+        if credential.kind == "key":
+            return await self._identity.actor_of_key(credential.secret, credential.door)
+        return replace(await self._identity.actor_of_session(credential.secret), door=credential.door)
 
     async def bearer(self, request: Request, door: str) -> Actor:
         """Return who sends a request that carries a key; a cookie is no credential here.
@@ -208,6 +242,12 @@ def middleware(options: Options) -> list[Middleware]:
         )
         stack.append(cors)
     return stack
+
+
+def straight(scope: Scope, send: Send) -> Send:
+    """Return the way for the pieces of a body that has begun, past everything that only looks at its beginning."""
+    way: Send = scope.get("state", {}).get("straight", send)
+    return way
 
 
 def check_origin(request: Request) -> None:

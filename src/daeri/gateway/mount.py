@@ -10,8 +10,10 @@ from daeri.gateway.a2a import A2A, a2a
 from daeri.gateway.delivery import Deliverer
 from daeri.gateway.guard import Doorkeeper, Options, middleware
 from daeri.gateway.jsonrpc import rpc
+from daeri.gateway.lifelines import Lifelines
 from daeri.gateway.mcp import Mcp, mcp
 from daeri.gateway.methods import Methods
+from daeri.gateway.openai.mount import OpenAi
 from daeri.gateway.policies import policies
 from daeri.gateway.problems import ErrorPage, Handler, Problems
 from daeri.gateway.public import Public
@@ -27,12 +29,14 @@ class Gateway:
         routers: every route of every protocol.
         middleware: what stands before the application, outermost first.
         handlers: which exception is answered by what.
+        stop: tells open streams that the server stops; call it as soon as that is known.
         opening, closing: what begins and ends with the server.
     """
 
     routers: Sequence[APIRouter]
     middleware: Sequence[Middleware]
     handlers: dict[int | type[Exception], Handler]
+    stop: Callable[[], None]
     opening: Sequence[Callable[[], Awaitable[None]]] = ()
     closing: Sequence[Callable[[], Awaitable[None]]] = ()
 
@@ -53,17 +57,20 @@ def gateway(services: Services, options: Options, error_page: ErrorPage | None =
     tools = Mcp(services, keeper, options.version)
     deliverer = Deliverer(services, private=options.push_private)
     agents = A2A(services, keeper, deliverer, options.version)
+    lines = Lifelines(keeper)
     return Gateway(
         routers=[
-            rest(services, keeper),
+            rest(services, keeper, lines),
             policies(services, keeper),
             rpc(Methods(services).find, keeper),
             mcp(tools),
             a2a(agents),
+            OpenAi(services, keeper, lines).router(),
             Public(services, options.version).router(),
         ],
         middleware=middleware(options),
         handlers=Problems(error_page).handlers(),
         opening=[deliverer.open],
         closing=[tools.close, agents.close, deliverer.close],
+        stop=lines.stop,
     )

@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from daeri.errors import ALL_ERRORS, DaeriError, FieldError, InvalidRequest, NotFound, Unauthenticated, ValidationFailed
+from daeri.gateway.openai import errors as openai
 from daeri.gateway.refusals import REFUSALS
 from daeri.gateway.wire import encode, language
 from daeri.wording import Lang, Text
@@ -51,15 +52,29 @@ def request_id_of(request: Request) -> str:
 
 
 def problem_response(
-    error: DaeriError, lang: Lang, request_id: str = "", headers: Mapping[str, str] | None = None
+    error: DaeriError, lang: Lang, request_id: str = "", headers: Mapping[str, str] | None = None, path: str = ""
 ) -> Response:
-    """Write an error as a problem, with the headers its status asks for."""
+    """Write an error as a problem, or as the path's own protocol has it, with the headers its status asks for."""
+    if openai.is_openai(path):
+        return _openai_response(error, lang, request_id, headers or {})
     more = {"Content-Language": lang, "Vary": "Accept-Language", **(headers or {})}
     if error.status == Unauthenticated.status:
         more.setdefault("WWW-Authenticate", 'Bearer realm="daeri"')
     if error.status in RETRY_SECONDS:
         more["Retry-After"] = str(error.extra.get("retry_after", RETRY_SECONDS[error.status]))
     return Response(encode(error.problem(lang, request_id)), error.status, headers=more, media_type=MEDIA_TYPE)
+
+
+def _openai_response(error: DaeriError, lang: Lang, request_id: str, headers: Mapping[str, str]) -> Response:
+    status = openai.status_of(error)
+    more = dict(headers)
+    if status == Unauthenticated.status:
+        more.setdefault("WWW-Authenticate", 'Bearer realm="daeri"')
+    wait = getattr(error, "wait_seconds", None) or error.extra.get("retry_after", RETRY_SECONDS.get(status))
+    if status in RETRY_SECONDS:
+        more["Retry-After"] = str(int(wait or 0))
+    body = encode(openai.error_body(error, lang, request_id))
+    return Response(body, status, headers=more, media_type="application/json")
 
 
 class Problems:
@@ -122,4 +137,5 @@ class Problems:
         if page is not None:
             page.headers.update(headers or {})
             return page
-        return problem_response(error, language(request.headers), request_id_of(request), headers)
+        path = request.url.path
+        return problem_response(error, language(request.headers), request_id_of(request), headers, path)

@@ -15,6 +15,7 @@ from daeri.errors import StaleVersion
 from daeri.gateway.bodies import Decided, Nothing, RunAsked, Withdrawn
 from daeri.gateway.events import event_response
 from daeri.gateway.guard import Doorkeeper
+from daeri.gateway.lifelines import Lifelines
 from daeri.gateway.records import RecordRoutes
 from daeri.gateway.routes import DOOR, Table, page_answer
 from daeri.gateway.services import Services
@@ -38,10 +39,10 @@ WAIT_MAX: Final = 60.0
 """Seconds a request is held open at most; proxies give up soon after."""
 
 
-def rest(services: Services, keeper: Doorkeeper) -> APIRouter:
+def rest(services: Services, keeper: Doorkeeper, lines: Lifelines) -> APIRouter:
     """Return the routes of every resource."""
     table = Table(keeper)
-    RunRoutes(services, keeper).add_to(table)
+    RunRoutes(services, keeper, lines).add_to(table)
     OperationRoutes(services).add_to(table)
     ApprovalRoutes(services).add_to(table)
     RecordRoutes(services, keeper).add_to(table)
@@ -51,10 +52,11 @@ def rest(services: Services, keeper: Doorkeeper) -> APIRouter:
 class RunRoutes:
     """An agent's work: ask, look, listen, stop."""
 
-    def __init__(self, services: Services, keeper: Doorkeeper) -> None:
-        """Take the runs, and who checks again whether a listener may go on."""
+    def __init__(self, services: Services, keeper: Doorkeeper, lines: Lifelines) -> None:
+        """Take the runs, who the listeners are, and what ends their streams before time."""
         self._runs = services.runs
         self._keeper = keeper
+        self._lines = lines
 
     def add_to(self, table: Table) -> None:
         """Put the routes at their paths."""
@@ -101,11 +103,8 @@ class RunRoutes:
 
     async def events(self, request: Request, actor: Actor) -> Response:
         """Stream a run's events."""
-
-        async def still() -> Actor:
-            return await self._keeper.actor(request, DOOR)
-
-        return await event_response(request, self._runs, actor, request.path_params["run_id"], still)
+        credential = self._keeper.credential(request, DOOR)
+        return await event_response(request, self._runs, actor, request.path_params["run_id"], self._lines, credential)
 
     async def cancel(self, request: Request, actor: Actor) -> Response:
         """Stop a run."""

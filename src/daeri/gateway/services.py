@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from daeri.models.relay import RawModels
 from daeri.operations.approval import Approvals
 from daeri.operations.invoke import Door
 from daeri.operations.listing import Shelf
@@ -29,4 +30,5 @@ class Services:
     runs: Runs
     policies: Policies
     pushes: Pushes
+    raw: RawModels
     checks: Mapping[str, Check] = field(default_factory=dict)

@@ -24,7 +24,7 @@ KEY_MAX: Final = 255
 KEY_PATTERN: Final = rf"^[!-~]{{1,{KEY_MAX}}}$"
 """What an Idempotency-Key may be: printable ASCII without spaces."""
 
-M = TypeVar("M", bound="Sent")
+M = TypeVar("M", bound=BaseModel)
 _TAG: Final = re.compile(r'(?:W/)?"(?P<quoted>[^"]*)"|(?P<bare>\d+)')
 
 

@@ -156,6 +156,26 @@ class Runs:
                     return await self.get(actor, run_id, lang)
                 await woken(flag, min(left, HEARTBEAT_SECONDS))
 
+    async def session_of(self, actor: Actor, input: str, said: str) -> str | None:  # noqa: A002 - as in create
+        """Find the conversation in which this person was given an answer, by the words of both; None where none was.
+
+        An answer that told of a document which was waited for counts by the document's id: the run has another now.
+        """
+        _within_scope(actor, "list", "read")
+        asked = select(journal.run.c.id, journal.run.c.session_id, journal.run.c.answer).where(
+            journal.run.c.person_id == actor.person_id, journal.run.c.input == normal(input).strip()
+        )
+        statement = asked.order_by(journal.run.c.id.desc()).limit(LIST_MAX)
+
+        def look(connection: Connection) -> str | None:
+            for row in connection.execute(statement).all():
+                told = [item.approval_id for item in journal.steps(connection, row.id) if item.approval_id]
+                if row.answer == said or any(approval_id in said for approval_id in told):
+                    return str(row.session_id)
+            return None
+
+        return await self._store.read(look)
+
     async def events(self, actor: Actor, run_id: str, after: int = 0) -> AsyncIterator[dict[str, Any] | None]:
         """Yield a run's events after a sequence number, first those that were, then as they come.
 

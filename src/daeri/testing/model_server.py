@@ -19,6 +19,7 @@ from aiohttp import web
 
 SHUTDOWN_SECONDS = 0.5  # replies that stay silent for ever must not hold up the end of a test
 MESSAGE_BYTES_MAX = 64 * 2**20
+PATHS = ("/v1/chat/completions", "/v1/responses", "/v1/embeddings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +176,25 @@ def raw(body: bytes, content_type: str = "text/event-stream") -> Reply:
     return Reply((Send(body),), headers={"Content-Type": content_type})
 
 
+def whole(payload: Mapping[str, Any]) -> Reply:
+    """Answer with one JSON object, as for a request that does not stream."""
+    return raw(json.dumps(payload, ensure_ascii=False).encode(), "application/json")
+
+
+def completion(text: str, spent: Spent | None = None, **message: Any) -> Reply:
+    """Answer with a whole chat completion."""
+    used = spent or Spent()
+    usage = {"prompt_tokens": used.input_tokens, "completion_tokens": used.output_tokens}
+    usage["total_tokens"] = used.input_tokens + used.output_tokens
+    choice = {
+        "index": 0,
+        "message": {"role": "assistant", "content": text, **message},
+        "finish_reason": "tool_calls" if "tool_calls" in message else "stop",
+    }
+    head = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "scripted"}
+    return whole({**head, "choices": [choice], "usage": usage})
+
+
 @dataclass(slots=True)
 class Received:
     """A request as the server got it.
@@ -199,14 +219,15 @@ class Received:
     def last_question(self) -> str:
         """The text of the last message of the user."""
         asked = [m.get("content") for m in self.body.get("messages", []) if m.get("role") == "user"]
+        asked.append(self.body.get("input"))
         return next((text for text in reversed(asked) if isinstance(text, str)), "")
 
 
 class ModelServer:
-    """Plays scripted replies at /v1/chat/completions on a free port of the loopback interface.
+    """Plays scripted replies at /v1/chat/completions, /v1/responses and /v1/embeddings on a free port of loopback.
 
     Attributes:
-        requests: every chat request in order of arrival, also refused ones.
+        requests: every such request in order of arrival, also refused ones.
         arrived: notified at each request; `await server.request(0)` waits on it.
     """
 
@@ -246,7 +267,8 @@ class ModelServer:
     async def __aenter__(self) -> Self:
         """Listen."""
         application = web.Application(client_max_size=MESSAGE_BYTES_MAX)
-        application.router.add_post("/v1/chat/completions", self._chat)
+        for path in PATHS:
+            application.router.add_post(path, self._chat)
         application.router.add_get("/v1/models", self._list_models)
         self._runner = web.AppRunner(
             application, access_log=None, handler_cancellation=True, shutdown_timeout=SHUTDOWN_SECONDS

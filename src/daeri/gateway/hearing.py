@@ -1,0 +1,81 @@
+"""What does a run say, as text? Its events become pieces of the answer and, at its end or when it waits, the run.
+
+For protocols that know text and an end but no steps: OpenAI's two. Nothing here decides how either is written.
+"""
+
+import re
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any, Final, cast
+
+from daeri.records.actor import Actor
+from daeri.runs.runs import Runs
+from daeri.wording import Lang, Text
+
+SETTLED: Final = frozenset({"run.waiting", "stream.end"})
+_HANGUL: Final = re.compile(r"[\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3]")
+_HELD: Final = Text(
+    "결재를 기다리고 있어요: 결재 문서 {ids}. 결재가 끝나면 대리가 이어서 처리해요.",
+    "Waiting for approval: document {ids}. The agent goes on when it is decided.",
+)
+_STOPPED: Final = Text("실행을 멈췄어요.", "The run was stopped.")
+_WORKING: Final = Text("아직 처리하고 있어요: 실행 {ids}.", "Still working: run {ids}.")
+
+Run = dict[str, Any]
+
+
+async def hear(runs: Runs, actor: Actor, run_id: str, lang: Lang) -> AsyncGenerator[str | Run | None, None]:
+    """Yield a run's answer piece by piece, None when nothing was said for a while, and at last the run itself.
+
+    Text that was said stays said: when a crash made the run word its answer anew, only what is new is yielded.
+    """
+    said, told = "", ""
+    sequence = cast("AsyncGenerator[dict[str, Any] | None, None]", runs.events(actor, run_id))
+    async with aclosing(sequence):
+        async for event in sequence:
+            if event is None:
+                yield None
+                continue
+            if event["type"] in SETTLED:
+                break
+            if event["type"] == "message.restarted":
+                told = str(event["text"])
+            elif event["type"] == "message.delta":
+                told += event["text"]
+                if told.startswith(said) and told != said:
+                    piece, said = told[len(said) :], told
+                    yield piece
+    run = await runs.get(actor, run_id, lang)
+    whole = text_of(run, lang)
+    rest = whole[len(said) :] if whole.startswith(said) else f"\n\n{whole}"
+    if whole and rest:
+        yield rest
+    yield run
+
+
+def text_of(run: Run, lang: Lang) -> str:
+    """Return what is to be told of a run as it stands: its answer, or honestly why there is none yet."""
+    status, answer = run["status"], run["answer"] or ""
+    if status == "waiting_approval":
+        held = _HELD.to(lang).format(ids=", ".join(run["approvals"]))
+        return f"{answer}\n\n{held}" if answer else held
+    if status == "cancelled":
+        return answer or _STOPPED.to(lang)
+    if status in ("queued", "running"):
+        return answer or _WORKING.to(lang).format(ids=run["run_id"])
+    return answer
+
+
+def told_of(run: Run, ignored: list[str]) -> dict[str, Any]:
+    """Return what OpenAI's shapes have no place for: the member `daeri` of a reply.
+
+    `approvals` are the documents the run filed; while status is waiting_approval the last of them is not decided.
+    `ignored` names what the request held that an agent takes from its company instead.
+    """
+    names = ("run_id", "session_id", "status", "approvals", "citations", "choices")
+    return {**{name: run[name] for name in names}, "ignored": ignored}
+
+
+def language_of(text: str) -> Lang:
+    """Choose the language of a request that names none: Korean where it has a Korean letter."""
+    return "ko" if _HANGUL.search(text) else "en"

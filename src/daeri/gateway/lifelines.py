@@ -1,0 +1,235 @@
+"""What ends a stream before its time? Its caller leaves, the caller's credential ends, or the server stops.
+
+Every protocol that keeps a connection open holds a lifeline for it, so that a revoked key is heard of within seconds on
+all of them alike. Credentials are looked at by one task for all streams: many streams of one key cost one look.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from types import MappingProxyType
+from typing import Final, Literal
+
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from daeri.errors import DaeriError, NotReady, Unauthenticated
+from daeri.gateway.guard import Credential, Doorkeeper
+from daeri.wording import Text
+
+LOOK_SECONDS: Final = 2.0
+"""How often each credential with an open stream is looked at; "within five seconds" is promised."""
+LAST_SECONDS: Final = 1.0
+"""How long the last words of a stream may take to be read."""
+STREAMED: Final = MappingProxyType({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+"""What every stream says: nobody keeps it, and no proxy holds it back."""
+STOPPING: Final = Text("서버가 다시 시작하고 있어요", "The server is restarting")
+
+Reason = Literal["gone", "revoked", "stopping"]
+Ended = asyncio.Future[Reason]
+Last = Callable[[Reason], bytes]
+Left = Callable[[], Awaitable[None]]
+
+
+class Lifelines:
+    """The open streams of this server."""
+
+    def __init__(self, keeper: Doorkeeper) -> None:
+        """Take who knows whether a credential still holds."""
+        self._keeper = keeper
+        self._held: dict[Credential, set[Ended]] = {}
+        self._unstoppable: set[Ended] = set()
+        self._looking: asyncio.Task[None] | None = None
+        self._is_stopping = False
+
+    def stop(self) -> None:
+        """Tell every stream, and those that still come, that the server stops."""
+        self._is_stopping = True
+        for lines in self._held.values():
+            for ended in lines - self._unstoppable:
+                _end(ended, "stopping")
+
+    @contextmanager
+    def hold(self, credential: Credential, *, until_cut: bool = False) -> Iterator[Ended]:
+        """Give a future that is done when the credential ends or the server stops; the stream then has to end.
+
+        With `until_cut` it goes on while the server stops, for as long as that takes: nobody could resume it.
+        """
+        ended: Ended = asyncio.get_running_loop().create_future()
+        if until_cut:
+            self._unstoppable.add(ended)
+        elif self._is_stopping:
+            _end(ended, "stopping")
+        self._held.setdefault(credential, set()).add(ended)
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.get_running_loop().create_task(self._look())
+        try:
+            yield ended
+        finally:
+            self._unstoppable.discard(ended)
+            self._held[credential].discard(ended)
+            if not self._held[credential]:
+                del self._held[credential]
+            if not self._held and self._looking is not None:
+                self._looking.cancel()
+                self._looking = None
+
+    @asynccontextmanager
+    async def follow(
+        self, credential: Credential, receive: Receive, *, until_cut: bool = False
+    ) -> AsyncIterator[Ended]:
+        """Hold a lifeline that also ends when the caller leaves."""
+        with self.hold(credential, until_cut=until_cut) as ended:
+            leaving = asyncio.get_running_loop().create_task(_left(receive, ended))
+            try:
+                yield ended
+            finally:
+                leaving.cancel()
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            for credential in list(self._held):
+                if not await self._still_holds(credential):
+                    for ended in self._held.get(credential, ()):
+                        _end(ended, "revoked")
+
+    async def _still_holds(self, credential: Credential) -> bool:
+        try:
+            await self._keeper.actor_of(credential)
+        except DaeriError as error:
+            # A database that is busy for a moment is no reason to throw everybody out.
+            return error.retryable
+        return True
+
+
+class Cut(Exception):
+    """A stream ended before its time; `reason` says why."""
+
+    def __init__(self, reason: Reason) -> None:
+        """Take why."""
+        self.reason = reason
+        super().__init__(reason)
+
+
+@asynccontextmanager
+async def while_held(ended: Ended) -> AsyncIterator[None]:
+    """Do what is inside for as long as the lifeline holds, and cancel it when not; no task of its own.
+
+    Raises:
+        Cut: the lifeline ended first.
+    """
+
+    def cut(_: Ended) -> None:
+        limit.reschedule(0)
+
+    try:
+        async with asyncio.timeout(None) as limit:
+            ended.add_done_callback(cut)
+            try:
+                yield
+            finally:
+                ended.remove_done_callback(cut)
+    except TimeoutError:
+        if limit.expired():
+            raise Cut(ended.result()) from None
+        raise
+
+
+@asynccontextmanager
+async def while_there(ended: Ended) -> AsyncIterator[None]:
+    """Do what is inside, whose answer has not begun, for as long as its caller may have it.
+
+    Raises:
+        ClientDisconnect: the caller left.
+        Unauthenticated: the caller's credential ended.
+        NotReady: the server stops.
+    """
+    try:
+        async with while_held(ended):
+            yield
+    except Cut as cut:
+        raise error_of(cut.reason) from None
+
+
+def error_of(reason: Reason) -> Exception:
+    """Return the error that a lifeline's end is to a caller who still waits."""
+    if reason == "gone":
+        return ClientDisconnect()
+    return Unauthenticated() if reason == "revoked" else NotReady(STOPPING)
+
+
+class EventStream(Response):
+    """Server-sent events from a generator, for as long as its lifeline holds."""
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self,
+        pieces: AsyncGenerator[bytes, None],
+        lines: Lifelines,
+        credential: Credential,
+        *,
+        last: Last | None = None,
+        left: Left | None = None,
+    ) -> None:
+        """Take the pieces and the caller's credential.
+
+        Args:
+            pieces: the bytes; closed at the end, whatever that is.
+            lines: the open streams of the server.
+            credential: the caller's.
+            last: what to say where the stream is cut.
+            left: what to do when the caller leaves before the end.
+        """
+        super().__init__(headers=dict(STREAMED))
+        del self.headers["content-length"]
+        self._pieces = pieces
+        self._lines = lines
+        self._credential = credential
+        self._last = last
+        self._left = left
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the pieces as they come."""
+        del scope
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        async with self._lines.follow(self._credential, receive) as ended:
+            try:
+                async with while_held(ended):
+                    await self._pour(send)
+            except Cut as cut:
+                if cut.reason != "gone":
+                    await self._say_last(send, cut.reason)
+                elif self._left is not None:
+                    await self._left()
+
+    async def _say_last(self, send: Send, reason: Reason) -> None:
+        """End a stream that was cut; a caller who reads nothing must not keep it open."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_SECONDS):
+                await send(_body(self._last(reason) if self._last else b"", more=False))
+
+    async def _pour(self, send: Send) -> None:
+        try:
+            async for piece in self._pieces:
+                await send(_body(piece, more=True))
+            await send(_body(b"", more=False))
+        finally:
+            await self._pieces.aclose()
+
+
+def _body(piece: bytes, *, more: bool) -> Message:
+    return {"type": "http.response.body", "body": piece, "more_body": more}
+
+
+def _end(ended: Ended, reason: Reason) -> None:
+    if not ended.done():
+        ended.set_result(reason)
+
+
+async def _left(receive: Receive, ended: Ended) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    _end(ended, "gone")

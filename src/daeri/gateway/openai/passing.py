@@ -1,0 +1,151 @@
+"""How does a raw model's reply get to its caller? Each piece in the very call in which the model's socket gave it.
+
+A task switch for each token is what relaying in Python mostly costs; here the ASGI `send` is driven by the callback
+itself, and only a caller who reads too slowly makes anything wait: then the model's socket is not read any further.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextlib import suppress
+from http import HTTPStatus
+from types import coroutine
+from typing import Any, Final, cast
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from daeri.errors import DaeriError, Unauthenticated
+from daeri.gateway.guard import Credential, straight
+from daeri.gateway.lifelines import LAST_SECONDS, STREAMED, Cut, Ended, Lifelines, while_held, while_there
+from daeri.gateway.openai.chat import cut as cut_off
+from daeri.gateway.wire import language
+from daeri.models.relay import Meter, Passage
+from daeri.records.usage import Outcome
+
+SLOW_SECONDS: Final = 60.0
+"""How long a caller may take to read what is left of a reply that has come to its end."""
+
+
+class Pour:
+    """Sends pieces of a body from a callback."""
+
+    def __init__(
+        self, send: Send, through: Callable[[bytes], bytes], pause: Callable[[], None], resume: Callable[[], None]
+    ) -> None:
+        """Take where to send, what each piece goes through, and what stops and starts the source."""
+        self._send = cast("Callable[[Message], Coroutine[Any, None, None]]", send)
+        self._through = through
+        self._pause = pause
+        self._resume = resume
+        self._waiting: list[bytes] = []
+        self._late: asyncio.Task[None] | None = None
+
+    def __call__(self, piece: bytes) -> None:
+        """Take a piece from the source."""
+        piece = self._through(piece)
+        if piece:
+            self._say(piece)
+
+    def _say(self, piece: bytes) -> None:
+        """Send now; where that has to wait, go on in a task and stop the source meanwhile."""
+        if self._late is not None:
+            self._waiting.append(piece)
+            return
+        sending = self._send({"type": "http.response.body", "body": piece, "more_body": True})
+        try:
+            waits_for = sending.send(None)
+        except StopIteration:
+            return
+        self._pause()
+        self._late = asyncio.get_running_loop().create_task(self._catch_up(sending, waits_for))
+
+    async def finish(self, last: bytes, seconds: float) -> None:
+        """Send what is last and the end; a caller who takes nothing for so long is left to the server."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                if last:
+                    self._say(last)
+                if self._late is not None:
+                    await self._late
+                await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def close(self) -> None:
+        """Send nothing more."""
+        if self._late is not None:
+            self._late.cancel()
+
+    async def _catch_up(self, sending: Coroutine[Any, None, None], waits_for: Any) -> None:
+        await _rest(sending, waits_for)
+        while self._waiting:
+            pieces, self._waiting = self._waiting, []
+            await self._send({"type": "http.response.body", "body": b"".join(pieces), "more_body": True})
+        self._late = None
+        self._resume()
+
+
+@coroutine
+def _rest(sending: Coroutine[Any, None, None], waits_for: Any) -> Generator[Any, None, None]:
+    """Await what is left of a coroutine that has already told what it waits for."""
+    try:
+        yield waits_for
+        yield from sending
+    finally:
+        sending.close()
+
+
+class Passed(Response):
+    """A raw model's reply: asked for, then passed on in pieces or whole, all under one lifeline."""
+
+    def __init__(
+        self, ask: Callable[[], Awaitable[Passage]], lines: Lifelines, request: Request, credential: Credential
+    ) -> None:
+        """Take what asks the model, and what may end its answer before time."""
+        super().__init__()
+        self._ask = ask
+        self._lines = lines
+        self._credential = credential
+        self._lang = language(request.headers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Ask the model, and pass its reply on until it ends, its caller leaves, or the caller's credential ends."""
+        async with self._lines.follow(self._credential, receive, until_cut=True) as ended:
+            async with while_there(ended):
+                passage = await self._ask()
+            outcome: Outcome = "cancelled"
+            try:
+                if passage.meter is None:
+                    async with while_there(ended):
+                        body = await passage.whole()
+                    await Response(body, media_type=passage.media_type)(scope, receive, send)
+                    outcome = "done"
+                else:
+                    outcome = await self._passed(passage, passage.meter, ended, send, straight(scope, send))
+            finally:
+                passage.close(outcome)
+
+    async def _passed(self, passage: Passage, meter: Meter, ended: Ended, send: Send, body: Send) -> Outcome:
+        reply = passage.reply
+        head = Response(headers={**STREAMED, "Content-Type": passage.media_type})
+        del head.headers["content-length"]
+        await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": head.raw_headers})
+        pour = Pour(body, meter.through, reply.pause, reply.resume)
+        reply.pour(pour)
+        try:
+            async with while_held(ended):
+                await reply.ended
+        except Cut as cut:
+            if cut.reason != "gone":
+                await pour.finish(self._last(Unauthenticated()), LAST_SECONDS)
+            return "cancelled"
+        except DaeriError as error:
+            await pour.finish(self._last(error), LAST_SECONDS)
+            return "failed"
+        else:
+            await pour.finish(meter.rest(), SLOW_SECONDS)
+            return "done"
+        finally:
+            pour.close()
+
+    def _last(self, error: DaeriError) -> bytes:
+        return cut_off(error, self._lang)

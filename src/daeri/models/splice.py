@@ -1,0 +1,368 @@
+"""How do a reply's bytes go through as they came? Connections to models that hand on each piece where it arrives.
+
+No reader and no task stand between the socket and whoever takes the pieces: with a stream reader a relayed token costs
+nearly twice as much (`python -m bench relay`). Here: connections, one request at a time on each, deadlines, bounds.
+Not here: what a request or a reply says (relay.py), replies that Daeri reads itself (client.py).
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from http import HTTPStatus
+from typing import Final, cast
+from urllib.parse import urlsplit
+
+import httptools
+
+from daeri import __version__
+from daeri.models.wire import EndpointFailed, Model, ModelTimeout
+from daeri.wording import Text
+
+IDLE_SECONDS: Final = 15
+"""How long an unused connection is kept; servers close theirs after a little more."""
+IDLE_MAX: Final = 2000
+"""Unused connections kept in all: as many as there may be streams at once."""
+LOOK_SHARE: Final = 0.2
+"""A silence is noticed after at most so much more than its limit."""
+
+Sink = Callable[[bytes], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a connection goes."""
+
+    host: str
+    port: int
+    is_secure: bool
+
+
+class Reply(asyncio.Protocol):
+    """One reply while it comes: its connection's protocol for that time. The parser calls the `on_` methods.
+
+    Attributes:
+        status: the HTTP status; 0 before the headers.
+        headers: by lower-case name.
+        began: done when the headers have come; an error when none will.
+        ended: done when the last byte has been handed on; an error when it never will be.
+    """
+
+    def __init__(self, model: Model, connection: "Connection") -> None:
+        """Begin to wait for the reply to a request that was just written."""
+        self._loop = asyncio.get_running_loop()
+        self._model = model
+        self._connection = connection
+        self._parser = httptools.HttpResponseParser(self)
+        self._pieces: list[bytes] = []
+        self._sink: Sink | None = None
+        self._received = 0
+        self._is_whole = False
+        self._is_reusable = False
+        self._is_paused = False
+        self._heard = (0, self._loop.time())
+        self._deadline = self._loop.time() + model.total_seconds
+        self._timer = self._loop.call_later(self._next_look(), self._check_time)
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.began: asyncio.Future[None] = self._loop.create_future()
+        self.ended: asyncio.Future[None] = self._loop.create_future()
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether not a single byte has come."""
+        return self._received == 0
+
+    def pour(self, sink: Sink) -> None:
+        """Hand on what has come, and from now on each piece in the call that received it."""
+        self._sink = sink
+        self._hand_on(sink)
+
+    async def whole(self) -> bytes:
+        """Return the whole body.
+
+        Raises:
+            EndpointFailed, ModelTimeout: it does not come to its end.
+        """
+        parts: list[bytes] = []
+        self.pour(parts.append)
+        await self.ended
+        return b"".join(parts)
+
+    def pause(self) -> None:
+        """Take nothing more from the socket until `resume`: whoever takes the pieces is slower than the model."""
+        self._is_paused = True
+        if self._connection.is_open:
+            self._connection.transport.pause_reading()
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        self._is_paused = False
+        if self._connection.is_open:
+            self._connection.transport.resume_reading()
+
+    def close(self) -> None:
+        """Be done with it: a reply that has not ended takes its connection with it, so the model stops."""
+        self._timer.cancel()
+        if self._connection.reply is self:
+            self._connection.reply = None
+            self._connection.transport.abort()
+        self.began.cancel()
+        self.ended.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what the socket received."""
+        self._received += len(data)
+        if self._received > self._model.reply_bytes_max:
+            self.fail(self._failure(Text("응답이 너무 길어요", "sent more than the limit of a reply")))
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.fail(self._failure(Text("HTTP가 아닌 응답을 보냈어요", "sent a reply that is not HTTP")))
+            return
+        if self._sink is not None:
+            self._hand_on(self._sink)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Hear that the connection is gone: an error, unless the reply is one that ends that way."""
+        self._connection.connection_lost(error)
+        is_delimited = "content-length" in self.headers or "transfer-encoding" in self.headers
+        if self._is_whole or (self.began.done() and not is_delimited):
+            self._is_whole = True
+            if self._sink is not None:
+                self._hand_on(self._sink)
+            return
+        cut = Text("응답이 도중에 끊겼어요", "broke off in the middle of a reply")
+        none = Text("연결이 끊겼어요", "closed the connection without a reply")
+        self.fail(self._failure(none if self.is_untouched else cut))
+
+    def fail(self, error: EndpointFailed | ModelTimeout) -> None:
+        """End with an error, and the connection with it."""
+        self._timer.cancel()
+        if self._connection.reply is self:
+            self._connection.reply = None
+            self._connection.transport.abort()
+        for future in (self.began, self.ended):
+            if not future.done():
+                future.set_exception(error)
+                future.exception()  # looked at, so that the loop does not report it where nobody waits any more
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header."""
+        self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        """Note the status; an informational reply is not the one that is waited for."""
+        self.status = self._parser.get_status_code()
+        if self.status >= HTTPStatus.OK and not self.began.done():
+            self.began.set_result(None)
+
+    def on_body(self, piece: bytes) -> None:
+        """Collect what one read of the socket brought."""
+        self._pieces.append(piece)
+
+    def on_message_complete(self) -> None:
+        """Note the end."""
+        if self.status >= HTTPStatus.OK:
+            self._is_whole = True
+            self._is_reusable = bool(self._parser.should_keep_alive())
+        else:
+            self.headers.clear()
+
+    def _hand_on(self, sink: Sink) -> None:
+        pieces = self._pieces
+        if pieces:
+            piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            pieces.clear()
+            sink(piece)
+        if self._is_whole and not self.ended.done():
+            self._timer.cancel()
+            self._connection.free(keep=self._is_reusable)
+            self.ended.set_result(None)
+
+    def _next_look(self) -> float:
+        """Return when to look again whether the model is silent: now and then, instead of at each piece."""
+        return max(0.01, min(self._model.idle_seconds * LOOK_SHARE, self._deadline - self._loop.time()))
+
+    def _check_time(self) -> None:
+        """End what takes too long: in all, or since the last byte that came while any was wanted."""
+        now, model = self._loop.time(), self._model
+        if self._received != self._heard[0] or self._is_paused:
+            self._heard = (self._received, now)
+        if now >= self._deadline:
+            self.fail(ModelTimeout(model, Text("제한 시간을 넘겼어요", f"not done within {model.total_seconds:g} s")))
+        elif now - self._heard[1] >= model.idle_seconds:
+            self.fail(ModelTimeout(model, Text("아무 응답이 없어요", f"silent for {model.idle_seconds:g} s")))
+        else:
+            self._timer = self._loop.call_later(self._next_look(), self._check_time)
+
+    def _failure(self, detail: Text) -> EndpointFailed:
+        return EndpointFailed(self._model, detail, http_status=self.status or None)
+
+
+class Connection(asyncio.Protocol):
+    """One connection; while a reply is under way, that reply is its protocol."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, freed: Callable[["Connection"], None]) -> None:
+        """Take what keeps it for the next request."""
+        self._freed = freed
+        self.reply: Reply | None = None
+        self.is_lost = False
+        self.retire: asyncio.TimerHandle | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can carry anything."""
+        return not self.is_lost and not self.transport.is_closing()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport."""
+        self.transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """End the connection: nobody asked for these bytes."""
+        del data
+        self.transport.abort()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Note that it is gone."""
+        del error
+        self.is_lost = True
+        self.reply = None
+
+    def send(self, model: Model, request: bytes) -> Reply:
+        """Send a request, and let its reply have what comes."""
+        reply = self.reply = Reply(model, self)
+        self.transport.set_protocol(reply)
+        self.transport.write(request)
+        return reply
+
+    def free(self, *, keep: bool) -> None:
+        """Be free for the next request, or close."""
+        self.reply = None
+        if keep and self.is_open:
+            self.transport.set_protocol(self)
+            self._freed(self)
+        else:
+            self.transport.close()
+
+
+class Splice:
+    """Asks models and gives their replies as they come, over connections that are kept."""
+
+    def __init__(self) -> None:
+        """Begin without a connection."""
+        self._idle: dict[Endpoint, list[Connection]] = {}
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        for kept in self._idle.values():
+            for connection in kept:
+                if connection.retire is not None:
+                    connection.retire.cancel()
+                connection.transport.close()
+        self._idle.clear()
+
+    async def ask(self, model: Model, path: str, body: bytes) -> Reply:
+        """Send a request and return its reply once the headers are here, whatever its status.
+
+        A kept connection may have been closed by the other side in the same moment; the request then goes out once
+        more on a new one, as nothing of it was answered.
+
+        Raises:
+            EndpointFailed: no connection, or no reply.
+            ModelTimeout: either took too long.
+        """
+        endpoint = _endpoint(model)
+        request = _request(model, path, body)
+        kept = self._kept(endpoint)
+        if kept is not None:
+            reply = kept.send(model, request)
+            try:
+                return await _begun(reply)
+            except EndpointFailed:
+                if not reply.is_untouched:
+                    raise
+        connection = await self._connect(model, endpoint)
+        return await _begun(connection.send(model, request))
+
+    def _kept(self, endpoint: Endpoint) -> Connection | None:
+        kept = self._idle.get(endpoint, [])
+        while kept:
+            connection = kept.pop()
+            if connection.retire is not None:
+                connection.retire.cancel()
+            if connection.is_open:
+                return connection
+        return None
+
+    async def _connect(self, model: Model, endpoint: Endpoint) -> Connection:
+        def made() -> Connection:
+            return Connection(lambda connection: self._keep(endpoint, connection))
+
+        secure = self._certificates if endpoint.is_secure else None
+        try:
+            async with asyncio.timeout(model.connect_seconds):
+                _, connection = await asyncio.get_running_loop().create_connection(
+                    made, endpoint.host, endpoint.port, ssl=secure
+                )
+        except TimeoutError:
+            late = Text("연결되지 않았어요", f"no connection within {model.connect_seconds:g} s")
+            raise ModelTimeout(model, late) from None
+        except OSError as error:
+            closed = Text("연결할 수 없어요", "cannot be reached")
+            raise EndpointFailed(model, closed, upstream=type(error).__name__) from None
+        return connection
+
+    def _keep(self, endpoint: Endpoint, connection: Connection) -> None:
+        kept = self._idle.setdefault(endpoint, [])
+        if sum(map(len, self._idle.values())) >= IDLE_MAX:
+            connection.transport.close()
+            return
+        connection.retire = asyncio.get_running_loop().call_later(IDLE_SECONDS, connection.transport.close)
+        kept.append(connection)
+
+    @cached_property
+    def _certificates(self) -> ssl.SSLContext:
+        return ssl.create_default_context()
+
+
+async def _begun(reply: Reply) -> Reply:
+    """Wait for the headers; whoever stops waiting stops the model."""
+    try:
+        await reply.began
+    except BaseException:
+        reply.close()
+        raise
+    return reply
+
+
+def _endpoint(model: Model) -> Endpoint:
+    address = urlsplit(model.base_url)
+    is_secure = address.scheme == "https"
+    return Endpoint(address.hostname or "", address.port or (443 if is_secure else 80), is_secure)
+
+
+def _request(model: Model, path: str, body: bytes) -> bytes:
+    address = urlsplit(model.base_url)
+    headers = {
+        "Host": address.netloc,
+        "User-Agent": f"daeri/{__version__}",
+        "Accept": "text/event-stream, application/json",
+        "Accept-Encoding": "identity",
+        "Content-Type": "application/json",
+        "Content-Length": str(len(body)),
+    }
+    if model.api_key:
+        headers["Authorization"] = f"Bearer {model.api_key}"
+    if model.referer:
+        headers["HTTP-Referer"] = model.referer
+    if model.title:
+        headers["X-Title"] = model.title
+    target = address.path.rstrip("/") + path
+    lines = [f"POST {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+    return "\r\n".join(lines).encode() + body
