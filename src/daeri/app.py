@@ -27,6 +27,7 @@ from daeri.operations.invoke import Door
 from daeri.operations.listing import Shelf
 from daeri.operations.policy import Policies
 from daeri.records.anchors import Anchors
+from daeri.records.credentials import Credentials
 from daeri.records.identity import Identity
 from daeri.records.record import Record
 from daeri.records.store import Store, is_reachable
@@ -57,6 +58,7 @@ class Daeri:
         settings.dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.store = Store(f"sqlite:///{settings.database}")
         self.identity = Identity(self.store, company.people, self.clock, demo=settings.demo, narrow=company.narrowed)
+        self.keys = Credentials(self.identity, self.store, self.clock)
         self.door = Door(company, self.store, self.clock)
         self.shelf = Shelf(company, self.store, self.clock)
         self.policies = Policies(self.door, self.store, self.clock)
@@ -146,6 +148,7 @@ def application(daeri: Daeri, *, working: bool = True) -> FastAPI:
             daeri.runs,
             daeri.policies,
             daeri.pushes,
+            daeri.keys,
             checks,
         ),
         Options(

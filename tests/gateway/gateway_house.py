@@ -17,6 +17,7 @@ from daeri.operations import Company
 from daeri.operations.approval import Approvals
 from daeri.operations.outcome import Held
 from daeri.operations.policy import Policies
+from daeri.records.credentials import Credentials
 from daeri.records.identity import Identity
 from daeri.records.store import Store, is_reachable
 from daeri.runs.pushes import Pushes
@@ -76,6 +77,7 @@ class House:
             runs=world.runs,
             policies=Policies(world.door, world.store, world.clock),
             pushes=Pushes(world.store, world.clock),
+            keys=Credentials(world.identity, world.store, world.clock),
             checks=more.get("checks") or {"database": lambda: is_reachable(world.store)},
         )
         parts = self.parts = gateway(services, options, more.get("error_page"))

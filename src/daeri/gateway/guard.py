@@ -154,7 +154,7 @@ class Doorkeeper:
         """
         authorization = request.headers.get("authorization")
         if authorization is not None:
-            return await self._identity.actor_of_key(_bearer(authorization), door)
+            return await self.holder(_bearer(authorization), door)
         token = request.cookies.get(self._options.cookie, "")
         if not token or len(token) > CREDENTIAL_MAX:
             raise Unauthenticated
@@ -168,7 +168,17 @@ class Doorkeeper:
         Raises:
             Unauthenticated: there is no key, or it does not hold.
         """
-        return await self._identity.actor_of_key(_bearer(request.headers.get("authorization", "")), door)
+        return await self.holder(_bearer(request.headers.get("authorization", "")), door)
+
+    async def holder(self, credential: str, door: str) -> Actor:
+        """Return who stands behind a key or a token.
+
+        Raises:
+            Unauthenticated: it does not hold.
+        """
+        if not credential or len(credential) > CREDENTIAL_MAX:
+            raise Unauthenticated
+        return await self._identity.actor_of_key(credential, door)
 
     def base(self, request: Request) -> str:
         """Return the address of this server, as clients outside reach it."""

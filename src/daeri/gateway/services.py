@@ -7,6 +7,7 @@ from daeri.operations.approval import Approvals
 from daeri.operations.invoke import Door
 from daeri.operations.listing import Shelf
 from daeri.operations.policy import Policies
+from daeri.records.credentials import Credentials
 from daeri.records.identity import Identity
 from daeri.runs.pushes import Pushes
 from daeri.runs.runs import Runs
@@ -29,4 +30,5 @@ class Services:
     runs: Runs
     policies: Policies
     pushes: Pushes
+    keys: Credentials
     checks: Mapping[str, Check] = field(default_factory=dict)
