@@ -30,6 +30,7 @@ from daeri.operations.invoke import Door
 from daeri.operations.listing import Shelf
 from daeri.operations.policy import Policies
 from daeri.records.anchors import Anchors
+from daeri.records.credentials import Credentials
 from daeri.records.fitting import check_fit
 from daeri.records.identity import Identity
 from daeri.records.record import Record
@@ -62,6 +63,7 @@ class Daeri:
         settings.dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.store = Store(settings.store_url)
         self.identity = Identity(self.store, company.people, self.clock, demo=settings.demo, narrow=company.narrowed)
+        self.keys = Credentials(self.identity, self.store, self.clock)
         self.door = Door(company, self.store, self.clock)
         self.shelf = Shelf(company, self.store, self.clock)
         self.policies = Policies(self.door, self.store, self.clock)
@@ -160,6 +162,7 @@ def application(daeri: Daeri, *, working: bool = True) -> FastAPI:
             daeri.policies,
             daeri.pushes,
             daeri.raw,
+            daeri.keys,
             checks,
         ),
         Options(

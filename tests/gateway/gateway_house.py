@@ -18,6 +18,7 @@ from daeri.operations import Company
 from daeri.operations.approval import Approvals
 from daeri.operations.outcome import Held
 from daeri.operations.policy import Policies
+from daeri.records.credentials import Credentials
 from daeri.records.identity import Identity
 from daeri.records.store import Store, is_reachable
 from daeri.records.usage import UseBook
@@ -79,6 +80,7 @@ class House:
             policies=Policies(world.door, world.store, world.clock),
             pushes=Pushes(world.store, world.clock),
             raw=RawModels(more.get("models", ()), more.get("embedders", ()), UseBook(world.store, world.clock)),
+            keys=Credentials(world.identity, world.store, world.clock),
             checks=more.get("checks") or {"database": lambda: is_reachable(world.store)},
         )
         parts = self.parts = gateway(services, options, more.get("error_page"))

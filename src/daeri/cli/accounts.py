@@ -20,7 +20,7 @@ from daeri.errors import DaeriError
 from daeri.log import set_up
 from daeri.operations.invoke import run_to_end
 from daeri.records import Actor, Person, Records, audit
-from daeri.records.identity import NewKey, account, api_key
+from daeri.records.identity import NewKey, Origin, account, api_key
 from daeri.records.people import person_body
 from daeri.records.trail import Trail
 
@@ -148,6 +148,8 @@ async def keys(daeri: Daeri) -> list[dict[str, Any]]:
                 "created_at": rfc3339(row.created_at),
                 "expires_at": rfc3339(row.expires_at) if row.expires_at else None,
                 "revoked_at": rfc3339(row.revoked_at) if row.revoked_at else None,
+                "last_used_at": rfc3339(row.last_used_at) if row.last_used_at else None,
+                "agent": row.agent,
             }
             for row in rows
         ]
@@ -156,13 +158,22 @@ async def keys(daeri: Daeri) -> list[dict[str, Any]]:
 
 
 async def create(
-    daeri: Daeri, login: str, name: str, *, decides: bool, scopes: list[str] | None, life: timedelta | None
+    daeri: Daeri,
+    login: str,
+    name: str,
+    *,
+    decides: bool,
+    scopes: list[str] | None,
+    life: timedelta | None,
+    agent: str | None = None,
 ) -> NewKey:
     """Make a key for the person with an account.
 
     Raises:
         Trouble: there is no such account.
+        NotFound: there is no such agent.
     """
+    daeri.company.agent(agent)
     known = {user["login"]: user["person"]["id"] for user in await users(daeri)}
     if login not in known:
         names = ", ".join(known) or "-"
@@ -172,7 +183,9 @@ async def create(
             why=Words(f"있는 계정: {names}", f"Accounts: {names}"),
             fix=Words("목록 보기:  daeri user list", "See the list:  daeri user list"),
         )
-    return await daeri.identity.add_key(known[login], name, decides=decides, scopes=scopes, life=life)
+    return await daeri.identity.add_key(
+        known[login], name, decides=decides and agent is None, scopes=scopes, life=life, made_from=Origin(agent)
+    )
 
 
 async def revoke(daeri: Daeri, key_id: str) -> bool:

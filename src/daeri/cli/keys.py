@@ -113,6 +113,10 @@ def create(
     days: Annotated[
         int | None, Option("--days", min=1, metavar="N", help=both("며칠 뒤 끝나는지", "Days until it ends"))
     ] = None,
+    agent: Annotated[
+        str | None,
+        Option("--agent", metavar="NAME", help=both("이 키로 일하는 에이전트", "The agent that acts by this key")),
+    ] = None,
     *,
     decides: Annotated[
         bool,
@@ -126,7 +130,9 @@ def create(
     life = timedelta(days=days) if days else None
     made = accounts.on(
         desk.place,
-        lambda daeri: accounts.create(daeri, login, name, decides=decides, scopes=scope or None, life=life),
+        lambda daeri: accounts.create(
+            daeri, login, name, decides=decides, scopes=scope or None, life=life, agent=agent
+        ),
     )
     if terminal.as_json:
         terminal.data({"id": made.id, "key": made.secret})
@@ -155,8 +161,10 @@ def list_keys(desk: Desk) -> None:
         Words("누구", "whose"),
         Words("이름표", "label"),
         Words("범위", "scope"),
+        Words("에이전트", "agent"),
         Words("결재", "decides"),
         Words("만든 때", "made"),
+        Words("쓴 때", "used"),
         Words("끝", "ends"),
     ]
     rows = [
@@ -165,8 +173,10 @@ def list_keys(desk: Desk) -> None:
             person(key["person"]),
             key["name"],
             ", ".join(key["scopes"]) if key["scopes"] is not None else "*",
+            key["agent"] or "",
             "✓" if key["decides"] else "",
             terminal.when(key["created_at"]),
+            terminal.when(key["last_used_at"]),
             terminal.when(key["revoked_at"] or key["expires_at"]),
         ]
         for key in found

@@ -101,6 +101,7 @@ TAGS: Final[Sequence[Mapping[str, str]]] = (
     {"name": "operations", "description": "회사의 작업 목록 (what the company can do)"},
     {"name": "approvals", "description": "결재 (approval documents and decisions)"},
     {"name": "records", "description": "회사 기록 (the company's records)"},
+    {"name": "keys", "description": "API 키와 로그인 (keys and sessions)"},
     {"name": "policies", "description": "권한 (who may do and see what, and which rule says so)"},
     {"name": "server", "description": "서버 (the server itself, and who the caller is)"},
 )

@@ -193,7 +193,7 @@ class Doorkeeper:
             Unauthenticated: it does not hold, or no longer.
         """
         if credential.kind == "key":
-            return await self._identity.actor_of_key(credential.secret, credential.door)
+            return await self.holder(credential.secret, credential.door)
         return replace(await self._identity.actor_of_session(credential.secret), door=credential.door)
 
     async def bearer(self, request: Request, door: str) -> Actor:
@@ -202,7 +202,17 @@ class Doorkeeper:
         Raises:
             Unauthenticated: there is no key, or it does not hold.
         """
-        return await self._identity.actor_of_key(_bearer(request.headers.get("authorization", "")), door)
+        return await self.holder(_bearer(request.headers.get("authorization", "")), door)
+
+    async def holder(self, credential: str, door: str) -> Actor:
+        """Return who stands behind a key or a token.
+
+        Raises:
+            Unauthenticated: it does not hold.
+        """
+        if not credential or len(credential) > CREDENTIAL_MAX:
+            raise Unauthenticated
+        return await self._identity.actor_of_key(credential, door)
 
     def base(self, request: Request) -> str:
         """Return the address of this server, as clients outside reach it."""

@@ -10,6 +10,7 @@ from daeri.gateway.a2a import A2A, a2a
 from daeri.gateway.delivery import Deliverer
 from daeri.gateway.guard import Doorkeeper, Options, middleware
 from daeri.gateway.jsonrpc import rpc
+from daeri.gateway.keys import keys
 from daeri.gateway.lifelines import Lifelines
 from daeri.gateway.mcp import Mcp, mcp
 from daeri.gateway.methods import Methods
@@ -63,6 +64,7 @@ def gateway(services: Services, options: Options, error_page: ErrorPage | None =
             rest(services, keeper, lines),
             policies(services, keeper),
             rpc(Methods(services).find, keeper),
+            keys(services, keeper),
             mcp(tools),
             a2a(agents),
             OpenAi(services, keeper, lines).router(),

@@ -12,12 +12,14 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from daeri.gateway.endpoints import DRY_RUN, ENDPOINTS, IDEMPOTENCY_KEY, TAGS, Endpoint, Parameter
+from daeri.gateway.keys import KEY_ENDPOINTS, KEY_SCHEMAS
 from daeri.gateway.kinds import endpoints_of, schemas_of
 from daeri.gateway.problems import KNOWN, MEDIA_TYPE
 from daeri.gateway.schemas import SCHEMAS
 from daeri.operations.company import Company
 from daeri.operations.operation import Operation
 
+FIXED: Final = (*ENDPOINTS, *KEY_ENDPOINTS)
 SUMMARY_MAX: Final = 60
 COMPONENT: Final = "#/components/schemas/{model}"
 ALWAYS: Final = ("invalid-request", "unauthenticated", "headers-too-large", "internal", "not-ready")
@@ -37,10 +39,10 @@ Document = dict[str, Any]
 
 def document(company: Company, version: str, server: str = "/") -> Document:
     """Return the description of a company's API."""
-    schemas: dict[str, Any] = dict(SCHEMAS)
-    schemas |= _bodies(ENDPOINTS)
+    schemas: dict[str, Any] = {**SCHEMAS, **KEY_SCHEMAS}
+    schemas |= _bodies(FIXED)
     paths: dict[str, Any] = {}
-    for endpoint in ENDPOINTS:
+    for endpoint in FIXED:
         paths.setdefault(endpoint.path, {})[endpoint.method] = _described(endpoint)
     schemas |= schemas_of(company, schemas["Row"], schemas["RowPage"])
     for endpoint in endpoints_of(company):

@@ -148,7 +148,9 @@ class OperationRoutes:
         outcome = await self._door.call(actor, name, arguments, lang=lang, idempotency_key=key)
         body = outcome.body(lang)
         headers = {"Idempotency-Replayed": "true"} if isinstance(outcome, Replayed) else {}
-        if "." not in name and "result" in body:  # `query` answers with its table, as SQL clients expect
+        if (
+            "." not in name and "__" not in name and "result" in body
+        ):  # `query` answers with its table, as SQL clients expect
             body = body["result"]
         if "approval_id" in body:
             headers["Location"] = f"/v1/approvals/{body['approval_id']}"

@@ -7,7 +7,7 @@ from daeri.operations.deciding.model import Part, SeatState, Status
 Schema = dict[str, Any]
 
 
-def _object(title: str, description: str, /, **properties: Schema) -> Schema:
+def object_of(title: str, description: str, /, **properties: Schema) -> Schema:
     """Describe an object whose members are all present."""
     return {
         "title": title,
@@ -18,15 +18,18 @@ def _object(title: str, description: str, /, **properties: Schema) -> Schema:
     }
 
 
-def _list(item: Schema) -> Schema:
+def list_of(item: Schema) -> Schema:
+    """Describe a list."""
     return {"type": "array", "items": item}
 
 
-def _named(name: str) -> Schema:
+def named(name: str) -> Schema:
+    """Refer to a schema."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _or_null(kind: str, **more: Any) -> Schema:
+def or_null(kind: str, **more: Any) -> Schema:
+    """Describe a value that may be missing."""
     return {"type": [kind, "null"], **more}
 
 
@@ -34,12 +37,13 @@ def _either(*items: Schema) -> Schema:
     return {"anyOf": [*items, {"type": "null"}]}
 
 
-def _page(title: str, item: str) -> Schema:
-    return _object(
+def page_of(title: str, item: str) -> Schema:
+    """Describe a page of a list."""
+    return object_of(
         title,
         "One page of a list; ask for the next one with its cursor.",
-        data=_list(_named(item)),
-        next_cursor=_or_null("string"),
+        data=list_of(named(item)),
+        next_cursor=or_null("string"),
         has_more={"type": "boolean"},
     )
 
@@ -60,7 +64,7 @@ RUN_STATUS: Final = (
 )
 
 SCHEMAS: Final[dict[str, Schema]] = {
-    "Person": _object(
+    "Person": object_of(
         "Person",
         "A person as every resource embeds one; 0 is Daeri itself.",
         id=WHOLE,
@@ -69,79 +73,79 @@ SCHEMAS: Final[dict[str, Schema]] = {
         title=TEXT,
         team=TEXT,
     ),
-    "Me": _object(
+    "Me": object_of(
         "Me",
         "Who the caller is.",
-        person=_named("Person"),
-        login=_or_null("string"),
-        roles=_list(TEXT),
-        agent=_or_null("string"),
-        scopes=_or_null("array", items=_list(TEXT)),
+        person=named("Person"),
+        login=or_null("string"),
+        roles=list_of(TEXT),
+        agent=or_null("string"),
+        scopes=or_null("array", items=list_of(TEXT)),
         decides={"type": "boolean"},
         lang={"enum": ["ko", "en"]},
     ),
-    "Change": _object(
+    "Change": object_of(
         "Change",
         "One thing that a call changes.",
         label=TEXT,
         before=TEXT,
         after=TEXT,
     ),
-    "Step": _object(
+    "Step": object_of(
         "Step",
         "One step of an approval line.",
         position=WHOLE,
-        person=_named("Person"),
+        person=named("Person"),
         role=TEXT,
         status={"enum": list(get_args(SeatState))},
-        decided_at=_or_null("string", format="date-time"),
-        comment=_or_null("string"),
+        decided_at=or_null("string", format="date-time"),
+        comment=or_null("string"),
         part={"enum": list(get_args(Part)), "description": "결재, 검토, 합의, 참조, 열람, 수신, 협의, 후열, 답변."},
         stage=WHOLE,
-        why=_or_null("string"),
+        why=or_null("string"),
     ),
-    "Source": _object(
+    "Source": object_of(
         "Source",
         "Which records an answer rests on, as of when.",
         n=WHOLE,
         operation=TEXT,
-        records=_list(_object("SourceRecord", "A row.", type=TEXT, id={"type": ["integer", "string"]}, title=TEXT)),
+        records=list_of(object_of("SourceRecord", "A row.", type=TEXT, id={"type": ["integer", "string"]}, title=TEXT)),
         as_of=TIME,
     ),
-    "Argument": _object("Argument", "An argument as people read it.", name=TEXT, label=TEXT, value=TEXT),
-    "CallResult": _object(
+    "Argument": object_of("Argument", "An argument as people read it.", name=TEXT, label=TEXT, value=TEXT),
+    "CallResult": object_of(
         "CallResult",
         "What came of a call.",
         operation=TEXT,
         result=ANYTHING,
         say={"type": ["string", "null"], "description": "The result as a sentence."},
-        sources=_list(_named("Source")),
-        masked={**_list(TEXT), "description": "Fields left out because the caller may not see them."},
+        sources=list_of(named("Source")),
+        masked={**list_of(TEXT), "description": "Fields left out because the caller may not see them."},
     ),
-    "HeldCall": _object(
+    "HeldCall": object_of(
         "HeldCall",
         "The call became a document and waits for its approval line.",
         approval_id=TEXT,
         status={"const": "in_progress"},
         operation=TEXT,
-        worded=_list(_named("Argument")),
-        preview=_list(_named("Change")),
-        line=_list(_named("Step")),
+        worded=list_of(named("Argument")),
+        preview=list_of(named("Change")),
+        line=list_of(named("Step")),
         because=TEXT,
     ),
-    "DryRun": _object(
+    "DryRun": object_of(
         "DryRun",
         "What a call would do; nothing has happened.",
         operation=TEXT,
         dry_run={"const": True},
         effect={"enum": ["read", "write", "irreversible"]},
         arguments=ANYTHING,
-        worded=_list(_named("Argument")),
-        preview=_list(_named("Change")),
-        line=_list(_named("Step")),
-        because=_or_null("string"),
+        worded=list_of(named("Argument")),
+        preview=list_of(named("Change")),
+        line=list_of(named("Step")),
+        because=or_null("string"),
     ),
-    "Operation": _object(
+    "Operation": object_of(
         "Operation",
         "Something the company can do.",
         name=TEXT,
@@ -151,11 +155,11 @@ SCHEMAS: Final[dict[str, Schema]] = {
         description=TEXT,
         effect={"enum": ["read", "write", "irreversible"]},
         approval={"type": "boolean"},
-        examples=_list(TEXT),
+        examples=list_of(TEXT),
         input_schema=ANYTHING,
         output_schema=ANYTHING,
     ),
-    "Run": _object(
+    "Run": object_of(
         "Run",
         "An agent's work on one request.",
         run_id=TEXT,
@@ -164,57 +168,57 @@ SCHEMAS: Final[dict[str, Schema]] = {
         agent_label=TEXT,
         status={"enum": list(RUN_STATUS)},
         input=TEXT,
-        answer=_or_null("string"),
-        choices=_list(_object("Choice", "Another request to send instead.", label=TEXT, input=TEXT)),
-        citations=_list(_named("Source")),
-        approvals=_list(TEXT),
+        answer=or_null("string"),
+        choices=list_of(object_of("Choice", "Another request to send instead.", label=TEXT, input=TEXT)),
+        citations=list_of(named("Source")),
+        approvals=list_of(TEXT),
         usage=ANYTHING,
-        steps=_list(ANYTHING),
-        error=_either(_named("Problem")),
+        steps=list_of(ANYTHING),
+        error=_either(named("Problem")),
         created_at=TIME,
-        finished_at=_or_null("string", format="date-time"),
+        finished_at=or_null("string", format="date-time"),
     ),
-    "Approval": _object(
+    "Approval": object_of(
         "Approval",
         "An approval document (결재 문서).",
         approval_id=TEXT,
-        number=_or_null("string"),
+        number=or_null("string"),
         operation=TEXT,
         title=TEXT,
         status={"enum": list(get_args(Status))},
         version=WHOLE,
-        drafter=_named("Person"),
-        agent=_or_null("string"),
-        agent_label=_or_null("string"),
+        drafter=named("Person"),
+        agent=or_null("string"),
+        agent_label=or_null("string"),
         drafted_at=TIME,
-        arguments=_list(_named("Argument")),
+        arguments=list_of(named("Argument")),
         raw_arguments=ANYTHING,
-        preview=_list(_named("Change")),
+        preview=list_of(named("Change")),
         because=TEXT,
         rule=TEXT,
-        line=_list(_named("Step")),
+        line=list_of(named("Step")),
         beside={
-            **_list(_named("Step")),
+            **list_of(named("Step")),
             "description": "참조, 열람, 수신, 협의, 후열: who reads, receives or is asked.",
         },
         fields={
-            **_list(ANYTHING),
+            **list_of(ANYTHING),
             "description": "Which rows it writes, field by field, as far as the reader may see.",
         },
-        difference={**_list(ANYTHING), "description": "What changed meanwhile, where it could not be applied."},
-        acts={**_list(TEXT), "description": "What the caller may do to it now."},
+        difference={**list_of(ANYTHING), "description": "What changed meanwhile, where it could not be applied."},
+        acts={**list_of(TEXT), "description": "What the caller may do to it now."},
         round=WHOLE,
-        previous_id=_or_null("string"),
-        next_id=_or_null("string"),
+        previous_id=or_null("string"),
+        next_id=or_null("string"),
         form=ANYTHING,
-        history=_list(ANYTHING),
-        run_id=_or_null("string"),
-        question=_or_null("string"),
+        history=list_of(ANYTHING),
+        run_id=or_null("string"),
+        question=or_null("string"),
         digest=TEXT,
-        result_say=_or_null("string"),
-        failure=_or_null("string"),
-        may=_object("May", "What the caller may do now.", decide={"type": "boolean"}, withdraw={"type": "boolean"}),
-        completed_at=_or_null("string", format="date-time"),
+        result_say=or_null("string"),
+        failure=or_null("string"),
+        may=object_of("May", "What the caller may do now.", decide={"type": "boolean"}, withdraw={"type": "boolean"}),
+        completed_at=or_null("string", format="date-time"),
     ),
     "Row": {
         "title": "Row",
@@ -231,51 +235,51 @@ SCHEMAS: Final[dict[str, Schema]] = {
         },
         "additionalProperties": True,
     },
-    "RecordType": _object("RecordType", "A kind of record.", type=TEXT, label=TEXT, fields=_list(ANYTHING)),
-    "Explanation": _object(
+    "RecordType": object_of("RecordType", "A kind of record.", type=TEXT, label=TEXT, fields=list_of(ANYTHING)),
+    "Explanation": object_of(
         "Explanation",
         "Who may do and see what, and which rule says so.",
-        person=_named("Person"),
+        person=named("Person"),
         active={"type": "boolean"},
-        agent=_or_null("string"),
-        scopes=_or_null("array", items=_list(TEXT)),
-        roles=_or_null("array", items=ANYTHING),
-        operations=_list(ANYTHING),
-        records=_list(ANYTHING),
+        agent=or_null("string"),
+        scopes=or_null("array", items=list_of(TEXT)),
+        roles=or_null("array", items=ANYTHING),
+        operations=list_of(ANYTHING),
+        records=list_of(ANYTHING),
     ),
-    "HistoryEntry": _object(
+    "HistoryEntry": object_of(
         "HistoryEntry",
         "One time that a row was written.",
         seq=WHOLE,
         at=TIME,
         act={"enum": ["add", "change", "remove"]},
-        person=_named("Person"),
-        agent=_or_null("string"),
+        person=named("Person"),
+        agent=or_null("string"),
         operation=TEXT,
         label=TEXT,
-        fields=_list(_object("HistoryField", "A field that was written.", name=TEXT, label=TEXT)),
-        approval_id=_or_null("string"),
+        fields=list_of(object_of("HistoryField", "A field that was written.", name=TEXT, label=TEXT)),
+        approval_id=or_null("string"),
     ),
-    "HistoryPage": _page("HistoryPage", "HistoryEntry"),
-    "RunPage": _page("RunPage", "Run"),
-    "ApprovalPage": _page("ApprovalPage", "Approval"),
-    "OperationPage": _page("OperationPage", "Operation"),
+    "HistoryPage": page_of("HistoryPage", "HistoryEntry"),
+    "RunPage": page_of("RunPage", "Run"),
+    "ApprovalPage": page_of("ApprovalPage", "Approval"),
+    "OperationPage": page_of("OperationPage", "Operation"),
     "RowPage": {
         "title": "RowPage",
         "description": "One page of rows; `count` is the number of all, where it was asked for and found in time.",
         "type": "object",
         "required": ["data", "next_cursor", "has_more", "type", "label", "fields"],
         "properties": {
-            "data": _list(_named("Row")),
-            "next_cursor": _or_null("string"),
+            "data": list_of(named("Row")),
+            "next_cursor": or_null("string"),
             "has_more": {"type": "boolean"},
             "type": TEXT,
             "label": TEXT,
-            "fields": _list(ANYTHING),
-            "count": _or_null("integer"),
+            "fields": list_of(ANYTHING),
+            "count": or_null("integer"),
         },
     },
-    "RecordTypePage": _page("RecordTypePage", "RecordType"),
+    "RecordTypePage": page_of("RecordTypePage", "RecordType"),
     "Problem": {
         "title": "Problem",
         "description": "What went wrong (RFC 9457); `code` is stable, the words follow Accept-Language.",
@@ -287,14 +291,14 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "status": WHOLE,
             "detail": TEXT,
             "code": TEXT,
-            "errors": _list(_object("FieldError", "One invalid field.", pointer=TEXT, detail=TEXT)),
+            "errors": list_of(object_of("FieldError", "One invalid field.", pointer=TEXT, detail=TEXT)),
             "help": TEXT,
             "retryable": {"type": "boolean"},
             "request_id": TEXT,
         },
         "additionalProperties": True,
     },
-    "ProblemCode": _object(
+    "ProblemCode": object_of(
         "ProblemCode",
         "What a problem's code means.",
         code=TEXT,
@@ -304,8 +308,8 @@ SCHEMAS: Final[dict[str, Schema]] = {
         rpc_code=WHOLE,
         retryable={"type": "boolean"},
     ),
-    "Health": _object("Health", "The process serves.", status={"const": "ok"}, version=TEXT),
-    "Readiness": _object(
+    "Health": object_of("Health", "The process serves.", status={"const": "ok"}, version=TEXT),
+    "Readiness": object_of(
         "Readiness",
         "Everything that requests need is there.",
         status={"const": "ok"},

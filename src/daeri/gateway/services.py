@@ -8,6 +8,7 @@ from daeri.operations.approval import Approvals
 from daeri.operations.invoke import Door
 from daeri.operations.listing import Shelf
 from daeri.operations.policy import Policies
+from daeri.records.credentials import Credentials
 from daeri.records.identity import Identity
 from daeri.runs.pushes import Pushes
 from daeri.runs.runs import Runs
@@ -31,4 +32,5 @@ class Services:
     policies: Policies
     pushes: Pushes
     raw: RawModels
+    keys: Credentials
     checks: Mapping[str, Check] = field(default_factory=dict)

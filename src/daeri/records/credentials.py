@@ -4,8 +4,9 @@ Nothing made here exceeds what it was made by: its scopes, its agent and its end
 agents, and a token for an agent never decides.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, select, update
@@ -48,7 +49,7 @@ class Wish:
     agent: str | None = None
 
 
-class Keys:
+class Credentials:
     """A person's keys and sessions."""
 
     def __init__(self, identity: Identity, store: Store, clock: Clock) -> None:
@@ -143,16 +144,19 @@ class Keys:
 
         await self._store.write(end)
 
-    async def exchange(self, subject: Actor, agent: str, scopes: list[str] | None) -> tuple[str, datetime]:
+    async def exchange(
+        self, subject: Actor, agent: str, scopes: list[str] | None, limits: Sequence[Sequence[str]] = ()
+    ) -> str:
         """Lend an agent a token to act for a person (RFC 8693): narrower than both, and for a short time.
 
         Args:
             subject: the person, as their credential has it.
             agent: the agent that will act; also the only one where the credential is an agent's already.
             scopes: what the token is for; None = all that both may.
+            limits: what the agent's own key lets through.
 
         Returns:
-            The token and when it ends.
+            The token; it ends after `TOKEN_LIFE`.
 
         Raises:
             NotFound: there is no such agent.
@@ -163,12 +167,11 @@ class Keys:
         self._check_scope(subject, "key.exchange", "write")
         self._identity.narrowed(subject, agent)
         checked(Wish(agent, scopes))
-        ends = self._clock.now() + TOKEN_LIFE
-        origin = Origin(agent, subject.scopes, _parent(subject), TOKEN_PREFIX)
+        origin = Origin(agent, (*subject.scopes, *limits), _parent(subject), TOKEN_PREFIX)
         made = await self._identity.add_key(
             subject.person_id, agent, decides=False, scopes=scopes, life=TOKEN_LIFE, made_from=origin
         )
-        return made.secret, ends
+        return made.secret
 
     def _check(self, actor: Actor, act: str, effect: Effect) -> None:
         if actor.agent is not None:

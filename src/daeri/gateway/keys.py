@@ -1,0 +1,274 @@
+"""How do people handle their keys and sessions over REST, and how does an agent get a token to act for one?
+
+Decode, call one service, write its answer once. The token endpoint is RFC 8693's: `sub` is the person whose credential
+is shown, `act` the agent; what it gives is narrower than both and ends soon.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from daeri.errors import DaeriError, FieldError, InvalidRequest, ValidationFailed
+from daeri.gateway.bodies import Nothing
+from daeri.gateway.endpoints import Endpoint, described_json
+from daeri.gateway.guard import Doorkeeper
+from daeri.gateway.problems import request_id_of
+from daeri.gateway.routes import DOOR, Table
+from daeri.gateway.schemas import TEXT, TIME, object_of, or_null, page_of
+from daeri.gateway.services import Services
+from daeri.gateway.wire import Query, Sent, answer, fitted, language, read_object
+from daeri.records.actor import Actor
+from daeri.records.credentials import DAYS_MAX, NAME_MAX, TOKEN_LIFE, Wish
+from daeri.wording import Text
+
+EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
+ACCESS_TOKEN: Final = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - the name of a kind
+AGENT: Final = "urn:daeri:token-type:agent"
+"""The kind of an actor_token that is the plain name of an agent of the company."""
+FORM: Final = "application/x-www-form-urlencoded"
+
+
+class KeyWanted(Sent):
+    """A new key."""
+
+    name: Annotated[str, Field(description="이름표 (a label)", examples=["excel"], min_length=1, max_length=NAME_MAX)]
+    scopes: Annotated[
+        list[str] | None, Field(description="할 수 있는 일 (patterns of operations, or effects), e.g. leave.*, read")
+    ] = None
+    days: Annotated[int | None, Field(ge=1, le=DAYS_MAX, description="며칠 뒤 끝나는지 (days until it ends)")] = None
+    decides: Annotated[
+        bool, Field(description="결재도 할 수 있는 키 (may decide approvals): only for a key that a person uses.")
+    ] = False
+    agent: Annotated[str | None, Field(description="이 키로 일하는 에이전트 (the agent that acts by it)")] = None
+
+
+class TokenAsked(Sent):
+    """A token exchange (RFC 8693 §2.1); also taken as a form."""
+
+    grant_type: Annotated[str, Field(description="Always the token exchange.", examples=[EXCHANGE])]
+    subject_token: Annotated[str, Field(description="사람의 키 (a key or token of the person)", examples=["dk_live_…"])]
+    subject_token_type: Annotated[str, Field(description="Always an access token.", examples=[ACCESS_TOKEN])]
+    actor_token: Annotated[str, Field(description="에이전트 (the agent): its name, or a key that is an agent's.")]
+    actor_token_type: Annotated[str, Field(description="What the actor_token is.", examples=[AGENT, ACCESS_TOKEN])]
+    scope: Annotated[
+        str | None, Field(description="무엇을 위한 토큰인지 (patterns with spaces between), e.g. leave.*")
+    ] = None
+    requested_token_type: Annotated[str | None, Field(description="An access token, if anything.")] = None
+
+
+class KeyRoutes:
+    """A person's keys and sessions."""
+
+    def __init__(self, services: Services, keeper: Doorkeeper) -> None:
+        """Take the keys, and who knows the callers."""
+        self._keys = services.keys
+        self._keeper = keeper
+
+    def add_to(self, table: Table) -> None:
+        """Put the routes at their paths."""
+        table.at("/v1/keys", get=self.page, post=self.create)
+        table.at("/v1/keys/{key_id}", delete=self.revoke)
+        table.at("/v1/sessions", get=self.sessions)
+        table.at("/v1/sessions/{session_id}", delete=self.end_session)
+
+    async def page(self, request: Request, actor: Actor) -> Response:
+        """List one's keys."""
+        Query(request)
+        return answer({"data": await self._keys.page(actor), "next_cursor": None, "has_more": False})
+
+    async def create(self, request: Request, actor: Actor) -> Response:
+        """Make a key."""
+        Query(request)
+        wanted = fitted(KeyWanted, await read_object(request))
+        made = await self._keys.create(actor, Wish(**wanted.model_dump()))
+        return answer(made, 201, {"Location": f"/v1/keys/{made['id']}"})
+
+    async def revoke(self, request: Request, actor: Actor) -> Response:
+        """End a key."""
+        Query(request)
+        fitted(Nothing, await read_object(request))
+        return answer(await self._keys.revoke(actor, request.path_params["key_id"]))
+
+    async def sessions(self, request: Request, actor: Actor) -> Response:
+        """List where one is signed in."""
+        Query(request)
+        return answer({"data": await self._keys.sessions(actor), "next_cursor": None, "has_more": False})
+
+    async def end_session(self, request: Request, actor: Actor) -> Response:
+        """End a session."""
+        Query(request)
+        fitted(Nothing, await read_object(request))
+        await self._keys.end_session(actor, request.path_params["session_id"])
+        return Response(status_code=204)
+
+    async def exchange(self, request: Request) -> Response:
+        """Lend an agent a token; whoever shows the person's credential asks."""
+        lang = language(request.headers)
+        try:
+            asked = fitted(TokenAsked, await _form_or_json(request))
+            _check_kinds(asked)
+            subject = await self._keeper.holder(asked.subject_token, DOOR)
+            agent, limits = await self._actor_of(asked)
+            scopes = asked.scope.split() if asked.scope else None
+            token = await self._keys.exchange(subject, agent, scopes, limits)
+        except DaeriError as error:
+            problem = error.problem(lang, request_id_of(request))
+            refused = {"error": _code_of(error), "error_description": problem["detail"]}
+            return answer(problem | refused, 401 if error.code == "unauthenticated" else error.status)
+        seconds = int(TOKEN_LIFE.total_seconds())
+        told = {"access_token": token, "issued_token_type": ACCESS_TOKEN, "token_type": "Bearer", "expires_in": seconds}
+        return answer(told | ({"scope": asked.scope} if asked.scope else {}))
+
+    async def _actor_of(self, asked: TokenAsked) -> tuple[str, Sequence[Sequence[str]]]:
+        """Return the agent that is to act, and what its own key lets through."""
+        if asked.actor_token_type == AGENT:
+            return asked.actor_token, ()
+        actor = await self._keeper.holder(asked.actor_token, DOOR)
+        if actor.agent is None:
+            raise _invalid("actor_token", Text("에이전트의 키가 아니에요", "not a key of an agent"))
+        return actor.agent, actor.scopes
+
+
+def keys(services: Services, keeper: Doorkeeper) -> APIRouter:
+    """Return the routes."""
+    table, routes = Table(keeper), KeyRoutes(services, keeper)
+    routes.add_to(table)
+    table.router.add_route("/v1/token", routes.exchange, methods=["POST"], include_in_schema=False)
+    return table.router
+
+
+async def _form_or_json(request: Request) -> dict[str, Any]:
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() != FORM:
+        return await read_object(request)
+    try:
+        pairs = parse_qsl((await request.body()).decode(), keep_blank_values=True, max_num_fields=20)
+    except (UnicodeDecodeError, ValueError):
+        raise InvalidRequest from None
+    if len(dict(pairs)) < len(pairs):
+        raise InvalidRequest(Text("같은 항목이 두 번 있어요", "a parameter stands twice"))
+    return dict(pairs)
+
+
+def _check_kinds(asked: TokenAsked) -> None:
+    for name, value, known in (
+        ("grant_type", asked.grant_type, (EXCHANGE,)),
+        ("subject_token_type", asked.subject_token_type, (ACCESS_TOKEN,)),
+        ("actor_token_type", asked.actor_token_type, (ACCESS_TOKEN, AGENT)),
+        ("requested_token_type", asked.requested_token_type, (ACCESS_TOKEN, None)),
+    ):
+        if value not in known:
+            raise _invalid(name, Text("쓸 수 없는 값이에요", f"must be {' or '.join(filter(None, known))}"))
+
+
+def _invalid(name: str, detail: Text) -> ValidationFailed:
+    return ValidationFailed(errors=[FieldError(f"/{name}", detail)])
+
+
+def _code_of(error: DaeriError) -> str:
+    """Return the error of RFC 6749 §5.2 that fits."""
+    known = {"unauthenticated": "invalid_grant", "permission-denied": "unauthorized_client"}
+    return known.get(error.code, "invalid_request")
+
+
+_KEY: Final[Mapping[str, Any]] = {
+    "id": TEXT,
+    "prefix": TEXT,
+    "name": TEXT,
+    "scopes": {"type": ["array", "null"], "items": TEXT},
+    "agent": or_null("string"),
+    "decides": {"type": "boolean"},
+    "created_at": TIME,
+    "expires_at": or_null("string", format="date-time"),
+    "last_used_at": or_null("string", format="date-time"),
+    "revoked_at": or_null("string", format="date-time"),
+}
+KEY_SCHEMAS: Final[Mapping[str, Any]] = {
+    "Key": object_of("Key", "An API key, without its secret.", **_KEY),
+    "NewKey": object_of("NewKey", "A key that was just made; `key` is told this once.", **_KEY, key=TEXT),
+    "KeyPage": page_of("KeyPage", "Key"),
+    "Session": object_of(
+        "Session", "Where a person is signed in.", id=TEXT, how=or_null("string"), created_at=TIME, expires_at=TIME
+    ),
+    "SessionPage": page_of("SessionPage", "Session"),
+    "Token": object_of(
+        "Token",
+        "A token that was lent to an agent.",
+        access_token=TEXT,
+        issued_token_type=TEXT,
+        token_type=TEXT,
+        expires_in={"type": "integer", "description": "Seconds."},
+    ),
+}
+_WRITES: Final = ("permission-denied", "payload-too-large", "unsupported-media-type", "validation-failed")
+KEY_ENDPOINTS: Final[Sequence[Endpoint]] = (
+    Endpoint(
+        "get",
+        "/v1/keys",
+        "keys.list",
+        "keys",
+        "내 API 키 (my API keys)",
+        "The caller's keys that have not ended, with their scopes and last use; never their secrets.",
+        {200: described_json("The keys.", "KeyPage")},
+        problems=("permission-denied", "validation-failed"),
+    ),
+    Endpoint(
+        "post",
+        "/v1/keys",
+        "keys.create",
+        "keys",
+        "API 키 만들기 (make an API key)",
+        "Makes a key that acts as the caller, within what the caller may do; its secret is told this once. A key that "
+        "is made by a key ends with it. Agents make none.",
+        {201: described_json("Made; Location names the key.", "NewKey")},
+        body=KeyWanted,
+        problems=("not-found", *_WRITES),
+    ),
+    Endpoint(
+        "delete",
+        "/v1/keys/{key_id}",
+        "keys.revoke",
+        "keys",
+        "API 키 끝내기 (end an API key)",
+        "Ends a key at once, and what was made by it.",
+        {200: described_json("It has ended.", "Key")},
+        problems=("not-found", *_WRITES),
+    ),
+    Endpoint(
+        "get",
+        "/v1/sessions",
+        "sessions.list",
+        "keys",
+        "로그인한 곳 (where I am signed in)",
+        "The caller's sessions that have not ended.",
+        {200: described_json("The sessions.", "SessionPage")},
+        problems=("permission-denied", "validation-failed"),
+    ),
+    Endpoint(
+        "delete",
+        "/v1/sessions/{session_id}",
+        "sessions.end",
+        "keys",
+        "로그인 끝내기 (end a session)",
+        "Ends a session at once, wherever it is open.",
+        {204: {"description": "It has ended."}},
+        problems=("not-found", *_WRITES),
+    ),
+    Endpoint(
+        "post",
+        "/v1/token",
+        "tokens.exchange",
+        "keys",
+        "에이전트에게 토큰 빌려주기 (lend an agent a token)",
+        "Token exchange (RFC 8693): gives an agent a token that acts for the person whose key is shown. It may do what "
+        "person, agent and key all may, decides no approvals, and ends after 15 minutes or with the key.",
+        {200: described_json("The token.", "Token")},
+        body=TokenAsked,
+        problems=("not-found", "unauthenticated", "invalid-request", *_WRITES),
+        public=True,
+    ),
+)

@@ -1,0 +1,94 @@
+"""One operation, one permission, one approval, one audit row, by whichever door: every behaviour through every door.
+
+A cell that a door cannot have is data with its reason (`Way.cannot`), not a skip.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from daeri.errors import Refused
+from daeri.gateway import Options
+from daeri.operations import Catalog, anyone
+from daeri.records import Actor, Records
+from daeri.wording import Text
+from gateway.behaviours import BEHAVIOURS, Behaviour
+from gateway.gateway_house import Keys, opened
+from gateway.ways import CAPABILITIES, WAYS, Way, audited
+from worlds import Project, Said
+
+pytestmark = pytest.mark.anyio
+
+bulk = Catalog("bulk", Text("많은 것", "Bulk"))
+
+
+class Line(BaseModel):
+    number: int
+    text: str
+
+
+class Lines(BaseModel):
+    rows: list[Line]
+
+
+@bulk.read(label=Text("여러 줄", "Many lines"), allow=anyone)
+async def lines(records: Records, count: int) -> Lines:
+    """Many lines at once."""
+    del records
+    return Lines(rows=[Line(number=number, text=f"줄 {number}") for number in range(count)])
+
+
+@bulk.write(label=Text("깨지는 일", "Something broken"), allow=anyone)
+async def broken(records: Records, actor: Actor, name: str) -> Said:
+    """Write, and then fail."""
+    await records.add(Project(name=name, team_id=actor.team_id or 0))
+    raise Refused(Text("여기까지예요", "No further"))
+
+
+_told: dict[str, tuple[Any, list[dict[str, Any]]]] = {}
+"""What the services themselves said and wrote down, once for each behaviour."""
+
+
+async def tell(behaviour: Behaviour, kind: type[Way], keyed: Keys, folder: Path) -> tuple[Any, list[dict[str, Any]]]:
+    async with opened(keyed, folder, Options(), catalogs=[bulk]) as house:
+        said = await behaviour.story(kind(house), house)
+        return said, audited(await house.world.audited())
+
+
+def _folder(above: Path, name: str) -> Path:
+    made = above / name
+    made.mkdir()
+    return made
+
+
+def cells() -> list[Any]:
+    return [
+        pytest.param(behaviour, kind, id=f"{behaviour.name}-{kind.name}")
+        for behaviour in BEHAVIOURS
+        for kind in WAYS
+        if not set(behaviour.needs) & set(kind.cannot)
+    ]
+
+
+@pytest.mark.parametrize(("behaviour", "kind"), cells())
+async def test_it_is_the_same_by_every_door(behaviour, kind, keyed, tmp_path):
+    if behaviour.name not in _told:
+        _told[behaviour.name] = await tell(behaviour, WAYS[0], keyed, _folder(tmp_path, "first"))
+    expected, rows = _told[behaviour.name]
+    said, written = await tell(behaviour, kind, keyed, _folder(tmp_path, "second"))
+    assert said == expected
+    assert written == rows
+
+
+def test_the_table_is_long_and_every_missing_cell_has_its_reason():
+    assert len(BEHAVIOURS) >= 60
+    assert len({behaviour.name for behaviour in BEHAVIOURS}) == len(BEHAVIOURS)
+    for kind in WAYS:
+        assert set(kind.cannot) <= set(CAPABILITIES)
+        assert all(len(reason) > 5 for reason in kind.cannot.values())
+    for behaviour in BEHAVIOURS:
+        assert set(behaviour.needs) <= set(CAPABILITIES), behaviour.name
+    missing = sum(1 for behaviour in BEHAVIOURS for kind in WAYS if set(behaviour.needs) & set(kind.cannot))
+    assert missing < len(BEHAVIOURS) * len(WAYS) / 5

@@ -1,0 +1,199 @@
+"""Keys, sessions and tokens: what is made never exceeds its maker, ends with it, and is nobody else's to see."""
+
+from datetime import timedelta
+
+import pytest
+
+from daeri.gateway.keys import ACCESS_TOKEN, AGENT, EXCHANGE
+from worlds import HR, OWNER
+
+pytestmark = pytest.mark.anyio
+
+
+async def made(house, who="owner", **wanted):
+    response = await house.post(who, "/v1/keys", {"name": "mine", **wanted})
+    assert response.status_code == 201, response.text
+    return response.json()
+
+
+async def by(house, key, method, path, **more):
+    return await house.http.request(method, path, headers={"Authorization": f"Bearer {key}"}, **more)
+
+
+async def exchanged(house, key, agent="assistant", **more):
+    sent = {
+        "grant_type": EXCHANGE,
+        "subject_token": key,
+        "subject_token_type": ACCESS_TOKEN,
+        "actor_token": agent,
+        "actor_token_type": AGENT,
+        **more,
+    }
+    return await house.http.post("/v1/token", data=sent)
+
+
+async def test_a_key_is_told_once_and_works(house):
+    key = await made(house, scopes=["work.find"], days=1)
+    assert key["key"].startswith(key["prefix"])
+    assert (await by(house, key["key"], "POST", "/v1/ops/work.find", json={"employee": OWNER})).status_code == 200
+    assert (await by(house, key["key"], "GET", "/v1/keys")).status_code == 403
+    listed = (await house.get("owner", "/v1/keys")).json()["data"]
+    mine = next(item for item in listed if item["id"] == key["id"])
+    assert mine["last_used_at"] is not None
+    assert "key" not in mine
+    stored = await house.world.sql("SELECT hash FROM api_key WHERE id = :id", id=key["id"])
+    assert key["key"] not in str(stored)
+
+
+async def test_a_key_ends_by_its_days_and_by_its_owner_alone(house):
+    short, long = await made(house, days=1), await made(house)
+    house.world.clock.at += timedelta(days=1)
+    assert (await by(house, short["key"], "GET", "/v1/me")).status_code == 401
+    for who in ("colleague", "lead"):
+        assert (await house.call(who, "DELETE", f"/v1/keys/{long['id']}")).status_code == 404
+    ended = await house.call("owner", "DELETE", f"/v1/keys/{long['id']}")
+    assert ended.json()["revoked_at"] is not None
+    assert (await by(house, long["key"], "GET", "/v1/me")).status_code == 401
+    assert long["id"] not in str((await house.get("owner", "/v1/keys")).json())
+
+
+async def test_a_key_made_by_a_key_has_its_limits_and_ends_with_it(house):
+    first = await made(house, scopes=["work.*", "key.*"])
+    second = (await by(house, first["key"], "POST", "/v1/keys", json={"name": "second", "scopes": ["*"]})).json()
+    third = (await by(house, second["key"], "POST", "/v1/keys", json={"name": "third"})).json()
+    for key in (second, third):
+        assert (await by(house, key["key"], "POST", "/v1/ops/work.find", json={"employee": 1})).status_code == 200
+        assert (await by(house, key["key"], "GET", "/v1/records/w_employee")).status_code == 403
+    await house.call("owner", "DELETE", f"/v1/keys/{first['id']}")
+    for key in (first, second, third):
+        assert (await by(house, key["key"], "GET", "/v1/me")).status_code == 401
+
+
+async def test_only_who_decides_makes_a_key_that_decides(house):
+    humble = await made(house, decides=False)
+    refused = await by(house, humble["key"], "POST", "/v1/keys", json={"name": "x", "decides": True})
+    assert refused.status_code == 403
+    agents = await house.post("owner", "/v1/keys", {"name": "x", "decides": True, "agent": "assistant"})
+    assert agents.status_code == 403
+
+
+async def test_an_agents_key_is_narrowed_and_handles_no_keys(house):
+    hr = (await house.identity.add_key(HR, "hr", decides=True)).secret
+    key = (await by(house, hr, "POST", "/v1/keys", json={"name": "agent", "agent": "reader"})).json()
+    me = (await by(house, key["key"], "GET", "/v1/me")).json()
+    assert (me["agent"], me["roles"], me["decides"]) == ("reader", [], False)
+    assert (await by(house, key["key"], "POST", "/v1/ops/work.headcount", json={})).status_code == 403
+    assert (await by(house, key["key"], "POST", "/v1/ops/work.add_project", json={"name": "x"})).status_code == 403
+    for method, path in (("GET", "/v1/keys"), ("POST", "/v1/keys"), ("GET", "/v1/sessions")):
+        more = {"json": {"name": "x"}} if method == "POST" else {}
+        assert (await by(house, key["key"], method, path, **more)).status_code == 403
+    assert (await by(house, hr, "POST", "/v1/keys", json={"name": "x", "agent": "nobody"})).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("wanted", "pointer"),
+    [
+        ({"name": ""}, "/name"),
+        ({"name": "x" * 101}, "/name"),
+        ({"name": "a\nb"}, "/name"),
+        ({"name": "x", "days": 0}, "/days"),
+        ({"name": "x", "days": "7"}, "/days"),
+        ({"name": "x", "scopes": [""]}, "/scopes"),
+        ({"name": "x", "scopes": ["a"] * 51}, "/scopes"),
+        ({"name": "x", "person_id": 5}, "/person_id"),
+        ({"name": "x", "limits": None}, "/limits"),
+        ({"name": "x", "decides": 1}, "/decides"),
+    ],
+)
+async def test_a_wish_that_makes_no_key_is_refused_by_its_field(house, wanted, pointer):
+    response = await house.post("owner", "/v1/keys", wanted)
+    assert response.status_code == 422
+    assert [item["pointer"] for item in response.json()["errors"]] == [pointer]
+
+
+async def test_sessions_are_ones_own_to_see_and_end(house):
+    token, _ = await house.identity.sign_in_demo("owner")
+    listed = (await house.get("owner", "/v1/sessions")).json()["data"]
+    assert [item["how"] for item in listed] == ["demo"]
+    path = f"/v1/sessions/{listed[0]['id']}"
+    assert (await house.call("colleague", "DELETE", path)).status_code == 404
+    cookie = {"Cookie": f"daeri_session={token}"}
+    assert (await house.http.get("/v1/me", headers=cookie)).status_code == 200
+    assert (await house.call("owner", "DELETE", path)).status_code == 204
+    assert (await house.http.get("/v1/me", headers=cookie)).status_code == 401
+    assert (await house.call("owner", "DELETE", path)).status_code == 404
+
+
+async def test_a_token_acts_for_a_person_through_an_agent_and_soon_ends(house):
+    response = await exchanged(house, house.keys["owner"], scope="work.* run.*")
+    told = response.json()
+    assert (response.status_code, told["token_type"], told["expires_in"]) == (200, "Bearer", 900)
+    token = told["access_token"]
+    me = (await by(house, token, "GET", "/v1/me")).json()
+    assert (me["person"]["id"], me["agent"], me["decides"]) == (OWNER, "assistant", False)
+    assert (await by(house, token, "GET", "/v1/records/w_employee")).status_code == 403, "not in its scope"
+    held = (await by(house, token, "POST", "/v1/ops/work.request", json={"start": "2026-12-01"})).json()
+    document = (await house.get("lead", f"/v1/approvals/{held['approval_id']}")).json()
+    assert (document["drafter"]["id"], document["agent"]) == (OWNER, "assistant")
+    house.world.clock.at += timedelta(minutes=15)
+    assert (await by(house, token, "GET", "/v1/me")).status_code == 401
+
+
+async def test_a_token_never_exceeds_person_agent_or_key(house):
+    hr = (await house.identity.add_key(HR, "hr", decides=True)).secret
+    token = (await exchanged(house, hr, "reader", scope="*")).json()["access_token"]
+    assert (await by(house, token, "POST", "/v1/ops/work.headcount", json={})).status_code == 403
+    agents_own = (await house.identity.add_key(HR, "agent", decides=False, scopes=["work.find"])).secret
+    refused = await exchanged(house, hr, agents_own, actor_token_type=ACCESS_TOKEN)
+    assert refused.json()["error"] == "invalid_request", "a key of no agent names none"
+    made_for = (
+        await by(house, hr, "POST", "/v1/keys", json={"name": "a", "agent": "assistant", "scopes": ["work.find"]})
+    ).json()
+    narrow = await exchanged(house, hr, made_for["key"], actor_token_type=ACCESS_TOKEN)
+    token = narrow.json()["access_token"]
+    assert (await by(house, token, "POST", "/v1/ops/work.find", json={"employee": 1})).status_code == 200
+    assert (await by(house, token, "POST", "/v1/ops/work.headcount", json={})).status_code == 403
+
+
+async def test_a_token_ends_with_the_key_it_was_lent_by(house):
+    key = await made(house)
+    token = (await exchanged(house, key["key"])).json()["access_token"]
+    assert (await by(house, token, "GET", "/v1/me")).status_code == 200
+    await house.call("owner", "DELETE", f"/v1/keys/{key['id']}")
+    assert (await by(house, token, "GET", "/v1/me")).status_code == 401
+
+
+async def test_a_token_of_one_agent_is_not_exchanged_for_another(house):
+    token = (await exchanged(house, house.keys["owner"], "reader")).json()["access_token"]
+    refused = await exchanged(house, token, "assistant")
+    assert (refused.status_code, refused.json()["error"]) == (403, "unauthorized_client")
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "error"),
+    [
+        ({"subject_token": "dk_live_unknown"}, 401, "invalid_grant"),
+        ({"grant_type": "password"}, 422, "invalid_request"),
+        ({"subject_token_type": "urn:ietf:params:oauth:token-type:jwt"}, 422, "invalid_request"),
+        ({"actor_token": "nobody"}, 404, "invalid_request"),
+        ({"actor_token_type": "x"}, 422, "invalid_request"),
+        ({"requested_token_type": "urn:ietf:params:oauth:token-type:id_token"}, 422, "invalid_request"),
+        ({"client_secret": "x"}, 422, "invalid_request"),
+    ],
+)
+async def test_an_exchange_that_cannot_be_is_refused_in_the_words_of_oauth(house, more, status, error):
+    response = await exchanged(house, house.keys["owner"], **more)
+    assert (response.status_code, response.json()["error"]) == (status, error)
+
+
+async def test_every_act_on_keys_is_in_the_audit_without_their_secrets(house):
+    key = await made(house)
+    await exchanged(house, key["key"])
+    await house.call("owner", "DELETE", f"/v1/keys/{key['id']}")
+    rows = await house.world.audited()
+    assert [row["action"] for row in rows if row["action"].startswith("key.")][-3:] == [
+        "key.add",
+        "key.add",
+        "key.revoke",
+    ]
+    assert key["key"] not in str(rows)
