@@ -56,7 +56,15 @@ def engine_of(path: Path) -> Engine:
 
 def settings_for(folder: Path) -> dict[str, Any]:
     """Return what a server's settings say of the database of a data folder; nothing on SQLite."""
-    return {"database_url": address(folder / "daeri.db")} if POSTGRES else {}
+    if not POSTGRES:
+        return {}
+    path = folder / "daeri.db"
+    is_new, url = not path.exists(), address(path)
+    if is_new:  # whoever starts a server on a copy finds the engine's tables there: making them takes seconds
+        from dbos import DBOS  # noqa: PLC0415 - it takes half a second
+
+        DBOS.migrate(url, schema="daeri_engine")
+    return {"database_url": url}
 
 
 def as_kept(value: Any) -> Any:

@@ -37,6 +37,7 @@ from daeri.records.record import Record
 from daeri.records.store import Store, is_reachable
 from daeri.records.usage import UseBook
 from daeri.runs.engine import Engine
+from daeri.runs.fleet import Fleet
 from daeri.runs.pushes import Pushes
 from daeri.runs.runs import Runs
 from daeri.runs.wakeups import Wakeups
@@ -67,20 +68,21 @@ class Daeri:
         self.door = Door(company, self.store, self.clock)
         self.shelf = Shelf(company, self.store, self.clock)
         self.policies = Policies(self.door, self.store, self.clock)
-        wakeups = Wakeups()
-        self.runs = Runs(company, self.store, self.clock, wakeups)
+        self._fleet = Fleet(self.store, self.clock)
+        self._wakeups = Wakeups()
+        self.runs = Runs(company, self.store, self.clock, self._wakeups, self._fleet.me)
         self.pushes = Pushes(self.store, self.clock)
         self.approvals = Approvals(company, self.store, self.clock, self.door.execute_approved, self.runs)
         self.anchors = Anchors(self.store, self.clock, settings.audit_key_file, settings.audit_notes)
         self._anchoring: asyncio.Task[None] | None = None
         self._tending: asyncio.Task[None] | None = None
+        self._hearing: set[asyncio.Task[None]] = set()
         self._models: ModelClient | None = None
         self.audit_log = AuditLog(company, self.store, self.clock, self.anchors)
         self.raw = RawModels(*raw_models_of(settings), UseBook(self.store, self.clock))
-        executor = Executor(
-            self.door, self.identity, Workbench(self.store, self.clock, wakeups), self._planner(), self.runs.working
-        )
-        self.engine = Engine(f"sqlite:///{settings.engine_database}", executor.segment, self.runs.due)
+        bench = Workbench(self.store, self.clock, self._wakeups, self._fleet.me)
+        executor = Executor(self.door, self.identity, bench, self._planner(), self.runs.working)
+        self.engine = Engine(settings.engine_url, executor.segment, self._due, self._fleet.me)
 
     def _planner(self) -> Planner:
         models = models_of(self.settings)
@@ -94,6 +96,17 @@ class Daeri:
         self._models = ModelClient(self.clock)
         return Modelled(Models(self._models, models), self.company.name.en)
 
+    async def _due(self) -> list[tuple[str, int]]:
+        """Return the runs to take up, those of servers that are gone among them."""
+        await self.engine.bury(await self._fleet.look())
+        return await self.runs.due()
+
+    def _heard(self, news: str) -> None:
+        """Take news of another server to the runs."""
+        task = asyncio.get_running_loop().create_task(self.runs.hear(news))
+        self._hearing.add(task)
+        task.add_done_callback(self._hearing.discard)
+
     async def open(self, *, working: bool = True) -> None:
         """Migrate the databases and, where it is `working`, take up the runs that are due."""
         await self.store.upgrade(MIGRATIONS, "daeri_version")
@@ -106,6 +119,9 @@ class Daeri:
             await self.door.forget_old_keys()
             if self._models is not None:
                 await self._models.open()
+            if self.store.is_shared:
+                self._wakeups.open(self._fleet.me, self.store.tell)
+            await self._fleet.open(self._heard)
             self.runs.start = self.engine.start
             await self.engine.open()
             await self.anchors.open()
@@ -122,6 +138,8 @@ class Daeri:
         if self.runs.start is not None:
             self.runs.start = None
             await self.engine.close()
+            await self._fleet.close()
+            await self._wakeups.close()
             if self._models is not None:
                 await self._models.close()
         await self.raw.close()

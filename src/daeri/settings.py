@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ANCHORS_FILE = "audit.anchors"
@@ -14,6 +14,7 @@ ANCHORS_FILE = "audit.anchors"
 AUDIT_KEY_FILE = "audit.key"
 """The private key that signs them."""
 ENV_FILE = ".env"
+DATABASES = ("sqlite", "postgresql", "postgres")
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -43,6 +44,7 @@ class Settings(BaseSettings):
     dir: Path = Field(default=Path("daeri-data"), description="Folder of the databases and keys.")
     database_url: SecretStr | None = Field(
         default=None,
+        validation_alias=AliasChoices("DAERI_DATABASE_URL", "DATABASE_URL"),
         description="The database, where it is not a file in that folder: sqlite:///PATH or postgresql://USER@HOST/NAME.",
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
@@ -100,6 +102,17 @@ class Settings(BaseSettings):
             return tuple(item.strip() for item in value.split(",") if item.strip())
         return value
 
+    @field_validator("database_url", mode="after")
+    @classmethod
+    def _known_database(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or not value.get_secret_value():
+            return None
+        kind = value.get_secret_value().partition(":")[0].partition("+")[0]
+        if kind not in DATABASES:
+            msg = "write sqlite:///PATH or postgresql://USER@HOST/NAME"
+            raise ValueError(msg)
+        return value
+
     @property
     def known_hosts(self) -> tuple[str, ...]:
         """The names to answer to; a server on loopback answers to loopback only, so no web page can rebind to it."""
@@ -107,7 +120,7 @@ class Settings(BaseSettings):
 
     @property
     def database(self) -> Path:
-        """The file of the company's records, approvals, runs and audit."""
+        """The file of the company's records, approvals, runs and audit, where they are in one."""
         return self.dir / "daeri.db"
 
     @property
@@ -124,6 +137,16 @@ class Settings(BaseSettings):
     def audit_notes(self) -> list[Path]:
         """The files of notes that prove the end of the audit chain, that beside the database first."""
         return [self.dir / ANCHORS_FILE, *([self.audit_copy] if self.audit_copy else [])]
+
+    @property
+    def is_on_server(self) -> bool:
+        """Whether the data is on a database server, not in a file."""
+        return not self.store_url.startswith("sqlite")
+
+    @property
+    def engine_url(self) -> str:
+        """The address of the database of the engine that carries runs: beside the records, or a file of its own."""
+        return self.store_url if self.is_on_server else f"sqlite:///{self.engine_database}"
 
     @property
     def engine_database(self) -> Path:

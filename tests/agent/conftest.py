@@ -15,13 +15,14 @@ from daeri.records import Actor
 from daeri.sample import hanbit
 from daeri.sample.build import build
 from daeri.settings import Settings
+from databases import forget, settings_for
 
 NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 """Noon of a Saturday in Seoul."""
 
 
 def _daeri(folder: Path) -> Daeri:
-    return Daeri(hanbit(), Settings(dir=folder, demo=True), FixedClock(NOW))
+    return Daeri(hanbit(), Settings(dir=folder, demo=True, **settings_for(folder)), FixedClock(NOW))
 
 
 @pytest.fixture(scope="session")
@@ -46,6 +47,7 @@ async def hanbit_server(built: Path, tmp_path: Path) -> AsyncIterator[Daeri]:
     await daeri.open(working=False)
     yield daeri
     await daeri.close()
+    forget(folder / "daeri.db")
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +59,7 @@ async def shared(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Async
     await daeri.open(working=False)
     yield daeri
     await daeri.close()
+    forget(folder / "daeri.db")
 
 
 @pytest.fixture

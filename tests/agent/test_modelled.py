@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import text
 
 from daeri.app import Daeri
 from daeri.records import Actor
@@ -17,6 +18,7 @@ from daeri.runs import journal
 from daeri.sample import hanbit
 from daeri.settings import Settings
 from daeri.testing.model_server import Asked, ModelServer, Spent, calls, fails, says
+from databases import settings_for
 
 pytestmark = pytest.mark.anyio
 
@@ -46,7 +48,8 @@ async def office(built: Path, tmp_path: Path) -> AsyncIterator[Office]:
     folder = tmp_path / "hanbit"
     shutil.copytree(built, folder)
     async with ModelServer(api_key=KEY) as model:
-        settings = Settings(dir=folder, model_url=model.base_url, model="test/model", model_api_key=SecretStr(KEY))
+        key, where = SecretStr(KEY), settings_for(folder)
+        settings = Settings(dir=folder, model_url=model.base_url, model="test/model", model_api_key=key, **where)
         async with Daeri(hanbit(), settings) as daeri:
             everyone = Actor.system("test")
             found: dict[str, Any] = {}
@@ -155,9 +158,8 @@ async def test_an_answer_that_was_cut_by_a_crash_is_started_again_for_its_listen
     run = await office.ask("안녕")
 
     def as_if_it_had_crashed(connection: Any) -> None:
-        connection.exec_driver_sql(
-            "UPDATE run SET status = 'running', attempts = 1, answer = NULL WHERE id = ?", (run["run_id"],)
-        )
+        again = "UPDATE run SET status = 'running', attempts = 1, answer = NULL WHERE id = :id"
+        connection.execute(text(again), {"id": run["run_id"]})
 
     await office.daeri.store.write(as_if_it_had_crashed)
     await office.daeri.engine.start(run["run_id"], 1)

@@ -4,7 +4,9 @@ Above stands `store.py`, which owns threads and transactions; below, `store_sqli
 know one database each. SQL that reads differently in the two is in `portable.py`; nobody else asks which one it is.
 """
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,8 +34,10 @@ class Backend(Protocol):
         reading: each visit sees one moment and can write nothing.
         writing: one visit at a time, of all processes on this database.
         noting: visits that only add what no other visit depends on; on SQLite they are ordinary writes.
+        is_shared: whether several servers may work on it at once.
     """
 
+    is_shared: bool
     reading: Lane
     writing: Lane
     noting: Lane
@@ -43,6 +47,9 @@ class Backend(Protocol):
 
     def is_passing(self, error: DBAPIError, *, nothing_done: bool) -> bool:
         """Say whether the same visit may be made again: nothing of it is left, and it may well succeed."""
+
+    def hearing(self, heard: Callable[[str], None], lock: int) -> AbstractAsyncContextManager[None]:
+        """Call `heard` with the messages of all servers on this database, and hold a lock meanwhile."""
 
     def take_time(self, connection: Connection) -> None:
         """Lift the limits on time for one transaction: a migration may take as long as it takes."""

@@ -4,7 +4,9 @@ Company code and the rest of Daeri write SQLAlchemy expressions and never ask wh
 renders alike but the databases *answer* differently (order of NULLs, width of integers) is in `postgres_dialect.py`.
 """
 
+import json
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import Boolean, Connection, Dialect, Integer, String, TextClause, text
@@ -18,12 +20,28 @@ WRITING: Final = 7_303_014_001
 AUDIT_HEAD: Final = 7_303_014_002
 """The advisory lock of whoever appends to the audit's chain."""
 _HOLD: Final[TextClause] = text("SELECT pg_advisory_xact_lock(:lock)")
+_TRY: Final[TextClause] = text("SELECT pg_try_advisory_xact_lock(:lock)")
+_TELL: Final[TextClause] = text(
+    "SELECT pg_notify('daeri', value) FROM json_array_elements_text(CAST(:messages AS json))"
+)
 
 
 def hold(connection: Connection, lock: int) -> None:
     """Wait until no other transaction holds a lock, and hold it to the end; on SQLite writers take turns anyway."""
     if connection.dialect.name == "postgresql":
         connection.execute(_HOLD, {"lock": lock})
+
+
+def is_held(connection: Connection, lock: int) -> bool:
+    """Say whether another server holds a lock; on SQLite there is no other."""
+    if connection.dialect.name != "postgresql":
+        return False
+    return not connection.execute(_TRY, {"lock": lock}).scalar_one()
+
+
+def tell(connection: Connection, messages: Sequence[str]) -> None:
+    """Send messages to all servers that hear, when the transaction commits."""
+    connection.execute(_TELL, {"messages": json.dumps(messages)})
 
 
 class found_at(FunctionElement[int]):  # noqa: N801 - written like a function of SQL

@@ -11,7 +11,8 @@ import contextvars
 import random
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 
 from daeri.errors import ValidationFailed
 from daeri.records.backend import Backend, Lane
+from daeri.records.portable import tell
 from daeri.records.record import ADOPTED, NAMING
 from daeri.records.store_sqlite import SQLite
 from daeri.wording import Text
@@ -102,6 +104,20 @@ class Store:
             time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - so that two that met do not meet again
             pause *= 2
         raise AssertionError  # the last try returned or raised
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several servers may work on this database at once."""
+        return self._backend.is_shared
+
+    def hearing(self, heard: Callable[[str], None], lock: int) -> AbstractAsyncContextManager[None]:
+        """Call `heard` with what any server on this database tells, in the block; hold `lock` so that others see it."""
+        return self._backend.hearing(heard, lock)
+
+    async def tell(self, messages: Sequence[str]) -> None:
+        """Send messages to every server on this database that hears; on a file there is only this one."""
+        if self.is_shared and messages:
+            await self._visit(self._backend.noting, lambda connection: tell(connection, messages))
 
     async def create(self, metadata: MetaData) -> None:
         """Create the tables of `metadata` that do not exist yet (a company without migrations); never adopted ones."""

@@ -7,6 +7,7 @@ one another anyway. What needs no such promise (the journal of a run, the audit 
 the rows it builds upon.
 """
 
+from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
@@ -16,6 +17,7 @@ from sqlalchemy.pool import QueuePool
 
 from daeri.errors import Conflict, NotReady, Timeout, ValidationFailed
 from daeri.records.backend import Lane
+from daeri.records.hearing import Heard, Hearing
 from daeri.records.portable import WRITING
 from daeri.wording import Text
 
@@ -27,6 +29,8 @@ STATEMENT_SECONDS = 30
 """How long one statement may take: longer than any limit of Daeri's own, so it only ends what nobody waits for."""
 LOCK_SECONDS = 15
 """How long a visit waits for another process's write before it says so."""
+CONNECT_SECONDS = 5
+"""How long a server may take to answer at all."""
 IDLE_SECONDS = 60
 """A transaction in which nothing happens this long belongs to a process that hangs; its locks are let go."""
 
@@ -42,6 +46,8 @@ registry.register("postgresql.daeri", "daeri.records.postgres_dialect", "Postgre
 
 class Postgres:
     """A database of a PostgreSQL server."""
+
+    is_shared = True
 
     def __init__(self, url: URL) -> None:
         """Take the database's address; nothing is opened yet."""
@@ -75,6 +81,15 @@ class Postgres:
         away = error.connection_invalidated or code in ("", "57P01", "57P02", "57P03")
         return nothing_done and away and isinstance(error, OperationalError)
 
+    def hearing(self, heard: Heard, lock: int) -> AbstractAsyncContextManager[None]:
+        """Hear on a connection of its own, which notices soon when the other end is gone."""
+        engine = self.reading.engine
+        _, address = engine.dialect.create_connect_args(engine.url)
+        alive = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+        limits = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+        more = {"options": limits, "application_name": "daeri hear", "connect_timeout": CONNECT_SECONDS}
+        return Hearing({**address, **alive, **more}, heard, lock).open()
+
     def take_time(self, connection: Connection) -> None:
         """Lift the limit on a statement's time until the transaction ends."""
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
@@ -103,7 +118,7 @@ def _engine(url: URL, kind: str, size: int) -> Engine:
             "autocommit": True,  # transactions are begun below
             "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
             "application_name": f"daeri {kind}",
-            "connect_timeout": 5,
+            "connect_timeout": CONNECT_SECONDS,
         },
     )
 

@@ -1,6 +1,8 @@
 """How is SQLite visited? One file, a pool of readers with a snapshot each, one writer that locks before it reads."""
 
 import sqlite3
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
@@ -20,6 +22,8 @@ BUSY_SECONDS = 30
 class SQLite:
     """The database in a file."""
 
+    is_shared = False
+
     def __init__(self, url: URL) -> None:
         """Take the file's address; nothing is opened yet."""
         self.reading = Lane.of(_engine(url, writer=False), READERS, "read")
@@ -37,6 +41,11 @@ class SQLite:
         """Say no: SQLite has waited for its lock by itself."""
         del error, nothing_done
         return False
+
+    def hearing(self, heard: Callable[[str], None], lock: int) -> AbstractAsyncContextManager[None]:
+        """Hear nothing: there is one server on a file."""
+        del heard, lock
+        return nullcontext()
 
     def take_time(self, connection: Connection) -> None:
         """Do nothing: there is no limit."""

@@ -21,9 +21,11 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    and_,
     bindparam,
     func,
     insert,
+    or_,
     select,
     update,
 )
@@ -33,6 +35,7 @@ from daeri.errors import DaeriError
 from daeri.operations.outcome import Done, Held, Settlement
 from daeri.records.record import Instant
 from daeri.records.store import system
+from daeri.runs.fleet import server
 from daeri.wording import Lang
 
 TERMINAL = ("succeeded", "failed", "cancelled", "expired")
@@ -52,6 +55,7 @@ run = Table(
     Column("status", String(20), nullable=False),
     Column("segment", Integer, nullable=False, default=1),
     Column("epoch", Integer, nullable=False, default=0),
+    Column("server", String(40)),
     Column("attempts", Integer, nullable=False, default=0),
     Column("events", Integer, nullable=False, default=0),
     Column("answer", Text),
@@ -127,12 +131,24 @@ class Note:
 # Statements are made once: a run is a dozen small visits, and building each anew costs more than SQLite does.
 _KEY: BindParameter[str] = bindparam("key")
 _STATE = select(run.c.status, run.c.segment, run.c.epoch).where(run.c.id == _KEY)
-_STATE_HELD = _STATE.with_for_update()
+_STATE_HELD = _STATE.add_columns(run.c.server).with_for_update()
 """The same, held until the transaction ends: whoever changes a run looks at it like this first."""
 _CLAIM = (
     update(run)
     .where(run.c.id == _KEY)
-    .values(status="running", epoch=bindparam("next_epoch"), attempts=run.c.attempts + 1)
+    .values(status="running", epoch=bindparam("next_epoch"), attempts=run.c.attempts + 1, server=bindparam("me"))
+)
+_IS_THERE = select(server.c.id).where(server.c.id == bindparam("name"))
+_DUE = (
+    select(run.c.id, run.c.segment)
+    .outerjoin(server, server.c.id == run.c.server)
+    .where(
+        or_(
+            run.c.status == "queued",
+            and_(run.c.status == "running", or_(server.c.id.is_(None), server.c.id == bindparam("me"))),
+        )
+    )
+    .order_by(run.c.id)
 )
 _MORE = update(run).where(run.c.id == _KEY).values(events=run.c.events + bindparam("more")).returning(run.c.events)
 _MORE_LEASED = _MORE.where(run.c.epoch == bindparam("held"), run.c.status == "running")
@@ -149,13 +165,15 @@ _INSERT_STEP = insert(step)
 _INSERT_EVENT = insert(event)
 
 
-def claim(connection: Connection, run_id: str, segment: int) -> Lease | None:
-    """Take a run up for one segment; None where that segment is no longer due."""
+def claim(connection: Connection, run_id: str, segment: int, me: str) -> Lease | None:
+    """Take a run up for one segment; None where that segment is no longer due, or another server is at it."""
     row = connection.execute(_STATE_HELD, {"key": run_id}).one()
     if row.segment != segment or row.status not in ("queued", "running"):
         return None
+    if row.status == "running" and row.server != me and _is_there(connection, row.server):
+        return None
     epoch = row.epoch + 1
-    connection.execute(_CLAIM, {"key": run_id, "next_epoch": epoch})
+    connection.execute(_CLAIM, {"key": run_id, "next_epoch": epoch, "me": me})
     return Lease(run_id, epoch)
 
 
@@ -237,6 +255,12 @@ def news(connection: Connection, run_id: str, after: int) -> tuple[Sequence[Row[
     """Return a run's events after a number, and whether these are the last: both of one instant."""
     ended = connection.execute(_STATE, {"key": run_id}).one().status in TERMINAL
     return events_after(connection, run_id, after), ended
+
+
+def has_ended(connection: Connection, run_id: str) -> bool:
+    """Say whether a run has ended; one that is not there has."""
+    row = connection.execute(_STATE, {"key": run_id}).one_or_none()
+    return row is None or row.status in TERMINAL
 
 
 def last_step(connection: Connection, run_id: str) -> int:
@@ -343,10 +367,13 @@ def settle(connection: Connection, settlement: Settlement, at: datetime) -> None
     connection.execute(update(run).where(run.c.id == held.run_id).values(status="queued", segment=row.segment + 1))
 
 
-def due(connection: Connection) -> list[tuple[str, int]]:
-    """Return the runs that some worker should advance, with the segment that is due."""
-    statement = select(run.c.id, run.c.segment).where(run.c.status.in_(["queued", "running"])).order_by(run.c.id)
-    return [(row.id, row.segment) for row in connection.execute(statement)]
+def due(connection: Connection, me: str) -> list[tuple[str, int]]:
+    """Return the runs that this server should advance, with the segment that is due: no other one is at them."""
+    return [(row.id, row.segment) for row in connection.execute(_DUE, {"me": me})]
+
+
+def _is_there(connection: Connection, name: str | None) -> bool:
+    return name is not None and connection.execute(_IS_THERE, {"name": name}).one_or_none() is not None
 
 
 def _done_body(done: Done) -> dict[str, Any]:

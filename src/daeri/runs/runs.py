@@ -20,6 +20,7 @@ from daeri.records import audit
 from daeri.records.actor import Actor, Effect
 from daeri.records.store import Store
 from daeri.runs import journal
+from daeri.runs.fleet import ALONE
 from daeri.runs.wakeups import Wakeups, woken
 from daeri.wording import Lang, Text, normal
 
@@ -44,12 +45,13 @@ Start = Callable[[str, int], Awaitable[None]]
 class Runs:
     """The runs of a company's agents."""
 
-    def __init__(self, company: Company, store: Store, clock: Clock, wakeups: Wakeups) -> None:
+    def __init__(self, company: Company, store: Store, clock: Clock, wakeups: Wakeups, me: str = ALONE) -> None:
         """Take the declarations, the database, the clock and the listeners; `start` is set when the engine opens."""
         self._company = company
         self._store = store
         self._clock = clock
         self._wakeups = wakeups
+        self._me = me
         self._working: dict[str, asyncio.Task[None]] = {}
         self.start: Start | None = None
 
@@ -241,7 +243,21 @@ class Runs:
 
     async def due(self) -> list[tuple[str, int]]:
         """Return what some worker should advance: (run, segment)."""
-        return await self._store.read(journal.due)
+        return await self._store.read(partial(journal.due, me=self._me))
+
+    async def hear(self, news: str) -> None:
+        """Wake who listens to a run of which another server tells; stop working on one that was cancelled there.
+
+        News without a name says that some may have been missed.
+        """
+        name, _, run_id = news.partition(" ")
+        if name == self._me:
+            return
+        self._wakeups.wake(run_id)
+        for working in [run_id] if run_id else list(self._working):
+            task = self._working.get(working)
+            if task is not None and await self._store.read(partial(journal.has_ended, run_id=working)):
+                task.cancel()
 
     def working(self, run_id: str, task: asyncio.Task[None] | None) -> None:
         """Note which task advances a run, so that a cancellation reaches it at once."""

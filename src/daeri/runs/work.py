@@ -14,6 +14,7 @@ from daeri.clock import Clock
 from daeri.errors import DaeriError
 from daeri.records.store import Store
 from daeri.runs import journal
+from daeri.runs.fleet import ALONE
 from daeri.runs.journal import Lease, Note, StepJournal
 from daeri.runs.wakeups import Wakeups
 from daeri.wording import Lang
@@ -98,8 +99,9 @@ class Asked:
 class Workbench:
     """Writes to the journal for workers and wakes the listeners after each commit."""
 
-    def __init__(self, store: Store, clock: Clock, wakeups: Wakeups) -> None:
-        """Take the database, the clock and the listeners."""
+    def __init__(self, store: Store, clock: Clock, wakeups: Wakeups, me: str = ALONE) -> None:
+        """Take the database, the clock, the listeners, and the name of this server."""
+        self._me = me
         self._store = store
         self._clock = clock
         self._wakeups = wakeups
@@ -108,7 +110,7 @@ class Workbench:
         """Take a run up; None where this segment is not due any more."""
 
         def take(connection: Connection) -> Work | None:
-            lease = journal.claim(connection, run_id, segment)
+            lease = journal.claim(connection, run_id, segment, self._me)
             return None if lease is None else _load(connection, lease)
 
         return await self._store.note(take)
