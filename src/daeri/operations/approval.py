@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, Protocol, cast, get_args
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from daeri.clock import Clock
 from daeri.errors import DaeriError, FieldError, PermissionDenied, StaleVersion, ValidationFailed
@@ -24,8 +24,8 @@ from daeri.operations.deciding.boxes import Box
 from daeri.operations.deciding.ledger import Document, Label, Writer, Written
 from daeri.operations.deciding.machine import aim, step
 from daeri.operations.deciding.model import SPACING, Act, Kind, Part, Refusal, Seat
+from daeri.operations.deciding.riding import completed
 from daeri.operations.deciding.tending import Tending
-from daeri.operations.form import PREFIX
 from daeri.operations.outcome import Done, Settlement
 from daeri.records import audit
 from daeri.records.actor import Actor, Effect
@@ -91,10 +91,6 @@ class More:
     outcome: Literal["applied", "apply_failed"] | None = None
 
 
-_NUMBER = text(
-    "INSERT INTO approval_series (series, year, last) VALUES (:series, :year, 1) "
-    "ON CONFLICT (series, year) DO UPDATE SET last = approval_series.last + 1 RETURNING last"
-)
 _WORDS: Mapping[str, tuple[Text, Text]] = {
     "consult": (Text("협의", "consulted"), Text("{name}님이 의견을 청했어요", "{name} asks for an opinion")),
     "share": (Text("열람", "may read"), Text("{name}님이 보여 줬어요", "{name} shared it")),
@@ -422,16 +418,8 @@ class Approvals:
             failure = [error.detail.ko, error.detail.en]
             return {"failure": failure, "difference": difference, "completed_at": now}
         savepoint.commit()
-        self._end_effect(writer, Act("apply", SYSTEM.id), now)
         self._tell(connection, document, "applied", present.person.called, comment, done=done)
-        return {
-            "number": self._number(connection, document),
-            "result": done.result,
-            "result_say": done.say,
-            "failure": None,
-            "difference": None,
-            "completed_at": now,
-        }
+        return completed(connection, writer, done, self._clock)
 
     @staticmethod
     def _end_effect(writer: Writer, act: Act, now: datetime) -> None:
@@ -444,12 +432,6 @@ class Approvals:
     def _tell(self, connection: Connection, document: Document, status: str, by: str, comment: str, **end: Any) -> None:
         settlement = Settlement(document.id, document.row["run_id"], status, None, None, by, comment or None)
         self._heard.settled(connection, replace(settlement, **end))
-
-    def _number(self, connection: Connection, document: Document) -> str:
-        """Take the next document number (문서번호) of the form and year, without gaps: it commits with the effect."""
-        prefix, year = document.form.get("prefix", PREFIX), self._clock.today().year
-        count = connection.execute(_NUMBER, {"series": prefix, "year": year}).scalar_one()
-        return f"{prefix}-{year}-{count:06}"
 
     # ---- reading
 

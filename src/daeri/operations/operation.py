@@ -40,6 +40,7 @@ class Operation:
         form: how its documents are approved, the line above all; None = no approval.
         preview: tells what would change; None = nothing to show.
         examples, words: how people ask for it.
+        outside: what it answers is text from documents or the web, which anyone may have written.
         signature: the function's parameters, read once at import.
     """
 
@@ -56,6 +57,7 @@ class Operation:
     preview: Preview | None = None
     examples: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
+    outside: bool = False
 
     @property
     def approval(self) -> Form | None:
@@ -113,10 +115,17 @@ class Catalog:
         return self._rule(self.change_rules, record, "changes")
 
     def read(
-        self, *, label: Text, allow: Allow, examples: Sequence[str] = (), words: Sequence[str] = ()
+        self,
+        *,
+        label: Text,
+        allow: Allow,
+        examples: Sequence[str] = (),
+        words: Sequence[str] = (),
+        outside: bool = False,
     ) -> Callable[[Function], Function]:
-        """Declare an operation that only reads."""
-        return self._operation("read", {"label": label, "allow": allow, "examples": examples, "words": words})
+        """Declare an operation that only reads; `outside` where its text comes from documents or the web."""
+        governed = {"label": label, "allow": allow, "examples": examples, "words": words}
+        return self._operation("read", {**governed, "outside": outside})
 
     def write(
         self,
@@ -125,14 +134,16 @@ class Catalog:
         allow: Allow,
         approval: ApprovalRule | Form | None = None,
         preview: Preview | None = None,
+        control: Sequence[str] | None = None,
         examples: Sequence[str] = (),
         words: Sequence[str] = (),
     ) -> Callable[[Function], Function]:
         """Declare an operation that changes records; with `approval`, people decide first.
 
-        Give a function that returns a `Line`, or a `Form` with the policies that go with it.
+        Give a function that returns a `Line`, or a `Form` with the policies that go with it. `control` names the
+        parameters that decide who, what and how much; without it, those are references, amounts and numbers.
         """
-        governed = {"label": label, "allow": allow, "examples": examples, "words": words}
+        governed = {"label": label, "allow": allow, "examples": examples, "words": words, "control": control}
         return self._operation("write", {**governed, "approval": approval, "preview": preview})
 
     def irreversible(
@@ -142,13 +153,14 @@ class Catalog:
         allow: Allow,
         approval: ApprovalRule | Form,
         preview: Preview,
+        control: Sequence[str] | None = None,
         examples: Sequence[str] = (),
         words: Sequence[str] = (),
     ) -> Callable[[Function], Function]:
         """Declare an operation that cannot be undone: it always needs an approval and a preview."""
         if approval is None or preview is None:
             raise DeclarationError("an irreversible operation needs an approval line and a preview")
-        governed = {"label": label, "allow": allow, "examples": examples, "words": words}
+        governed = {"label": label, "allow": allow, "examples": examples, "words": words, "control": control}
         return self._operation("irreversible", {**governed, "approval": approval, "preview": preview})
 
     def records(
@@ -198,7 +210,9 @@ class Catalog:
                 raise DeclarationError(msg)
             form = form_of(governed.get("approval"))
             lines = form.functions if form else ()
-            signature = read_signature(function, lines=lines, preview=governed.get("preview"))
+            signature = read_signature(
+                function, lines=lines, preview=governed.get("preview"), control=governed.get("control")
+            )
             description = (function.__doc__ or "").strip()
             self.operations[name] = Operation(
                 name=name,
@@ -214,6 +228,7 @@ class Catalog:
                 preview=governed.get("preview"),
                 examples=tuple(governed["examples"]),
                 words=tuple(governed["words"]),
+                outside=governed.get("outside", False),
             )
             return function
 
