@@ -228,7 +228,7 @@ class Door:
             DaeriError: the drafter may no longer do it, or the company's rules refuse it now.
         """
         operation = self.company.operations.get(document.operation)
-        if operation is None or self._digest(operation) != document.row["operation_digest"]:
+        if operation is None or self.shape(operation) != document.row["operation_digest"]:
             raise Conflict(
                 Text("결재한 뒤 작업의 정의가 바뀌었어요", "The operation was changed after this was approved")
             )
@@ -248,8 +248,8 @@ class Door:
         self._audit(connection, call, done, outcome="applied", approval_id=document.id, run_id=row["run_id"])
         return done
 
-    def _digest(self, operation: Operation) -> str:
-        """Return the digest of an operation's shape, worked out once."""
+    def shape(self, operation: Operation) -> str:
+        """Return the digest of an operation's shape, worked out once: what approvals and consents are given for."""
         known = self._digests.get(operation.name)
         if known is None or known[0] is not operation:
             known = self._digests[operation.name] = operation, filing.operation_digest(operation)
@@ -395,7 +395,7 @@ class Door:
         seater = Seater(connection, self.company.people, call.actor.person_id, alone=alone)
         return filing.Content(
             operation=call.operation,
-            operation_digest=self._digest(call.operation),
+            operation_digest=self.shape(call.operation),
             form=form,
             arguments=args.canonical(model),
             worded={

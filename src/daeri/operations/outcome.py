@@ -141,6 +141,16 @@ class Settlement:
     comment: str | None
 
 
+class Heard(Protocol):
+    """Whoever waits for documents: told inside the deciding transaction, and again once it is committed."""
+
+    def settled(self, connection: Connection, settlement: Settlement) -> None:
+        """Write down that a document ended."""
+
+    async def resume(self, run_id: str | None) -> None:
+        """Go on with what waited for it."""
+
+
 class Journal(Protocol):
     """A run's side of a call. The door calls it inside the call's own transaction, so that both commit or neither.
 

@@ -5,7 +5,7 @@ much money, so many rows, until a day. The form says how far that may go at most
 filled in from a source that nobody vouched for never rides on a consent.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -134,14 +134,15 @@ def use(connection: Connection, consent_id: str, document: Document, matter: Mat
 class Consents:
     """The standing consents of a company's people."""
 
-    def __init__(self, company: Company, store: Store, clock: Clock) -> None:
-        """Take the declarations, the database and the clock."""
+    def __init__(self, company: Company, store: Store, clock: Clock, shape: Callable[[Operation], str]) -> None:
+        """Take the declarations, the database, the clock, and what tells an operation's shape."""
         self._company = company
         self._store = store
         self._clock = clock
+        self._shape = shape
 
-    async def grant(self, actor: Actor, wish: Wish, shape: str, lang: Lang = "ko") -> dict[str, Any]:
-        """Consent beforehand to what others file; `shape` is the operation's digest, as the door knows it.
+    async def grant(self, actor: Actor, wish: Wish, lang: Lang = "ko") -> dict[str, Any]:
+        """Consent beforehand to what others file, as the operation is now.
 
         Raises:
             PermissionDenied: an agent, or a credential that may not decide.
@@ -165,7 +166,7 @@ class Consents:
                 "id": key,
                 "person_id": actor.person_id,
                 "operation": operation.name,
-                "operation_digest": shape,
+                "operation_digest": self._shape(operation),
                 "drafter_id": wish.drafter_id,
                 "agent": wish.agent,
                 "amount_each": wish.amount_each,
