@@ -75,7 +75,7 @@ class Daeri:
         self.approvals = Approvals(company, self.store, self.clock, self.door.execute_approved, self.runs)
         self.anchors = Anchors(self.store, self.clock, settings.audit_key_file, settings.audit_notes)
         self._anchoring: asyncio.Task[None] | None = None
-        self._tending: asyncio.Task[None] | None = None
+        self._tending: list[asyncio.Task[None]] = []
         self._hearing: set[asyncio.Task[None]] = set()
         self._models: ModelClient | None = None
         self.audit_log = AuditLog(company, self.store, self.clock, self.anchors)
@@ -126,12 +126,15 @@ class Daeri:
             await self.engine.open()
             await self.anchors.open()
             self._anchoring = asyncio.create_task(self.anchors.keep())
-            self._tending = asyncio.create_task(self.approvals.keep_tending())
+            self._tending = [
+                asyncio.create_task(self.approvals.keep_tending()),
+                asyncio.create_task(self.approvals.errands.keep()),
+            ]
 
     async def close(self) -> None:
         """Stop taking up work and close what is open."""
-        if self._tending is not None:
-            self._tending.cancel()
+        for task in self._tending:
+            task.cancel()
         if self._anchoring is not None:
             self._anchoring.cancel()
             await self.anchors.note()

@@ -8,6 +8,7 @@ from typing import Any
 from daeri.operations import Catalog, Form, Line, anyone
 from daeri.operations.approval import More
 from daeri.operations.deciding.absences import Absences
+from daeri.operations.deciding.consents import Consents
 from daeri.operations.deciding.drafts import Drafts
 from daeri.operations.line import Step
 from daeri.records import Actor, Records
@@ -48,6 +49,7 @@ class House:
         self.world = world
         self.absences = Absences(world.company.people, world.store, world.clock)
         self.drafts = Drafts(world.company, world.store, world.clock)
+        self.consents = Consents(world.company, world.store, world.clock, world.door.shape)
 
     async def file(self, *, by: int = OWNER, agent: bool = False, name: str = "새 과제", **more: Any) -> str:
         actor = await (self.world.deputy(by) if agent else self.world.actor(by))

@@ -85,15 +85,12 @@ def old_document(connection: Connection) -> None:
             {"n": seq, "a": act, "p": person, "d": sealed},
         )
     connection.execute(text("insert into approval_number values (2026, 41)"))
-    told = {"approval_id": "apr_old"}
-    entry = audit.Entry(NOW, OWNER, None, "test", "work.request", "filed", **told)
     filed = digest(document["arguments"])
-    audit.append(connection, audit.Entry(**{**_fields(entry), "arguments_digest": filed}))
-    audit.append(connection, audit.Entry(NOW, LEAD, None, "test", "approval.approve", "done", **told))
-
-
-def _fields(entry: audit.Entry) -> dict[str, Any]:
-    return {name: getattr(entry, name) for name in audit.Entry.__dataclass_fields__}
+    usual = {"at": NOW, "agent": None, "door": "test", "approval_id": "apr_old"}
+    filing: dict[str, Any] = usual | {"person_id": OWNER, "action": "work.request", "outcome": "filed"}
+    audit.append(connection, audit.Entry(**filing, arguments_digest=filed))
+    approving: dict[str, Any] = usual | {"person_id": LEAD, "action": "approval.approve", "outcome": "done"}
+    audit.append(connection, audit.Entry(**approving))
 
 
 async def test_a_document_of_the_first_release_is_decided_and_applied_after_the_upgrade(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from daeri.agent.analyzer import Analysis, analyze
+from daeri.agent.origins import origins_of
 from daeri.agent.planner import Answer, Call, Choice, Declined, Happened, Planner, Said, Situation, Waits
 from daeri.agent.selector import select
 from daeri.clock import SEOUL
@@ -20,6 +21,7 @@ from daeri.errors import DaeriError, Timeout
 from daeri.operations.invoke import Door
 from daeri.operations.operation import Operation
 from daeri.operations.outcome import Done, Held, Replayed
+from daeri.operations.provenance import Origins
 from daeri.records.actor import Actor
 from daeri.records.identity import Identity
 from daeri.runs.journal import Fenced, Note
@@ -34,6 +36,8 @@ CALLS_MAX = 20
 """Operations one run may call."""
 SEGMENT_SECONDS = 120
 """Time one segment may take, model included; waiting for people does not count."""
+HEARD_MAX = 3
+"""Earlier requests of a conversation whose words still vouch for a value."""
 TOOLS_MAX = 12
 """Operations a planner is shown; more of them make models choose worse and cost more."""
 NOTE_AT_ONCE_MILLISECONDS = 30
@@ -238,7 +242,8 @@ class Executor:
     async def _execute(self, work: Work, progress: Progress, situation: Situation, call: Call) -> Happened:
         progress.steps += 1
         asked = Asked(progress.steps, call.operation, call.arguments, call.note, situation.lang)
-        journal = self._bench.call(work.lease, asked, work.input, progress.notes)
+        origins = await self._origins(progress, situation, call)
+        journal = self._bench.call(work.lease, asked, work.input, progress.notes, origins)
         try:
             outcome = await self._door.call(
                 situation.actor, call.operation, call.arguments, lang=situation.lang, journal=journal
@@ -256,6 +261,18 @@ class Executor:
             msg = "a run's call has no idempotency key and cannot be a replay"
             raise TypeError(msg)
         return Happened(call, outcome)
+
+    async def _origins(self, progress: Progress, situation: Situation, call: Call) -> Origins | None:
+        """Return from where the arguments of a call that changes something may come; None for one that reads."""
+        operations = self._door.company.operations
+        called = operations.get(call.operation)
+        if called is None or called.effect == "read":
+            return None
+        earlier = [
+            analyze(said.input, situation.analysis.today, situation.lang) for said in situation.history[-HEARD_MAX:]
+        ]
+        heard = [*earlier, situation.analysis]
+        return await origins_of(heard, progress.happened, operations, called, situation.find_mentions)
 
     async def _analyzed(self, work: Work, progress: Progress) -> Analysis:
         began = time.perf_counter()

@@ -20,7 +20,7 @@ from daeri.operations.line import (
     view,
 )
 from daeri.operations.offering import Offer
-from daeri.operations.operation import Catalog, Operation, anyone, having
+from daeri.operations.operation import Catalog, Errand, ErrandFailed, Operation, anyone, having
 from daeri.operations.pending import Pending
 
 __all__ = [
@@ -30,6 +30,8 @@ __all__ = [
     "Company",
     "Deadline",
     "Delegation",
+    "Errand",
+    "ErrandFailed",
     "Form",
     "Limit",
     "Line",

@@ -8,9 +8,9 @@ effect itself, its audit row and the word to the run that waits. Only people act
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Literal, Protocol, cast, get_args
+from typing import Any, Literal, cast, get_args
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from daeri.clock import Clock
 from daeri.errors import DaeriError, FieldError, PermissionDenied, StaleVersion, ValidationFailed
@@ -24,9 +24,10 @@ from daeri.operations.deciding.boxes import Box
 from daeri.operations.deciding.ledger import Document, Label, Writer, Written
 from daeri.operations.deciding.machine import aim, step
 from daeri.operations.deciding.model import SPACING, Act, Kind, Part, Refusal, Seat
+from daeri.operations.deciding.riding import completed, next_number
 from daeri.operations.deciding.tending import Tending
-from daeri.operations.form import PREFIX
-from daeri.operations.outcome import Done, Settlement
+from daeri.operations.errands import Errands, done_of, intend, intend_again
+from daeri.operations.outcome import Done, Heard, Settlement
 from daeri.records import audit
 from daeri.records.actor import Actor, Effect
 from daeri.records.people import SYSTEM, Someone
@@ -62,16 +63,6 @@ PEOPLE_MAX = 20
 """People that one act may name."""
 
 
-class Heard(Protocol):
-    """Whoever waits for documents: told inside the deciding transaction, and again once it is committed."""
-
-    def settled(self, connection: Connection, settlement: Settlement) -> None:
-        """Write down that a document ended."""
-
-    async def resume(self, run_id: str | None) -> None:
-        """Go on with what waited for it."""
-
-
 @dataclass(frozen=True, slots=True)
 class More:
     """What some acts need besides a comment.
@@ -91,10 +82,6 @@ class More:
     outcome: Literal["applied", "apply_failed"] | None = None
 
 
-_NUMBER = text(
-    "INSERT INTO approval_series (series, year, last) VALUES (:series, :year, 1) "
-    "ON CONFLICT (series, year) DO UPDATE SET last = approval_series.last + 1 RETURNING last"
-)
 _WORDS: Mapping[str, tuple[Text, Text]] = {
     "consult": (Text("협의", "consulted"), Text("{name}님이 의견을 청했어요", "{name} asks for an opinion")),
     "share": (Text("열람", "may read"), Text("{name}님이 보여 줬어요", "{name} shared it")),
@@ -126,6 +113,7 @@ class Approvals:
         self._heard = heard
         self._authority = Authority(company.people, clock)
         self._tending = Tending(company.people, store, clock)
+        self.errands = Errands(company, store, clock, heard)
 
     async def box(
         self, actor: Actor, box: Box, *, limit: int = 50, cursor: str | None = None, lang: Lang = "ko"
@@ -254,7 +242,9 @@ class Approvals:
             entry = self._entry(actor, approval_id, name, "refused", detail={"code": error.code})
             await self._store.note(lambda connection: audit.append(connection, entry))
             raise
-        if body["status"] != "in_progress":
+        if body["status"] == "approved":
+            self.errands.wake()
+        elif body["status"] != "in_progress":
             await self._heard.resume(body["run_id"])
         return body
 
@@ -276,6 +266,8 @@ class Approvals:
         values: dict[str, Any] = {}
         if writer.state.status == "approved" and document.state.status != "approved":
             values = self._complete(connection, writer, [*earlier, *writer.acts], present, act.comment)
+        elif act.kind == "settle":
+            values = self._settled(connection, writer, present, act.comment)
         elif writer.state.status != document.state.status:
             values = {"completed_at": now}
             self._tell(connection, document, writer.state.status, present.person.called, act.comment)
@@ -409,6 +401,8 @@ class Approvals:
     ) -> dict[str, Any]:
         """Carry out what was approved, exactly once: a failure leaves the records as they were."""
         document, now = writer.document, self._clock.now()
+        if document.state.status == "apply_failed" and intend_again(connection, document):
+            return {"failure": None}
         at_hand = Document(document.row, document.steps, writer.state)
         savepoint = connection.begin_nested()
         try:
@@ -422,16 +416,24 @@ class Approvals:
             failure = [error.detail.ko, error.detail.en]
             return {"failure": failure, "difference": difference, "completed_at": now}
         savepoint.commit()
-        self._end_effect(writer, Act("apply", SYSTEM.id), now)
+        operation = self._company.operations.get(document.operation)
+        if operation is not None and operation.errand is not None:
+            intend(connection, at_hand, done, now)
+            return {"result": done.result}
         self._tell(connection, document, "applied", present.person.called, comment, done=done)
-        return {
-            "number": self._number(connection, document),
-            "result": done.result,
-            "result_say": done.say,
-            "failure": None,
-            "difference": None,
-            "completed_at": now,
-        }
+        return completed(connection, writer, done, self._clock)
+
+    def _settled(self, connection: Connection, writer: Writer, present: Present, comment: str) -> dict[str, Any]:
+        """Take a person's word for what became of a call of unknown outcome; the run goes on with it."""
+        document, now, by = writer.document, self._clock.now(), present.person.called
+        if writer.state.status != "applied":
+            self._tell(connection, document, "apply_failed", by, comment, error=DaeriError(Text(comment, comment)))
+            return {"completed_at": now}
+        operation = self._company.operations.get(document.operation)
+        done = done_of(document, operation, document.row["result"] or {})
+        self._tell(connection, document, "applied", by, comment, done=done)
+        number = next_number(connection, document, self._clock.today().year)
+        return {"completed_at": now, "failure": None, "number": number, "result_say": done.say}
 
     @staticmethod
     def _end_effect(writer: Writer, act: Act, now: datetime) -> None:
@@ -444,12 +446,6 @@ class Approvals:
     def _tell(self, connection: Connection, document: Document, status: str, by: str, comment: str, **end: Any) -> None:
         settlement = Settlement(document.id, document.row["run_id"], status, None, None, by, comment or None)
         self._heard.settled(connection, replace(settlement, **end))
-
-    def _number(self, connection: Connection, document: Document) -> str:
-        """Take the next document number (문서번호) of the form and year, without gaps: it commits with the effect."""
-        prefix, year = document.form.get("prefix", PREFIX), self._clock.today().year
-        count = connection.execute(_NUMBER, {"series": prefix, "year": year}).scalar_one()
-        return f"{prefix}-{year}-{count:06}"
 
     # ---- reading
 

@@ -51,6 +51,8 @@ class Company:
         k_min: a figure made of personal fields is told for at least this many people.
         export_max: rows one export holds at most.
         ranks: the ranks of its people (직급), lowest first: rank_at_least("부장") reads them.
+        confirm_unvouched: an agent's write is held for its person's own confirmation where it decides who, what or
+            how much by a value that nobody vouched for, and no line would look at it.
     """
 
     name: Text
@@ -61,6 +63,7 @@ class Company:
     k_min: int = 5
     export_max: int = 50_000
     ranks: Sequence[str] = RANKS
+    confirm_unvouched: bool = True
 
     def __post_init__(self) -> None:
         """Check what only shows when the parts stand together."""

@@ -91,6 +91,7 @@ class Signature:
         injected: parameter name to Records, Actor, Clock or Pending.
         references: parameter name to the record its id names.
         money: the parameters that are amounts.
+        control: the parameters that decide who, what and how much: an agent's values for them must be vouched for.
     """
 
     model: type[BaseModel]
@@ -98,12 +99,14 @@ class Signature:
     injected: Mapping[str, type]
     references: Mapping[str, type[Record]]
     money: frozenset[str]
+    control: frozenset[str] = frozenset()
 
 
 def read_signature(
     function: Callable[..., Any],
     lines: Sequence[Callable[..., Any]] = (),
     preview: Callable[..., Any] | None = None,
+    control: Sequence[str] | None = None,
 ) -> Signature:
     """Read an operation's function and check the hooks that share its parameters: line functions and the preview.
 
@@ -145,7 +148,21 @@ def read_signature(
         injected=injected,
         references={key: record for key, hint in types.items() if (record := _referenced(hint)) is not None},
         money=frozenset(key for key, hint in types.items() if _is_money(hint)),
+        control=_control(name, types, control),
     )
+
+
+def _control(name: str, types: Mapping[str, Any], named: Sequence[str] | None) -> frozenset[str]:
+    """Return which parameters decide who, what and how much; references, amounts and numbers where none are named."""
+    if named is None:
+        return frozenset(key for key, hint in types.items() if kind_of(hint) in _CONTROLLING)
+    for key in named:
+        if key not in types:
+            raise DeclarationError(f"{name} has no parameter {key} to control; it has: {', '.join(types) or 'none'}")
+    return frozenset(named)
+
+
+_CONTROLLING = frozenset({"reference", "money", "integer", "decimal"})
 
 
 def _input_model(name: str, short: str, fields: dict[str, Any]) -> type[BaseModel]:

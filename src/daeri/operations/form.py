@@ -12,7 +12,8 @@ from typing import Any, Literal
 from daeri.errors import DeclarationError
 from daeri.operations.deciding.model import Policy
 from daeri.operations.delegation import Delegation
-from daeri.operations.line import Line
+from daeri.operations.line import Line, drafter
+from daeri.wording import Text
 
 LineFunction = Callable[..., Line | None]
 PREFIX = "DR"
@@ -153,3 +154,17 @@ class Form:
 def form_of(approval: LineFunction | Form | None) -> Form | None:
     """Return the form that an operation declares; a plain line function has the form of defaults."""
     return approval if approval is None or isinstance(approval, Form) else Form(approval)
+
+
+def confirming(fields: Sequence[Text]) -> Line:
+    """Return the line of what an agent filled in by itself: the person for whom it acts confirms, in person."""
+    ko, en = ", ".join(field.ko for field in fields), ", ".join(field.en for field in fields)
+    because = Text(
+        f"에이전트가 스스로 채운 값이 있어 본인이 확인해요: {ko}",
+        f"The agent filled in values that you did not give; confirm them: {en}",
+    )
+    return Line(drafter(), rule="unvouched", because=because)
+
+
+CONFIRM = Form(lambda: confirming(()), prefix="OK")
+"""The form of such a confirmation."""

@@ -7,7 +7,7 @@ anything else: no model, no network, no client can hold a transaction open.
 
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any, cast
@@ -32,14 +32,18 @@ from daeri.errors import Conflict, DaeriError, IdempotencyMismatch, NotFound, Pe
 from daeri.operations import arguments as args
 from daeri.operations import filing
 from daeri.operations.company import Company
+from daeri.operations.deciding import ledger
 from daeri.operations.deciding.binding import check_writes
 from daeri.operations.deciding.ledger import Document
+from daeri.operations.deciding.riding import Riding, complete
 from daeri.operations.deciding.seating import Seater, beside_body
 from daeri.operations.declare import parameters_of
+from daeri.operations.form import CONFIRM, Form, confirming
 from daeri.operations.line import Change, Line
 from daeri.operations.operation import Having, Operation
 from daeri.operations.outcome import Done, Draft, Held, Journal, Outcome, Replayed, dump
 from daeri.operations.pending import Pending
+from daeri.operations.provenance import Origins, Provenance, trace
 from daeri.records import audit
 from daeri.records.access import Records
 from daeri.records.actor import Actor
@@ -224,7 +228,7 @@ class Door:
             DaeriError: the drafter may no longer do it, or the company's rules refuse it now.
         """
         operation = self.company.operations.get(document.operation)
-        if operation is None or self._digest(operation) != document.row["operation_digest"]:
+        if operation is None or self.shape(operation) != document.row["operation_digest"]:
             raise Conflict(
                 Text("결재한 뒤 작업의 정의가 바뀌었어요", "The operation was changed after this was approved")
             )
@@ -244,8 +248,8 @@ class Door:
         self._audit(connection, call, done, outcome="applied", approval_id=document.id, run_id=row["run_id"])
         return done
 
-    def _digest(self, operation: Operation) -> str:
-        """Return the digest of an operation's shape, worked out once."""
+    def shape(self, operation: Operation) -> str:
+        """Return the digest of an operation's shape, worked out once: what approvals and consents are given for."""
         known = self._digests.get(operation.name)
         if known is None or known[0] is not operation:
             known = self._digests[operation.name] = operation, filing.operation_digest(operation)
@@ -302,14 +306,16 @@ class Door:
             outcome = self._run(connection, call, model, Trail())
             self._audit(connection, call, outcome, arguments_digest=digest(canonical))
         else:
-            outcome = self._file(connection, call, content)
+            document = self._file(connection, call, content)
+            done = self._on_consent(connection, call, content, document)
+            outcome = done or self._held(call, content, document)
         self._record(connection, call, outcome)
         self._remember(connection, call, request, outcome)
         return outcome
 
     def _rehearsed(self, connection: Connection, call: Call, model: BaseModel) -> filing.Content | None:
         """Return what is to be filed, bound to the rows that it would write; None where nobody has to decide."""
-        if call.operation.form is None:
+        if call.actor.everything or (call.operation.form is None and call.actor.agent is None):
             return None
         trail = Trail()
         with savepoint(connection, keep=False):  # a draft that the rules would refuse is never filed
@@ -379,17 +385,17 @@ class Door:
 
     def _content(self, connection: Connection, call: Call, model: BaseModel) -> filing.Content | None:
         """Return what would be filed; None where nobody has to decide."""
-        form = call.operation.form
-        if form is None or call.actor.everything:
+        if call.actor.everything:
             return None
-        line: Line | None = self._hook(connection, call, model, form.line_on(self._clock.today()))
-        if line is None:
+        traced = self._traced(call, model)
+        form, line = self._line(connection, call, model, traced)
+        if form is None or line is None:
             return None
         alone = form.alone and call.actor.agent is None
         seater = Seater(connection, self.company.people, call.actor.person_id, alone=alone)
         return filing.Content(
             operation=call.operation,
-            operation_digest=self._digest(call.operation),
+            operation_digest=self.shape(call.operation),
             form=form,
             arguments=args.canonical(model),
             worded={
@@ -399,9 +405,50 @@ class Door:
             preview=self._preview(connection, call, model),
             line=line,
             seating=seater.seated(line),
+            provenance=traced.body(),
         )
 
-    def _file(self, connection: Connection, call: Call, content: filing.Content) -> Held:
+    def _traced(self, call: Call, model: BaseModel) -> Provenance:
+        """Return where an agent's arguments came from, by what its run heard and read; a person vouches by calling."""
+        if call.actor.agent is None or call.operation.effect == "read":
+            return Provenance()
+        origins = (call.journal.origins if call.journal else None) or Origins()
+        return trace(call.operation.signature, args.canonical(model), call.sent, origins)
+
+    def _line(
+        self, connection: Connection, call: Call, model: BaseModel, traced: Provenance
+    ) -> tuple[Form | None, Line | None]:
+        """Return the form and the line that a call needs; what an agent filled in unvouched needs its person."""
+        form = call.operation.form
+        strict = form.unvouched if form is not None and traced.unvouched else None
+        if form is not None:
+            line: Line | None = self._hook(connection, call, model, strict or form.line_on(self._clock.today()))
+            if line is not None or not traced.unvouched:
+                return form, line
+        if not traced.unvouched or not self.company.confirm_unvouched:
+            return form, None
+        fields = call.operation.input.model_fields
+        return CONFIRM, confirming([args.parameter_label(name, fields[name].description) for name in traced.unvouched])
+
+    def _on_consent(
+        self, connection: Connection, call: Call, content: filing.Content, document: Document
+    ) -> Done | None:
+        """Let a document ride on standing consents, as far as they go; done where they complete its line."""
+        if content.form.consent is None or not _is_vouched(call.actor, content):
+            return None
+        riding = Riding(connection, self.company.people, self._clock.now())
+        writer = riding.ride(document, content.operation, content.arguments, len(content.writes))
+        if writer is None:
+            return None
+        if writer.state.status != "approved":
+            writer.finish(self._clock.now())
+            return None
+        acts = ledger.acts(connection, [document.id])[document.id]
+        done = self.execute_approved(connection, Document(document.row, document.steps, writer.state), acts)
+        complete(connection, writer, done, self._clock)
+        return replace(done, approval_id=document.id)
+
+    def _file(self, connection: Connection, call: Call, content: filing.Content) -> Document:
         journal = call.journal
         origin = filing.Origin(
             actor=call.actor,
@@ -412,9 +459,15 @@ class Door:
             question=journal.question if journal else None,
             previous_id=call.previous_id,
         )
-        approval_id = filing.file(connection, content, origin).id
-        held = Held(
-            approval_id=approval_id,
+        document = filing.file(connection, content, origin)
+        told = {"arguments_digest": digest(content.arguments), "approval_id": document.id}
+        self._write_down(connection, call, "filed", **told)
+        return document
+
+    @staticmethod
+    def _held(call: Call, content: filing.Content, document: Document) -> Held:
+        return Held(
+            approval_id=document.id,
             operation=call.operation.name,
             preview=content.preview,
             line=filing.line_body(content.seats, call.lang),
@@ -422,8 +475,6 @@ class Door:
             because=content.line.because,
             worded=content.worded[call.lang],
         )
-        self._write_down(connection, call, "filed", arguments_digest=digest(content.arguments), approval_id=approval_id)
-        return held
 
     def _write_down(self, connection: Connection, call: Call, outcome: str, **more: Any) -> None:
         if call.journal is not None:
@@ -506,6 +557,13 @@ def run_to_end(body: Awaitable[Any]) -> Any:
 def _refused_step(journal: Journal, error: DaeriError, connection: Connection) -> None:
     journal.check(connection)
     journal.record(connection, error)
+
+
+def _is_vouched(actor: Actor, content: filing.Content) -> bool:
+    """Say whether someone stands for every value that counts: the person by acting, or the run's own traces."""
+    if actor.agent is None:
+        return actor.decides
+    return all(traced["vouched"] for traced in content.provenance.values() if traced["control"])
 
 
 def _asked(arguments: Mapping[str, Any]) -> dict[str, str]:

@@ -27,6 +27,31 @@ ApprovalRule = LineFunction
 Preview = Callable[..., Awaitable[Sequence[Change]]]
 
 
+class ErrandFailed(Exception):
+    """A call outside certainly had no effect; raised by the function that makes it, with what to tell people."""
+
+    def __init__(self, detail: Text) -> None:
+        """Say why, for the drafter and the approvers."""
+        self.detail = detail
+        super().__init__(detail.en)
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """The part of an operation's effect that lies outside the database: a transfer, a mail, another system's call.
+
+    The operation's function writes what is intended and returns it; `call` gets that result and a key, after it has
+    committed. It returns a receipt or None when the effect happened, raises `ErrandFailed` when it certainly did not;
+    anything else that it raises, and no answer in time, is an unknown outcome, which a person settles.
+
+    Attributes:
+        idempotent: the other side acts once for the same key, so a call of unknown outcome is made again.
+    """
+
+    call: Callable[[Any, str], Awaitable[BaseModel | None]]
+    idempotent: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """A typed function over the company's records, with everything that governs it.
@@ -40,6 +65,8 @@ class Operation:
         form: how its documents are approved, the line above all; None = no approval.
         preview: tells what would change; None = nothing to show.
         examples, words: how people ask for it.
+        outside: what it answers is text from documents or the web, which anyone may have written.
+        errand: what is called outside once the approved effect is committed; None = nothing is.
         signature: the function's parameters, read once at import.
     """
 
@@ -56,6 +83,8 @@ class Operation:
     preview: Preview | None = None
     examples: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
+    outside: bool = False
+    errand: Errand | None = None
 
     @property
     def approval(self) -> Form | None:
@@ -113,10 +142,17 @@ class Catalog:
         return self._rule(self.change_rules, record, "changes")
 
     def read(
-        self, *, label: Text, allow: Allow, examples: Sequence[str] = (), words: Sequence[str] = ()
+        self,
+        *,
+        label: Text,
+        allow: Allow,
+        examples: Sequence[str] = (),
+        words: Sequence[str] = (),
+        outside: bool = False,
     ) -> Callable[[Function], Function]:
-        """Declare an operation that only reads."""
-        return self._operation("read", {"label": label, "allow": allow, "examples": examples, "words": words})
+        """Declare an operation that only reads; `outside` where its text comes from documents or the web."""
+        governed = {"label": label, "allow": allow, "examples": examples, "words": words}
+        return self._operation("read", {**governed, "outside": outside})
 
     def write(
         self,
@@ -125,30 +161,40 @@ class Catalog:
         allow: Allow,
         approval: ApprovalRule | Form | None = None,
         preview: Preview | None = None,
+        control: Sequence[str] | None = None,
         examples: Sequence[str] = (),
         words: Sequence[str] = (),
     ) -> Callable[[Function], Function]:
         """Declare an operation that changes records; with `approval`, people decide first.
 
-        Give a function that returns a `Line`, or a `Form` with the policies that go with it.
+        Give a function that returns a `Line`, or a `Form` with the policies that go with it. `control` names the
+        parameters that decide who, what and how much; without it, those are references, amounts and numbers.
         """
-        governed = {"label": label, "allow": allow, "examples": examples, "words": words}
+        governed = {"label": label, "allow": allow, "examples": examples, "words": words, "control": control}
         return self._operation("write", {**governed, "approval": approval, "preview": preview})
 
-    def irreversible(
+    def irreversible(  # noqa: PLR0913 - one parameter for each thing that governs an operation
         self,
         *,
         label: Text,
         allow: Allow,
         approval: ApprovalRule | Form,
         preview: Preview,
+        control: Sequence[str] | None = None,
+        errand: Errand | None = None,
         examples: Sequence[str] = (),
         words: Sequence[str] = (),
     ) -> Callable[[Function], Function]:
-        """Declare an operation that cannot be undone: it always needs an approval and a preview."""
+        """Declare an operation that cannot be undone: it always needs an approval and a preview.
+
+        With `errand`, a part of its effect lies outside the database; see `Errand`.
+        """
         if approval is None or preview is None:
             raise DeclarationError("an irreversible operation needs an approval line and a preview")
-        governed = {"label": label, "allow": allow, "examples": examples, "words": words}
+        if errand is not None and isinstance(approval, Form) and approval.consent is not None:
+            raise DeclarationError("what goes outside the database is decided each time; take consent off its form")
+        governed = {"label": label, "allow": allow, "examples": examples, "words": words, "control": control}
+        governed["errand"] = errand
         return self._operation("irreversible", {**governed, "approval": approval, "preview": preview})
 
     def records(
@@ -198,7 +244,9 @@ class Catalog:
                 raise DeclarationError(msg)
             form = form_of(governed.get("approval"))
             lines = form.functions if form else ()
-            signature = read_signature(function, lines=lines, preview=governed.get("preview"))
+            signature = read_signature(
+                function, lines=lines, preview=governed.get("preview"), control=governed.get("control")
+            )
             description = (function.__doc__ or "").strip()
             self.operations[name] = Operation(
                 name=name,
@@ -214,6 +262,8 @@ class Catalog:
                 preview=governed.get("preview"),
                 examples=tuple(governed["examples"]),
                 words=tuple(governed["words"]),
+                outside=governed.get("outside", False),
+                errand=governed.get("errand"),
             )
             return function
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from daeri.errors import DaeriError
 from daeri.operations.line import Change
+from daeri.operations.provenance import Origins
 from daeri.wording import Lang, Text
 
 
@@ -22,6 +23,7 @@ class Done:
         masked: fields that were left out because the actor may not see them ("employee.salary").
         withheld: fields of which some figures were not told, because they would be about too few people.
         wrote: which rows were written, for the audit: [type, id, act, fields].
+        approval_id: the document by which it was done at once, because standing consents covered it.
     """
 
     operation: str
@@ -33,6 +35,7 @@ class Done:
     rows: int = 0
     withheld: list[str] = field(default_factory=list)
     wrote: list[list[Any]] = field(default_factory=list)
+    approval_id: str | None = None
 
     status = 200
 
@@ -46,7 +49,8 @@ class Done:
             "sources": self.sources,
             "masked": self.masked,
         }
-        return body | ({"withheld": self.withheld} if self.withheld else {})
+        body |= {"withheld": self.withheld} if self.withheld else {}
+        return body | ({"consented_by": self.approval_id} if self.approval_id else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +141,16 @@ class Settlement:
     comment: str | None
 
 
+class Heard(Protocol):
+    """Whoever waits for documents: told inside the deciding transaction, and again once it is committed."""
+
+    def settled(self, connection: Connection, settlement: Settlement) -> None:
+        """Write down that a document ended."""
+
+    async def resume(self, run_id: str | None) -> None:
+        """Go on with what waited for it."""
+
+
 class Journal(Protocol):
     """A run's side of a call. The door calls it inside the call's own transaction, so that both commit or neither.
 
@@ -154,6 +168,10 @@ class Journal(Protocol):
     @property
     def question(self) -> str | None:
         """What the person asked for, in their words."""
+
+    @property
+    def origins(self) -> Origins | None:
+        """What the run had heard and read before it called: where its arguments may come from."""
 
     def check(self, connection: Connection) -> None:
         """Raise if the run is no longer this worker's to advance."""

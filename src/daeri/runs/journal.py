@@ -33,6 +33,7 @@ from sqlalchemy import (
 from daeri.clock import Clock, rfc3339
 from daeri.errors import DaeriError
 from daeri.operations.outcome import Done, Held, Settlement
+from daeri.operations.provenance import Origins
 from daeri.records.record import Instant
 from daeri.records.store import system
 from daeri.runs.fleet import server
@@ -294,6 +295,7 @@ class StepJournal:
     Attributes:
         notes: steps before this one that are not written yet; they go into the same transaction.
         note: an assumption under which the call is made.
+        origins: what the run had heard and read, from which the call's arguments may come.
     """
 
     lease: Lease
@@ -305,6 +307,7 @@ class StepJournal:
     notes: Sequence[Note] = ()
     note: str = ""
     lang: Lang = "ko"
+    origins: Origins | None = None
 
     @property
     def run_id(self) -> str:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 
 from daeri.clock import Clock
 from daeri.errors import DaeriError
+from daeri.operations.provenance import Origins
 from daeri.records.store import Store
 from daeri.runs import journal
 from daeri.runs.fleet import ALONE
@@ -123,10 +124,26 @@ class Workbench:
 
         await self._write(lease, write)
 
-    def call(self, lease: Lease, call: Asked, question: str, notes: Sequence[Note] = ()) -> StepJournal:
+    def call(
+        self,
+        lease: Lease,
+        call: Asked,
+        question: str,
+        notes: Sequence[Note] = (),
+        origins: Origins | None = None,
+    ) -> StepJournal:
         """Return the journal of one call, for the door to write in the call's transaction, notes and all."""
         return StepJournal(
-            lease, call.step, call.operation, call.arguments, question, self._clock, tuple(notes), call.note, call.lang
+            lease=lease,
+            step=call.step,
+            name=call.operation,
+            arguments=call.arguments,
+            question=question,
+            clock=self._clock,
+            notes=tuple(notes),
+            note=call.note,
+            lang=call.lang,
+            origins=origins,
         )
 
     async def succeed(self, lease: Lease, ending: Ending, notes: Sequence[Note] = ()) -> None:

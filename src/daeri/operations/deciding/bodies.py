@@ -11,6 +11,7 @@ from daeri.operations.deciding.authority import Present
 from daeri.operations.deciding.ledger import Document
 from daeri.operations.deciding.machine import aim, step
 from daeri.operations.deciding.model import Act, Kind, Refusal, Seat
+from daeri.operations.provenance import WORDS
 from daeri.records.actor import Actor, sight
 from daeri.records.people import Someone, person_body
 from daeri.records.record import Record, label_of, mark_of
@@ -86,6 +87,7 @@ def document_body(
         "raw_arguments": row["arguments"],
         "preview": row["preview"][lang],
         "fields": _written(company.rules, reading.present.actor, row["bound"] or [], lang),
+        "provenance": _provenance(row, lang),
         "because": row["because"][which],
         "rule": row["rule"],
         "line": [
@@ -195,6 +197,23 @@ def _act_body(act: Mapping[str, Any], reading: Reading) -> dict[str, Any]:
         "comment": act["comment"],
         **({"detail": told} if told else {}),
     }
+
+
+def _provenance(row: Mapping[str, Any], lang: Lang) -> list[dict[str, Any]]:
+    """Render where an agent's arguments came from; empty for what a person filed."""
+    labels = {item["name"]: item["label"] for item in row["worded"][lang]}
+    return [
+        {
+            "name": name,
+            "label": labels.get(name, name),
+            "source": traced["source"],
+            "says": WORDS[traced["source"]].to(lang),
+            "by": traced["by"],
+            "control": traced["control"],
+            "vouched": traced["vouched"],
+        }
+        for name, traced in (row["provenance"] or {}).items()
+    ]
 
 
 def _record(rules: Rules, kind: str) -> type[Record] | None:

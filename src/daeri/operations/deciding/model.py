@@ -82,7 +82,7 @@ PASSED: frozenset[SeatState] = frozenset({"approved", "opposed", "skipped", "aft
 """States of a deciding seat that no longer hold its stage up."""
 SAID: frozenset[SeatState] = frozenset({"approved", "rejected", "opposed", "objected"})
 NEEDS_COMMENT: frozenset[Kind] = frozenset(
-    {"reject", "return_step", "hold", "answer", "send_back", "consult", "comment"}
+    {"reject", "return_step", "hold", "answer", "send_back", "consult", "comment", "settle"}
 )
 SPACING = 100
 """Between the stages of a line that is filed: what is added later finds room between them."""
