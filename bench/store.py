@@ -22,7 +22,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from bench.load import WIDTH, check, percentile
 from bench.table import Line
-from daeri.records.store import READERS, Store
+from daeri.records.store import Store
+from daeri.records.store_sqlite import READERS
 
 ROWS = 10_000
 CALLS = 1_000
