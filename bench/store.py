@@ -167,7 +167,8 @@ async def compare(folder: Path) -> list[Line]:
         await store.write(
             lambda connection: connection.execute(insert(_item), [_row(key) for key in range(1, ROWS + 1)])
         )
-        engines = (store._read_engine, store._write_engine)  # noqa: SLF001 - the same connections, another way to them
+        lanes = store._backend  # noqa: SLF001 - the same connections, another way to them
+        engines = (lanes.reading.engine, lanes.writing.engine)
         ways: list[OnLoop | OneVisit | HopPerCall | Aiosqlite] = [
             OnLoop(*engines),
             OneVisit(store),
