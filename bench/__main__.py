@@ -1,4 +1,4 @@
-"""What is measured, in which order? `python -m bench [NAME…]`; without names everything, in about six minutes."""
+"""What is measured, in which order? `python -m bench [NAME…]`; without names everything, in about eight minutes."""
 
 import argparse
 import asyncio
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from bench import mcp, query, records, store, work
+from bench import mcp, query, records, relay, store, work
 from bench.folder import LARGE_ROWS, Folder, large_folder, sample_folder
 from bench.load import WIDTH, Client, Piece
 from bench.server import Server
@@ -48,7 +48,8 @@ STORE = "store"
 RECORDS = "records"
 QUERY = "query"
 MCP = "mcp"
-NAMES = [*MEASURES, MCP, PROCESS, STORE, RECORDS, QUERY]
+RELAY = "relay"
+NAMES = [*MEASURES, MCP, PROCESS, STORE, RELAY, RECORDS, QUERY]
 
 
 async def main(names: Sequence[str]) -> None:
@@ -69,6 +70,8 @@ async def main(names: Sequence[str]) -> None:
         lines = await _measured(chosen, place, sample)
         if lines:
             print(table(lines))
+        if RELAY in chosen and sample is not None:
+            print("\n" + await relay.compare(sample, _say))
         if RECORDS in chosen and sample is not None:
             print("\n" + await records.compare(sample, place, _say))
         if QUERY in chosen:

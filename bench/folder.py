@@ -66,6 +66,11 @@ async def large_folder(sample: Folder, path: Path, rows: int = LARGE_ROWS) -> Fo
     return replace(sample, path=path, company="bench.company:company")
 
 
+def opened(folder: Folder) -> "_Opened":
+    """Return what opens Daeri on a folder of the sample company, answering but taking up no runs."""
+    return _Opened(hanbit(), folder.path)
+
+
 class _Opened:
     """Daeri on a folder, answering but taking up no runs."""
 

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
@@ -45,9 +45,12 @@ class ServerFailed(Exception):
 class Server:
     """One server process on a data folder: `async with Server(folder) as server`."""
 
-    def __init__(self, folder: Folder, command: Command = by_daeri) -> None:
-        """Take the folder and what serves it; nothing runs yet."""
+    def __init__(
+        self, folder: Folder, command: Command = by_daeri, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Take the folder, what serves it, and variables for it; nothing runs yet."""
         self.folder = folder
+        self._environment = {"OPENROUTER_API_KEY": "", "DAERI_MODEL_URL": "", **(environment or {})}
         self.command = command
         self._port = _free_port()
         self._log = folder.path / "server.log"
@@ -69,7 +72,7 @@ class Server:
                 stdout=log,
                 stderr=log,
                 cwd=ROOT,
-                env={**os.environ, "OPENROUTER_API_KEY": "", "DAERI_MODEL_URL": ""},
+                env={**os.environ, **self._environment},
             )
         await self._ready(started)
         self.start_seconds = time.perf_counter() - started

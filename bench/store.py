@@ -22,7 +22,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from bench.load import WIDTH, check, percentile
 from bench.table import Line
-from daeri.records.store import READERS, Store
+from daeri.records.store import Store
+from daeri.records.store_sqlite import READERS
 
 ROWS = 10_000
 CALLS = 1_000
@@ -166,7 +167,8 @@ async def compare(folder: Path) -> list[Line]:
         await store.write(
             lambda connection: connection.execute(insert(_item), [_row(key) for key in range(1, ROWS + 1)])
         )
-        engines = (store._read_engine, store._write_engine)  # noqa: SLF001 - the same connections, another way to them
+        lanes = store._backend  # noqa: SLF001 - the same connections, another way to them
+        engines = (lanes.reading.engine, lanes.writing.engine)
         ways: list[OnLoop | OneVisit | HopPerCall | Aiosqlite] = [
             OnLoop(*engines),
             OneVisit(store),

@@ -5,6 +5,7 @@ decided by the services, never here.
 """
 
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
@@ -29,6 +30,9 @@ HEADERS_MAX: Final = 100
 CREDENTIAL_MAX: Final = 512
 """Characters of a key or token; ours are under 60, and hashing longer ones is only work for an attacker."""
 CORS_SECONDS: Final = 600
+RECENT_SECONDS: Final = 1.0
+"""How old a look at a credential may be where a request is only passed on to a model."""
+RECENT_MAX: Final = 10_000
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,60}")
 _HOST: Final = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
@@ -159,6 +163,7 @@ class Doorkeeper:
         """Take who knows the accounts, and the cookie's name."""
         self._identity = identity
         self._options = options
+        self._recent: dict[Credential, tuple[float, Actor]] = {}
 
     async def actor(self, request: Request, door: str) -> Actor:
         """Return who sends a request: by key, else by session cookie.
@@ -195,6 +200,25 @@ class Doorkeeper:
         if credential.kind == "key":
             return await self.holder(credential.secret, credential.door)
         return replace(await self._identity.actor_of_session(credential.secret), door=credential.door)
+
+    async def recent(self, request: Request, door: str) -> Actor:
+        """Return who sends a request, as known within the last second: for what no record and no right depends on.
+
+        Raises:
+            Unauthenticated: no credential, or it does not hold.
+            PermissionDenied: as `actor`.
+        """
+        credential, now = self.credential(request, door), time.monotonic()
+        if credential.kind == "session":
+            check_origin(request)
+        known = self._recent.get(credential)
+        if known is not None and now - known[0] < RECENT_SECONDS:
+            return known[1]
+        actor = await self.actor_of(credential)
+        if len(self._recent) >= RECENT_MAX:
+            self._recent.clear()
+        self._recent[credential] = (now, actor)
+        return actor
 
     async def bearer(self, request: Request, door: str) -> Actor:
         """Return who sends a request that carries a key; a cookie is no credential here.

@@ -61,13 +61,13 @@ def gateway(services: Services, options: Options, error_page: ErrorPage | None =
     lines = Lifelines(keeper)
     return Gateway(
         routers=[
+            OpenAi(services, keeper, lines).router(),  # the one that most requests may go through stands first
             rest(services, keeper, lines),
             policies(services, keeper),
             rpc(Methods(services).find, keeper),
             keys(services, keeper),
             mcp(tools),
             a2a(agents),
-            OpenAi(services, keeper, lines).router(),
             Public(services, options.version).router(),
         ],
         middleware=middleware(options),

@@ -197,7 +197,7 @@ class RawModels:
         return embedded
 
     def _permitted(self, actor: Actor, name: str) -> Use:
-        use = Use.by(actor, self._book.now(), name)
+        use = self._book.begin(actor, name)
         if may_use(actor, name):
             return use
         self._book.note(replace(use, outcome="refused"))

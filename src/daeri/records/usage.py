@@ -5,13 +5,10 @@ last half second brought can be lost with the process; the model's own bill then
 """
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import structlog
-from sqlalchemy import Connection
 
 from daeri.clock import Clock
 from daeri.errors import NotReady
@@ -32,23 +29,21 @@ class Use:
     """One request to a raw model.
 
     Attributes:
-        model: Daeri's name of the model.
+        request: who asked for which model, when and from where.
         outcome: cancelled where the caller left before the end; its tokens are then an estimate.
         input_tokens, output_tokens: as the endpoint counts them; 0 where it does not tell.
     """
 
-    at: datetime
-    actor: Actor
-    model: str
-    request_id: str
+    request: audit.Entry
     outcome: Outcome = "done"
     input_tokens: int = 0
     output_tokens: int = 0
 
-    @classmethod
-    def by(cls, actor: Actor, at: datetime, model: str) -> "Use":
-        """Return a use by an actor in the present request."""
-        return cls(at, actor, model, str(structlog.contextvars.get_contextvars().get("request_id", "")))
+    @property
+    def entry(self) -> audit.Entry:
+        """What the audit tells of it."""
+        told = {"input_tokens": self.input_tokens, "output_tokens": self.output_tokens}
+        return replace(self.request, outcome=self.outcome, detail={**self.request.detail, **told})
 
 
 class UseBook:
@@ -61,9 +56,9 @@ class UseBook:
         self._unwritten: list[Use] = []
         self._writer: asyncio.Task[None] | None = None
 
-    def now(self) -> datetime:
-        """Return the present time, for a use to be noted later."""
-        return self._clock.now()
+    def begin(self, actor: Actor, model: str) -> Use:
+        """Return a use by an actor in the present request, to be noted when it has ended."""
+        return Use(audit.Entry.by(actor, self._clock.now(), f"model.{model}"))
 
     def note(self, use: Use) -> None:
         """Note a use; it is written a moment later with the others of that moment."""
@@ -87,25 +82,8 @@ class UseBook:
         if not uses:
             return
         try:
-            await self._store.write(lambda connection: _write_all(connection, uses))
+            await self._store.write(lambda connection: audit.append_all(connection, [use.entry for use in uses]))
         except NotReady:
             # Callers cannot come in without the database either, so what waits here stays small.
             self._unwritten = [*uses, *self._unwritten]
             log.warning("usage.unwritten", uses=len(self._unwritten))
-
-
-def _write_all(connection: Connection, uses: Sequence[Use]) -> None:
-    for use in uses:
-        told = {"input_tokens": use.input_tokens, "output_tokens": use.output_tokens}
-        entry = audit.Entry(
-            at=use.at,
-            person_id=use.actor.person_id,
-            agent=use.actor.agent,
-            door=use.actor.door,
-            action=f"model.{use.model}",
-            outcome=use.outcome,
-            request_id=use.request_id,
-            credential=use.actor.credential,
-            detail=told,
-        )
-        audit.append(connection, entry)

@@ -67,7 +67,7 @@ class OpenAi:
         actor, sent = await self._asked(request)
         if not _model(sent).startswith(AGENT):
             return await self._relayed(request, actor, "chat/completions", sent)
-        asked = read_chat(sent)
+        actor, asked = await self._keeper.actor(request, DOOR), read_chat(sent)
         lang = _language(request, asked)
         run = await self._started(request, actor, asked, lang)
         if not asked.streams:
@@ -80,7 +80,7 @@ class OpenAi:
         actor, sent = await self._asked(request)
         if not _model(sent).startswith(AGENT):
             return await self._relayed(request, actor, "responses", sent)
-        asked = read_response(sent)
+        actor, asked = await self._keeper.actor(request, DOOR), read_response(sent)
         lang = _language(request, asked)
         run = await self._started(request, actor, asked, lang)
         if not asked.streams:
@@ -127,7 +127,8 @@ class OpenAi:
         return [*(f"{AGENT}{agent.name}" for agent in agents), *self._services.raw.offered(actor)]
 
     async def _asked(self, request: Request) -> tuple[Actor, dict[str, Any]]:
-        actor = await self._keeper.actor(request, DOOR)
+        """Return who asks, as far as passing a request on needs to know, and for what."""
+        actor = await self._keeper.recent(request, DOOR)
         return actor, await read_object(request)
 
     async def _relayed(self, request: Request, actor: Actor, kind: Kind, sent: dict[str, Any]) -> Response:

@@ -1,0 +1,102 @@
+"""What does a relayed token cost beside nginx and beside a relay written by hand? `python -m bench relay`.
+
+All relays stand before the same model and take turns, round by round, so that a noisy machine is unfair to none. Daeri
+checks a key and its scope, and notes the usage of each request in its audit; the others do none of that.
+"""
+
+import asyncio
+import json
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from statistics import median
+from typing import Any, Final
+
+from bench.folder import Folder, opened
+from bench.model_at_speed import TOKENS
+from bench.server import ROOT, Server, by_daeri
+from bench.table import aligned
+
+MODEL: Final = "at-speed"
+ROUNDS: Final = 3
+WARM_UP: Final = 50
+GAP_MILLISECONDS: Final = 20
+STREAMS: Final = (100, 500)
+HEAD: Final = ("relay of 100 tokens a stream", "µs CPU per token", "first byte p50 ms", "p99 ms", "streams right")
+
+
+@dataclass
+class Relay:
+    """One relay, and what its rounds gave by number of streams."""
+
+    what: str
+    server: Server
+    key: str
+    rounds: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def line(self, streams: int) -> tuple[str, ...]:
+        """Return its line of the table."""
+        rounds = self.rounds[streams]
+        right = sum(one["right"] for one in rounds)
+        figures = (f"{median(one[name] for one in rounds):.1f}" for name in ("cpu", "first_p50", "first_p99"))
+        return (f"{streams} streams: {self.what}", *figures, f"{right:,} of {streams * len(rounds):,}")
+
+
+def by_hand(upstream: str, _: Folder, port: int) -> Sequence[str]:
+    """Return the command of the relay that was written by hand."""
+    return ("-m", "bench.relay_by_hand", str(port), upstream)
+
+
+def by_nginx(upstream: str, _: Folder, port: int) -> Sequence[str]:
+    """Return the command of nginx."""
+    return ("-m", "bench.nginx", str(port), upstream)
+
+
+def at_speed(_: Folder, port: int) -> Sequence[str]:
+    """Return the command of the model behind them all."""
+    return ("-m", "bench.model_at_speed", str(port), str(GAP_MILLISECONDS))
+
+
+async def compare(folder: Folder, say: Callable[[str], None]) -> str:
+    """Measure every relay at every number of streams and return the table."""
+    async with opened(folder) as daeri:
+        key = await daeri.identity.add_key(folder.deputy, "relay", decides=False, scopes=[f"model.{MODEL}"])
+    async with AsyncExitStack() as stack:
+        upstream = (await stack.enter_async_context(Server(folder, at_speed))).url
+        told = {"DAERI_MODEL_URL": f"{upstream}/v1", "DAERI_MODEL": MODEL}
+        daeri_server = await stack.enter_async_context(Server(folder, by_daeri, told))
+        relays = [Relay("Daeri, key and scope checked, usage noted", daeri_server, key.secret)]
+        hand = await stack.enter_async_context(Server(folder, partial(by_hand, upstream)))
+        relays.append(Relay("FastAPI and httpx2 by hand", hand, "by-hand"))
+        if shutil.which("nginx"):
+            nginx = await stack.enter_async_context(Server(folder, partial(by_nginx, upstream)))
+            relays.append(Relay("nginx, no buffering, nothing checked", nginx, "none"))
+        for relay in relays:
+            await _listened(relay, WARM_UP)
+        for streams in STREAMS:
+            say(f"relaying {streams} streams")
+            for relay in relays:
+                relay.rounds[streams] = []
+            for _ in range(ROUNDS):
+                for relay in relays:
+                    relay.rounds[streams].append(await _round(relay, streams))
+    lines = [relay.line(streams) for streams in STREAMS for relay in relays]
+    return aligned(HEAD, lines, left=(0,))
+
+
+async def _round(relay: Relay, streams: int) -> dict[str, Any]:
+    before = relay.server.cpu()
+    told = await _listened(relay, streams)
+    return {**told, "cpu": (relay.server.cpu() - before) * 1000 / (streams * TOKENS)}
+
+
+async def _listened(relay: Relay, streams: int) -> dict[str, Any]:
+    port = relay.server.url.rpartition(":")[2]
+    command = (sys.executable, "-m", "bench.listeners", port, str(streams), relay.key, MODEL)
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, cwd=ROOT)
+    told, _ = await process.communicate()
+    answer: dict[str, Any] = json.loads(told)
+    return answer
