@@ -77,6 +77,8 @@ def class_of(entry: Entry, told: Described, lang: Lang) -> Iterator[str]:
     yield from _assigned("__tablename__", quoted(entry.kind))
     if entry.kind != entry.table.name:
         yield from _assigned("__stored_as__", quoted(entry.table.name))
+    if entry.table.is_view:
+        yield from _assigned("__view__", "True")
     yield from call("__label__ = Text", [quoted(entry.label.ko), quoted(entry.label.en)], _INDENT)
     if entry.title:
         yield from _assigned("__title__", f"({', '.join(map(quoted, entry.title))},)")

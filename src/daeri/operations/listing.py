@@ -35,7 +35,7 @@ from daeri.records.boxed import within
 from daeri.records.keys import ID_MAX, Id, content_of
 from daeri.records.prepared import Named
 from daeri.records.record import Record, label_of, mark_of, referenced
-from daeri.records.rules import Projection, Rules, is_own, naming
+from daeri.records.rules import NOTHING, Projection, Rules, is_own, naming
 from daeri.records.store import Store
 from daeri.wording import Lang, Text
 
@@ -302,6 +302,7 @@ class Shelf:
         title = " ".join(str(values[name]) for name in record.__title__ if values.get(name))
         if record.__adopted__:
             seen = {name: value for name, value in zip(projection.keys, row, strict=True) if name in values}
+            values.pop(NOTHING, None)
             named = {"id": self._company.rules.key(record, actor).id_of(seen), "version": content_of(seen)}
             values = {**named, **values, **named}
         return {**values, "_title": title, "_hidden": hidden, "_masked": masked}

@@ -77,6 +77,8 @@ def made(record: type[Record], act: Act, offer: Offer) -> dict[str, Any]:
     Raises:
         DeclarationError: a field that cannot be offered, an approval line that does not fit, or rows without a key.
     """
+    if record.__view__:
+        raise DeclarationError(f"{record.__name__} is a view, so it can only be read")
     if not record.__key__.columns:
         raise DeclarationError(
             f"{record.__name__} has no key to tell its rows apart, so they can only be read; "

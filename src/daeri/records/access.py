@@ -434,7 +434,7 @@ class Records:
         )
 
     def _check_writes(self, record: type[Record], values: Mapping[str, Any], row: Record) -> None:
-        if not record.__key__.columns:
+        if record.__view__ or not record.__key__.columns:
             raise unwritable(record)
         owner = owner_column(record)
         owned = owner is not None and is_own(record, self._actor, row.__dict__.get(owner.key))
@@ -471,8 +471,15 @@ def _changed_first() -> Conflict:
 
 
 def unwritable(record: type[Record]) -> Refused:
-    """Return the error for a write to a table or view whose rows have no key."""
+    """Return the error for a write to a view, or to a table whose rows have no key."""
     label = label_of(record)
+    if record.__view__:
+        return Refused(
+            Text(
+                fit_josa(f"{label.ko}은(는) 뷰라서 읽기만 할 수 있어요"),
+                f"{label.en} is a view: it can only be read",
+            )
+        )
     return Refused(
         Text(
             fit_josa(f"{label.ko}에는 키가 없어서 어느 행인지 알 수 없으니, 읽기만 할 수 있어요"),

@@ -9,7 +9,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Literal, cast
 
@@ -20,7 +20,7 @@ from sqlalchemy.sql.elements import False_, True_
 from daeri.records.access import Records
 from daeri.records.actor import Actor
 from daeri.records.record import Exact, Instant, Record, label_of, mark_of, referenced
-from daeri.records.rules import Rules, called_in, owner_column
+from daeri.records.rules import NOTHING, Rules, called_in, owner_column
 from daeri.records.stored import LocalTime
 from daeri.wording import Text
 
@@ -82,6 +82,7 @@ class Relation:
     Attributes:
         body: a SELECT over `main.name` that gives `fields`, in order.
         ruled: whether rows are left out.
+        is_view: whether the table is a view of the company's own, which reads other tables.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Relation:
     body: str
     ruled: bool
     label: Text | None = None
+    is_view: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -113,11 +115,15 @@ class Walls:
         trusted: names, unknown to the asker, under which the relations' own text stands.
         open: tables of which the asker sees every row, so that counting them tells nothing.
         named: relations and common table expressions.
+        own: the names that the asker gives to something in the statement, folded; None where it uses no view.
+        views: the database's views, where the statement uses one: what a view reads was granted with it.
     """
 
     trusted: frozenset[str]
     open: frozenset[str]
     named: frozenset[str]
+    own: frozenset[str] | None = None
+    views: frozenset[str] = frozenset()
 
     def __call__(self, action: int, first: Any, second: Any, database: Any, source: Any) -> int:
         """Answer SQLite's authorizer."""
@@ -127,10 +133,10 @@ class Walls:
         if action in (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE):
             return True
         if action == sqlite3.SQLITE_FUNCTION:
-            return source in self.trusted or str(second).lower() in FUNCTIONS
+            return source in self.trusted or source in self.views or str(second).lower() in FUNCTIONS
         if action != sqlite3.SQLITE_READ:
             return False
-        if source in self.trusted:
+        if source in self.trusted or source in self.views:
             return True
         if second != "":  # a column of a real table, outside the relations' own text
             return False
@@ -176,6 +182,8 @@ def _relation(rules: Rules, actor: Actor, record: type[Record]) -> Relation | No
     owner = owner_column(record)
     columns: list[ColumnElement[Any]] = []
     fields: list[Field] = []
+    if NOTHING in projection.keys:
+        return None
     for key, shown in zip(projection.keys, projection.columns, strict=True):
         column = cast("Column[Any]", record.__table__.columns[key])
         mark = mark_of(column.info)
@@ -196,7 +204,8 @@ def _relation(rules: Rules, actor: Actor, record: type[Record]) -> Relation | No
         render_schema_translate=True,
         compile_kwargs={"literal_binds": True},
     )
-    return Relation(record.__table__.name, tuple(fields), str(compiled), ruled, label_of(record))  # type: ignore[attr-defined]
+    name: str = record.__table__.name  # type: ignore[attr-defined]
+    return Relation(name, tuple(fields), str(compiled), ruled, label_of(record), record.__view__)
 
 
 def _refers(column: Column[Any], rules: Rules, actor: Actor) -> tuple[str, str] | None:
@@ -240,6 +249,12 @@ def columns_of(connection: sqlite3.Connection, table: str) -> list[str]:
         return [column[0] for column in cursor.description]
 
 
+def views_of(connection: sqlite3.Connection, own: frozenset[str]) -> frozenset[str]:
+    """Return the names of the database's views, less those that folded are names of the asker's own making."""
+    with closing(connection.execute("SELECT name FROM main.sqlite_master WHERE type = 'view'")) as cursor:
+        return frozenset(name for (name,) in cursor if folded(name) not in own)
+
+
 def quoted(name: str) -> str:
     """Return a name as SQL; never in double quotes, of which SQLite makes a text where it does not know the name."""
     return "`" + name.replace("`", "``") + "`"
@@ -260,6 +275,8 @@ def ask(records: Records, statement: str, walls: Walls, limits: Limits) -> Answe
         Failed: SQLite would not, or not within the limits.
     """
     with driver_of(records._connection) as connection:  # noqa: SLF001 - the two files guard the same rows
+        if walls.own is not None:
+            walls = replace(walls, views=views_of(connection, walls.own))
         return run(connection, statement, walls, limits)
 
 

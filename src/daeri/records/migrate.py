@@ -3,7 +3,8 @@
 Loaded only when there is something to migrate (`store.py` looks first).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,19 @@ def migrate(connection: Connection, scripts: Path, version_table: str) -> None:
         del context
         return directory._upgrade_revs("head", revision)  # noqa: SLF001 - Alembic's documented pattern for programs
 
-    with EnvironmentContext(config, directory, fn=steps) as environment:
+    with _views_aside(connection), EnvironmentContext(config, directory, fn=steps) as environment:
         environment.configure(connection=connection, version_table=version_table, transactional_ddl=False)
         environment.run_migrations()
+
+
+@contextmanager
+def _views_aside(connection: Connection) -> Iterator[None]:
+    """Keep SQLite from reading the company's own views when a table of ours is renamed: a broken one would stop it."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    connection.exec_driver_sql("PRAGMA legacy_alter_table=ON")
+    try:
+        yield
+    finally:
+        connection.exec_driver_sql("PRAGMA legacy_alter_table=OFF")

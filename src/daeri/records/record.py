@@ -232,6 +232,7 @@ class Record(DeclarativeBase):
     __owner__: ClassVar[str | None] = None
     __key__: ClassVar[Key]
     __adopted__: ClassVar[bool] = False
+    __view__: ClassVar[bool] = False
 
     id: Mapped[int] = mapped_column(primary_key=True, sort_order=-2)
     version: Mapped[int] = mapped_column(default=1, sort_order=-1)
@@ -265,6 +266,7 @@ class Adopted(Record):
 
     Class attributes beside those of every record:
         __stored_as__: the table's name in the database, where `__tablename__` is only what Daeri calls it.
+        __view__: whether it is a view, which is never written to.
     """
 
     __abstract__ = True

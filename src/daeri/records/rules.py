@@ -145,6 +145,10 @@ def naming(rules: "Rules", actor: Actor, record: type[Record]) -> Key:
     )
 
 
+NOTHING = "_nothing"
+"""The one column of a projection in which there is nothing to see."""
+
+
 @dataclass(frozen=True, slots=True)
 class Projection:
     """The columns an actor gets of a record: hidden ones never leave the database.
@@ -189,6 +193,9 @@ def _project(rules: Rules, record: type[Record], actor: Actor) -> Projection:
         if seen != "open" and instead is not None:
             masked.add(column.key)
         keys.append(column.key)
+    if not columns:  # a row may be seen of which no field is: it still is a row of this table
+        some = next(iter(record.__table__.columns))
+        columns, keys = [case((some.is_(None), null()), else_=null()).label(NOTHING)], [NOTHING]
     owner_key = None if owner is None else owner.key
     return Projection(tuple(columns), tuple(keys), tuple(own), hidden, frozenset(masked), owner_key)
 

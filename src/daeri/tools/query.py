@@ -120,6 +120,7 @@ class Reader:
                 trusted=frozenset(trusted.values()),
                 open=frozenset(folded(relation.name) for relation in used if not relation.ruled),
                 named=checked.named | checked.tables,
+                own=checked.named if any(relation.is_view for relation in used) else None,
             ),
             masked=frozenset(
                 f"{relation.name}.{field.name}"
