@@ -77,6 +77,7 @@ class House:
             runs=world.runs,
             policies=Policies(world.door, world.store, world.clock),
             pushes=Pushes(world.store, world.clock),
+            clock=world.clock,
             keys=Credentials(world.identity, world.store, world.clock),
             checks=more.get("checks") or {"database": lambda: is_reachable(world.store)},
         )

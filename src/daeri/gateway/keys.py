@@ -22,7 +22,7 @@ from daeri.gateway.routes import DOOR, Table
 from daeri.gateway.schemas import TEXT, TIME, object_of, or_null, page_of
 from daeri.gateway.services import Services
 from daeri.gateway.wire import Query, Sent, answer, fitted, language, read_object
-from daeri.records.access import Actor
+from daeri.records.actor import Actor
 from daeri.records.credentials import DAYS_MAX, NAME_MAX, TOKEN_LIFE, Wish
 from daeri.wording import Text
 

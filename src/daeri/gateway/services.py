@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from daeri.clock import Clock
 from daeri.operations.approval import Approvals
 from daeri.operations.invoke import Door
 from daeri.operations.listing import Shelf
@@ -31,4 +32,5 @@ class Services:
     policies: Policies
     pushes: Pushes
     keys: Credentials
+    clock: Clock
     checks: Mapping[str, Check] = field(default_factory=dict)
