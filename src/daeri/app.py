@@ -19,7 +19,7 @@ from daeri.agent.executor import Executor
 from daeri.agent.keyless import Keyless
 from daeri.agent.planner import Planner
 from daeri.clock import Clock
-from daeri.gateway import Options, Services, gateway
+from daeri.gateway import IssuerOptions, Options, Services, gateway
 from daeri.models.relay import RawModels
 from daeri.models.table import models_in
 from daeri.models.wire import Model
@@ -170,7 +170,9 @@ def application(daeri: Daeri, *, working: bool = True) -> FastAPI:
         desk.Services(
             daeri.identity, daeri.door, daeri.shelf, daeri.approvals, daeri.runs, daeri.clock, daeri.policies
         ),
-        desk.Options(demo=settings.demo, secure_cookies=settings.secure_cookies),
+        desk.Options(
+            demo=settings.demo, secure_cookies=settings.secure_cookies, provider=bool(settings.oidc_client_id)
+        ),
     )
     checks = {"database": partial(is_reachable, daeri.store)}
     wire = gateway(
@@ -184,6 +186,7 @@ def application(daeri: Daeri, *, working: bool = True) -> FastAPI:
             daeri.pushes,
             daeri.raw,
             daeri.keys,
+            daeri.clock,
             checks,
         ),
         Options(
@@ -194,6 +197,7 @@ def application(daeri: Daeri, *, working: bool = True) -> FastAPI:
             version=__version__,
             public_url=settings.public_url,
             push_private=settings.push_private,
+            issuer=issuer_of(settings),
         ),
         screens.error_page,
     )
@@ -222,6 +226,20 @@ def application(daeri: Daeri, *, working: bool = True) -> FastAPI:
     app.mount("/static", screens.static)
     app.state.stop = wire.stop
     return app
+
+
+def issuer_of(settings: Settings) -> IssuerOptions | None:
+    """Return the identity provider that the settings name, if they name one."""
+    if not settings.issuer:
+        return None
+    return IssuerOptions(
+        url=settings.issuer,
+        client_id=settings.oidc_client_id,
+        client_secret=settings.oidc_client_secret.get_secret_value() if settings.oidc_client_secret else "",
+        login_claim=settings.login_claim,
+        role_claim=settings.role_claim,
+        roles=settings.roles_from_claims,
+    )
 
 
 def models_of(settings: Settings) -> list[Model]:

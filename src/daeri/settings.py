@@ -3,10 +3,10 @@
 import os
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 from dotenv import dotenv_values
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ANCHORS_FILE = "audit.anchors"
@@ -58,6 +58,16 @@ class Settings(BaseSettings):
         default=(), description="Names this server answers to, separated by commas; on loopback only its own names."
     )
     public_url: str = Field(default="", description="Where clients reach this server, e.g. https://daeri.example.com.")
+    issuer: str = Field(
+        default="", description="Identity provider (OIDC issuer) whose tokens are taken; needs PUBLIC_URL."
+    )
+    oidc_client_id: str = Field(default="", description="This server's client id there; people then sign in by it.")
+    oidc_client_secret: SecretStr | None = Field(default=None, description="The client's secret there, if it has one.")
+    login_claim: str = Field(default="preferred_username", description="Claim that holds the login of an account.")
+    role_claim: str = Field(default="groups", description="Claim that holds a person's groups.")
+    roles_from_claims: dict[str, str] = Field(
+        default_factory=dict, description='Groups and the roles they stand for, as JSON: {"hr-team": "hr"}.'
+    )
     push_private: bool = Field(default=False, description="News of runs may go to addresses inside the network.")
     body_max: int = Field(default=1_048_576, ge=1024, description="Bytes of a request body at most.")
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
@@ -112,6 +122,13 @@ class Settings(BaseSettings):
             msg = "write sqlite:///PATH or postgresql://USER@HOST/NAME"
             raise ValueError(msg)
         return value
+
+    @model_validator(mode="after")
+    def _an_audience_needs_an_address(self) -> Self:
+        if self.issuer and not self.public_url:
+            msg = "DAERI_ISSUER needs DAERI_PUBLIC_URL: tokens are made for that address"
+            raise ValueError(msg)
+        return self
 
     @property
     def known_hosts(self) -> tuple[str, ...]:

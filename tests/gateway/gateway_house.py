@@ -80,6 +80,7 @@ class House:
             policies=Policies(world.door, world.store, world.clock),
             pushes=Pushes(world.store, world.clock),
             raw=RawModels(more.get("models", ()), more.get("embedders", ()), UseBook(world.store, world.clock)),
+            clock=world.clock,
             keys=Credentials(world.identity, world.store, world.clock),
             checks=more.get("checks") or {"database": lambda: is_reachable(world.store)},
         )

@@ -6,6 +6,7 @@ from worlds import AUDITOR, OWNER
 
 pytestmark = pytest.mark.anyio
 
+
 PASSWORD = "correct horse"
 
 
@@ -117,3 +118,11 @@ async def test_an_unknown_language_or_theme_changes_nothing(anybody, path, field
     await anybody.post(path, fields)
     page = (await anybody.get("/login")).text
     assert '<html lang="ko" data-theme="system">' in page
+
+
+@pytest.mark.parametrize("provider", [False, True])
+async def test_the_companys_own_provider_is_offered_where_there_is_one(world, provider):
+    transport = ASGITransport(application_of(screens_of(world, provider=provider)))
+    async with AsyncClient(transport=transport, base_url="http://daeri.test") as client:
+        html = (await client.get("/login?next=/approvals")).text
+    assert ('href="/auth/oidc?next=/approvals"' in html) is provider

@@ -15,12 +15,15 @@ from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ulid import ULID
 
 from daeri.errors import DaeriError, PermissionDenied, Unauthenticated
+from daeri.gateway.issuer import Issuer, IssuerOptions
 from daeri.gateway.problems import SAFE_HEADERS, problem_response
 from daeri.gateway.refusals import HeadersTooLarge, Misdirected, PayloadTooLarge
+from daeri.gateway.resource import EVERYTHING, WELL_KNOWN, InsufficientScope, limits_of
 from daeri.gateway.wire import language
 from daeri.records.actor import Actor
 from daeri.records.identity import Identity
@@ -29,11 +32,15 @@ from daeri.wording import Text
 HEADERS_MAX: Final = 100
 CREDENTIAL_MAX: Final = 512
 """Characters of a key or token; ours are under 60, and hashing longer ones is only work for an attacker."""
+TOKEN_MAX: Final = 8192
+"""Characters of a signed token, which carries its claims along."""
 CORS_SECONDS: Final = 600
 RECENT_SECONDS: Final = 1.0
 """How old a look at a credential may be where a request is only passed on to a model."""
 RECENT_MAX: Final = 10_000
 
+_RESOURCES: Final = ("mcp", "a2a")
+"""Doors that tokens may be made for alone."""
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,60}")
 _HOST: Final = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -54,6 +61,7 @@ class Options:
         version: told in the API's description.
         public_url: where clients reach this server, where that is not what their requests name.
         push_private: news of runs may be sent to addresses inside the network too.
+        issuer: the company's identity provider, whose tokens are taken too.
     """
 
     secure_cookies: bool = False
@@ -64,6 +72,7 @@ class Options:
     version: str = "0"
     public_url: str = ""
     push_private: bool = False
+    issuer: IssuerOptions | None = None
 
     @property
     def cookie(self) -> str:
@@ -159,11 +168,12 @@ class Guard:
 class Doorkeeper:
     """Turns the credential of a request into an actor."""
 
-    def __init__(self, identity: Identity, options: Options) -> None:
-        """Take who knows the accounts, and the cookie's name."""
+    def __init__(self, identity: Identity, options: Options, issuer: Issuer | None = None) -> None:
+        """Take who knows the accounts, how the server is reached, and who else vouches for people."""
         self._identity = identity
         self._options = options
         self._recent: dict[Credential, tuple[float, Actor]] = {}
+        self._issuer = issuer
 
     async def actor(self, request: Request, door: str) -> Actor:
         """Return who sends a request: by key, else by session cookie.
@@ -234,9 +244,45 @@ class Doorkeeper:
         Raises:
             Unauthenticated: it does not hold.
         """
+        if self._issuer is not None and _is_signed(credential):
+            return await self._vouched(self._issuer, credential, door)
         if not credential or len(credential) > CREDENTIAL_MAX:
             raise Unauthenticated
         return await self._identity.actor_of_key(credential, door)
+
+    async def _vouched(self, issuer: Issuer, token: str, door: str) -> Actor:
+        """Return whom a token of the provider stands for, within its scope; it never decides."""
+        base = self._options.public_url.rstrip("/")
+        claims = await issuer.claims(token, {base, f"{base}/{door}"} if door in _RESOURCES else {base})
+        agent = claims.get("act", {}).get("sub") if isinstance(claims.get("act"), dict) else None
+        actor = await self._identity.actor_of_login(
+            issuer.subject_of(claims),
+            issuer.login_of(claims),
+            door,
+            scopes=limits_of(claims),
+            credential=f"token:{str(claims.get('jti', ''))[:40]}",
+        )
+        return actor if agent is None else self._identity.narrowed(actor, str(agent))
+
+    def challenge(self, error: DaeriError, request: Request, path: str) -> dict[str, str]:
+        """Return how to come in properly, for a caller who was refused at a resource's path (RFC 9728 §5.1)."""
+        if self._issuer is None or not isinstance(error, Unauthenticated | InsufficientScope):
+            return {}
+        parts = ['Bearer realm="daeri"', f'resource_metadata="{self.base(request)}{WELL_KNOWN}{path}"']
+        if isinstance(error, InsufficientScope):
+            parts += ['error="insufficient_scope"', f'scope="{EVERYTHING}"']
+        elif "authorization" in request.headers:
+            parts.append('error="invalid_token"')
+        return {"WWW-Authenticate": ", ".join(parts)}
+
+    def cookie(self, use: str) -> str:
+        """Return the name of a cookie: of the session, or of a sign-in that is under way."""
+        return self._options.cookie if use == "session" else f"{self._options.cookie}_{use}"
+
+    def set_cookie(self, response: Response, name: str, value: str, seconds: int | None) -> None:
+        """Set a cookie as ours are: out of scripts' reach, and not sent along by other sites' forms."""
+        secure = self._options.secure_cookies
+        response.set_cookie(name, value, max_age=seconds, secure=secure, httponly=True, samesite="lax", path="/")
 
     def base(self, request: Request) -> str:
         """Return the address of this server, as clients outside reach it."""
@@ -306,10 +352,15 @@ def _is_own(origin: str, request: Request) -> bool:
     return origin.lower() in (f"http://{host}", f"https://{host}")
 
 
+def _is_signed(credential: str) -> bool:
+    """Say whether a credential has the form of a signed token; ours never do."""
+    return credential.startswith("ey") and credential.count(".") == 2  # noqa: PLR2004 - head, claims, signature
+
+
 def _bearer(authorization: str) -> str:
     scheme, _, key = authorization.partition(" ")
     key = key.strip()
-    if scheme.lower() != "bearer" or not key or len(key) > CREDENTIAL_MAX:
+    if scheme.lower() != "bearer" or not key or len(key) > (TOKEN_MAX if _is_signed(key) else CREDENTIAL_MAX):
         raise Unauthenticated(
             Text("Authorization: Bearer KEY 형식으로 보내 주세요", "Send the key as Authorization: Bearer KEY")
         )

@@ -9,15 +9,18 @@ from starlette.middleware import Middleware
 from daeri.gateway.a2a import A2A, a2a
 from daeri.gateway.delivery import Deliverer
 from daeri.gateway.guard import Doorkeeper, Options, middleware
+from daeri.gateway.issuer import Issuer
 from daeri.gateway.jsonrpc import rpc
 from daeri.gateway.keys import keys
 from daeri.gateway.lifelines import Lifelines
 from daeri.gateway.mcp import Mcp, mcp
 from daeri.gateway.methods import Methods
+from daeri.gateway.oidc import oidc
 from daeri.gateway.openai.mount import OpenAi
 from daeri.gateway.policies import policies
 from daeri.gateway.problems import ErrorPage, Handler, Problems
 from daeri.gateway.public import Public
+from daeri.gateway.resource import resource
 from daeri.gateway.rest import rest
 from daeri.gateway.services import Services
 
@@ -54,7 +57,8 @@ class Gateway:
 
 def gateway(services: Services, options: Options, error_page: ErrorPage | None = None) -> Gateway:
     """Build the protocols over the services; `error_page` shows errors to browsers."""
-    keeper = Doorkeeper(services.identity, options)
+    issuer = Issuer(options.issuer, services.clock) if options.issuer is not None else None
+    keeper = Doorkeeper(services.identity, options, issuer)
     tools = Mcp(services, keeper, options.version)
     deliverer = Deliverer(services, private=options.push_private)
     agents = A2A(services, keeper, deliverer, options.version)
@@ -66,6 +70,8 @@ def gateway(services: Services, options: Options, error_page: ErrorPage | None =
             policies(services, keeper),
             rpc(Methods(services).find, keeper),
             keys(services, keeper),
+            oidc(services, keeper, issuer),
+            resource(services, options.public_url.rstrip("/"), options.issuer.url if options.issuer else ""),
             mcp(tools),
             a2a(agents),
             Public(services, options.version).router(),

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from daeri.clock import Clock
 from daeri.models.relay import RawModels
 from daeri.operations.approval import Approvals
 from daeri.operations.invoke import Door
@@ -33,4 +34,5 @@ class Services:
     pushes: Pushes
     raw: RawModels
     keys: Credentials
+    clock: Clock
     checks: Mapping[str, Check] = field(default_factory=dict)

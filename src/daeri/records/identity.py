@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
@@ -21,6 +21,7 @@ from sqlalchemy import (
     Column,
     Connection,
     Integer,
+    Row,
     Select,
     String,
     Table,
@@ -261,6 +262,80 @@ class Identity:
         if row is None:
             raise NotFound
         return await self._start_session(row.person_id, "demo")
+
+    async def actor_of_login(self, subject: str, login: str, door: str, **more: Any) -> Actor:
+        """Return the actor of an account whose person another provider has proved.
+
+        Args:
+            subject: who it is to the provider; an account that is bound to someone else there is not theirs.
+            login: the account.
+            door: the protocol.
+            more: the scopes and the name of the credential.
+
+        Raises:
+            Unauthenticated: there is no such account, it is bound to another, or its person has left.
+        """
+
+        def find(connection: Connection) -> Actor:
+            row = self._bound(connection, subject, login)
+            return self._actor(connection, row.person_id, door, **more)
+
+        return await self._store.read(find)
+
+    async def sign_in_by(
+        self, subject: str, login: str, roles: tuple[frozenset[str], frozenset[str]] | None
+    ) -> tuple[str, Actor]:
+        """Start a session for whom another provider has proved; bind the account to them the first time.
+
+        Args:
+            subject: who it is to the provider.
+            login: the account.
+            roles: which roles follow the provider and which of these it gives; the others stay as they are.
+
+        Raises:
+            Unauthenticated: there is no such account, it is bound to another, or its person has left.
+        """
+
+        def bind(connection: Connection) -> int:
+            row = self._bound(connection, subject, login)
+            if row.subject is None:
+                connection.execute(update(account).where(account.c.login == row.login).values(subject=subject))
+                self._audit(connection, row.person_id, "account.bind", detail={"subject": subject[:200]})
+            if roles is not None and not self._people.person.__adopted__:
+                self._follow(connection, row.person_id, *roles)
+            return int(row.person_id)
+
+        try:
+            person_id = await self._store.write(bind)
+        except Unauthenticated:
+            tried = {"login": login[:64].encode(errors="replace").decode(), "by": "oidc"}
+            await self._store.write(lambda connection: self._audit(connection, 0, "session.start", "refused", tried))
+            raise
+        return await self._start_session(person_id, "oidc")
+
+    @staticmethod
+    def _bound(connection: Connection, subject: str, login: str) -> Row[Any]:
+        """Return the account of a subject; one that is not bound yet goes by its login."""
+        row = connection.execute(select(account).where(account.c.subject == subject)).one_or_none()
+        if row is None:
+            free = select(account).where(account.c.login == login, account.c.subject.is_(None))
+            row = connection.execute(free).one_or_none()
+        if row is None or row.disabled_at is not None:
+            raise Unauthenticated(Text("이 서버에 계정이 없어요", "There is no account on this server"))
+        return row
+
+    def _follow(self, connection: Connection, person_id: int, managed: frozenset[str], given: frozenset[str]) -> None:
+        """Give a person the roles that the provider gives, and take those that it no longer does."""
+        person = cast("Table", self._people.person.__table__)
+        before = frozenset(
+            connection.execute(select(person.c.roles).where(person.c.id == person_id)).scalar_one() or ()
+        )
+        after = (before - managed) | given
+        if after != before:
+            values = {"roles": sorted(after), "version": person.c.version + 1}
+            connection.execute(update(person).where(person.c.id == person_id).values(**values))
+            told = {"before": sorted(before), "after": sorted(after)}
+            self._audit(connection, person_id, "roles.follow", detail=told)
 
     async def sign_out(self, token: str) -> None:
         """End a session; unknown ones are ignored."""

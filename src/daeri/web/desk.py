@@ -52,6 +52,7 @@ class Options:
 
     demo: bool
     secure_cookies: bool
+    provider: bool = False
 
 
 @dataclass(frozen=True, slots=True)

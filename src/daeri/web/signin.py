@@ -93,6 +93,7 @@ class SignIn:
             "login.html",
             status=401 if wrong else 200,
             people=people,
+            provider=self._desk.options.provider,
             login=login,
             wrong=wrong,
             again="again" in request.query_params,

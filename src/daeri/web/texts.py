@@ -52,6 +52,7 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
         "login.decide": Text("바꾸는 일은 결재선을 거쳐요.", "It changes things only through your approval line."),
         "login.prove": Text("누가 무엇을 했는지 모두 남아요.", "Everything it did can be proved."),
         "login.name": Text("아이디", "Login name"),
+        "login.provider": Text("회사 계정으로 로그인", "Sign in with the company account"),
         "login.password": Text("비밀번호", "Password"),
         "login.wrong": Text("아이디나 비밀번호를 확인해 주세요.", "Check the login name or the password."),
         "login.demo": Text("체험용 사람 고르기", "Pick a demo person"),

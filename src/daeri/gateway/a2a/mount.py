@@ -51,7 +51,8 @@ class A2A:
             self._keeper.check_page(request)
             actor = await self._keeper.bearer(request, DOOR)
         except DaeriError as error:
-            await problem_response(error, lang, request_id)(scope, receive, send)
+            refused = problem_response(error, lang, request_id, self._keeper.challenge(error, request, PATH))
+            await refused(scope, receive, send)
             return
         scope["state"]["caller"] = Caller(actor, lang, request_id)
         app = await self._server.get()

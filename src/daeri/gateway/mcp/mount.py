@@ -78,7 +78,7 @@ class Mcp:
             problem = error.problem(lang, request_id)
             told = {"code": error.rpc_code, "message": problem["title"], "data": problem}
             return answer({"jsonrpc": "2.0", "id": None, "error": told}, error.status)
-        return problem_response(error, lang, request_id)
+        return problem_response(error, lang, request_id, self._keeper.challenge(error, request, PATH))
 
     def _load(self) -> AbstractAsyncContextManager[tuple[ASGIApp, ASGIApp]]:
         from daeri.gateway.mcp.server import opened  # noqa: PLC0415 - the SDK takes half a second to import

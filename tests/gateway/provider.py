@@ -1,0 +1,98 @@
+"""An identity provider of the tests' own: discovery, keys, sign-in with PKCE, tokens; and every way to do it wrong."""
+
+import base64
+import hashlib
+import json
+import time
+from urllib.parse import parse_qs, urlencode
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+CLIENT, SECRET = "daeri", "the client's secret"
+
+
+class Provider:
+    """Signs in whoever `claims` says, without asking."""
+
+    def __init__(self) -> None:
+        self.keys = {"one": rsa.generate_private_key(65537, 2048)}
+        self.url = ""
+        self.claims = {"sub": "u-1", "preferred_username": "owner", "groups": ["sales"]}
+        self.codes: dict[str, dict] = {}
+        self.asked = 0
+        self.over: dict = {}
+        """What the next id token says otherwise."""
+
+    def app(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/.well-known/openid-configuration", self.about),
+                Route("/keys", self.jwks),
+                Route("/authorize", self.authorize),
+                Route("/token", self.token, methods=["POST"]),
+            ]
+        )
+
+    async def about(self, _: Request) -> Response:
+        return JSONResponse(
+            {
+                "issuer": self.url,
+                "authorization_endpoint": f"{self.url}/authorize",
+                "token_endpoint": f"{self.url}/token",
+                "jwks_uri": f"{self.url}/keys",
+            }
+        )
+
+    async def jwks(self, _: Request) -> Response:
+        self.asked += 1
+        keys = [
+            {**json.loads(_algorithm(key).to_jwk(key.public_key())), "kid": kid, "use": "sig"}
+            for kid, key in self.keys.items()
+        ]
+        return JSONResponse({"keys": [*keys, {"kty": "oct", "kid": "shared", "k": "c2VjcmV0"}, {"kty": "new"}]})
+
+    async def authorize(self, request: Request) -> Response:
+        asked = dict(request.query_params)
+        assert asked["response_type"] == "code"
+        assert asked["client_id"] == CLIENT
+        assert asked["code_challenge_method"] == "S256"
+        code = f"code-{len(self.codes)}"
+        self.codes[code] = asked
+        back = urlencode({"code": code, "state": asked["state"], "iss": self.url})
+        return RedirectResponse(f"{asked['redirect_uri']}?{back}", 303)
+
+    async def token(self, request: Request) -> Response:
+        form = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
+        name, _, secret = base64.b64decode(request.headers["authorization"][6:]).decode().partition(":")
+        asked = self.codes.pop(form["code"], None)
+        challenge = base64.urlsafe_b64encode(hashlib.sha256(form["code_verifier"].encode()).digest()).rstrip(b"=")
+        fits = asked is not None and asked["code_challenge"] == challenge.decode()
+        known = (name, secret.replace("+", " ").replace("%27", "'")) == (CLIENT, SECRET)
+        if not fits or not known or form["redirect_uri"] != asked["redirect_uri"]:
+            return JSONResponse({"error": "invalid_grant"}, 400)
+        claims = {**self.claims, "aud": CLIENT, "nonce": asked["nonce"], **self.over}
+        return JSONResponse({"access_token": "opaque", "token_type": "Bearer", "id_token": self.sign(claims)})
+
+    def sign(self, claims: dict, *, kid: str = "one", key=None, algorithm: str | None = None, **headers) -> str:
+        """Sign claims; where they do not say otherwise, they are of this provider and of now."""
+        now = int(time.time())
+        whole = {"iss": self.url, "sub": "u-1", "iat": now, "exp": now + 300, **claims}
+        key = key if key is not None else self.keys[kid]
+        method = algorithm or ("ES256" if isinstance(key, ec.EllipticCurvePrivateKey) else "RS256")
+        return jwt.encode(
+            {name: value for name, value in whole.items() if value is not None},
+            key,
+            algorithm=method,
+            headers={"kid": kid, **headers},
+        )
+
+
+def _algorithm(key):
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return jwt.algorithms.ECAlgorithm(jwt.algorithms.ECAlgorithm.SHA256)
+    return jwt.algorithms.RSAAlgorithm(jwt.algorithms.RSAAlgorithm.SHA256)

@@ -1,0 +1,324 @@
+"""Whom the company's own identity provider vouches for: people who sign in, programs with tokens for us."""
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from datetime import UTC, datetime
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from pydantic import ValidationError
+
+from daeri.gateway import IssuerOptions, Options
+from daeri.settings import Settings
+from gateway.gateway_house import opened
+from gateway.live import served
+from gateway.mcp_client import client, headers_of, message
+from gateway.provider import CLIENT, SECRET, Provider
+
+pytestmark = pytest.mark.anyio
+
+BASE = "http://daeri.test"
+MCP = f"{BASE}/mcp"
+
+
+@pytest.fixture(scope="module")
+def provider_keys():
+    return Provider().keys
+
+
+@pytest.fixture
+async def provider(provider_keys):
+    one = Provider()
+    one.keys = dict(provider_keys)
+    async with served(one.app()) as address:
+        one.url = address
+        yield one
+
+
+@pytest.fixture
+async def house(keyed, tmp_path, provider):
+    issuer = IssuerOptions(provider.url, CLIENT, SECRET, roles={"hr-team": "hr", "money": "finance"})
+    async with opened(keyed, tmp_path, Options(public_url=BASE, issuer=issuer)) as one:
+        one.world.clock.at = datetime.now(UTC)
+        yield one
+
+
+async def me(house, token):
+    return await house.http.get("/v1/me", headers={"Authorization": f"Bearer {token}"})
+
+
+async def _begun(house, path="/auth/oidc"):
+    response = await house.http.get(path)
+    assert response.status_code == 303, response.text
+    return response
+
+
+async def _returned(begun):
+    """What the provider sends the browser back with."""
+    async with httpx.AsyncClient(trust_env=False) as browser:
+        answer = await browser.get(begun.headers["location"])
+    return urlsplit(answer.headers["location"])
+
+
+async def _signed_in(house, path="/auth/oidc"):
+    back = await _returned(await _begun(house, path))
+    return await house.http.get(f"{back.path}?{back.query}")
+
+
+# Signing in ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_person_signs_in_and_is_who_the_records_say(house):
+    answer = await _signed_in(house, "/auth/oidc?next=/approvals")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/approvals")
+    assert "httponly" in answer.headers["set-cookie"].lower()
+    who = (await house.http.get("/v1/me")).json()
+    assert (who["login"], who["person"]["name"], who["decides"]) == (None, "김하은", True)
+    assert [item["how"] for item in (await house.get("owner", "/v1/sessions")).json()["data"]] == ["oidc"]
+
+
+@pytest.mark.parametrize("there", ["https://evil.test", "//evil.test", "/\\evil.test", "javascript:alert(1)", "a\nb"])
+async def test_after_signing_in_nobody_is_sent_elsewhere(house, there):
+    answer = await _signed_in(house, f"/auth/oidc?{httpx.QueryParams({'next': there})}")
+    assert answer.headers["location"] == "/"
+
+
+async def test_roles_follow_the_groups_and_the_others_stay(house, provider):
+    await house.world.sql("""UPDATE w_employee SET roles = '["auditor", "finance"]' WHERE id = 1""")
+    provider.claims["groups"] = ["hr-team", "unknown"]
+    await _signed_in(house)
+    assert (await house.http.get("/v1/me")).json()["roles"] == ["auditor", "hr"]
+    changed = [row for row in await house.world.audited() if row["action"] == "roles.follow"]
+    assert "finance" in str(changed[-1]["detail"])
+
+
+async def test_an_account_is_bound_to_whom_it_was_first_used_by(house, provider):
+    await _signed_in(house)
+    house.http.cookies.clear()
+    provider.claims = {"sub": "u-2", "preferred_username": "owner"}
+    assert (await _signed_in(house)).status_code == 401
+    provider.claims = {"sub": "u-1", "preferred_username": "renamed"}
+    assert (await _signed_in(house)).status_code == 303
+
+
+@pytest.mark.parametrize("login", ["nobody", "", None, 5])
+async def test_who_has_no_account_does_not_come_in(house, provider, login):
+    provider.claims = {"sub": "u-9", "preferred_username": login}
+    assert (await _signed_in(house)).status_code == 401
+
+
+async def test_a_switched_off_account_or_a_leaver_does_not_come_in(house):
+    await house.world.sql("UPDATE account SET disabled_at = '2026-01-01 00:00:00' WHERE login = 'owner'")
+    assert (await _signed_in(house)).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "over",
+    [
+        {"nonce": "another"},
+        {"nonce": None},
+        {"aud": "another"},
+        {"aud": [CLIENT], "azp": "another"},
+        {"iss": "https://evil.test"},
+        {"exp": 1},
+        {"exp": None},
+        {"iat": 9_999_999_999},
+        {"nbf": 9_999_999_999},
+    ],
+)
+async def test_an_id_token_that_is_not_for_this_sign_in_is_refused(house, provider, over):
+    provider.over = over
+    assert (await _signed_in(house)).status_code == 401
+
+
+async def test_what_comes_back_counts_in_the_browser_that_was_sent_off_alone(house):
+    back = await _returned(await _begun(house))
+    house.http.cookies.clear()
+    assert (await house.http.get(f"{back.path}?{back.query}")).status_code == 400
+    victim = await _returned(await _begun(house))
+    await _begun(house)  # another sign-in began in the same browser meanwhile
+    assert (await house.http.get(f"{victim.path}?{victim.query}")).status_code == 400
+
+
+async def test_a_code_is_used_once_and_only_with_its_verifier(house):
+    back = await _returned(await _begun(house))
+    address = f"{back.path}?{back.query}"
+    cookies = dict(house.http.cookies)
+    assert (await house.http.get(address)).status_code == 303
+    house.http.cookies.update(cookies)
+    assert (await house.http.get(address)).status_code == 401
+
+
+async def test_an_answer_of_another_provider_is_refused(house):
+    back = await _returned(await _begun(house))
+    query = back.query.split("&iss=")[0] + "&iss=https%3A%2F%2Fevil.test"
+    assert (await house.http.get(f"{back.path}?{query}")).status_code == 400
+
+
+async def test_a_refusal_of_the_provider_ends_the_sign_in(house):
+    begun = await _begun(house)
+    state = parse_qs(urlsplit(begun.headers["location"]).query)["state"][0]
+    answer = await house.http.get(f"/auth/oidc/callback?error=access_denied&state={state}")
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("cookie", ["", "x", base64.b64encode(b"{}").decode(), base64.b64encode(b"[1]").decode()])
+async def test_a_broken_cookie_ends_the_sign_in(house, cookie):
+    headers = {"Cookie": f"daeri_session_oidc={cookie}"}
+    assert (await house.http.get("/auth/oidc/callback?code=x&state=", headers=headers)).status_code == 400
+
+
+async def test_a_provider_that_is_away_says_so(house, provider):
+    provider.url, there = "https://elsewhere.test", provider.url
+    assert (await house.http.get("/auth/oidc")).status_code == 503, "it says that it is someone else"
+    provider.url = there
+    assert (await house.http.get("/auth/oidc")).status_code == 303
+
+
+# Tokens ----------------------------------------------------------------------------------------------------------
+
+
+def token(provider, **claims):
+    return provider.sign({"aud": MCP, "preferred_username": "owner", "scope": "daeri", **claims})
+
+
+async def test_a_token_for_mcp_opens_mcp_and_nothing_else(house, provider):
+    async with served(house.app) as url, client(url, token(provider)) as mcp:
+        result = await mcp.call_tool("work.find", {"employee": 1})
+    assert result.structured_content["result"] == {"value": "김하은"}
+    assert (await me(house, token(provider))).status_code == 401
+    assert (await me(house, token(provider, aud=BASE))).status_code == 200
+    assert (await me(house, token(provider, aud=["x", BASE]))).json()["decides"] is False
+
+
+async def test_a_scope_is_a_limit(house, provider):
+    sent = message("tools/call", {"name": "work.salary", "arguments": {"employee": 1}})
+
+    async def code(scope):
+        headers = headers_of(sent, token(provider, scope=scope))
+        return (
+            (await house.http.post("/mcp", json=sent, headers=headers))
+            .json()["result"]["structuredContent"]
+            .get("code")
+        )
+
+    assert await code("openid work.salary") is None
+    assert await code("read") is None
+    assert await code("work.find") == "permission-denied"
+
+
+async def test_a_token_without_a_scope_of_ours_is_told_which_to_get(house, provider):
+    sent = message("tools/list")
+    answer = await house.http.post("/mcp", json=sent, headers=headers_of(sent, token(provider, scope="openid email")))
+    assert answer.status_code == 403
+    assert 'error="insufficient_scope"' in answer.headers["WWW-Authenticate"]
+
+
+async def test_a_token_that_names_an_agent_acts_through_it(house, provider):
+    told = (await me(house, token(provider, aud=BASE, act={"sub": "reader"}))).json()
+    assert (told["agent"], told["roles"]) == ("reader", [])
+    assert (await me(house, token(provider, aud=BASE, act={"sub": "nobody"}))).status_code == 404
+
+
+async def test_a_caller_without_a_token_is_told_where_to_get_one(house, provider):
+    sent = message("tools/list")
+    answer = await house.http.post("/mcp", json=sent, headers=headers_of(sent, None))
+    assert answer.status_code == 401
+    where = answer.headers["WWW-Authenticate"].split('resource_metadata="')[1].split('"')[0]
+    assert where == f"{BASE}/.well-known/oauth-protected-resource/mcp"
+    told = (await house.http.get(where)).json()
+    assert (told["resource"], told["authorization_servers"]) == (MCP, [provider.url])
+    assert {"daeri", "read", "work.*"} <= set(told["scopes_supported"])
+    whole = (await house.http.get("/.well-known/oauth-protected-resource")).json()
+    assert whole["resource"] == BASE
+    refused = await house.http.post("/mcp", json=sent, headers=headers_of(sent, token(provider, exp=1)))
+    assert 'error="invalid_token"' in refused.headers["WWW-Authenticate"]
+
+
+async def test_a_host_header_makes_no_audience(house, provider):
+    sent = message("tools/list")
+    evil = headers_of(sent, token(provider, aud="http://evil.test/mcp")) | {"Host": "evil.test"}
+    assert (await house.http.post("/mcp", json=sent, headers=evil)).status_code == 401
+
+
+def _part(value):
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+
+def forged(provider):
+    """Tokens that must all be refused, by what is wrong with them."""
+    good = {"aud": BASE, "preferred_username": "owner", "scope": "daeri"}
+    public = provider.keys["one"].public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    head, body, signature = provider.sign(good).split(".")
+    other = _part({**json.loads(base64.urlsafe_b64decode(body + "==")), "preferred_username": "lead"})
+    now = int(time.time())
+    whole = {**good, "iss": provider.url, "sub": "u-1", "iat": now, "exp": now + 300}
+    yield "no signature", f"{_part({'alg': 'none'})}.{_part(whole)}."
+    yield "none, spelled otherwise", f"{_part({'alg': 'nOnE', 'kid': 'one'})}.{_part(whole)}.{signature}"
+    yield "another body", f"{head}.{other}.{signature}"
+    yield "another key", provider.sign(good, key=rsa.generate_private_key(65537, 2048))
+    yield "an unknown key", provider.sign(good, kid="two", key=provider.keys["one"])
+    yield "a shared secret", provider.sign(good, kid="shared", key="secret" * 10, algorithm="HS256")
+    confused = f"{_part({'alg': 'HS256', 'kid': 'one'})}.{_part(whole)}"
+    mark = hmac.new(public, confused.encode(), hashlib.sha256).digest()
+    yield "the public key as a secret", f"{confused}.{base64.urlsafe_b64encode(mark).rstrip(b'=').decode()}"
+    yield "another issuer", provider.sign({**good, "iss": "https://evil.test"})
+    yield "another audience", provider.sign({**good, "aud": "https://evil.test"})
+    yield "no audience", provider.sign({**good, "aud": None})
+    yield "for mcp", provider.sign({**good, "aud": MCP})
+    yield "over", provider.sign({**good, "exp": now - 3600})
+    yield "endless", provider.sign({**good, "exp": None})
+    yield "an end that is no time", provider.sign({**good, "exp": True})
+    yield "not yet", provider.sign({**good, "nbf": now + 3600})
+    yield "made tomorrow", provider.sign({**good, "iat": now + 86_400})
+    yield "nobody", provider.sign({**good, "preferred_username": None})
+    yield "no subject", provider.sign({**good, "sub": None})
+    yield "someone unknown", provider.sign({**good, "sub": "u-7", "preferred_username": "nobody"})
+    yield "a list for a kid", f"{_part({'alg': 'RS256', 'kid': ['one']})}.{body}.{signature}"
+    yield "not whole", f"{head}.{body}"
+    yield "junk", "eyJ.eyJ.x"
+    yield "too long", f"{head}.{'a' * 9000}.{signature}"
+
+
+async def test_every_forged_token_is_refused(house, provider):
+    assert (await me(house, token(provider, aud=BASE))).status_code == 200
+    for what, made in forged(provider):
+        assert (await me(house, made)).status_code == 401, what
+
+
+async def test_an_id_token_is_no_key(house, provider):
+    assert (
+        await me(house, provider.sign({"aud": CLIENT, "preferred_username": "owner", "scope": "daeri"}))
+    ).status_code == 401
+
+
+async def test_the_provider_may_change_its_keys_and_a_flood_asks_it_nothing(house, provider, monkeypatch):
+    assert (await me(house, token(provider, aud=BASE))).status_code == 200
+    provider.keys["two"] = ec.generate_private_key(ec.SECP256R1())
+    fresh = provider.sign({"aud": BASE, "preferred_username": "owner", "scope": "daeri"}, kid="two")
+    for _ in range(20):
+        assert (await me(house, fresh)).status_code == 401
+    assert provider.asked == 1
+    monkeypatch.setattr("daeri.gateway.issuer.AGAIN_SECONDS", 0)
+    assert (await me(house, fresh)).status_code == 200
+
+
+async def test_without_a_provider_there_is_nothing_to_tell(keyed, tmp_path):
+    async with opened(keyed, tmp_path, Options()) as house:
+        for path in ("/auth/oidc", "/auth/oidc/callback", "/.well-known/oauth-protected-resource/mcp"):
+            assert (await house.http.get(path)).status_code == 404
+
+
+def test_a_provider_needs_the_address_that_its_tokens_are_for(monkeypatch):
+    monkeypatch.setenv("DAERI_ISSUER", "https://id.example.com")
+    with pytest.raises(ValidationError, match="PUBLIC_URL"):
+        Settings()
+    monkeypatch.setenv("DAERI_PUBLIC_URL", "https://daeri.example.com")
+    monkeypatch.setenv("DAERI_ROLES_FROM_CLAIMS", '{"hr-team": "hr"}')
+    assert Settings().roles_from_claims == {"hr-team": "hr"}
