@@ -108,7 +108,7 @@ class Daeri:
                 await self._models.open()
             self.runs.start = self.engine.start
             await self.engine.open()
-await self.anchors.open()
+            await self.anchors.open()
             self._anchoring = asyncio.create_task(self.anchors.keep())
             self._tending = [
                 asyncio.create_task(self.approvals.keep_tending()),
