@@ -20,6 +20,7 @@ from daeri.agent.keyless import Keyless
 from daeri.agent.planner import Planner
 from daeri.clock import Clock
 from daeri.gateway import IssuerOptions, Options, Services, gateway
+from daeri.gateway.mcp import Extras
 from daeri.models.relay import RawModels
 from daeri.models.table import models_in
 from daeri.models.wire import Model
@@ -160,10 +161,11 @@ class Daeri:
         await self.close()
 
 
-def application(daeri: Daeri, *, working: bool = True) -> FastAPI:
+def application(daeri: Daeri, *, working: bool = True, extras: Extras | None = None) -> FastAPI:
     """Return the web application: every protocol and every page over the same services.
 
-    With `working=False` it answers, but takes up no runs: for looking at the data while no server runs.
+    MCP offers `extras` beside the operations. With `working=False` it answers, but takes up no runs: for looking at the
+    data while no server runs.
     """
     settings = daeri.settings
     screens = pages(
@@ -200,6 +202,7 @@ def application(daeri: Daeri, *, working: bool = True) -> FastAPI:
             issuer=issuer_of(settings),
         ),
         screens.error_page,
+        extras,
     )
 
     @asynccontextmanager

@@ -84,7 +84,7 @@ class House:
             keys=Credentials(world.identity, world.store, world.clock),
             checks=more.get("checks") or {"database": lambda: is_reachable(world.store)},
         )
-        parts = self.parts = gateway(services, options, more.get("error_page"))
+        parts = self.parts = gateway(services, options, more.get("error_page"), more.get("extras"))
         self.app = FastAPI(
             middleware=list(parts.middleware),
             exception_handlers=parts.handlers,

@@ -12,6 +12,7 @@ from mcp.shared.tool_name_validation import validate_tool_name
 from mcp_types import ElicitResult
 
 from daeri.gateway import Options
+from daeri.gateway.mcp.extras import Extras
 from daeri.gateway.mcp.tools import LISTED_MAX, OWN, PAGE, Tools
 from daeri.operations import Catalog, anyone
 from daeri.records import Records
@@ -200,11 +201,11 @@ async def test_the_state_of_a_question_is_of_use_to_its_owner_only(house):
         "inputResponses": {"choice": {"action": "accept", "content": {"choice": "다시"}}},
     }
     other = await raw(house.http, house.keys["colleague"], "tools/call", again, capabilities=capabilities)
-    assert other["result"]["structuredContent"]["code"] == "not-found"
+    assert other["error"]["code"] == -32602
     forged = await raw(
         house.http, house.keys["owner"], "tools/call", again | {"requestState": "run_x"}, capabilities=capabilities
     )
-    assert forged["result"]["structuredContent"]["code"] == "not-found"
+    assert forged["error"] | {"data": None} == other["error"] | {"data": None}
     own = await raw(house.http, house.keys["owner"], "tools/call", again, capabilities=capabilities)
     assert own["result"]["structuredContent"]["input"] == "다시"
     declined = again | {"inputResponses": {"choice": {"action": "decline"}}}
@@ -454,6 +455,6 @@ async def _decide(house, approval_id, decision="approve", comment=None):
 
 
 async def test_schemas_are_made_once(house):
-    tools = Tools(house.services)
+    tools = Tools(house.services, Extras())
     actor = await house.world.actor(OWNER)
     assert tools.of(actor, "ko")[-1] is tools.of(actor, "ko")[-1]

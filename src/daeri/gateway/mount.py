@@ -13,7 +13,7 @@ from daeri.gateway.issuer import Issuer
 from daeri.gateway.jsonrpc import rpc
 from daeri.gateway.keys import keys
 from daeri.gateway.lifelines import Lifelines
-from daeri.gateway.mcp import Mcp, mcp
+from daeri.gateway.mcp import Extras, Mcp, mcp
 from daeri.gateway.methods import Methods
 from daeri.gateway.oidc import oidc
 from daeri.gateway.openai.mount import OpenAi
@@ -55,11 +55,13 @@ class Gateway:
             await close()
 
 
-def gateway(services: Services, options: Options, error_page: ErrorPage | None = None) -> Gateway:
-    """Build the protocols over the services; `error_page` shows errors to browsers."""
+def gateway(
+    services: Services, options: Options, error_page: ErrorPage | None = None, extras: Extras | None = None
+) -> Gateway:
+    """Build the protocols over the services; `error_page` shows errors to browsers, MCP offers `extras` besides."""
     issuer = Issuer(options.issuer, services.clock) if options.issuer is not None else None
     keeper = Doorkeeper(services.identity, options, issuer)
-    tools = Mcp(services, keeper, options.version)
+    tools = Mcp(services, keeper, options.version, extras or Extras())
     deliverer = Deliverer(services, private=options.push_private)
     agents = A2A(services, keeper, deliverer, options.version)
     lines = Lifelines(keeper)

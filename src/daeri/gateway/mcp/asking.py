@@ -10,7 +10,7 @@ from typing import Any, Final
 import anyio
 import mcp_types as types
 
-from daeri.errors import DaeriError, NotFound
+from daeri.errors import DaeriError, InvalidRequest, NotFound
 from daeri.gateway.jsonrpc import Caller
 from daeri.gateway.mcp.results import Result, of_body
 from daeri.gateway.mcp.tasks import created, of_run, said
@@ -18,8 +18,10 @@ from daeri.gateway.mcp.tools import Asked
 from daeri.gateway.mcp.wire import Context, asks_people, caller_of, declares_tasks
 from daeri.gateway.services import Services
 from daeri.gateway.wire import fitted
+from daeri.wording import Text
 
 CHOICE: Final = "choice"
+_NOT_OURS: Final = Text("이 질문에 대한 답이 아니에요", "This answers no question of ours")
 PENDING: Final = frozenset({"queued", "running"})
 
 
@@ -59,9 +61,12 @@ class Asking:
         """Return the request that a person has chosen; where they chose none, the run that asked.
 
         Raises:
-            NotFound: the state is not the id of a run of the caller's.
+            InvalidRequest: the state is not the id of a run of the caller's, or the answer none of its choices.
         """
-        run = await self._runs.get(caller.actor, params.request_state or "", caller.lang)
+        try:
+            run = await self._runs.get(caller.actor, params.request_state or "", caller.lang)
+        except NotFound:
+            raise InvalidRequest(_NOT_OURS) from None
         given = (params.input_responses or {}).get(CHOICE)
         content = given.content if isinstance(given, types.ElicitResult) and given.action == "accept" else None
         if content is None:
@@ -69,7 +74,7 @@ class Asking:
         inputs = {choice["label"]: choice["input"] for choice in run["choices"]}
         chosen = inputs.get(str(content.get(CHOICE)))
         if chosen is None:
-            raise NotFound
+            raise InvalidRequest(_NOT_OURS)
         return asked.model_copy(update={"input": chosen, "session_id": run["session_id"], "agent": run["agent"]})
 
     async def _followed(self, ctx: Context, caller: Caller, run_id: str, seconds: float) -> dict[str, Any]:

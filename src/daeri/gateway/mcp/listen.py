@@ -15,6 +15,7 @@ from daeri.canonical import digest
 from daeri.errors import DaeriError
 from daeri.gateway.guard import Doorkeeper
 from daeri.gateway.jsonrpc import Caller
+from daeri.gateway.mcp.prompts import Prompts
 from daeri.gateway.mcp.resources import Resources
 from daeri.gateway.mcp.tasks import ENDED, Tasks
 from daeri.gateway.mcp.tools import Tools
@@ -22,7 +23,7 @@ from daeri.gateway.mcp.wire import Context, caller_of, require_tasks
 
 STREAMS_MAX: Final = 256
 WATCHED_MAX: Final = 20
-LOOK_SECONDS: Final = 2.0
+LOOK_SECONDS: Final = 1.0
 WATCHED: Final = ("daeri://runs/run_", "daeri://approvals/apr_")
 """Reading records is audited, so a stream does not read them over and over."""
 
@@ -37,9 +38,10 @@ class TaskNotification(types.Notification[dict[str, Any], Literal["notifications
 class Listening:
     """Serves the streams."""
 
-    def __init__(self, tools: Tools, tasks: Tasks, resources: Resources, keeper: Doorkeeper) -> None:
+    def __init__(self, tools: Tools, prompts: Prompts, tasks: Tasks, resources: Resources, keeper: Doorkeeper) -> None:
         """Take what is listened to, and who checks the credential again."""
         self._tools = tools
+        self._prompts = prompts
         self._tasks = tasks
         self._resources = resources
         self._keeper = keeper
@@ -57,10 +59,10 @@ class Listening:
         uris = [uri for uri in wanted.resource_subscriptions or [] if uri.startswith(WATCHED)][:WATCHED_MAX]
         known = {task_id: await self._task(caller, task_id) for task_id in task_ids}
         known = {task_id: task for task_id, task in known.items() if task is not None}
-        watch = _Watch(ctx, dict(known), dict.fromkeys(uris, ""), tools=bool(wanted.tools_list_changed))
+        watch = _Watch(ctx, wanted, dict(known), dict.fromkeys(uris, ""))
         self._open += 1
         try:
-            await watch.acknowledge(wanted)
+            await watch.acknowledge()
             await self._follow(ctx, watch)
         finally:
             self._open -= 1
@@ -70,7 +72,7 @@ class Listening:
         caller = caller_of(ctx)
         for task in watch.tasks.values():
             await watch.tell_task(task)
-        tools = digest(self._tools.of(caller.actor, caller.lang))
+        lists = self._lists(caller)
         while True:
             for uri in watch.uris:
                 await self._look_at(caller, watch, uri)
@@ -85,8 +87,12 @@ class Listening:
                 caller = Caller(await self._keeper.bearer(ctx.request, caller.actor.door), caller.lang)
             except DaeriError:
                 return
-            if watch.tools and tools != (tools := digest(self._tools.of(caller.actor, caller.lang))):
-                await watch.tell(types.ToolListChangedNotification(params=types.NotificationParams(_meta=watch.meta)))
+            before, lists = lists, self._lists(caller)
+            await watch.tell_lists(before, lists)
+
+    def _lists(self, caller: Caller) -> tuple[str, str]:
+        """Return marks of the caller's tools and prompts, which follow from what they may do."""
+        return digest(self._tools.of(caller.actor, caller.lang)), digest(self._prompts.listed(caller))
 
     async def _task(self, caller: Caller, task_id: str) -> dict[str, Any] | None:
         try:
@@ -108,23 +114,34 @@ class Listening:
 class _Watch:
     """What one stream watches, and how it speaks."""
 
-    def __init__(self, ctx: Context, tasks: dict[str, Any], uris: dict[str, str], *, tools: bool) -> None:
+    def __init__(
+        self, ctx: Context, wanted: types.SubscriptionFilter, tasks: dict[str, Any], uris: dict[str, str]
+    ) -> None:
         self._ctx = ctx
+        self._wanted = wanted
         self.tasks = tasks
         self.uris = uris
-        self.tools = tools
         self.meta = {SUBSCRIPTION_ID_META_KEY: ctx.request_id}
 
-    async def acknowledge(self, wanted: types.SubscriptionFilter) -> None:
-        """Tell what of the wish is heard of here; prompts and resources change only with a restart."""
+    async def acknowledge(self) -> None:
+        """Tell what of the wish is heard of here; the list of resources changes only with a restart."""
         more = {"taskIds": list(self.tasks)} if self.tasks else {}
         honored = types.SubscriptionFilter(
-            tools_list_changed=True if wanted.tools_list_changed else None,
+            tools_list_changed=True if self._wanted.tools_list_changed else None,
+            prompts_list_changed=True if self._wanted.prompts_list_changed else None,
             resource_subscriptions=list(self.uris) or None,
             **more,
         )
         params = types.SubscriptionsAcknowledgedNotificationParams(notifications=honored, _meta=self.meta)
         await self.tell(types.SubscriptionsAcknowledgedNotification(params=params))
+
+    async def tell_lists(self, before: tuple[str, str], now: tuple[str, str]) -> None:
+        """Tell which lists have changed."""
+        params = types.NotificationParams(_meta=self.meta)
+        if self._wanted.tools_list_changed and before[0] != now[0]:
+            await self.tell(types.ToolListChangedNotification(params=params))
+        if self._wanted.prompts_list_changed and before[1] != now[1]:
+            await self.tell(types.PromptListChangedNotification(params=params))
 
     async def tell_task(self, task: dict[str, Any]) -> None:
         """Tell how a task stands."""

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from daeri.errors import DaeriError, InvalidRequest
 from daeri.gateway.guard import Doorkeeper
 from daeri.gateway.jsonrpc import Caller
+from daeri.gateway.mcp.extras import Extras
 from daeri.gateway.ondemand import OnDemand
 from daeri.gateway.problems import problem_response, request_id_of
 from daeri.gateway.refusals import MethodNotAllowed
@@ -30,11 +31,14 @@ costs half as much. A body that holds one of them by chance is answered as well,
 class Mcp:
     """The door of MCP, as an ASGI application."""
 
-    def __init__(self, services: Services, keeper: Doorkeeper, version: str) -> None:
-        """Take the services, who knows the callers, and the version to tell."""
+    def __init__(self, services: Services, keeper: Doorkeeper, version: str, extras: Extras) -> None:
+        """Take the services, who knows the callers, the version to tell, and what is offered besides."""
         self._services = services
         self._keeper = keeper
         self._version = version
+        self._extras = extras
+        names = (f'"{tool.name}"'.encode() for tool in extras.tools)
+        self._streamed = (*STREAMED, *names)
         self._server = OnDemand(self._load)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -45,8 +49,10 @@ class Mcp:
         except DaeriError as error:
             await self._refuse(request, error)(scope, receive, send)
             return
+        # Blanks round a value are no part of it (RFC 9110 §5.5), and the SDK compares these with the body.
+        scope["headers"] = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
         quick, streamed = await self._server.get()
-        app = streamed if any(mark in body for mark in STREAMED) else quick
+        app = streamed if any(mark in body for mark in self._streamed) else quick
         await app(scope, _again(body, receive, request.scope["state"]), send)
 
     async def close(self) -> None:
@@ -83,7 +89,7 @@ class Mcp:
     def _load(self) -> AbstractAsyncContextManager[tuple[ASGIApp, ASGIApp]]:
         from daeri.gateway.mcp.server import opened  # noqa: PLC0415 - the SDK takes half a second to import
 
-        return opened(self._services, self._keeper, self._version)
+        return opened(self._services, self._keeper, self._version, self._extras)
 
 
 def _again(body: bytes, receive: Receive, state: dict[str, Any]) -> Receive:

