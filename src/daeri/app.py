@@ -161,6 +161,35 @@ class Daeri:
         await self.close()
 
 
+def _services_of(daeri: Daeri) -> Services:
+    return Services(
+        identity=daeri.identity,
+        door=daeri.door,
+        shelf=daeri.shelf,
+        approvals=daeri.approvals,
+        runs=daeri.runs,
+        policies=daeri.policies,
+        pushes=daeri.pushes,
+        raw=daeri.raw,
+        keys=daeri.keys,
+        clock=daeri.clock,
+        checks={"database": partial(is_reachable, daeri.store)},
+    )
+
+
+def _options_of(settings: Settings) -> Options:
+    return Options(
+        secure_cookies=settings.secure_cookies,
+        body_max=settings.body_max,
+        origins=settings.cors_origins,
+        hosts=settings.known_hosts,
+        version=__version__,
+        public_url=settings.public_url,
+        push_private=settings.push_private,
+        issuer=issuer_of(settings),
+    )
+
+
 def application(daeri: Daeri, *, working: bool = True, extras: Extras | None = None) -> FastAPI:
     """Return the web application: every protocol and every page over the same services.
 
@@ -176,34 +205,7 @@ def application(daeri: Daeri, *, working: bool = True, extras: Extras | None = N
             demo=settings.demo, secure_cookies=settings.secure_cookies, provider=bool(settings.oidc_client_id)
         ),
     )
-    checks = {"database": partial(is_reachable, daeri.store)}
-    wire = gateway(
-        Services(
-            daeri.identity,
-            daeri.door,
-            daeri.shelf,
-            daeri.approvals,
-            daeri.runs,
-            daeri.policies,
-            daeri.pushes,
-            daeri.raw,
-            daeri.keys,
-            daeri.clock,
-            checks,
-        ),
-        Options(
-            secure_cookies=settings.secure_cookies,
-            body_max=settings.body_max,
-            origins=settings.cors_origins,
-            hosts=settings.known_hosts,
-            version=__version__,
-            public_url=settings.public_url,
-            push_private=settings.push_private,
-            issuer=issuer_of(settings),
-        ),
-        screens.error_page,
-        extras,
-    )
+    wire = gateway(_services_of(daeri), _options_of(settings), screens.error_page, extras)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
