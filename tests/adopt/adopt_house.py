@@ -26,7 +26,7 @@ from daeri.records.trail import Trail
 from daeri.settings import Settings
 from daeri.wording import Text
 
-PEOPLE = {
+PEOPLE: dict[str, dict[str, Any]] = {
     "owner": {"employee": "E001"},
     "colleague": {"employee": "E002"},
     "stranger": {"employee": None},

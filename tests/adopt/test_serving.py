@@ -4,6 +4,7 @@ import hashlib
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from urllib.parse import quote
 
@@ -20,7 +21,7 @@ from daeri.records.record import Adopted
 pytestmark = pytest.mark.anyio
 
 
-def records_of(module: Any) -> dict[str, type[Adopted]]:
+def records_of(module: Any) -> dict[str, Any]:
     found = (one for one in vars(module).values() if isinstance(one, type) and issubclass(one, Adopted))
     return {one.__tablename__: one for one in found if one is not Adopted}
 
@@ -80,7 +81,7 @@ def tables_of(file: Path) -> str:
     return hashlib.sha256(repr(told).encode()).hexdigest()
 
 
-async def test_nothing_is_open_until_a_rule_is_written(company_module, erp: Path, tmp_path: Path) -> None:
+async def test_nothing_is_open_until_a_rule_is_written(company_module: ModuleType, erp: Path, tmp_path: Path) -> None:
     records = records_of(company_module)
     assert len(records) == 16
     async with serving_copy(company_module.company(), erp, tmp_path) as served:
@@ -104,7 +105,7 @@ async def test_nothing_is_open_until_a_rule_is_written(company_module, erp: Path
         }
 
 
-async def test_the_companys_tables_stay_as_they_were(company_module, erp: Path, tmp_path: Path) -> None:
+async def test_the_companys_tables_stay_as_they_were(company_module: ModuleType, erp: Path, tmp_path: Path) -> None:
     before = tables_of(erp)
     async with serving_copy(opened(company_module, "사원", "order"), erp, tmp_path) as served:
         assert len(await served.rows("owner", "order")) == 3
@@ -115,7 +116,7 @@ async def test_the_companys_tables_stay_as_they_were(company_module, erp: Path, 
 
 
 async def test_one_rule_opens_to_the_owner_not_to_colleague_or_stranger(
-    company_module, erp: Path, tmp_path: Path
+    company_module: ModuleType, erp: Path, tmp_path: Path
 ) -> None:
     async with serving_copy(staffed(company_module), erp, tmp_path) as served:
         assert [row["id"] for row in await served.rows("owner", "사원")] == ["E001"]
@@ -137,7 +138,9 @@ async def test_one_rule_opens_to_the_owner_not_to_colleague_or_stranger(
         assert (await served.get("hr", "/v1/records/사원", params={"sort": "기본급"})).status_code == 403
 
 
-async def test_keys_of_text_and_of_several_columns_name_rows(company_module, erp: Path, tmp_path: Path) -> None:
+async def test_keys_of_text_and_of_several_columns_name_rows(
+    company_module: ModuleType, erp: Path, tmp_path: Path
+) -> None:
     company = opened(company_module, "order", "판매_내역", "근태", "근태_사유", "codes", "2024_매출", "거래처")
     async with serving_copy(company, erp, tmp_path) as served:
         for kind in ("order", "판매_내역", "근태", "근태_사유", "codes", "2024_매출", "거래처"):
@@ -160,7 +163,7 @@ async def test_keys_of_text_and_of_several_columns_name_rows(company_module, erp
             assert answer.status_code == 404, (wrong, answer.text)
 
 
-async def test_odd_names_and_values_are_served(company_module, erp: Path, tmp_path: Path) -> None:
+async def test_odd_names_and_values_are_served(company_module: ModuleType, erp: Path, tmp_path: Path) -> None:
     async with serving_copy(opened(company_module, "order", "everything", "2024_매출"), erp, tmp_path) as served:
         row = (await served.get("owner", "/v1/records/order/o-1")).json()
         assert row["class_"] == 1
@@ -182,7 +185,7 @@ async def test_odd_names_and_values_are_served(company_module, erp: Path, tmp_pa
 
 
 async def test_tables_and_views_without_a_key_are_listed_and_asked_about_only(
-    company_module, erp: Path, tmp_path: Path
+    company_module: ModuleType, erp: Path, tmp_path: Path
 ) -> None:
     async with serving_copy(opened(company_module, "log", "매출", "사원_연락처"), erp, tmp_path) as served:
         first = await served.get("owner", "/v1/records/log", params={"limit": 2})
@@ -203,7 +206,7 @@ async def test_tables_and_views_without_a_key_are_listed_and_asked_about_only(
         assert export.text.count("로그인") == 2
 
 
-async def test_a_key_that_is_personal_names_no_row(company_module, erp: Path, tmp_path: Path) -> None:
+async def test_a_key_that_is_personal_names_no_row(company_module: ModuleType, erp: Path, tmp_path: Path) -> None:
     async with serving_copy(opened(company_module, "patients"), erp, tmp_path) as served:
         rows = await served.rows("owner", "patients")
         assert [row["id"] for row in rows] == [None, None]
@@ -218,7 +221,9 @@ async def test_a_key_that_is_personal_names_no_row(company_module, erp: Path, tm
         assert "900101" not in repr(audited)
 
 
-async def test_a_write_is_refused_where_the_row_was_changed_since(company_module, erp: Path, tmp_path: Path) -> None:
+async def test_a_write_is_refused_where_the_row_was_changed_since(
+    company_module: ModuleType, erp: Path, tmp_path: Path
+) -> None:
     async with serving_copy(staffed(company_module, writes=True), erp, tmp_path) as served:
         path = "/v1/records/사원/E001"
         read = await served.get("hr", path)
@@ -238,7 +243,9 @@ async def test_a_write_is_refused_where_the_row_was_changed_since(company_module
         assert [entry["act"] for entry in history] == ["change"]
 
 
-async def test_rows_with_composite_keys_are_added_and_changed(company_module, erp: Path, tmp_path: Path) -> None:
+async def test_rows_with_composite_keys_are_added_and_changed(
+    company_module: ModuleType, erp: Path, tmp_path: Path
+) -> None:
     async with serving_copy(staffed(company_module, writes=True), erp, tmp_path) as served:
         body = {"사번": "E002", "일자": "2026-11-09", "구분": "정상"}
         added = await served.call("hr", "POST", "/v1/records/근태", json=body)
@@ -253,7 +260,7 @@ async def test_rows_with_composite_keys_are_added_and_changed(company_module, er
         assert twice.status_code == 409
 
 
-async def test_the_screens_show_adopted_rows(company_module, erp: Path, tmp_path: Path) -> None:
+async def test_the_screens_show_adopted_rows(company_module: ModuleType, erp: Path, tmp_path: Path) -> None:
     company = opened(company_module, "사원", "부서", "근태", "log", "판매_내역")
     async with serving_copy(company, erp, tmp_path) as served:
         await served.daeri.identity.add_account("owner", 1, password="correct horse")
@@ -268,7 +275,9 @@ async def test_the_screens_show_adopted_rows(company_module, erp: Path, tmp_path
         assert "/records/log/None" not in (await served.http.get("/records/log")).text
 
 
-async def test_the_description_of_the_api_names_adopted_records(company_module, erp: Path, tmp_path: Path) -> None:
+async def test_the_description_of_the_api_names_adopted_records(
+    company_module: ModuleType, erp: Path, tmp_path: Path
+) -> None:
     async with serving_copy(opened(company_module, "사원", "log", "판매_내역"), erp, tmp_path) as served:
         described = (await served.http.get("/openapi.json")).json()
     paths = described["paths"]
@@ -279,7 +288,7 @@ async def test_the_description_of_the_api_names_adopted_records(company_module, 
     assert all(name.isascii() for name in described["components"]["schemas"])
 
 
-async def test_a_table_that_is_gone_is_told_when_the_server_starts(company_module, tmp_path: Path) -> None:
+async def test_a_table_that_is_gone_is_told_when_the_server_starts(company_module: ModuleType, tmp_path: Path) -> None:
     broken = nasty.build(tmp_path / "broken.db")
     with closing(sqlite3.connect(broken)) as connection:
         connection.executescript('DROP VIEW broken; ALTER TABLE "order" DROP COLUMN "copy"')
