@@ -2,134 +2,40 @@
 
 import json
 
+import httpx
 import pytest
+from fastapi import FastAPI
 
 from daeri.errors import Conflict
-from daeri.gateway.jsonrpc import Caller, Dispatcher, Method
+from daeri.gateway import Options
+from daeri.gateway.guard import Doorkeeper
+from daeri.gateway.jsonrpc import Caller, Dispatcher, rpc
 from daeri.records import Actor
+from gateway.rpc_examples import EXAMPLES, INVALID, METHODS, PARSE, bare, error
 
 pytestmark = pytest.mark.anyio
 
 CALLER = Caller(Actor(1, "김하은"), "en", "req-1")
 
 
-async def subtract(_, params):
-    return params["minuend"] - params["subtrahend"]
-
-
-async def total(_, params):
-    return sum(params.values())
-
-
-async def get_data(_, __):
-    return ["hello", 5]
-
-
-async def silent(_, __):
-    return None
-
-
-async def echo(_, params):
-    return params
-
-
-async def refuse(_, __):
-    raise Conflict
-
-
-async def fail(_, __):
-    msg = "the insides"
-    raise KeyError(msg)
-
-
-METHODS = {
-    "subtract": Method(("minuend", "subtrahend"), subtract),
-    "sum": Method(("a", "b", "c"), total),
-    "get_data": Method((), get_data),
-    "update": Method(("a", "b", "c", "d", "e"), silent),
-    "notify_hello": Method(("a",), silent),
-    "notify_sum": Method(("a", "b", "c"), silent),
-    "echo": Method(("value",), echo),
-    "refuse": Method((), refuse),
-    "fail": Method((), fail),
-}
 DISPATCHER = Dispatcher(METHODS.get)
-
-
-def error(code: int, message: str, call_id: object = None) -> dict:
-    return {"jsonrpc": "2.0", "error": {"code": code, "message": message}, "id": call_id}
-
-
-PARSE, INVALID = error(-32700, "Parse error"), error(-32600, "Invalid Request")
-
-EXAMPLES = [
-    (
-        '{"jsonrpc": "2.0", "method": "subtract", "params": [42, 23], "id": 1}',
-        {"jsonrpc": "2.0", "result": 19, "id": 1},
-    ),
-    (
-        '{"jsonrpc": "2.0", "method": "subtract", "params": [23, 42], "id": 2}',
-        {"jsonrpc": "2.0", "result": -19, "id": 2},
-    ),
-    (
-        '{"jsonrpc": "2.0", "method": "subtract", "params": {"subtrahend": 23, "minuend": 42}, "id": 3}',
-        {"jsonrpc": "2.0", "result": 19, "id": 3},
-    ),
-    (
-        '{"jsonrpc": "2.0", "method": "subtract", "params": {"minuend": 42, "subtrahend": 23}, "id": 4}',
-        {"jsonrpc": "2.0", "result": 19, "id": 4},
-    ),
-    ('{"jsonrpc": "2.0", "method": "update", "params": [1,2,3,4,5]}', None),
-    ('{"jsonrpc": "2.0", "method": "foobar"}', None),
-    ('{"jsonrpc": "2.0", "method": "foobar", "id": "1"}', error(-32601, "Method not found", "1")),
-    ('{"jsonrpc": "2.0", "method": "foobar, "params": "bar", "baz]', PARSE),
-    ('{"jsonrpc": "2.0", "method": 1, "params": "bar"}', INVALID),
-    (
-        '[{"jsonrpc": "2.0", "method": "sum", "params": [1,2,4], "id": "1"}, {"jsonrpc": "2.0", "method"]',
-        PARSE,
-    ),
-    ("[]", INVALID),
-    ("[1]", [INVALID]),
-    ("[1,2,3]", [INVALID, INVALID, INVALID]),
-    (
-        (
-            '[{"jsonrpc": "2.0", "method": "sum", "params": [1,2,4], "id": "1"},'
-            '{"jsonrpc": "2.0", "method": "notify_hello", "params": [7]},'
-            '{"jsonrpc": "2.0", "method": "subtract", "params": [42,23], "id": "2"},'
-            '{"foo": "boo"},'
-            '{"jsonrpc": "2.0", "method": "foo.get", "params": {"name": "myself"}, "id": "5"},'
-            '{"jsonrpc": "2.0", "method": "get_data", "id": "9"}]'
-        ),
-        [
-            {"jsonrpc": "2.0", "result": 7, "id": "1"},
-            {"jsonrpc": "2.0", "result": 19, "id": "2"},
-            INVALID,
-            error(-32601, "Method not found", "5"),
-            {"jsonrpc": "2.0", "result": ["hello", 5], "id": "9"},
-        ],
-    ),
-    (
-        (
-            '[{"jsonrpc": "2.0", "method": "notify_sum", "params": [1,2,4]},'
-            '{"jsonrpc": "2.0", "method": "notify_hello", "params": [7]}]'
-        ),
-        None,
-    ),
-]
-
-
-def bare(response: object) -> object:
-    """Take error.data away, which the specification leaves to us."""
-    if isinstance(response, list):
-        return [bare(item) for item in response]
-    if isinstance(response, dict) and "error" in response:
-        return {**response, "error": {key: value for key, value in response["error"].items() if key != "data"}}
-    return response
 
 
 @pytest.mark.parametrize(("sent", "expected"), EXAMPLES)
 async def test_the_specifications_examples(sent, expected):
     assert bare(await DISPATCHER.handle(sent.encode(), CALLER)) == expected
+
+
+@pytest.mark.parametrize(("sent", "expected"), EXAMPLES)
+async def test_the_specifications_examples_over_http(house, sent, expected):
+    app = FastAPI(exception_handlers=house.parts.handlers)
+    app.include_router(rpc(METHODS.get, Doorkeeper(house.identity, Options())))
+    transport = httpx.ASGITransport(app)
+    headers = {"Authorization": f"Bearer {house.keys['owner']}", "Content-Type": "application/json"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://daeri.test", trust_env=False) as http:
+        answer = await http.post("/rpc", content=sent.encode(), headers=headers)
+    assert answer.status_code == (204 if expected is None else 200)
+    assert (bare(answer.json()) if answer.content else None) == expected
 
 
 @pytest.mark.parametrize("call_id", ["1", "", "한글", 1, 0, -7, 1.0, 1.5, 2**53 + 1, None])

@@ -197,7 +197,7 @@ async def test_a_server_that_stops_leaves_the_run_and_tells_the_listener(here):
     stream = await here.client().chat.completions.create(model=AGENT, messages=user("천천히"), stream=True)
     await anext(aiter(stream))
     [run] = (await here.house.get("owner", "/v1/runs?limit=1")).json()["data"]
-    here.house.parts.stop()
+    await here.house.parts.stop()
     with pytest.raises(openai.APIError, match=r"restarting|다시 시작"):
         await gathered(stream)
     assert await status_of(here, run["run_id"]) == "queued"

@@ -121,5 +121,5 @@ async def test_streams_end_when_the_server_stops_and_go_on_after_the_last_event(
         lines = response.aiter_lines()
         while not (await anext(lines)).startswith("data: "):
             pass
-        house.parts.stop()
+        await house.parts.stop()
         assert [line async for line in lines if line] == []

@@ -10,7 +10,7 @@ import gc
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -35,7 +35,7 @@ ANYWHERE: Final = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not liste
 class Served(uvicorn.Server):
     """A server that says when it begins and when it ends."""
 
-    def __init__(self, config: uvicorn.Config, begun: Callable[[], None], ended: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, begun: Callable[[], None], ended: Callable[[], Awaitable[None]]) -> None:
         """Take what to call at both moments."""
         super().__init__(config)
         self._begun = begun
@@ -49,7 +49,7 @@ class Served(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Say so, then stop."""
-        self._ended()
+        await self._ended()
         await super().shutdown(sockets)
 
 
@@ -121,9 +121,9 @@ def run(company: Company, settings: Settings, held: socket.socket, begun: Callab
 
     app = application(Daeri(company, settings, clock))
 
-    def retire() -> None:
-        app.state.stop()
+    async def retire() -> None:
         _take_away(note)
+        await app.state.stop()
 
     config = uvicorn.Config(
         app,
@@ -133,6 +133,8 @@ def run(company: Company, settings: Settings, held: socket.socket, begun: Callab
         log_config=None,
         access_log=False,
         server_header=False,
+        ws_max_size=settings.body_max,
+        ws_per_message_deflate=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     server = Served(config, announce, retire)

@@ -103,7 +103,7 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, or refuse it before anyone reads its body."""
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
@@ -288,7 +288,7 @@ class Doorkeeper:
         """Return the address of this server, as clients outside reach it."""
         return self._options.public_url.rstrip("/") or f"{request.url.scheme}://{request.url.netloc}"
 
-    def check_page(self, request: Request) -> None:
+    def check_page(self, request: HTTPConnection) -> None:
         """Refuse what a page sent that is neither ours nor one of those that may call the API, whatever it carries.
 
         Raises:
@@ -346,7 +346,7 @@ def check_origin(request: Request) -> None:
         raise PermissionDenied(_FOREIGN)
 
 
-def _is_own(origin: str, request: Request) -> bool:
+def _is_own(origin: str, request: HTTPConnection) -> bool:
     # A proxy may end TLS before us, so the scheme says nothing here.
     host = request.headers.get("host", "").lower()
     return origin.lower() in (f"http://{host}", f"https://{host}")

@@ -20,6 +20,8 @@ from daeri.wording import Text
 
 LOOK_SECONDS: Final = 2.0
 """How often each credential with an open stream is looked at; "within five seconds" is promised."""
+STOP_SECONDS: Final = 2.0
+"""How long a stopping server waits for its streams to end by themselves, before it closes their connections."""
 LAST_SECONDS: Final = 1.0
 """How long the last words of a stream may take to be read."""
 STREAMED: Final = MappingProxyType({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
@@ -39,16 +41,20 @@ class Lifelines:
         """Take who knows whether a credential still holds."""
         self._keeper = keeper
         self._held: dict[Credential, set[Ended]] = {}
-        self._unstoppable: set[Ended] = set()
+        self._stoppable: set[Ended] = set()
+        self._quiet = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
         self._is_stopping = False
 
-    def stop(self) -> None:
-        """Tell every stream, and those that still come, that the server stops."""
+    async def stop(self) -> None:
+        """Tell every stream, and those that still come, that the server stops; wait a moment until they have ended."""
         self._is_stopping = True
-        for lines in self._held.values():
-            for ended in lines - self._unstoppable:
-                _end(ended, "stopping")
+        for ended in self._stoppable:
+            end(ended, "stopping")
+        if self._stoppable:
+            self._quiet.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._quiet.wait(), STOP_SECONDS)
 
     @contextmanager
     def hold(self, credential: Credential, *, until_cut: bool = False) -> Iterator[Ended]:
@@ -57,17 +63,19 @@ class Lifelines:
         With `until_cut` it goes on while the server stops, for as long as that takes: nobody could resume it.
         """
         ended: Ended = asyncio.get_running_loop().create_future()
-        if until_cut:
-            self._unstoppable.add(ended)
-        elif self._is_stopping:
-            _end(ended, "stopping")
+        if not until_cut:
+            self._stoppable.add(ended)
+            if self._is_stopping:
+                end(ended, "stopping")
         self._held.setdefault(credential, set()).add(ended)
         if self._looking is None or self._looking.done():
             self._looking = asyncio.get_running_loop().create_task(self._look())
         try:
             yield ended
         finally:
-            self._unstoppable.discard(ended)
+            self._stoppable.discard(ended)
+            if not self._stoppable:
+                self._quiet.set()
             self._held[credential].discard(ended)
             if not self._held[credential]:
                 del self._held[credential]
@@ -93,7 +101,7 @@ class Lifelines:
             for credential in list(self._held):
                 if not await self._still_holds(credential):
                     for ended in self._held.get(credential, ()):
-                        _end(ended, "revoked")
+                        end(ended, "revoked")
 
     async def _still_holds(self, credential: Credential) -> bool:
         try:
@@ -224,7 +232,8 @@ def _body(piece: bytes, *, more: bool) -> Message:
     return {"type": "http.response.body", "body": piece, "more_body": more}
 
 
-def _end(ended: Ended, reason: Reason) -> None:
+def end(ended: Ended, reason: Reason) -> None:
+    """End a lifeline, unless it has ended."""
     if not ended.done():
         ended.set_result(reason)
 
@@ -232,4 +241,4 @@ def _end(ended: Ended, reason: Reason) -> None:
 async def _left(receive: Receive, ended: Ended) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-    _end(ended, "gone")
+    end(ended, "gone")

@@ -23,6 +23,7 @@ from daeri.gateway.public import Public
 from daeri.gateway.resource import resource
 from daeri.gateway.rest import rest
 from daeri.gateway.services import Services
+from daeri.gateway.websocket import Sockets
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Gateway:
     routers: Sequence[APIRouter]
     middleware: Sequence[Middleware]
     handlers: dict[int | type[Exception], Handler]
-    stop: Callable[[], None]
+    stop: Callable[[], Awaitable[None]]
     opening: Sequence[Callable[[], Awaitable[None]]] = ()
     closing: Sequence[Callable[[], Awaitable[None]]] = ()
 
@@ -65,12 +66,14 @@ def gateway(
     deliverer = Deliverer(services, private=options.push_private)
     agents = A2A(services, keeper, deliverer, options.version)
     lines = Lifelines(keeper)
+    methods = Methods(services)
     return Gateway(
         routers=[
             OpenAi(services, keeper, lines).router(),  # the one that most requests may go through stands first
             rest(services, keeper, lines),
             policies(services, keeper),
-            rpc(Methods(services).find, keeper),
+            rpc(methods.find, keeper),
+            Sockets(methods.find, services.runs, keeper, lines).router(),
             keys(services, keeper),
             oidc(services, keeper, issuer),
             resource(services, options.public_url.rstrip("/"), options.issuer.url if options.issuer else ""),
