@@ -14,6 +14,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
+import daeri.library.editions
 import daeri.operations.approval
 import daeri.operations.invoke
 import daeri.records.identity

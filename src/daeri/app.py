@@ -4,13 +4,13 @@
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from fastapi import FastAPI
 
@@ -21,6 +21,10 @@ from daeri.agent.planner import Planner
 from daeri.clock import Clock
 from daeri.gateway import IssuerOptions, Options, Services, gateway
 from daeri.gateway.mcp import Extras
+from daeri.library.blocks import Limits
+from daeri.library.cells import Bounds, Cells
+from daeri.library.librarian import LIBRARIAN, Librarian
+from daeri.library.originals import Originals
 from daeri.models.relay import RawModels
 from daeri.models.table import models_in
 from daeri.models.wire import Model
@@ -54,6 +58,9 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 OPENROUTER = "https://openrouter.ai/api/v1"
 
 
+Later = Callable[["Daeri"], Coroutine[Any, Any, None]]
+
+
 class Daeri:
     """One company's server, put together: `async with Daeri(company, settings) as daeri`."""
 
@@ -82,8 +89,19 @@ class Daeri:
         self.audit_log = AuditLog(company, self.store, self.clock, self.anchors)
         self.raw = RawModels(*raw_models_of(settings), UseBook(self.store, self.clock))
         bench = Workbench(self.store, self.clock, self._wakeups, self._fleet.me)
-        executor = Executor(self.door, self.identity, bench, self._planner(), self.runs.working)
+        self.librarian = self._librarian()
+        workers = {LIBRARIAN: self.librarian.work}
+        executor = Executor(self.door, self.identity, bench, self._planner(), self.runs.working, workers)
         self.engine = Engine(settings.engine_url, executor.segment, self._due, self._fleet.me)
+
+    def _librarian(self) -> Librarian:
+        settings = self.settings
+        limits = Limits(bytes_max=settings.file_max, pages_max=settings.file_pages_max)
+        bounds = Bounds(seconds=settings.file_seconds, memory=settings.file_memory)
+        cells = Cells(settings.file_readers, limits, bounds)
+        return Librarian(
+            self.door, self.store, self.clock, self.runs, Originals(settings.files, settings.file_max), cells
+        )
 
     def _planner(self) -> Planner:
         models = models_of(self.settings)
@@ -125,6 +143,7 @@ class Daeri:
             await self._fleet.open(self._heard)
             self.runs.start = self.engine.start
             await self.engine.open()
+            await self.librarian.take_up()
             await self.anchors.open()
             self._anchoring = asyncio.create_task(self.anchors.keep())
             self._tending = [
@@ -142,6 +161,7 @@ class Daeri:
         if self.runs.start is not None:
             self.runs.start = None
             await self.engine.close()
+            self.librarian.close()
             await self._fleet.close()
             await self._wakeups.close()
             if self._models is not None:
@@ -174,6 +194,7 @@ def _services_of(daeri: Daeri) -> Services:
         keys=daeri.keys,
         clock=daeri.clock,
         checks={"database": partial(is_reachable, daeri.store)},
+        librarian=daeri.librarian,
     )
 
 
@@ -181,6 +202,7 @@ def _options_of(settings: Settings) -> Options:
     return Options(
         secure_cookies=settings.secure_cookies,
         body_max=settings.body_max,
+        file_max=settings.file_max,
         origins=settings.cors_origins,
         hosts=settings.known_hosts,
         version=__version__,
@@ -190,16 +212,25 @@ def _options_of(settings: Settings) -> Options:
     )
 
 
-def application(daeri: Daeri, *, working: bool = True, extras: Extras | None = None) -> FastAPI:
+def application(
+    daeri: Daeri, *, working: bool = True, extras: Extras | None = None, later: Later | None = None
+) -> FastAPI:
     """Return the web application: every protocol and every page over the same services.
 
     MCP offers `extras` beside the operations. With `working=False` it answers, but takes up no runs: for looking at the
-    data while no server runs.
+    data while no server runs. `later` is begun when requests are answered, and ended with the server.
     """
     settings = daeri.settings
     screens = pages(
         desk.Services(
-            daeri.identity, daeri.door, daeri.shelf, daeri.approvals, daeri.runs, daeri.clock, daeri.policies
+            daeri.identity,
+            daeri.door,
+            daeri.shelf,
+            daeri.approvals,
+            daeri.runs,
+            daeri.clock,
+            daeri.policies,
+            daeri.librarian,
         ),
         desk.Options(
             demo=settings.demo, secure_cookies=settings.secure_cookies, provider=bool(settings.oidc_client_id)
@@ -212,7 +243,8 @@ def application(daeri: Daeri, *, working: bool = True, extras: Extras | None = N
         await daeri.open(working=working)
         if working:
             await wire.open()
-        yield
+        async with _beside(later, daeri):
+            yield
         await wire.close()
         await daeri.close()
 
@@ -231,6 +263,16 @@ def application(daeri: Daeri, *, working: bool = True, extras: Extras | None = N
     app.mount("/static", screens.static)
     app.state.stop = wire.stop
     return app
+
+
+@asynccontextmanager
+async def _beside(later: Later | None, daeri: Daeri) -> AsyncIterator[None]:
+    """Let something go on beside the answering of requests, no longer than these."""
+    begun = asyncio.create_task(later(daeri)) if later is not None else None
+    yield
+    if begun is not None:
+        begun.cancel()
+        await asyncio.wait({begun})
 
 
 def issuer_of(settings: Settings) -> IssuerOptions | None:

@@ -70,6 +70,13 @@ class Settings(BaseSettings):
     )
     push_private: bool = Field(default=False, description="News of runs may go to addresses inside the network.")
     body_max: int = Field(default=1_048_576, ge=1024, description="Bytes of a request body at most.")
+    file_max: int = Field(default=104_857_600, ge=1024, description="Bytes of an uploaded file at most.")
+    file_pages_max: int = Field(default=3_000, ge=1, description="Pages, slides or sheets of a file that are read.")
+    file_seconds: int = Field(default=300, ge=5, description="Processor seconds that reading one file may take.")
+    file_memory: int = Field(
+        default=1_073_741_824, ge=2**27, description="Bytes of memory that reading one file may take."
+    )
+    file_readers: int = Field(default=1, ge=1, le=32, description="Files read at the same time.")
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
     audit_key: Path | None = Field(default=None, description="File of the key that signs the audit; DIR/audit.key.")
@@ -164,6 +171,11 @@ class Settings(BaseSettings):
     def engine_url(self) -> str:
         """The address of the database of the engine that carries runs: beside the records, or a file of its own."""
         return self.store_url if self.is_on_server else f"sqlite:///{self.engine_database}"
+
+    @property
+    def files(self) -> Path:
+        """The folder of the originals of company files, by hash."""
+        return self.dir / "files"
 
     @property
     def engine_database(self) -> Path:

@@ -6,8 +6,9 @@ executor calls operations by the door only, as the person through their agent, w
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import structlog
@@ -46,6 +47,7 @@ COALESCE_SECONDS = 0.04
 """Text is stored in pieces of this length of time, not token by token."""
 
 Working = Callable[[str, asyncio.Task[None] | None], None]
+Worker = Callable[[Work, Workbench], Coroutine[Any, Any, None]]
 
 log = structlog.get_logger()
 
@@ -127,8 +129,20 @@ class Voice:
 class Executor:
     """Advances runs by one segment each."""
 
-    def __init__(self, door: Door, identity: Identity, bench: Workbench, planner: Planner, working: Working) -> None:
-        """Take the door, what gives a person's authority, the journal, who plans, and who may cancel."""
+    def __init__(
+        self,
+        door: Door,
+        identity: Identity,
+        bench: Workbench,
+        planner: Planner,
+        working: Working,
+        workers: Mapping[str, Worker] = MappingProxyType({}),
+    ) -> None:
+        """Take the door, what gives a person's authority, the journal, who plans, and who may cancel.
+
+        `workers` carry the runs that are no agent's, by the name that stands in the agent's place.
+        """
+        self._workers = workers
         self._door = door
         self._identity = identity
         self._bench = bench
@@ -140,7 +154,8 @@ class Executor:
         work = await self._bench.claim(run_id, segment)
         if work is None:
             return
-        task = asyncio.create_task(self._ended(work), name=run_id)
+        worker = self._workers.get(work.agent)
+        task = asyncio.create_task(self._ended(work) if worker is None else worker(work, self._bench), name=run_id)
         self._working(run_id, task)
         try:
             await asyncio.wait({task})
@@ -196,6 +211,7 @@ class Executor:
             tools=tools,
             find_mentions=lambda phrases: self._door.mentions(actor, phrases),
             say=voice.say,
+            would_find=lambda name, arguments: self._door.would_find(actor, name, arguments),
             instructions=agent.instructions,
             plan=progress.plan,
             usage=progress.usage,

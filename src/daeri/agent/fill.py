@@ -107,6 +107,13 @@ def fill(vocabulary: Vocabulary, request: Request, score: float) -> Candidate:
     return _Filling(vocabulary, request, score).run()
 
 
+def search_for(vocabulary: Vocabulary, part: Part) -> Candidate:
+    """Fill a search with the part's own words; it is anchored where one of its own words is among them."""
+    slot = next(slot for slot in vocabulary.slots if slot.name in vocabulary.operation.signature.searched)
+    anchored = any(explains(vocabulary.named, word) for word in part.words if not word.question)
+    return Candidate(vocabulary, part, arguments={slot.name: part.text}, anchored=anchored)
+
+
 class _Filling:
     """The work of `fill`: each step takes what it explains out of what is left of the text."""
 

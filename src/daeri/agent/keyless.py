@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from daeri.agent import answers
 from daeri.agent.analyzer import Analysis, Entity, Kind, Part, analyze, phrases
-from daeri.agent.fill import Candidate, Request, fill
+from daeri.agent.fill import Candidate, Request, fill, search_for
 from daeri.agent.planner import Answer, Call, Choice, Situation
 from daeri.agent.rows import Named, resolve, usable
 from daeri.agent.selector import Index, index_of
@@ -33,6 +33,8 @@ SURE: Final = 0.45
 NAMED_ACT: Final = 0.75
 """A bare naming ("다음 주 목금 연차") may be a request to act when that is nearly as likely as a question."""
 TRIED_MAX: Final = 12
+MUCH_SURER: Final = 0.5
+"""How sure a search must be of what it finds where another operation speaks of the same and was not understood."""
 
 
 WHO: Final[frozenset[Kind]] = frozenset({"person", "self", "unit"})
@@ -48,6 +50,8 @@ class Understood:
     Attributes:
         about: the operation that the problem asks about.
         turned: the part says that something is not to be done, or done already.
+        beside: a search that answers the part too, from what is written about it.
+        alike: some operation speaks of the same, though it was not understood.
     """
 
     part: Part
@@ -56,6 +60,13 @@ class Understood:
     named: tuple[Named, ...] = ()
     about: Candidate | None = None
     turned: bool = False
+    beside: Candidate | None = None
+    alike: bool = False
+
+    @property
+    def candidates(self) -> list[Candidate]:
+        """What is called for this part."""
+        return [each for each in (self.candidate, self.beside) if each is not None]
 
     @property
     def acts(self) -> Candidate | None:
@@ -119,6 +130,7 @@ class Keyless:
                 situation, analyze(analysis.text, analysis.today, situation.lang, split=False)
             )
             understood = whole if _one_request(whole[0], understood) else understood
+        understood = [await self._searched(situation, each) for each in understood]
         good = [each for each in understood if each.candidate is not None]
         bad = [each for each in understood if each.candidate is None]
         held = _held_back(understood, bad, situation.lang)
@@ -132,7 +144,7 @@ class Keyless:
                 rest = " ".join(each.part.text for each in good)
                 return answers.partly(rest, " ".join(each.part.text for each in bad), situation.lang)
             situation.plan["left"] = "\n".join(_left_open(each, situation.lang) for each in bad)
-        candidates = [each.candidate for each in good if each.candidate is not None]
+        candidates = [candidate for each in good for candidate in each.candidates]
         situation.plan["choices"] = [
             {"label": choice.label, "input": choice.input}
             for choice in (
@@ -141,6 +153,31 @@ class Keyless:
             )
         ]
         return [call for candidate in candidates for call in _calls(candidate)]
+
+    async def _searched(self, situation: Situation, understood: Understood) -> Understood:
+        """Let a search answer what no operation does, and quote what is written about what one does.
+
+        A search is called where it would find something good enough, which is asked first. Where the part names
+        neither a text ("규정", "manual") nor nothing that other operations speak of, it must be the surer.
+        """
+        part = understood.part
+        chosen = understood.candidate
+        if (chosen is not None and chosen.vocabulary.operation.effect != "read") or not _may_search(understood):
+            return understood
+        vocabularies = index_of(situation.tools).vocabularies
+        for operation in situation.tools:
+            if not operation.signature.searched:
+                continue
+            candidate = search_for(vocabularies[operation.name], part)
+            if chosen is not None and not candidate.anchored:
+                continue
+            sure = await situation.would_find(operation.name, candidate.arguments)
+            if sure <= (0.0 if candidate.anchored or not understood.alike else MUCH_SURER):
+                continue
+            if chosen is not None:
+                return replace(understood, beside=candidate)
+            return Understood(part, candidate, None, understood.named, about=candidate)
+        return understood
 
     async def _understand(self, situation: Situation, analysis: Analysis) -> list[Understood]:
         index = index_of(situation.tools)
@@ -172,6 +209,14 @@ class Keyless:
             understood.append(each)
             _carry_on(carried, each)
         return understood
+
+
+def _may_search(understood: Understood) -> bool:
+    """Whether a part may be looked up: an answer may stand beside it, or there is none and nothing is asked back."""
+    if understood.candidate is not None:
+        return True
+    declined = understood.problem is None or understood.problem.kind == "decline"
+    return declined and not understood.turned and understood.part.act != "do"
 
 
 def _one_request(whole: Understood, parts: Sequence[Understood]) -> bool:
@@ -214,6 +259,7 @@ def _one(request: Request, index: Index, tools: Sequence[Operation]) -> Understo
     problem = _unreadable(request) or _greeted(request, tools)
     if problem is not None:
         return Understood(part, None, problem)
+    tools = [operation for operation in tools if not operation.signature.searched]
     scores, closest = index.likeness(part)
     request = replace(request, closest=closest)
     ranked = sorted(tools, key=lambda operation: (-scores[operation.name], operation.name))[:TRIED_MAX]
@@ -227,15 +273,15 @@ def _one(request: Request, index: Index, tools: Sequence[Operation]) -> Understo
         several = _of_several(allowed, part)
         if several:
             return Understood(part, None, answers.one_by_one(several, lang))
-        return Understood(part, None, _not_understood(request, candidates, allowed, ranked))
+        alike = any(each.score >= FLOOR and each.anchored for each in candidates)
+        return Understood(part, None, _not_understood(request, candidates, allowed, ranked), alike=alike)
     best = _best(understood, part)
     if isinstance(best, list):
         return Understood(part, None, answers.which_operation(best, request.text, lang))
     clearer = next((each for each in allowed if each.score > best.score * CLEARLY_OTHER), None)
     if clearer is not None and not clearer.understood:
-        return Understood(
-            part, None, answers.declined(_stretches(clearer.unknown, request.text), _near(clearer, ranked), lang)
-        )
+        said = answers.declined(_stretches(clearer.unknown, request.text), _near(clearer, ranked), lang)
+        return Understood(part, None, said, alike=True)
     asked = _ask(best, request)
     return Understood(part, best if asked is None else None, asked, tuple(request.named), about=best)
 

@@ -17,6 +17,12 @@ from daeri.wording import Lang
 
 AnswerKind = Literal["answer", "question", "decline"]
 FindMentions = Callable[[Sequence[str]], Awaitable[list[Mention]]]
+WouldFind = Callable[[str, Mapping[str, Any]], Awaitable[float]]
+
+
+async def _finds_nothing(operation: str, arguments: Mapping[str, Any]) -> float:
+    del operation, arguments
+    return 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +103,7 @@ class Situation:
         happened: the calls so far, in order.
         find_mentions: names in the request to rows the actor may see.
         say: streams a piece of the answer's text to whoever listens.
+        would_find: how sure a search operation would be of what it finds, 0 for nothing good enough.
     """
 
     actor: Actor
@@ -106,6 +113,7 @@ class Situation:
     tools: Sequence[Operation]
     find_mentions: FindMentions
     say: Callable[[str], Awaitable[None]]
+    would_find: WouldFind = _finds_nothing
     instructions: str = ""
     plan: dict[str, Any] = field(default_factory=dict)
     happened: Sequence[Happened] = ()

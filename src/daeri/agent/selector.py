@@ -140,7 +140,8 @@ def select(
 ) -> list[Scored]:
     """The `top` operations that fit any part of the request best, best first.
 
-    What was asked `earlier` in the conversation counts too: "그럼 지난달은?" says nothing of its subject.
+    What was asked `earlier` in the conversation counts too: "그럼 지난달은?" says nothing of its subject. Operations
+    that search text are given besides.
     """
     index = index_of(operations)
     best: dict[str, float] = {}
@@ -148,7 +149,9 @@ def select(
         for name, score in index.scores(part).items():
             best[name] = max(best.get(name, 0.0), score)
     scored = [Scored(operation, round(best.get(operation.name, 0.0), 4)) for operation in operations]
-    return sorted(scored, key=lambda each: (-each.score, each.operation.name))[:top]
+    ranked = sorted(scored, key=lambda each: (-each.score, each.operation.name))
+    # A search takes any words, so no likeness of words tells whether it can help: it is always within reach.
+    return ranked[:top] + [each for each in ranked[top:] if each.operation.signature.searched]
 
 
 @lru_cache(maxsize=OPERATIONS_KEPT)

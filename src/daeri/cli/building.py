@@ -13,17 +13,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal
 
+import structlog
+
 from daeri import __version__
 from daeri.app import Daeri
 from daeri.cli.place import DATABASE, KEYS_FILE, SERVER_FILE
 from daeri.cli.trouble import Trouble
 from daeri.cli.words import Words
 from daeri.clock import Clock, rfc3339
+from daeri.errors import DaeriError
 from daeri.operations.listing import ListQuery
 from daeri.records import Actor
 from daeri.sample import hanbit
 from daeri.sample.build import build
 from daeri.settings import ANCHORS_FILE, AUDIT_KEY_FILE, Settings
+
+log = structlog.get_logger()
 
 LOGINS: Final = ("deputy", "lead", "director", "hr", "admin")
 MARKER: Final = "demo.json"
@@ -79,6 +84,16 @@ async def _built(settings: Settings, clock: Clock, progress: Progress) -> dict[s
         return await _people_in(daeri)
     finally:
         await daeri.close()
+
+
+async def bring_documents(daeri: Daeri) -> None:
+    """Bring the sample's documents in while the server answers: writing and reading them takes longer than the rest."""
+    from daeri.sample.papers.bring import bring  # noqa: PLC0415 - what writes documents is loaded beside, not before
+
+    try:
+        await bring(daeri.librarian, daeri.door, daeri.shelf, daeri.clock)
+    except DaeriError as error:
+        log.warning("demo.documents", detail=error.detail.en)
 
 
 async def _people_in(daeri: Daeri) -> dict[str, str]:

@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import quote, urlencode
 
@@ -38,10 +39,13 @@ class Request:
     path: str
     body: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    raw: bytes = b""
 
     @property
     def content(self) -> bytes:
         """The body as bytes."""
+        if self.raw:
+            return self.raw
         return b"" if self.body is None else json.dumps(self.body, ensure_ascii=False).encode()
 
 
@@ -119,6 +123,24 @@ class Api:
         except Unreachable as error:
             raise self._unreachable(error) from None
 
+    def upload(self, path: str, file: Path, fields: Mapping[str, str], kind: str) -> dict[str, Any]:
+        """Send a file in a form.
+
+        Raises:
+            Trouble: the file cannot be read, the server's problem, or nobody answers.
+        """
+        mark = os.urandom(12).hex()
+        try:
+            content = form_of(file, fields, kind, mark)
+        except OSError as error:
+            said = error.strerror or str(error)
+            raise Trouble("unreadable", Words(f"{file}: {said}", f"{file}: {said}")) from None
+        headers = {**self._headers(), "Content-Type": f"multipart/form-data; boundary={mark}"}
+        try:
+            return self._sent(Request("POST", path, headers=headers, raw=content)).body
+        except Unreachable as error:
+            raise self._unreachable(error) from None
+
     def events(self, run_id: str) -> Iterator[dict[str, Any]]:
         """Yield a run's events to the end of its stream, across restarts of the server.
 
@@ -180,6 +202,17 @@ class Api:
             ),
             code=Code.UNREACHABLE,
         )
+
+
+def form_of(file: Path, fields: Mapping[str, str], kind: str, mark: str) -> bytes:
+    """Write a form with one file as `multipart/form-data`."""
+    parts = [
+        f'--{mark}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in fields.items()
+    ]
+    name = file.name.replace("\\", "_").replace('"', "%22").replace("\r", "").replace("\n", "")
+    head = f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\nContent-Type: {kind}\r\n\r\n'
+    return b"".join([*parts, head.encode(), file.read_bytes(), f"\r\n--{mark}--\r\n".encode()])
 
 
 def _checked(reply: Reply) -> Reply:

@@ -118,6 +118,8 @@ def show_sources(terminal: Terminal, citations: Sequence[Event]) -> None:
         named = ", ".join(records[:3]) + (f" +{len(records) - 3}" if len(records) > 3 else "")  # noqa: PLR2004 - a line holds three
         parts = [source["operation"], named, terminal.when(source.get("as_of"))]
         terminal.talk(f"[{source['n']}] {' · '.join(part for part in parts if part)}", "dim")
+        for passage in source.get("passages") or []:
+            terminal.talk(f"    {passage['name']} {passage['locator']}".rstrip(), "dim")
 
 
 def show_choices(terminal: Terminal, run: Event) -> None:

@@ -17,7 +17,7 @@ from typing import IO, Any, Final
 import uvicorn
 from dotenv import dotenv_values
 
-from daeri.app import Daeri, application, models_of
+from daeri.app import Daeri, Later, application, models_of
 from daeri.cli.building import write_private
 from daeri.cli.place import SERVER_FILE
 from daeri.cli.trouble import Trouble
@@ -96,7 +96,13 @@ def url_of(host: str, held: socket.socket) -> str:
     return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
-def run(company: Company, settings: Settings, held: socket.socket, begun: Callable[[str], None]) -> None:
+def run(
+    company: Company,
+    settings: Settings,
+    held: socket.socket,
+    begun: Callable[[str], None],
+    later: Later | None = None,
+) -> None:
     """Serve until the process is told to stop.
 
     Args:
@@ -104,6 +110,7 @@ def run(company: Company, settings: Settings, held: socket.socket, begun: Callab
         settings: how.
         held: the port.
         begun: called with the address when requests are answered.
+        later: goes on beside the answering of requests.
 
     Raises:
         Trouble: the server could not start.
@@ -119,7 +126,7 @@ def run(company: Company, settings: Settings, held: socket.socket, begun: Callab
         write_private(note, {"url": url, "pid": os.getpid(), "started_at": rfc3339(clock.now())})
         begun(url)
 
-    app = application(Daeri(company, settings, clock))
+    app = application(Daeri(company, settings, clock), later=later)
 
     async def retire() -> None:
         _take_away(note)

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -85,7 +86,8 @@ def demo(
         _say_built(terminal, settings, people)
         return
     _warn_of_others(terminal, settings)
-    running.run(hanbit(), settings, held, lambda url: _say_ready(terminal, settings, (url, started), people))
+    ready = partial(_say_ready, terminal, settings, people)
+    running.run(hanbit(), settings, held, lambda url: ready((url, started)), building.bring_documents)
     _say_stopped(terminal, f"daeri demo --dir {settings.dir}", settings)
 
 
@@ -227,7 +229,7 @@ def _build(terminal: Terminal, settings: "Settings") -> None:
 
 
 def _say_ready(
-    terminal: Terminal, settings: "Settings", served: tuple[str, float], people: Sequence[Mapping[str, Any]]
+    terminal: Terminal, settings: "Settings", people: Sequence[Mapping[str, Any]], served: tuple[str, float]
 ) -> None:
     url, started = served
     seconds = time.perf_counter() - started

@@ -29,6 +29,7 @@ class Endpoint:
         name: its operationId, the name it has on every protocol.
         responses: what it answers with when all is well, by status.
         problems: the codes it may answer with beside those that every route has.
+        form: the schema of a form with a file, where the body is one.
         public: needs no credential.
     """
 
@@ -41,6 +42,7 @@ class Endpoint:
     responses: Mapping[int, Any]
     parameters: Sequence[Parameter] = ()
     body: type[Sent] | None = None
+    form: Mapping[str, Any] | None = None
     body_required: bool = True
     problems: Sequence[str] = field(default=("validation-failed",))
     public: bool = False
@@ -57,7 +59,8 @@ def _either(description: str, *names: str) -> dict[str, Any]:
     return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
-def _media(description: str, *types: str) -> dict[str, Any]:
+def media(description: str, *types: str) -> dict[str, Any]:
+    """Describe an answer that is no JSON."""
     return {"description": description, "content": {kind: {"schema": {"type": "string"}} for kind in types}}
 
 
@@ -83,7 +86,7 @@ _IF_MATCH: Final = Parameter(
 IF_NONE_MATCH: Final = Parameter(
     "If-None-Match", "header", {"type": "string"}, "The version that the caller has.", '"1"'
 )
-_SORT: Final = Parameter("sort", "query", {"type": "string"}, "정렬 (field to sort by; -field downward).", "id")
+SORT: Final = Parameter("sort", "query", {"type": "string"}, "정렬 (field to sort by; -field downward).", "id")
 Q: Final = Parameter(
     "q", "query", {"type": "string"}, "이름·초성 검색 (search in names; ㄱㅎㅇ finds 김하은).", "ㄱㅎㅇ"
 )
@@ -102,6 +105,7 @@ TAGS: Final[Sequence[Mapping[str, str]]] = (
     {"name": "approvals", "description": "결재 (approval documents and decisions)"},
     {"name": "records", "description": "회사 기록 (the company's records)"},
     {"name": "keys", "description": "API 키와 로그인 (keys and sessions)"},
+    {"name": "documents", "description": "문서 (the company's documents)"},
     {"name": "policies", "description": "권한 (who may do and see what, and which rule says so)"},
     {"name": "server", "description": "서버 (the server itself, and who the caller is)"},
 )
@@ -150,7 +154,7 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         "Server-Sent Events: first those that were, then as they come, until stream.end. Ids are numbers without gaps; "
         "send the last one as Last-Event-ID to go on after it.",
         {
-            200: _media("The events.", "text/event-stream"),
+            200: media("The events.", "text/event-stream"),
             204: {"description": "The run has ended and every event was heard."},
         },
         (
@@ -288,7 +292,7 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         (
             LIMIT,
             CURSOR,
-            _SORT,
+            SORT,
             Q,
             FIELDS,
             Parameter(
@@ -324,10 +328,10 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         "기록 내보내기 (export rows)",
         "The rows that fit, up to the company's limit (X-Row-Limit), as a spreadsheet file; filters as for a list. "
         "Text that a spreadsheet would run as a formula is marked as text.",
-        {200: _media("The file.", "text/csv", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")},
+        {200: media("The file.", "text/csv", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")},
         (
             Parameter("format", "query", {"enum": ["csv", "xlsx"]}, "파일 형식 (file format); else Accept's.", "csv"),
-            _SORT,
+            SORT,
             Q,
             FIELDS,
         ),

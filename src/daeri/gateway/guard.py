@@ -38,6 +38,9 @@ CORS_SECONDS: Final = 600
 RECENT_SECONDS: Final = 1.0
 """How old a look at a credential may be where a request is only passed on to a model."""
 RECENT_MAX: Final = 10_000
+FILE_PATHS: Final = frozenset({"/v1/documents", "/documents"})
+FORM_AROUND: Final = 64 * 1024
+"""Bytes of the fields and boundaries beside a file."""
 
 _RESOURCES: Final = ("mcp", "a2a")
 """Doors that tokens may be made for alone."""
@@ -56,6 +59,7 @@ class Options:
     Attributes:
         secure_cookies: served over https; the session cookie then carries `__Host-`.
         body_max, headers_max: bytes of a request.
+        file_max: bytes of a file, at the paths where files come.
         hosts: the names this server answers to ("daeri.example.com", "*.example.com", "[::1]"); none = any.
         origins: the web origins whose scripts may call the API with a key; none by default.
         version: told in the API's description.
@@ -67,6 +71,7 @@ class Options:
     secure_cookies: bool = False
     body_max: int = 1024 * 1024
     headers_max: int = 32 * 1024
+    file_max: int = 100 * 1024 * 1024
     hosts: Sequence[str] = ()
     origins: Sequence[str] = ()
     version: str = "0"
@@ -118,7 +123,8 @@ class Guard:
             response = problem_response(refusal, language(headers), request_id, path=scope["path"])
             await response(scope, receive, marked)
             return
-        bounded = self._bounded(receive) if "transfer-encoding" in headers else receive
+        most = self._most(scope)
+        bounded = self._bounded(receive, most) if "transfer-encoding" in headers else receive
         await self._app(scope, bounded, marked)
 
     def _refusal(self, scope: Scope, headers: Headers) -> DaeriError | None:
@@ -128,15 +134,21 @@ class Guard:
         if self._options.hosts and not _is_known_host(headers.get("host", ""), self._options.hosts):
             return Misdirected()
         length = headers.get("content-length", "0")
-        if not (length.isascii() and length.isdigit()) or int(length[:20]) > self._options.body_max:
-            return PayloadTooLarge(self._too_large())
+        most = self._most(scope)
+        if not (length.isascii() and length.isdigit()) or int(length[:20]) > most:
+            return PayloadTooLarge(self._too_large(most))
         return None
 
-    def _too_large(self) -> Text:
-        most = self._options.body_max
+    def _most(self, scope: Scope) -> int:
+        """Return how large a request's body may be: where files come, a file and the form around it."""
+        takes_file = scope["method"] == "POST" and scope["path"] in FILE_PATHS
+        return self._options.file_max + FORM_AROUND if takes_file else self._options.body_max
+
+    @staticmethod
+    def _too_large(most: int) -> Text:
         return Text(f"본문은 {most:,}바이트까지 받아요", f"A body may have {most:,} bytes")
 
-    def _bounded(self, receive: Receive) -> Receive:
+    def _bounded(self, receive: Receive, most: int) -> Receive:
         """Count a body that does not tell its length beforehand."""
         seen = 0
 
@@ -144,8 +156,8 @@ class Guard:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self._options.body_max:
-                raise PayloadTooLarge(self._too_large())
+            if seen > most:
+                raise PayloadTooLarge(self._too_large(most))
             return message
 
         return count

@@ -11,6 +11,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from daeri.gateway.document_endpoints import DOCUMENT_ENDPOINTS
 from daeri.gateway.endpoints import DRY_RUN, ENDPOINTS, IDEMPOTENCY_KEY, TAGS, Endpoint, Parameter
 from daeri.gateway.keys import KEY_ENDPOINTS, KEY_SCHEMAS
 from daeri.gateway.kinds import endpoints_of, schemas_of
@@ -19,7 +20,7 @@ from daeri.gateway.schemas import SCHEMAS
 from daeri.operations.company import Company
 from daeri.operations.operation import Operation
 
-FIXED: Final = (*ENDPOINTS, *KEY_ENDPOINTS)
+FIXED: Final = (*ENDPOINTS, *DOCUMENT_ENDPOINTS, *KEY_ENDPOINTS)
 SUMMARY_MAX: Final = 60
 COMPONENT: Final = "#/components/schemas/{model}"
 ALWAYS: Final = ("invalid-request", "unauthenticated", "headers-too-large", "internal", "not-ready")
@@ -101,6 +102,9 @@ def _described(endpoint: Endpoint) -> Document:
         described["parameters"] = parameters
     if endpoint.body is not None:
         described["requestBody"] = _request_body(endpoint.body.__name__, required=endpoint.body_required)
+    if endpoint.form is not None:
+        content = {"multipart/form-data": {"schema": dict(endpoint.form)}}
+        described["requestBody"] = {"required": True, "content": content}
     if endpoint.public:
         described["security"] = []
     return described

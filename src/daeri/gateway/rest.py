@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from daeri.errors import StaleVersion
 from daeri.gateway.bodies import Decided, Nothing, RunAsked, Withdrawn
+from daeri.gateway.documents import DocumentRoutes
 from daeri.gateway.events import event_response
 from daeri.gateway.guard import Doorkeeper
 from daeri.gateway.lifelines import Lifelines
@@ -46,6 +47,7 @@ def rest(services: Services, keeper: Doorkeeper, lines: Lifelines) -> APIRouter:
     OperationRoutes(services).add_to(table)
     ApprovalRoutes(services).add_to(table)
     RecordRoutes(services, keeper).add_to(table)
+    DocumentRoutes(services).add_to(table)
     return table.router
 
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from daeri.clock import Clock
+from daeri.library.librarian import Librarian
 from daeri.models.relay import RawModels
 from daeri.operations.approval import Approvals
 from daeri.operations.invoke import Door
@@ -23,6 +24,7 @@ class Services:
 
     Attributes:
         checks: what must hold for the server to be ready, by name ("database").
+        librarian: takes files in; None where the server keeps none.
     """
 
     identity: Identity
@@ -36,3 +38,4 @@ class Services:
     keys: Credentials
     clock: Clock
     checks: Mapping[str, Check] = field(default_factory=dict)
+    librarian: Librarian | None = None

@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, select
 
+from daeri.library.embedding import DIMENSIONS, MODEL
 from daeri.library.holdings import passage, stamp, version_of
 from daeri.library.lexicon import lexicon_of
-from daeri.library.vectors import DIMENSIONS, MODEL, Codes
+from daeri.library.vectors import Codes
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]

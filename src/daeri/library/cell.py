@@ -16,18 +16,21 @@ from typing import IO, Any, Final
 
 from daeri.library.blocks import Limits, Place, Problem, Unreadable
 from daeri.library.cut import Passage, passages_of, windows_of
+from daeri.library.embedding import FRAME, MODEL
 from daeri.library.jail import shut
 from daeri.library.kinds import format_of, preload, read
-from daeri.library.vectors import MODEL, Embedder, codes_of, packed
+from daeri.library.vectors import Embedder, codes_of, packed
 
 REQUEST_MAX: Final = 32 * 1024 * 1024
-FRAME: Final = ">III"
+NICE: Final = 10
+"""Reading files gives way to answering people."""
 EMBED_AT_ONCE: Final = 16
 """Passages whose vectors are made together; after each lot the parent hears how far it is."""
 
 
 def main(number: int) -> None:
     """Take requests until the parent is gone."""
+    os.nice(NICE)
     parent = socket.socket(fileno=number)
     preload()
     embedder = Embedder()

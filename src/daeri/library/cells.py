@@ -22,8 +22,8 @@ from types import TracebackType
 from typing import IO, Any, Final, Self
 
 from daeri.library.blocks import Limits, Place, Problem, Why
-from daeri.library.cell import FRAME
 from daeri.library.cut import Passage
+from daeri.library.embedding import FRAME
 from daeri.library.holdings import Embedded, Indexed
 
 FRAME_MAX: Final = 16 * 1024 * 1024
@@ -102,6 +102,8 @@ class Cells:
             except BaseException:
                 cell.kill()
                 raise
+            if not reading.passages and not reading.problems:
+                reading.problems.append(Problem("empty"))
             if whole:
                 with self._lock:
                     self._free.append(cell)

@@ -44,6 +44,7 @@ class CompanyFile(Kept):
     """A file that the company keeps (문서 파일): one edition of a name in a folder."""
 
     __tablename__ = "company_file"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012  # citations never point to another file
     __label__ = Text("문서 파일", "file")
     __title__ = ("name",)
 
@@ -52,8 +53,9 @@ class CompanyFile(Kept):
     level: Mapped[str] = mapped_column(String(20), default="confidential", info=labelled("보안 등급", "security level"))
     department_id: Mapped[int | None] = mapped_column(index=True, info=labelled("소관 부서", "department"))
     owner_id: Mapped[int] = mapped_column(index=True, info=labelled("올린 사람", "added by"))
+    series: Mapped[int | None] = mapped_column(index=True, info=labelled("첫 판", "first edition"))
     edition: Mapped[int] = mapped_column(default=1, info=labelled("판", "edition"))
-    is_current: Mapped[bool] = mapped_column(default=True, index=True, info=labelled("현행", "in force"))
+    is_current: Mapped[bool] = mapped_column(default=False, index=True, info=labelled("현행", "in force"))
     status: Mapped[str] = mapped_column(String(20), default="waiting", info=labelled("상태", "status"))
     format: Mapped[str] = mapped_column(String(20), default="", info=labelled("형식", "format"))
     size: Mapped[int] = mapped_column(default=0, info=labelled("크기", "size"))

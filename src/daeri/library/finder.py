@@ -9,7 +9,7 @@ How rare a token is, is counted over what may be seen, so neither order nor scor
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -18,11 +18,12 @@ import numpy.typing as npt
 from sqlalchemy import ColumnElement, Connection, Row, select
 
 from daeri.library.board import Board, Bools, Ints, View
+from daeri.library.embedding import MODEL
 from daeri.library.files import CompanyFile
 from daeri.library.holdings import head_of, passage
 from daeri.library.queries import Query
 from daeri.library.tokens import folded
-from daeri.library.vectors import MODEL, Vectors, codes_of, likeness, unpacked
+from daeri.library.vectors import Vectors, codes_of, likeness, unpacked
 
 CANDIDATES: Final = 60
 """Passages of each first look that are weighed exactly."""
@@ -68,10 +69,10 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One search: what for, in which meaning, how many, and among which files."""
+    """One search: what for, how its meaning is found (only where there is anything to search), how many, among what."""
 
     query: Query
-    vector: Vectors | None
+    embed: Callable[[], Vectors] | None
     limit: int
     visible: ColumnElement[bool]
 
@@ -88,12 +89,13 @@ def find(connection: Connection, board: Board, asked: Asked) -> list[Hit]:
         return []
     rarity: dict[str, float] = {}
     first = _by_words(connection, view, seen, (asked.query, rarity))
-    chosen = np.union1d(first, _by_meaning(view, seen, asked.vector))
+    vector = asked.embed() if asked.embed is not None else None
+    chosen = np.union1d(first, _by_meaning(view, seen, vector))
     if not len(chosen):
         return []
     weighing = _Weighing(
         query=asked.query,
-        vector=asked.vector,
+        vector=vector,
         rarity=rarity,
         held=_held(connection, view, chosen, asked.query),
         average=max(float(view.lengths[seen].mean()), 1.0),
@@ -198,7 +200,7 @@ class _Weighing:
         return float((unpacked(row.vectors) @ self.vector[0]).max())
 
     def _sure(self, often: dict[str, float], meaning: float) -> float:
-        """Return how much of what was asked a passage speaks of: its words or other names of them, and its sense."""
+        """Return how much of what was asked a passage speaks of: by its words, or other names of them, and by sense."""
         total = held = 0.0
         for ways in self.query.ideas:
             weight = max((self.rarity[token] for token in ways[0] if token in self.rarity), default=0.0)

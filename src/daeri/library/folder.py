@@ -20,12 +20,13 @@ from daeri.library import holdings
 from daeri.library.blocks import Limits, Problem
 from daeri.library.board import Board
 from daeri.library.cells import Cells
+from daeri.library.embedding import MODEL
 from daeri.library.files import company_file
 from daeri.library.finder import Asked, Hit, find
 from daeri.library.kinds import SUFFIXES
 from daeri.library.queries import Terms, read_query
 from daeri.library.terms import GENERAL
-from daeri.library.vectors import MODEL, Embedder
+from daeri.library.vectors import Embedder
 from daeri.records.store import Store
 
 T = TypeVar("T")
@@ -97,7 +98,7 @@ class Folder:
         """Return the k passages that answer a query best, best first."""
         self._open()
         read = read_query(query, self._terms)
-        asked = Asked(read, self._embedder.embed([read.text]), k, true())
+        asked = Asked(read, lambda: self._embedder.embed([read.text]), k, true())
         hits: list[Hit] = self._run(self._store.read(lambda connection: find(connection, self._board, asked)))
         return [replace(hit, document=str(Path(hit.folder) / hit.name)) for hit in hits]
 
@@ -177,7 +178,14 @@ def _known(connection: Connection) -> dict[str, tuple[int, str]]:
 
 
 def _added(connection: Connection, path: Path, clock: Clock) -> int:
-    values = {"name": path.name, "folder": str(path.parent), "owner_id": 0, "digest": "", "added_at": clock.now()}
+    values = {
+        "name": path.name,
+        "folder": str(path.parent),
+        "owner_id": 0,
+        "digest": "",
+        "added_at": clock.now(),
+        "is_current": True,
+    }
     statement = insert(company_file).values(**values, status="ready", level="internal").returning(company_file.c.id)
     return int(connection.execute(statement).scalar_one())
 

@@ -4,6 +4,7 @@ Each function works on a connection inside the caller's transaction, so a file a
 together. Whoever reads passages for somebody joins them with the files that this somebody may see (`finder.py`).
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -89,7 +90,8 @@ class Indexed:
 
 def head_of(name: str, folder: str) -> str:
     """Return the words by which a file's passages are found beside their own: its name and folder."""
-    return f"{folder.replace('/', ' ')} {PurePath(name).stem}".replace("_", " ").strip()
+    stem = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", PurePath(name).stem)  # TravelPolicy is found by travel
+    return f"{folder.replace('/', ' ')} {stem}".replace("_", " ").strip()
 
 
 def hold(connection: Connection, file_id: int, head: str, found: Sequence[Indexed]) -> int:

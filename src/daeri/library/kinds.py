@@ -52,7 +52,7 @@ def format_of(data: bytes, name: str) -> Format:
     if b"%PDF-" in data[:1024]:
         return "pdf"
     if data.startswith(OLE):
-        return "hwp" if b"H\0W\0P\0" in data[:4096] or name.lower().endswith(".hwp") else "office"
+        return "hwp" if "FileHeader".encode("utf-16-le") in data or name.lower().endswith(".hwp") else "office"
     if data.startswith(b"PK"):
         return _packed(data)
     if data.startswith(_IMAGES):

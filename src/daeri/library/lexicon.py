@@ -1,7 +1,7 @@
 """Which passages hold a token? The one interface to a database's full-text index, kept in the passages' transaction.
 
 The index only says where a token is; how much that counts is decided over what the asker may see (`finder.py`), so no
-score tells anything of a passage that is hidden. SQLite: an FTS5 table of ready-made tokens.
+score tells anything of a passage that is hidden. SQLite has an FTS5 table of ready-made tokens, PostgreSQL a tsvector.
 """
 
 from collections.abc import Iterable, Sequence
@@ -54,9 +54,34 @@ class SqliteLexicon:
         return [row[0] for row in found.cursor.fetchall()] if found.cursor is not None else []
 
 
+class PostgresLexicon:
+    """A table of token vectors with an inverted index; tokens are stored and asked for as they are, unparsed."""
+
+    def prepare(self, connection: Connection) -> None:
+        """Make the table where it is missing."""
+        if connection.execute(text("SELECT to_regclass('passage_words')")).scalar_one() is None:
+            connection.execute(text("CREATE TABLE passage_words (id bigint PRIMARY KEY, words tsvector NOT NULL)"))
+            connection.execute(text("CREATE INDEX ix_passage_words ON passage_words USING gin (words)"))
+
+    def add(self, connection: Connection, rows: Sequence[tuple[int, Iterable[str]]]) -> None:
+        """Add passages: id and tokens."""
+        if rows:
+            values = [{"id": key, "words": list(dict.fromkeys(tokens))} for key, tokens in rows]
+            statement = "INSERT INTO passage_words (id, words) VALUES (:id, array_to_tsvector(CAST(:words AS text[])))"
+            connection.execute(text(statement), values)
+
+    def remove(self, connection: Connection, ids: Sequence[int]) -> None:
+        """Take passages out."""
+        if ids:
+            connection.execute(text("DELETE FROM passage_words WHERE id = ANY(:ids)"), {"ids": list(ids)})
+
+    def holders(self, connection: Connection, token: str) -> list[int]:
+        """Return the ids of the passages that hold a token."""
+        quoted = "'" + token.replace("'", "''") + "'"
+        statement = text("SELECT id FROM passage_words WHERE words @@ CAST(:token AS tsquery)")
+        return list(connection.execute(statement, {"token": quoted}).scalars())
+
+
 def lexicon_of(connection: Connection) -> Lexicon:
     """Return the index of a connection's database."""
-    if connection.dialect.name != "sqlite":
-        msg = f"there is no index for {connection.dialect.name} yet"
-        raise NotImplementedError(msg)
-    return SqliteLexicon()
+    return SqliteLexicon() if connection.dialect.name == "sqlite" else PostgresLexicon()

@@ -15,12 +15,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 import numpy.typing as npt
 
+from daeri.library.embedding import DIMENSIONS
+
 Vectors = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.uint64]
 
-MODEL: Final = "use3"
-"""The name under which vectors are kept; those of another model are made anew."""
-DIMENSIONS: Final = 512
 TEXT_MAX: Final = 1_000
 BATCH: Final = 64
 

@@ -1,7 +1,7 @@
 """The one abstraction and its single door: what a company declares, and how each call of it is governed."""
 
 from daeri.operations.company import Agent, Company
-from daeri.operations.declare import Ref, Won
+from daeri.operations.declare import Ref, SearchText, Won
 from daeri.operations.delegation import Delegation, band, edition
 from daeri.operations.form import Deadline, Form, Limit
 from daeri.operations.line import (
@@ -39,6 +39,7 @@ __all__ = [
     "Operation",
     "Pending",
     "Ref",
+    "SearchText",
     "Won",
     "agree",
     "anyone",

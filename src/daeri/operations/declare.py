@@ -76,6 +76,14 @@ class Money:
     currency: str
 
 
+@dataclass(frozen=True, slots=True)
+class SearchText:
+    """Marks a text as what is searched for: any words may be in it, in the asker's own order.
+
+    A result says by a field `found` whether anything good enough was found.
+    """
+
+
 WON_MAX = 10**15
 """A thousand trillion won: beyond any company's amounts, within what every client's numbers hold exactly."""
 
@@ -92,6 +100,7 @@ class Signature:
         references: parameter name to the record its id names.
         money: the parameters that are amounts.
         control: the parameters that decide who, what and how much: an agent's values for them must be vouched for.
+        searched: the parameters that hold what is searched for.
     """
 
     model: type[BaseModel]
@@ -100,6 +109,7 @@ class Signature:
     references: Mapping[str, type[Record]]
     money: frozenset[str]
     control: frozenset[str] = frozenset()
+    searched: frozenset[str] = frozenset()
 
 
 def read_signature(
@@ -149,6 +159,7 @@ def read_signature(
         references={key: record for key, hint in types.items() if (record := _referenced(hint)) is not None},
         money=frozenset(key for key, hint in types.items() if _is_money(hint)),
         control=_control(name, types, control),
+        searched=frozenset(key for key, hint in types.items() if _is_searched(hint)),
     )
 
 
@@ -236,6 +247,10 @@ def _is_money(hint: Any) -> bool:
         return True
     bare = _bare(hint)
     return any(member is not hint and _is_money(member) for member in get_args(bare) if get_origin(bare) is not Ref)
+
+
+def _is_searched(hint: Any) -> bool:
+    return get_origin(hint) is Annotated and any(isinstance(extra, SearchText) for extra in get_args(hint)[1:])
 
 
 def kind_of(hint: Any) -> str:

@@ -204,6 +204,24 @@ class Door:
             lambda connection: mentions(connection, self.company.rules, actor, records, phrases)
         )
 
+    async def would_find(self, actor: Actor, name: str, arguments: Mapping[str, Any]) -> float:
+        """Tell how sure a search would be of what it finds, 0 where it finds nothing good enough; nothing else is told.
+
+        For planners: whether to call it at all. The call itself is audited, this is not, as no content leaves it.
+        """
+
+        def look(connection: Connection) -> float:
+            call = Call(self.operation(actor, name), actor, arguments, "ko")
+            if call.operation.effect != "read" or not call.operation.signature.searched:
+                return 0.0
+            result = self._run(connection, call, self._validated(connection, call), Trail()).result
+            return float(result.get("sure", 1.0)) if result.get("found") else 0.0
+
+        try:
+            return await self._store.read(look)
+        except DaeriError:
+            return 0.0
+
     def describe(self, operation: Operation, lang: Lang) -> dict[str, Any]:
         """Render an operation as the resource shape."""
         return {
@@ -349,6 +367,7 @@ class Door:
                         {"type": kind, "id": key, "title": title} for (kind, key), title in trail.records.items()
                     ],
                     "as_of": rfc3339(self._clock.now()),
+                    **({"passages": trail.quotes} if trail.quotes else {}),
                 }
             ],
             masked=sorted(trail.masked),

@@ -47,6 +47,7 @@ class Trail:
         withheld: fields of which some figures were not told, because they would be about too few people.
         wrote: what became of which row: [type, id, "add", "change" or "remove", the fields].
         writes: the same with values, for an approval to be bound to; never written to the audit.
+        quotes: passages of files that were told, for citing them: file, place, text.
     """
 
     records: dict[tuple[str, Id], str] = field(default_factory=dict)
@@ -54,6 +55,7 @@ class Trail:
     withheld: set[str] = field(default_factory=set)
     wrote: list[list[Any]] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
+    quotes: list[dict[str, Any]] = field(default_factory=list)
     rows: int = 0
 
     def saw(self, record: type[Record], row: Record) -> None:

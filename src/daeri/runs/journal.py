@@ -247,6 +247,19 @@ def write_notes(
         connection.execute(_STEPPED, {"key": lease.run_id})
 
 
+def planned(connection: Connection, run_id: str, at: datetime, plan: dict[str, Any]) -> None:
+    """Write the plan of a run that is no agent's: its first step."""
+    values = {"run_id": run_id, "seq": 1, "kind": "plan", "name": "plan", "status": "done", "output": plan, "at": at}
+    connection.execute(_INSERT_STEP, {**values, "summary": "", "milliseconds": 0})
+
+
+def planned_files(connection: Connection, worker: str) -> set[int]:
+    """Return the files in the plans of a worker's open runs."""
+    mine = run.c.agent == worker, run.c.status.in_(["queued", "running"])
+    plans = select(step.c.output).join(run, run.c.id == step.c.run_id).where(*mine, step.c.kind == "plan")
+    return {key for plan in connection.execute(plans).scalars() for key in plan.get("files", ())}
+
+
 def steps(connection: Connection, run_id: str) -> Sequence[Row[Any]]:
     """Return a run's steps in order."""
     return connection.execute(_STEPS, {"key": run_id}).all()

@@ -107,6 +107,44 @@ class Runs:
             await self.start(row.id, 1)
         return self._body(row, [], lang)
 
+    async def begin(
+        self, actor: Actor, worker: str, words: str, plan: dict[str, Any], lang: Lang = "ko"
+    ) -> dict[str, Any]:
+        """Accept work that is no request to an agent: `worker` carries it by `plan`; it is watched and stopped alike.
+
+        Whoever calls this has seen to it that the actor may have it done.
+        """
+
+        def accept(connection: Connection) -> Row[Any]:
+            run_id, now = f"run_{ULID()}", self._clock.now()
+            connection.execute(
+                insert(journal.run).values(
+                    id=run_id,
+                    session_id=f"ses_{ULID()}",
+                    person_id=actor.person_id,
+                    agent=worker,
+                    scopes=[list(scope) for scope in actor.scopes],
+                    door=actor.door,
+                    lang=lang,
+                    input=words[:INPUT_MAX],
+                    status="queued",
+                    created_at=now,
+                )
+            )
+            journal.emit(connection, run_id, now, ("run.started", {"input": words[:INPUT_MAX], "agent": worker}))
+            journal.planned(connection, run_id, now, plan)
+            self._audit(connection, actor, run_id, "run.create")
+            return self._row(connection, actor, run_id)
+
+        row = await self._store.write(accept)
+        if self.start is not None:
+            await self.start(row.id, 1)
+        return self._body(row, [], lang)
+
+    async def planned(self, worker: str) -> set[int]:
+        """Return the files that open runs of a worker have in their plans."""
+        return await self._store.read(lambda connection: journal.planned_files(connection, worker))
+
     async def get(self, actor: Actor, run_id: str, lang: Lang = "ko") -> dict[str, Any]:
         """Return a run with its steps.
 

@@ -16,11 +16,12 @@ from daeri.sample import customers, leave_calendar, products, sales
 from daeri.sample import leave as leave_operations
 from daeri.sample.expense import expense
 from daeri.sample.leave_records import leave
-from daeri.sample.organisation import ROLES, organisation
+from daeri.sample.organisation import LOADER, ROLES, Department, organisation
 from daeri.sample.people import people, teams
 from daeri.sample.purchase import purchase
 from daeri.sample.sales_records import customer, product
 from daeri.sample.sales_records import sales as sales_catalog
+from daeri.tools.documents import documents_catalog
 from daeri.tools.query import query_catalog
 from daeri.wording import Text
 
@@ -28,6 +29,14 @@ __all__ = ["hanbit"]
 
 # Catalogs are filled where their operations are written; a module that is not imported would declare nothing.
 DECLARING = (customers, leave_calendar, leave_operations, products, sales)
+
+TERMS = (
+    ("대리", "Daeri", "사내 인공지능"),
+    ("보안 USB", "등록 USB"),
+    ("당직", "내선 7119"),
+    ("용인 센터", "용인 물류센터"),
+)
+"""What this company calls things, beside what every company says: documents are found by either name."""
 
 INSTRUCTIONS = (
     "You are 대리, the deputy of an employee of 한빛상사, a trading company in Seoul. Answer in the language of the "
@@ -51,6 +60,7 @@ def hanbit() -> Company:
             product,
             customer,
             query_catalog(),
+            documents_catalog(Department, keepers=("admin", "hr", LOADER), terms=TERMS),
         ],
         agents=[Agent(name="assistant", label=Text("대리", "Deputy"), instructions=INSTRUCTIONS)],
         roles=ROLES,

@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from daeri.clock import Clock
 from daeri.errors import DaeriError, Unauthenticated
+from daeri.library.librarian import Librarian
 from daeri.operations.approval import Approvals
 from daeri.operations.invoke import Door
 from daeri.operations.listing import Shelf
@@ -44,6 +45,7 @@ class Services:
     runs: Runs
     clock: Clock
     policies: Policies
+    librarian: Librarian | None = None
 
 
 @dataclass(frozen=True, slots=True)

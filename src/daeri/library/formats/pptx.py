@@ -105,7 +105,7 @@ def _shapes(root: Any) -> Iterator[Any]:
 
 
 def _rank(shape: Any) -> tuple[bool, int, int]:
-    """Titles first, then from the top left on, half an inch being one row; what has no place stands above."""
+    """Titles first, then from the top left on, half an inch being one row; what has no place of its own is above."""
     offset = next((each for each in shape.iter() if local(each) == "off"), None)
     x, y = (0, 0) if offset is None else (_whole(offset.get("x")), _whole(offset.get("y")))
     return _placeholder(shape) not in _TITLES, y // 457_200, x

@@ -112,8 +112,8 @@ def _md(paper: Paper) -> bytes:
         elif piece.kind == "text":
             lines += [piece.text, ""]
         else:
-            head, *rows = ["| " + " | ".join(row) + " |" for row in piece.rows]
-            lines += [head, "|" + " --- |" * len(piece.rows[0]), *rows, ""]
+            told = ["| " + " | ".join(row) + " |" for row in piece.rows]
+            lines += [told[0], "|" + " --- |" * len(piece.rows[0]), *told[1:], ""]
     return "\n".join(lines).encode()
 
 
