@@ -21,7 +21,6 @@ class Done:
         sources: which records the answer rests on, as of when.
         masked: fields that were left out because the actor may not see them ("employee.salary").
         withheld: fields of which some figures were not told, because they would be about too few people.
-        wrote: which rows were written, for the audit: [type, id, act, fields].
     """
 
     operation: str
@@ -32,7 +31,6 @@ class Done:
     milliseconds: float
     rows: int = 0
     withheld: list[str] = field(default_factory=list)
-    wrote: list[list[Any]] = field(default_factory=list)
 
     status = 200
 
