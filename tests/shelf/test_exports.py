@@ -102,7 +102,8 @@ async def test_a_key_that_is_revoked_stops_an_export(house, monkeypatch):
 async def test_every_batch_is_audited_with_its_rows(house):
     await house.get("owner", f"{CSV}&fields=name,phone")
     entry = (await house.world.audited())[-1]
-    assert (entry["action"], entry["detail"]) == ("s_card.export", {"rows": 4, "personal": ["phone"]})
+    told = {"rows": 4, "personal": ["s_card.phone"], "people": [1], "from": "127.0.0.1"}
+    assert (entry["action"], entry["detail"]) == ("s_card.export", told)
     assert entry["records"] == [["s_card", 1], ["s_card", 2], ["s_card", 4], ["s_card", 9]]
 
 

@@ -115,4 +115,6 @@ async def test_the_fields_tell_their_class_and_mask(world: World) -> None:
 
 async def test_what_was_read_of_personal_fields_is_audited(world: World) -> None:
     await rows(world, HR)
-    assert (await world.audited())[-1]["detail"] == {"personal": ["age", "grade", "note", "phone"], "rows": 10}
+    detail = (await world.audited())[-1]["detail"]
+    assert detail["personal"] == ["s_card.age", "s_card.grade", "s_card.note", "s_card.phone"]
+    assert (detail["rows"], detail["people"]) == (10, list(range(1, 11)))

@@ -117,7 +117,7 @@ def _person(daeri: Daeri, connection: Any, login: str, newcomer: Newcomer) -> in
     called = {} if named is None else {named: _known_as(person, named, newcomer.known_as)}
     row = person(login=login, name=newcomer.name, roles=list(newcomer.roles), **called)
     added = run_to_end(Records(connection, daeri.company.rules, actor, trail).add(row))
-    entry = audit.Entry.by(actor, daeri.clock.now(), "person.add", detail={"wrote": trail.wrote})
+    entry = audit.Entry.by(actor, daeri.clock.now(), "person.add", detail=trail.told())
     audit.append(connection, entry)
     return int(added.id)
 

@@ -115,7 +115,8 @@ class Guard:
         request_id = _request_id(headers)
         scope.setdefault("state", {})["request_id"] = request_id
         # The server gives each request its own context, so what is bound here ends with the request.
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        client = scope.get("client")
+        structlog.contextvars.bind_contextvars(request_id=request_id, **({"client": client[0]} if client else {}))
         scope["state"]["straight"] = send
         marked = self._marked(send, request_id)
         refusal = self._refusal(scope, headers)

@@ -31,6 +31,7 @@ from daeri.operations.outcome import Done, Heard, Settlement
 from daeri.records import audit
 from daeri.records.actor import Actor, Effect
 from daeri.records.people import SYSTEM, Someone
+from daeri.records.ranges import named
 from daeri.records.store import Store
 from daeri.wording import Lang, Text
 
@@ -139,7 +140,9 @@ class Approvals:
                 "has_more": page.next_cursor is not None,
             }
 
-        return await self._store.read(look)
+        page = await self._store.read(look)
+        await self._seen(actor, "list", page["data"])
+        return page
 
     async def counts(self, actor: Actor) -> dict[str, int]:
         """Return how many documents stand in each box that calls for attention."""
@@ -162,7 +165,9 @@ class Approvals:
             document = self._visible(connection, present, ledger.read(connection, approval_id))
             return self._bodies(connection, present, [document], lang)[0]
 
-        return await self._store.read(look)
+        body = await self._store.read(look)
+        await self._seen(actor, "show", [body])
+        return body
 
     async def decide(
         self,
@@ -491,6 +496,14 @@ class Approvals:
     def _within_scope(actor: Actor, act: str, effect: Effect) -> None:
         if not actor.may_call(f"approval.{act}", effect):
             raise PermissionDenied(Text("이 키로는 결재 문서를 다룰 수 없어요", "This key may not handle approvals"))
+
+    async def _seen(self, actor: Actor, act: str, bodies: Sequence[Mapping[str, Any]]) -> None:
+        """Note who looked at whose documents. Their numbers stand among the rows: acts alone are told by document."""
+        if bodies:
+            seen = [["approval", body["approval_id"]] for body in bodies]
+            detail = {"rows": len(seen), "people": named(sorted({body["drafter"]["id"] for body in bodies}))}
+            entry = audit.Entry.by(actor, self._clock.now(), f"approval.{act}", records=seen, detail=detail)
+            await self._store.note(lambda connection: audit.append(connection, entry))
 
     def _audit(
         self, connection: Connection, actor: Actor, document: Document, act: str, outcome: str = "done", **more: Any

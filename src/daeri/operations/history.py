@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, String, bindparam, literal, select
+from sqlalchemy import ColumnElement, Connection, Row, String, bindparam, literal, or_, select
 
 from daeri.errors import FieldError, Timeout, ValidationFailed
 from daeri.operations.company import Company
@@ -19,6 +19,7 @@ from daeri.records.boxed import within
 from daeri.records.keys import Id
 from daeri.records.people import Someone, person_body
 from daeri.records.portable import found_at
+from daeri.records.ranges import names
 from daeri.records.record import Record, mark_of
 from daeri.wording import Lang, Text
 
@@ -64,14 +65,15 @@ def of(connection: Connection, company: Company, actor: Actor, asked: Asked, lan
     statement = (
         select(audit.c.seq, audit.c.at, audit.c.person_id, audit.c.agent, audit.c.action, audit.c.approval_id)
         .add_columns(audit.c.detail)
-        .where(audit.c.outcome.in_(_WRITTEN), found_at(audit.c.detail, bindparam("needle", type_=String())) > 0)
+        .where(audit.c.outcome.in_(_WRITTEN), or_(_holds("needle"), _holds("many")))
         .where(_may_know(company, actor))
         .order_by(audit.c.seq.desc())
         .limit(asked.limit + 1)
     )
     if asked.before is not None:
         statement = statement.where(audit.c.seq < asked.before)
-    rows = within(connection, SECONDS, statement, {"needle": needle})
+    many = json.dumps([kind, {"from": 0}], ensure_ascii=False, separators=(",", ":"))[: -len("0}]")]
+    rows = within(connection, SECONDS, statement, {"needle": needle, "many": many})
     if rows is None:
         raise Timeout
     page = rows[: asked.limit]
@@ -128,5 +130,10 @@ def _entry(
 
 def _acts(detail: Mapping[str, Any], asked: Asked) -> Sequence[tuple[str, Sequence[str]]]:
     wrote = detail.get("wrote", [])
-    mine = [each for each in wrote if each[0] == asked.record.__tablename__ and each[1] == asked.key]
-    return [(act, names) for _, _, act, names in mine]
+    mine = [each for each in wrote if each[0] == asked.record.__tablename__ and names([each[1]], asked.key)]
+    return [(act, fields) for _, _, act, fields in mine]
+
+
+def _holds(name: str) -> ColumnElement[bool]:
+    found: ColumnElement[bool] = found_at(audit.c.detail, bindparam(name, type_=String())) > 0
+    return found

@@ -7,7 +7,7 @@ anything else: no model, no network, no client can hold a transaction open.
 
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any, cast
@@ -30,7 +30,7 @@ from daeri.canonical import digest
 from daeri.clock import Clock, rfc3339
 from daeri.errors import Conflict, DaeriError, IdempotencyMismatch, NotFound, PermissionDenied
 from daeri.operations import arguments as args
-from daeri.operations import filing
+from daeri.operations import filing, noting
 from daeri.operations.company import Company
 from daeri.operations.deciding import ledger
 from daeri.operations.deciding.binding import check_writes
@@ -70,13 +70,15 @@ idempotency = Table(
 
 KEY_LIFE = timedelta(days=1)
 """How long an Idempotency-Key is remembered."""
-ASKED_MAX = 10
-"""Arguments of a refused call that the audit keeps."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
-    """One request to the door, as it travels through it."""
+    """One request to the door, as it travels through it.
+
+    Attributes:
+        seen: what its caller is shown, and what it writes; begun anew at each attempt.
+    """
 
     operation: Operation
     actor: Actor
@@ -85,6 +87,7 @@ class Call:
     idempotency_key: str | None = None
     journal: Journal | None = None
     previous_id: str | None = None
+    seen: Trail = field(default_factory=Trail)
 
 
 class Door:
@@ -156,30 +159,40 @@ class Door:
         Raises:
             DaeriError: whatever stands in the way; refusals are audited.
         """
+        call = None
         try:
             call = Call(self.operation(actor, name), actor, arguments, lang, idempotency_key, journal, previous_id)
             if call.operation.effect == "read":
                 return await self._read(call)
             return await self._store.write(lambda connection: self._write(connection, call))
         except DaeriError as error:
-            await self._refused(actor, name, arguments, error, journal)
+            await self._refused(actor, name, arguments, error, call, journal)
+            if journal is not None:
+                await self._store.note(partial(_refused_step, journal, error))
             raise
 
     async def dry_run(self, actor: Actor, name: str, arguments: Mapping[str, Any], *, lang: Lang = "ko") -> Draft:
-        """Tell what a call would do: it is carried out and rolled back, so the answer is the real one."""
-        call = Call(self.operation(actor, name), actor, arguments, lang)
+        """Tell what a call would do: it is carried out and rolled back, so the answer is the real one.
 
-        def try_it(connection: Connection) -> Draft:
+        Raises:
+            DaeriError: whatever would stand in its way; that too is audited.
+        """
+        call = None
+
+        def try_it(connection: Connection, call: Call) -> Draft:
+            call.seen = Trail()
             model = self._validated(connection, call)
             with savepoint(connection, keep=False):
                 content = self._content(connection, call, model)
                 preview = self._preview(connection, call, model) if content is None else content.preview
                 if call.operation.effect != "read":
                     self._run(connection, call, model, Trail())
+            arguments = args.canonical(model)
+            self._write_down(connection, call, "tried", arguments_digest=digest(arguments), **noting.told(call.seen))
             return Draft(
                 operation=call.operation.name,
                 effect=call.operation.effect,
-                arguments=args.canonical(model),
+                arguments=arguments,
                 worded=args.worded(connection, self.company.rules, actor, call.operation, model, lang),
                 preview=preview,
                 line=filing.line_body(content.seats, lang) if content else [],
@@ -188,7 +201,12 @@ class Door:
                 because=content.line.because if content else None,
             )
 
-        return await self._store.write(try_it)
+        try:
+            call = Call(self.operation(actor, name), actor, arguments, lang)
+            return await self._store.write(partial(try_it, call=call))
+        except DaeriError as error:
+            await self._refused(actor, name, arguments, error, call)
+            raise
 
     async def forget_old_keys(self) -> None:
         """Drop the answers that were kept for repeated requests longer than a day."""
@@ -200,9 +218,14 @@ class Door:
     async def mentions(self, actor: Actor, phrases: Sequence[str]) -> list[Mention]:
         """Return the rows that any of the phrases names, among those the actor may see."""
         records = self.company.records.values()
-        return await self._store.read(
+        found = await self._store.read(
             lambda connection: mentions(connection, self.company.rules, actor, records, phrases)
         )
+        seen = noting.mentioned(self.company.records, found)
+        if seen.personal:
+            entry = audit.Entry.by(actor, self._clock.now(), "mentions", **noting.told(seen))
+            await self._store.note(partial(audit.append, entry=entry))
+        return found
 
     async def would_find(self, actor: Actor, name: str, arguments: Mapping[str, Any]) -> float:
         """Tell how sure a search would be of what it finds, 0 where it finds nothing good enough; nothing else is told.
@@ -259,10 +282,9 @@ class Door:
         self.operation(actor, operation.name)
         call = Call(operation, actor, row["arguments"], row["lang"])
         model = self._validated(connection, call)
-        trail = Trail()
-        done = self._run(connection, call, model, trail)
+        done = self._run(connection, call, model, call.seen)
         if document.form.get("changed") == "return":
-            check_writes(row["bound"], trail.writes)
+            check_writes(row["bound"], call.seen.writes)
         self._audit(connection, call, done, outcome="applied", approval_id=document.id, run_id=row["run_id"])
         return done
 
@@ -297,8 +319,9 @@ class Door:
 
     async def _read(self, call: Call) -> Done:
         def look(connection: Connection) -> tuple[Done, str]:
+            call.seen = Trail()
             model = self._validated(connection, call)
-            return self._run(connection, call, model, Trail()), digest(args.canonical(model))
+            return self._run(connection, call, model, call.seen), digest(args.canonical(model))
 
         done, arguments_digest = await self._store.read(look)
 
@@ -312,16 +335,18 @@ class Door:
 
     def _write(self, connection: Connection, call: Call) -> Outcome:
         self._check_journal(connection, call)
+        call.seen = Trail()
         model = self._validated(connection, call)
         canonical = args.canonical(model)
         request = digest([call.operation.name, canonical])
         before = self._replay(connection, call, request)
         if before is not None:
+            self._write_down(connection, call, "replayed", arguments_digest=digest(canonical))
             return before
         outcome: Done | Held
         content = self._rehearsed(connection, call, model)
         if content is None:
-            outcome = self._run(connection, call, model, Trail())
+            outcome = self._run(connection, call, model, call.seen)
             self._audit(connection, call, outcome, arguments_digest=digest(canonical))
         else:
             document = self._file(connection, call, content)
@@ -374,7 +399,6 @@ class Door:
             milliseconds=round((time.perf_counter() - started) * 1000, 2),
             rows=trail.rows,
             withheld=sorted(trail.withheld),
-            wrote=trail.wrote,
         )
 
     def _injected(
@@ -393,7 +417,7 @@ class Door:
         """Call an approval or preview function with the parameters it names."""
         names, injected = parameters_of(hook)
         values = {name: getattr(model, name) for name in names}
-        return hook(**values, **self._injected(connection, call.actor, injected, Trail()))
+        return hook(**values, **self._injected(connection, call.actor, injected, call.seen))
 
     def _preview(self, connection: Connection, call: Call, model: BaseModel) -> Sequence[Change]:
         if call.operation.preview is None:
@@ -479,7 +503,7 @@ class Door:
             previous_id=call.previous_id,
         )
         document = filing.file(connection, content, origin)
-        told = {"arguments_digest": digest(content.arguments), "approval_id": document.id}
+        told = {"arguments_digest": digest(content.arguments), "approval_id": document.id, **noting.told(call.seen)}
         self._write_down(connection, call, "filed", **told)
         return document
 
@@ -502,20 +526,25 @@ class Door:
 
     def _audit(self, connection: Connection, call: Call, done: Done, *, outcome: str = "done", **more: Any) -> None:
         more.setdefault("arguments_digest", digest(dict(call.sent)))
-        seen = [[item["type"], item["id"]] for source in done.sources for item in source["records"]]
-        detail = {"rows": done.rows, "masked": done.masked} | ({"wrote": done.wrote} if done.wrote else {})
-        self._write_down(connection, call, outcome, records=seen, detail=detail, **more)
+        told = noting.told(call.seen, rows=done.rows, masked=done.masked)
+        self._write_down(connection, call, outcome, **told, **more)
 
     async def _refused(
-        self, actor: Actor, name: str, arguments: Mapping[str, Any], error: DaeriError, journal: Journal | None
+        self,
+        actor: Actor,
+        name: str,
+        arguments: Mapping[str, Any],
+        error: DaeriError,
+        call: Call | None,
+        journal: Journal | None = None,
     ) -> None:
         action = name[:200].encode(errors="replace").decode()
         step = {"run_id": journal.run_id, "step": journal.step} if journal else {}
-        told = {"code": error.code, "arguments": _asked(arguments)}
-        entry = audit.Entry.by(actor, self._clock.now(), action, "refused", detail=told, **step)
+        operation, seen = (None, Trail()) if call is None else (call.operation, call.seen)
+        told = noting.told(seen, code=error.code, arguments=noting.asked(arguments, operation))
+        told["detail"].pop("wrote", None)  # it was undone
+        entry = audit.Entry.by(actor, self._clock.now(), action, "refused", **told, **step)
         await self._store.note(lambda connection: audit.append(connection, entry))
-        if journal is not None:
-            await self._store.note(partial(_refused_step, journal, error))
 
     @staticmethod
     def _check_journal(connection: Connection, call: Call) -> None:
@@ -583,12 +612,6 @@ def _is_vouched(actor: Actor, content: filing.Content) -> bool:
     if actor.agent is None:
         return actor.decides
     return all(traced["vouched"] for traced in content.provenance.values() if traced["control"])
-
-
-def _asked(arguments: Mapping[str, Any]) -> dict[str, str]:
-    """Return what a refused call asked for, short enough for the log: whose salary it was after, say."""
-    few = list(arguments.items())[:ASKED_MAX]
-    return {str(name)[:60]: str(value)[:60].encode(errors="replace").decode() for name, value in few}
 
 
 def _allowed(operation: Operation, actor: Actor) -> bool:

@@ -34,9 +34,11 @@ from daeri.records.actor import Actor, sight
 from daeri.records.boxed import within
 from daeri.records.keys import ID_MAX, Id, content_of
 from daeri.records.prepared import Named
+from daeri.records.ranges import named
 from daeri.records.record import Record, label_of, mark_of, referenced
-from daeri.records.rules import NOTHING, Projection, Rules, is_own, naming
+from daeri.records.rules import NOTHING, Projection, Rules, is_own, naming, whose
 from daeri.records.store import Store
+from daeri.records.trail import Trail
 from daeri.wording import Lang, Text
 
 __all__ = ["LIMIT_DEFAULT", "LIMIT_MAX", "OPERATORS", "ListQuery", "PlainField", "Shelf", "plain_fields"]
@@ -142,8 +144,9 @@ class Shelf:
             return rows, counted[0][0] if counted else None
 
         rows, count = await self._store.read(look)
-        page = self._page(actor, question, rows[:limit], lang)
-        await self._audit(actor, record, "list", page)
+        trail = Trail()
+        page = self._page(actor, question, rows[:limit], lang, trail)
+        await self._audit(actor, record, "list", [row["id"] for row in page], trail)
         return {
             "data": page,
             "next_cursor": self._cursor(actor, question, rows[:limit]) if len(rows) > limit else None,
@@ -173,10 +176,10 @@ class Shelf:
         rows = await self._store.read(lambda connection: one.statement.rows(connection, values)) if values else []
         if not rows:
             raise missing(record)
-        found = self._row(record, projection, actor, rows[0], lang)
-        found = found if chosen is None else _only(found, chosen)
-        await self._audit(actor, record, "get", [found])
-        return found
+        found, trail = self._row(record, projection, actor, rows[0], lang), Trail()
+        _note_read(trail, record, projection, actor, [found])
+        await self._audit(actor, record, "get", [found["id"]], trail)
+        return found if chosen is None else _only(found, chosen)
 
     def written(self, actor: Actor, kind: str, result: Mapping[str, Any], lang: Lang) -> dict[str, Any]:
         """Render what a generated create or update gave (`{"id", "version", "title", "fields"}`) as a row."""
@@ -205,8 +208,9 @@ class Shelf:
             question = asked(self._company.rules, actor, record, replace(query, cursor=cursor))
             size = min(EXPORT_BATCH, left)
             rows = await self._store.read(partial(self._ask, actor=actor, question=question, rows=size + 1))
-            batch = self._page(actor, question, rows[:size], lang)
-            await self._audit(actor, record, "export", batch)
+            trail = Trail()
+            batch = self._page(actor, question, rows[:size], lang, trail)
+            await self._audit(actor, record, "export", [row["id"] for row in batch], trail)
             yield batch
             left -= len(batch)
             if len(rows) <= size:
@@ -236,16 +240,20 @@ class Shelf:
             return history.of(connection, self._company, actor, history.Asked(record, key, limit, before), lang)
 
         page = await self._store.read(look)
-        await self._audit(actor, record, "history", [{"id": key}])
+        await self._audit(actor, record, "history", [key], Trail())
         return page
 
     def _ask(self, connection: Connection, *, actor: Actor, question: Question, rows: int) -> Sequence[Row[Any]]:
         selected = question.selected(self._company.rules, actor)
         return selected.statement.rows(connection, question.values | {"rows": rows})
 
-    def _page(self, actor: Actor, question: Question, rows: Sequence[Row[Any]], lang: Lang) -> list[dict[str, Any]]:
+    def _page(
+        self, actor: Actor, question: Question, rows: Sequence[Row[Any]], lang: Lang, trail: Trail
+    ) -> list[dict[str, Any]]:
         projection = question.selected(self._company.rules, actor).projection
         data = [self._row(question.record, projection, actor, row, lang) for row in rows]
+        trail.looked_for(question.record.__tablename__, question.personal)
+        _note_read(trail, question.record, projection, actor, data)
         chosen = question.chosen
         return data if chosen is None else [_only(row, chosen) for row in data]
 
@@ -307,12 +315,10 @@ class Shelf:
             values = {**named, **values, **named}
         return {**values, "_title": title, "_hidden": hidden, "_masked": masked}
 
-    async def _audit(self, actor: Actor, record: type[Record], act: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    async def _audit(self, actor: Actor, record: type[Record], act: str, ids: Sequence[Any], trail: Trail) -> None:
         kind = record.__tablename__
-        seen = [[kind, row["id"]] for row in rows if row["id"] is not None]
-        personal = self._company.rules.kept("personal", record, actor, lambda: _personal(record))
-        shown = sorted({name for row in rows for name in personal if name in row and name not in row["_masked"]})
-        detail: dict[str, Any] = {"rows": len(rows)} | ({"personal": shown} if shown else {})
+        seen = [[kind, each] for each in named(key for key in ids if key is not None)]
+        detail = {"rows": len(ids), **trail.told()}
         entry = audit.Entry.by(actor, self._clock.now(), f"{kind}.{act}", records=seen, detail=detail)
         await self._store.note(lambda connection: audit.append(connection, entry))
 
@@ -339,8 +345,17 @@ def plain_fields(record: type[Record]) -> list[PlainField]:
     return fields
 
 
-def _personal(record: type[Record]) -> tuple[str, ...]:
-    return tuple(column.key for column in record.__table__.columns if mark_of(column.info).is_about_people)
+def _note_read(
+    trail: Trail, record: type[Record], projection: Projection, actor: Actor, rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Note which personal fields are told of which rows, and whose they are."""
+    if not projection.personal and not projection.own_personal:
+        return
+    for row in rows:
+        whom = whose(record, projection.owner_key, actor, row)
+        fields = projection.personal_of(own=whom == actor.person_id)
+        if fields:
+            trail.read(record.__tablename__, row["id"], fields, whom)
 
 
 def _one(rules: Rules, record: type[Record], actor: Actor, chosen: frozenset[str] | None) -> Selected:

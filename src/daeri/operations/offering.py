@@ -24,7 +24,7 @@ from daeri.records.actor import Actor, Effect
 from daeri.records.keys import ID_MAX, Id
 from daeri.records.record import Exact, Hidden, Person, Record, label_of, mark_of
 from daeri.records.stored import AsKept, AsText
-from daeri.records.trail import title_of
+from daeri.records.trail import read_fields, title_of
 from daeri.wording import Text, fit_josa, normal
 
 BOOKKEEPING = ("id", "version")
@@ -312,6 +312,7 @@ async def _at(records: Records, record: type[Record], key: Id, version: int | st
 
 def _written(row: Record) -> Written:
     values = {key: value for key, value in row.__dict__.items() if not key.startswith("_")}
+    read_fields(row)
     seen = {key: _json(value) for key, value in values.items() if type(value) is not Hidden}
     return Written(
         type=row.__tablename__,

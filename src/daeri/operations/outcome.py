@@ -22,7 +22,6 @@ class Done:
         sources: which records the answer rests on, as of when.
         masked: fields that were left out because the actor may not see them ("employee.salary").
         withheld: fields of which some figures were not told, because they would be about too few people.
-        wrote: which rows were written, for the audit: [type, id, act, fields].
         approval_id: the document by which it was done at once, because standing consents covered it.
     """
 
@@ -34,7 +33,6 @@ class Done:
     milliseconds: float
     rows: int = 0
     withheld: list[str] = field(default_factory=list)
-    wrote: list[list[Any]] = field(default_factory=list)
     approval_id: str | None = None
 
     status = 200

@@ -135,7 +135,10 @@ class Policies:
         """
         if not self.may_ask_about_others(actor):
             raise self._not_yours()
-        return await self._store.read(lambda connection: impact(connection, self.company, edited, actor, lang))
+        told = await self._store.read(lambda connection: impact(connection, self.company, edited, actor, lang))
+        entry = audit.Entry.by(actor, self._clock.now(), "policies.impact")
+        await self._store.note(lambda connection: audit.append(connection, entry))
+        return told
 
     def _check_asker(self, actor: Actor, person_id: int) -> None:
         if person_id != actor.person_id and not self.may_ask_about_others(actor):
@@ -489,7 +492,7 @@ class Policies:
         records: list[list[Any]] = [[self.company.people.person.__tablename__, question.person_id]]
         if question.type is not None and question.id is not None:
             records.append([question.type, question.id])
-        detail = {"agent": question.agent, "operation": question.operation}
+        detail = {"agent": question.agent, "operation": question.operation, "people": [question.person_id]}
         entry = audit.Entry.by(actor, self._clock.now(), ACTION, records=records, detail=detail)
         await self._store.write(lambda connection: audit.append(connection, entry))
 

@@ -116,6 +116,7 @@ class Question:
         shape: what the statement depends on beside the actor: equal shapes share one statement.
         values: what is bound to it.
         chosen: the fields to answer with; None for all.
+        personal: the personal fields that it filters, orders or searches by, for the audit.
     """
 
     record: type[Record]
@@ -125,6 +126,7 @@ class Question:
     values: dict[str, Any] = field(default_factory=dict)
     conditions: list[ColumnElement[bool]] = field(default_factory=list)
     after: ColumnElement[bool] | None = None
+    personal: frozenset[str] = frozenset()
 
     def selected(self, rules: Rules, actor: Actor) -> "Selected":
         """Return the statement, and what its columns are."""
@@ -179,6 +181,8 @@ def narrowed(projection: Projection, record: type[Record], chosen: frozenset[str
         hidden={key: why for key, why in projection.hidden.items() if key in kept},
         masked=projection.masked & kept,
         owner_key=projection.owner_key,
+        personal=projection.personal & kept,
+        own_personal=projection.own_personal & kept,
     )
 
 
@@ -217,7 +221,14 @@ def asked(rules: Rules, actor: Actor, record: type[Record], query: ListQuery) ->
         question.values |= values
         shape.append(("after", sorted(values)))
     question.shape = tuple(map(repr, shape))
+    names = [named, *(name for name, _, _ in query.filters), *(record.__title__ if query.search else ())]
+    question.personal = frozenset(name for name in names if _is_personal(record, name))
     return question
+
+
+def _is_personal(record: type[Record], name: str) -> bool:
+    column = record.__table__.columns.get(name)
+    return column is not None and mark_of(column.info).is_about_people
 
 
 def chosen_fields(record: type[Record], names: Sequence[str] | None) -> frozenset[str] | None:

@@ -35,8 +35,8 @@ from daeri.records.expressions import check_expression, clause_of
 from daeri.records.keys import ID_MAX, Id
 from daeri.records.prepared import Given, Named, Rows, Shape, savepoint, shape_of, values_of
 from daeri.records.record import Exact, Record, label_of, mark_of
-from daeri.records.rules import Projection, Rules, is_own, naming, owner_column
-from daeri.records.trail import Groups, Trail, Write
+from daeri.records.rules import Projection, Rules, is_own, naming, owner_column, whose
+from daeri.records.trail import Groups, Trail, Watch, Write, read_fields
 from daeri.wording import Text, fit_josa
 
 R = TypeVar("R", bound=Record)
@@ -90,13 +90,18 @@ class Records:
         shape, given = self._shape(("find", record, len(where), limit), [*where, *order_by])
         projection = self._rules.projection(record, self._actor)
         if shape in self._ready:
-            rows = self._ready[shape].rows(self._connection, values_of(given))
+            rows, sought = self._ready[shape].rows(self._connection, values_of(given)), self._ready[shape].sought
         else:
-            key = self._rules.key(record, self._actor)
+            key, sought = self._rules.key(record, self._actor), self._personal(record, [*where, *order_by])
             statement = self._guarded(record, select(*projection.columns), where)
             statement = statement.order_by(*self._checked(record, order_by), *key.columns).limit(limit)
-            rows = self._run(statement, shape, given)
-        return [self._row(record, projection, row) for row in rows]
+            rows = self._run(statement, shape, given, sought)
+        found = [self._row(record, projection, row) for row in rows]
+        if sought:
+            self._trail.looked_for(record.__tablename__, sought)
+            for each in found:
+                read_fields(each, sought)
+        return found
 
     async def count(self, record: type[Record], *where: ColumnElement[bool]) -> int:
         """Count the rows that fit among those the actor may see.
@@ -163,6 +168,7 @@ class Records:
             return Groups(self._run(statement.limit(limit), shape, given))
         crowds = self._crowds(record, by, where)
         told = self._rules.crowds.telling(self._actor.person_id, record.__tablename__, fields, crowds)
+        self._figured(record, fields, [crowds[key] for key in told])
         rows = [row for row in self._connection.execute(statement) if _group(row[: len(by)]) in told]
         result = Groups(rows[:limit])
         result.withheld = len(crowds) - len(told)
@@ -212,8 +218,10 @@ class Records:
         fields = self._personal(record, expressions)
         if not fields:
             return False
-        crowds = self._rules.crowds
-        if not crowds.telling(self._actor.person_id, record.__tablename__, fields, self._crowds(record, (), where)):
+        crowds, about = self._rules.crowds, self._crowds(record, (), where)
+        told = crowds.telling(self._actor.person_id, record.__tablename__, fields, about)
+        self._figured(record, fields, [about[key] for key in told])
+        if not told:
             self._trail.withheld.update(f"{record.__tablename__}.{name}" for name in fields)
             labels = [mark_of(record.__table__.columns[name].info).label or Text(name, name) for name in sorted(fields)]
             least = crowds.least
@@ -225,6 +233,13 @@ class Records:
                 )
             )
         return True
+
+    def _figured(self, record: type[Record], fields: frozenset[str], told: Iterable[Group]) -> None:
+        """Note that figures were told of personal fields, and whom they are about, where that is known."""
+        if owner_column(record) is not None and not record.__adopted__:
+            for group in told:
+                self._trail.people.update(whom for _, whom in group.about or () if isinstance(whom, int))
+        self._trail.looked_for(record.__tablename__, fields)
 
     async def add(self, row: R) -> R:
         """Insert a row and return it with its id.
@@ -265,10 +280,17 @@ class Records:
         count = select(func.count()).select_from(table).where(allowed)
         with self._writing():
             before = self._connection.execute(count).scalar_one()
-            for batch in same_fields.values():  # one INSERT takes its fields from its first row
-                self._connection.execute(insert(table), batch)  # type: ignore[arg-type]
+            keys = insert(table).returning(*record.__key__.columns)  # type: ignore[arg-type]
+            added: dict[frozenset[str], list[Id]] = {}
+            for fields, batch in same_fields.items():  # one INSERT takes its fields from its first row
+                found = (record.__key__.id_from(row) for row in self._connection.execute(keys, batch))
+                added[fields] = [key for key in found if key is not None]
             if self._connection.execute(count).scalar_one() - before != len(rows):
                 raise self._may_not_write(record)
+        for fields, ids in added.items():
+            self._trail.added(record, ids, "add", fields)
+        for one in values:
+            self._trail.about(record, one)
         return len(rows)
 
     async def change(self, row: R, **values: Any) -> R:
@@ -362,11 +384,14 @@ class Records:
         found = shape_of(clauses)
         return (None, []) if found is None else ((kind, found[0]), found[1])
 
-    def _run(self, statement: Select[Any], shape: Shape | None, given: Given) -> Rows:
-        """Run a checked statement, and keep it for the next condition of its shape."""
+    def _run(
+        self, statement: Select[Any], shape: Shape | None, given: Given, sought: frozenset[str] = frozenset()
+    ) -> Rows:
+        """Run a checked statement, and keep it, with the personal fields it seeks by, for the next one of its shape."""
         if shape is not None:
             again = self._rules.compiled.ready(self._connection.dialect, statement, given)
             if again is not None and len(self._ready) < READY_MAX:
+                again.sought = sought
                 self._ready[shape] = again
         return list(self._connection.execute(statement))
 
@@ -381,6 +406,10 @@ class Records:
 
     def _row(self, record: type[R], projection: Projection, row: Row[Any]) -> R:
         result = self._seen(record, projection, row)
+        if projection.personal or projection.own_personal:
+            whom = whose(record, projection.owner_key, self._actor, result.__dict__)
+            names = projection.personal_of(own=whom == self._actor.person_id)
+            result.__dict__["_watch"] = Watch(names, self._trail, record.__tablename__, result.id, whom)
         self._trail.saw(record, result)
         return result
 

@@ -26,8 +26,6 @@ from daeri.wording import Text
 BATCH = 5_000
 SYSTEM_DOOR: Final = "system"
 """The door of rows that Daeri writes of its own accord: signed notes of the head, keys, prunings."""
-LISTED: Final = 20
-"""Ids that an entry names one by one; more are written as ranges."""
 
 audit = Table(
     "audit",
@@ -70,7 +68,7 @@ class Entry:
         credential: the key or session that was used; "" where the server acts on a person's earlier request.
         action: an operation's name, or approval.approve, session.start and the like.
         outcome: done, applied (an approved effect), filed, tried (a dry run), replayed, refused, failed.
-        records: the rows it concerned, as [type, id] or, of many, [type, {"from": id, "to": id}].
+        records: the rows it concerned, as [type, id] or, of many, [type, {"from": id, "to": id}] (see ranges.py).
         detail: what else is known, never a field's value: `rows` (how many), `personal` (which personal fields were
             read), `people` (whose they are, written like the ids of `records`), `masked` (what was left out), `wrote`
             (what became of which row), `from` (the client's address), and what single actions add.
@@ -160,29 +158,6 @@ def append_all(connection: Connection, entries: Sequence[Entry], about: About | 
         row["hash"] = previous = row_hash(row)
         _INSERT.run(connection, **row)
     return seq
-
-
-def named(ids: Iterable[Any]) -> list[Any]:
-    """Write ids for an entry: a few as they come, many in order and as ranges ({"from": 7, "to": 120})."""
-    found = list(dict.fromkeys(ids))
-    if len(found) <= LISTED:
-        return found
-    ranges: list[dict[str, int]] = []
-    for key in sorted(each for each in found if isinstance(each, int)):
-        if ranges and key == ranges[-1]["to"] + 1:
-            ranges[-1]["to"] = key
-        else:
-            ranges.append({"from": key, "to": key})
-    alone = [each for each in found if not isinstance(each, int)]
-    return [each["from"] if each["from"] == each["to"] else each for each in ranges] + alone
-
-
-def names(written: Iterable[Any], key: int | str) -> bool:
-    """Say whether ids that `named` wrote hold one."""
-    return any(
-        isinstance(key, int) and each["from"] <= key <= each["to"] if isinstance(each, dict) else each == key
-        for each in written
-    )
 
 
 def verify(

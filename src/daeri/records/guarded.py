@@ -66,6 +66,8 @@ class Field:
         kind: what its values look like in SQL, in words.
         changed: whether some rows show nothing or a mask in place of the value.
         refers_to: the column whose values it holds, as (table, column).
+        personal: whether the asker reads values of it that are about people.
+        owner: whether it holds the person whom a row is about.
     """
 
     name: str
@@ -73,6 +75,8 @@ class Field:
     label: Text | None = None
     changed: bool = False
     refers_to: tuple[str, str] | None = None
+    personal: bool = False
+    owner: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +198,15 @@ def _relation(rules: Rules, actor: Actor, record: type[Record]) -> Relation | No
         else:
             columns.append(shown if shown is column else shown.label(column.name))
         fields.append(
-            Field(column.name, _kind(column), mark.label, key in projection.hidden, _refers(column, rules, actor))
+            Field(
+                name=column.name,
+                kind=_kind(column),
+                label=mark.label,
+                changed=key in projection.hidden,
+                refers_to=_refers(column, rules, actor),
+                personal=mark.is_about_people and (key not in projection.hidden or key in projection.own),
+                owner=column is owner and not record.__adopted__,
+            )
         )
     ruled = not isinstance(condition, True_)
     statement = select(*columns).select_from(record.__table__)
@@ -280,11 +292,34 @@ def ask(records: Records, statement: str, walls: Walls, limits: Limits) -> Answe
         return run(connection, statement, walls, limits)
 
 
-def note(records: Records, *, rows: int, masked: set[str]) -> None:
-    """Write down, for the answer and the audit, how much was seen and what was left out."""
+def note(records: Records, answer: Answer, seen: "Seen") -> None:
+    """Write down, for the answer and the audit, what was seen, whose it was where that shows, and what was left out."""
     trail = records._trail  # noqa: SLF001 - the two files guard the same rows
-    trail.rows += rows
-    trail.masked |= masked
+    trail.rows += len(answer.rows)
+    trail.masked |= seen.masked
+    trail.personal |= seen.personal
+    trail.statement = seen.statement
+    if seen.personal:
+        naming = [number for number, name in enumerate(answer.columns) if folded(name.strip("`")) in seen.owners]
+        for row in answer.rows:
+            trail.people.update(row[number] for number in naming if isinstance(row[number], int))
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a statement looks at.
+
+    Attributes:
+        masked: the columns it uses of which the asker sees less than the value ("employee.salary").
+        personal: those that are about people.
+        owners: columns of an answer that name the people whom its rows are about.
+        statement: what was asked, without any value.
+    """
+
+    masked: frozenset[str]
+    personal: frozenset[str]
+    owners: frozenset[str]
+    statement: str
 
 
 @contextmanager

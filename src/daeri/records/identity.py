@@ -239,7 +239,7 @@ class Identity:
             matches = await asyncio.to_thread(self._matches, known, password)
         if row is None or not matches:
             self._tries.setdefault(login, []).append(self._clock.now())
-            tried = {"login": login[:64].encode(errors="replace").decode()}
+            tried = {"login": login} if row is not None else {}  # what nobody is called may be somebody's password
             await self._store.write(lambda connection: self._audit(connection, 0, "session.start", "refused", tried))
             raise Unauthenticated(_BAD_LOGIN)
         self._tries.pop(login, None)
@@ -469,7 +469,8 @@ class Identity:
         outcome: str = "done",
         detail: Mapping[str, Any] | None = None,
     ) -> None:
-        entry = audit.Entry(self._clock.now(), person_id, None, "identity", action, outcome, detail=detail or {})
+        told = {"people": [person_id], **(detail or {})} if person_id else detail or {}
+        entry = audit.Entry.of(person_id, "identity", self._clock.now(), action, outcome=outcome, detail=told)
         audit.append(connection, entry)
 
     def _actor(self, connection: Connection, person_id: int, door: str, **more: Any) -> Actor:

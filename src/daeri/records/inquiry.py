@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, func, or_, select
 from daeri.clock import SEOUL
 from daeri.errors import FieldError, ValidationFailed
 from daeri.records import audit
+from daeri.records.ranges import names
 from daeri.verify_audit import CHECKPOINT
 from daeri.wording import Text
 
@@ -104,7 +105,7 @@ def _readable(row: Mapping[Any, Any]) -> dict[str, Any]:
 def concerns(row: Mapping[str, Any], asked: Inquiry) -> bool:
     """Say whether a row is about the person and the record that are asked for."""
     if asked.person is not None and not (
-        audit.names(row["detail"].get("people", ()), asked.person) or _has(row, asked.person_type, asked.person)
+        names(row["detail"].get("people", ()), asked.person) or _has(row, asked.person_type, asked.person)
     ):
         return False
     return asked.type is None or _has(row, asked.type, asked.id)
@@ -113,7 +114,7 @@ def concerns(row: Mapping[str, Any], asked: Inquiry) -> bool:
 def _has(row: Mapping[str, Any], kind: str, key: int | str | None) -> bool:
     rows = [*row["records"], *row["detail"].get("wrote", ())]
     ids = [each[1] for each in rows if each[0] == kind]
-    return bool(ids) if key is None else audit.names(ids, key)
+    return bool(ids) if key is None else names(ids, key)
 
 
 def _conditions(asked: Inquiry) -> list[ColumnElement[bool]]:

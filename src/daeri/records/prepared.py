@@ -118,15 +118,20 @@ class Constant:
 
 
 class Ready:
-    """A prepared statement with the values that are the same at each call."""
+    """A prepared statement with the values that are the same at each call.
 
-    __slots__ = ("_prepared", "_slots", "_values")
+    Attributes:
+        sought: the personal fields that its conditions or its order are made of, for the audit.
+    """
+
+    __slots__ = ("_prepared", "_slots", "_values", "sought")
 
     def __init__(self, prepared: Prepared, values: list[Any], slots: Sequence[int]) -> None:
         """Take all its values, and the places of those that each call gives anew."""
         self._prepared = prepared
         self._values = values
         self._slots = slots
+        self.sought: frozenset[str] = frozenset()
 
     def rows(self, connection: Connection, given: Iterable[Any]) -> Rows:
         """Run it with a call's own values."""

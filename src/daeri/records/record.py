@@ -246,10 +246,13 @@ class Record(DeclarativeBase):
     if not TYPE_CHECKING:
 
         def __getattribute__(self, name: str) -> Any:
-            """Refuse to read a field that the asker may not see."""
+            """Refuse to read a field that the asker may not see, and have it noted where a personal one is read."""
             value = object.__getattribute__(self, name)
             if type(value) is Hidden:
                 raise FieldHidden(value.reason)
+            watch = object.__getattribute__(self, "__dict__").get("_watch")
+            if watch is not None and name in watch.names:
+                watch.read(name)
             return value
 
 

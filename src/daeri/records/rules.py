@@ -108,6 +108,14 @@ def is_own(record: type[Record], actor: Actor, owner: Any) -> bool:
     return called is not None and bool(owner == called)
 
 
+def whose(record: type[Record], owner_key: str | None, actor: Actor, values: Mapping[str, Any]) -> int | None:
+    """Return the person whom a row is about, where that is known: of an adopted table only its own system knows it."""
+    value = None if owner_key is None else values.get(owner_key)
+    if is_own(record, actor, value):
+        return actor.person_id
+    return value if isinstance(value, int) and not record.__adopted__ else None
+
+
 def called_in(record: type[Record], actor: Actor) -> int | str | None:
     """Return what a record's owner column holds where a row is about the actor; None where no row can be."""
     return actor.known_as if record.__adopted__ else actor.person_id
@@ -157,6 +165,8 @@ class Projection:
         own: the fields that the actor reads on rows about themself.
         hidden: the fields that the actor does not read on every row, with the reason.
         masked: those of them whose mask stands in their place.
+        personal: the personal fields that the actor reads on every row.
+        own_personal: those that the actor reads on rows about themself.
     """
 
     columns: tuple[ColumnElement[Any], ...]
@@ -165,6 +175,12 @@ class Projection:
     hidden: Mapping[str, Hidden]
     masked: frozenset[str]
     owner_key: str | None
+    personal: frozenset[str] = frozenset()
+    own_personal: frozenset[str] = frozenset()
+
+    def personal_of(self, *, own: bool) -> frozenset[str]:
+        """Return the personal fields that the actor reads on a row, which is or is not about themself."""
+        return self.personal | self.own_personal if own else self.personal
 
 
 def _project(rules: Rules, record: type[Record], actor: Actor) -> Projection:
@@ -197,7 +213,17 @@ def _project(rules: Rules, record: type[Record], actor: Actor) -> Projection:
         some = next(iter(record.__table__.columns))
         columns, keys = [case((some.is_(None), null()), else_=null()).label(NOTHING)], [NOTHING]
     owner_key = None if owner is None else owner.key
-    return Projection(tuple(columns), tuple(keys), tuple(own), hidden, frozenset(masked), owner_key)
+    personal = {each.key for each in record.__table__.columns if mark_of(each.info).is_about_people}
+    return Projection(
+        columns=tuple(columns),
+        keys=tuple(keys),
+        own=tuple(own),
+        hidden=hidden,
+        masked=frozenset(masked),
+        owner_key=owner_key,
+        personal=frozenset(personal - hidden.keys()),
+        own_personal=frozenset(personal & set(own)),
+    )
 
 
 def _key(record: type[Record], actor: Actor) -> Key:

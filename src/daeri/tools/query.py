@@ -25,6 +25,7 @@ from daeri.records.guarded import (
     Failed,
     Limits,
     Relation,
+    Seen,
     Walls,
     ask,
     columns_of,
@@ -49,6 +50,13 @@ REMEMBERED = 512
 """Statements whose check is kept; it depends on the text alone."""
 AT_ONCE = 2
 """Statements that may run at the same time, so that slow ones leave readers for everybody else."""
+STATEMENT_MAX = 1_000
+"""Characters of a statement that the audit keeps."""
+_VALUE = re.compile(
+    r"""(?P<comment>--[^\n]*|/\*.*?(?:\*/|$))|(?P<name>"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|[^\W\d][\w$]*(?!['\w]))"""
+    r"""|[A-Za-z]*'(?:[^']|'')*(?:'|$)|\$(?P<tag>\w*)\$.*?(?:\$(?P=tag)\$|$)|\.?\d[\w.]*""",
+    re.DOTALL,
+)
 PATIENCE = 0.5
 """Seconds a statement waits for its turn."""
 
@@ -84,13 +92,13 @@ class Rewritten:
     Attributes:
         sql: the statement as it runs.
         sifted: the same, but with every row rule decided before anything of the asker's is; None where that is `sql`.
-        masked: the columns it uses of which the asker sees less than the value ("employee.salary").
+        seen: what it looks at, for the audit.
     """
 
     sql: str
     sifted: str | None
     walls: Walls
-    masked: frozenset[str]
+    seen: Seen
 
 
 class Reader:
@@ -122,12 +130,7 @@ class Reader:
                 named=checked.named | checked.tables,
                 own=checked.named if any(relation.is_view for relation in used) else None,
             ),
-            masked=frozenset(
-                f"{relation.name}.{field.name}"
-                for relation in used
-                for field in relation.fields
-                if field.changed and (checked.star or folded(field.name) in checked.names)
-            ),
+            seen=_seen(sql, checked, used),
         )
 
     def _composed(self, checked: "Checked", used: Iterable[Relation], *, sifted: bool) -> str:
@@ -143,6 +146,29 @@ class Reader:
             return checked.head + checked.body
         ours = ", ".join(parts)
         return f"{checked.head}{ours},{checked.body}" if checked.head else f"WITH {ours} {checked.body}"
+
+
+def _seen(sql: str, checked: "Checked", used: Sequence[Relation]) -> Seen:
+    """Return what a statement looks at; whose it is shows in columns that name people, of one table also in its id."""
+    fields = [
+        (f"{relation.name}.{field.name}", field)
+        for relation in used
+        for field in relation.fields
+        if checked.star or folded(field.name) in checked.names
+    ]
+    owners = {folded(field.name) for _, field in fields if field.owner}
+    return Seen(
+        masked=frozenset(name for name, field in fields if field.changed),
+        personal=frozenset(name for name, field in fields if field.personal),
+        owners=frozenset(owners if len(used) == 1 else owners - {"id"}),
+        statement=without_values(sql),
+    )
+
+
+def without_values(sql: str) -> str:
+    """Return a statement for the audit: every text and number in it stands as ?, comments are left out."""
+    kept = _VALUE.sub(lambda found: found["name"] or (" " if found["comment"] else "?"), sql)
+    return " ".join(kept.split())[:STATEMENT_MAX]
 
 
 def _checked(sql: str, dialect: DialectName) -> "Checked":
@@ -291,7 +317,7 @@ def query_catalog(limits: Limits | None = None, allow: Allow = anyone) -> Catalo
             raise _worded(failure, relations, bounds) from None
         finally:
             turns.release()
-        note(records, rows=len(answer.rows), masked=set(rewritten.masked))
+        note(records, answer, rewritten.seen)
         rows = [[_plain(value) for value in row] for row in answer.rows]
         columns = [name if "`" in sql else name.replace("`", '"') for name in answer.columns]  # in the asker's spelling
         return Table(columns=columns, rows=rows, truncated=answer.truncated)
