@@ -1,6 +1,7 @@
 """Runs planned by a language model, through the real server parts and a real endpoint that streams the wire format."""
 
 import json
+import re
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from daeri.agent.modelled import tool_name
 from daeri.app import Daeri
 from daeri.records import Actor
 from daeri.runs import journal
@@ -170,3 +172,11 @@ async def test_an_answer_that_was_cut_by_a_crash_is_started_again_for_its_listen
     assert "message.delta" in kinds[:again]
     heard = "".join(row.data["text"] for row in rows[again:] if row.type in ("message.restarted", "message.delta"))
     assert heard == ended["answer"] == "끝까지 말했어요."
+
+
+def test_an_operation_of_a_korean_table_gets_a_name_that_endpoints_take() -> None:
+    assert tool_name("leave.request") == "leave__request"
+    named = tool_name("사원.update")
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,64}", named)
+    assert named != tool_name("부서.update")
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,64}", tool_name("t" * 80 + ".update"))

@@ -4,7 +4,9 @@ The model only proposes: its calls go through the same door as anyone's. What it
 each turn, so a run can go on in another process.
 """
 
+import hashlib
 import json
+import re
 from collections.abc import Sequence
 from contextlib import aclosing
 from decimal import Decimal
@@ -26,6 +28,7 @@ REPAIRS_MAX = 2
 RESULT_MAX = 20_000
 """Characters of one result that a model is shown."""
 
+_TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PROMPTS = Path(__file__).parent / "prompts"
 
 
@@ -55,12 +58,14 @@ class Modelled:
         """
         messages = self._messages(situation)
         tools = [_tool(operation) for operation in situation.tools]
+        names = {tool_name(operation.name): operation.name for operation in situation.tools}
         spoken = ""
         for _ in range(REPAIRS_MAX + 1):
             text, calls, broken = await self._ask(situation, messages, tools)
             spoken += text
             if calls and not broken:
-                return [Call(call.name.replace("__", ".", 1), call.arguments) for call in calls]
+                called = [(names.get(call.name, call.name.replace("__", ".", 1)), call.arguments) for call in calls]
+                return [Call(name, arguments) for name, arguments in called]
             if not broken:
                 return Answer(spoken)
             messages.append(assistant_message(text, [*calls, *broken]))
@@ -111,7 +116,7 @@ class Modelled:
             messages += [{"role": "user", "content": turn.input}, {"role": "assistant", "content": turn.answer}]
         messages.append({"role": "user", "content": self._render("user", input=situation.input)})
         for number, happened in enumerate(situation.happened, 1):
-            call = ToolCall(f"call_{number}", happened.call.operation.replace(".", "__", 1), happened.call.arguments)
+            call = ToolCall(f"call_{number}", tool_name(happened.call.operation), happened.call.arguments)
             messages += [assistant_message("", [call]), tool_message(call, _told(happened))]
         return messages
 
@@ -119,11 +124,17 @@ class Modelled:
         return self._templates.get_template(f"{prompt}.j2").render(values).strip()
 
 
+def tool_name(operation: str) -> str:
+    """Return an operation's name as endpoints of models take it: Latin letters, digits, _ and -, 64 at most."""
+    name = operation.replace(".", "__", 1)
+    return name if _TOOL_NAME.fullmatch(name) else f"op_{hashlib.sha256(operation.encode()).hexdigest()[:16]}"
+
+
 def _tool(operation: Operation) -> dict[str, Any]:
     return {
         "type": "function",
         "function": {
-            "name": operation.name.replace(".", "__", 1),
+            "name": tool_name(operation.name),
             "description": f"{operation.label.ko}. {operation.description}",
             "parameters": operation.input.model_json_schema(),
         },
