@@ -1,5 +1,6 @@
 """Where does a value come from? The person's words, a record they named, another one, the outside, or nowhere."""
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -209,7 +210,8 @@ async def test_an_agent_without_a_run_has_nobody_to_vouch_for_it(house: House) -
 async def test_where_values_came_from_is_sealed_with_the_document(house: House) -> None:
     held = await agent_pays(house, "pay")
     assert isinstance(held, Held)
-    await house.world.sql("update approval set provenance = replace(provenance, 'unknown', 'said')")
+    said = {"amount": {"source": "said", "by": None, "control": True, "vouched": True}}
+    await house.world.sql("update approval set provenance = :said", said=json.dumps(said))
     for person in (LEAD, 5, CHIEF):
         body = await house.act(person, held.approval_id, "approve")
     assert (body["status"], await house.projects()) == ("apply_failed", 0)
