@@ -42,6 +42,7 @@ from daeri.records.record import Record
 from daeri.records.store import Store, is_reachable
 from daeri.records.usage import UseBook
 from daeri.runs.engine import Engine
+from daeri.runs.figures import Counting
 from daeri.runs.fleet import Fleet
 from daeri.runs.pushes import Pushes
 from daeri.runs.runs import Runs
@@ -80,6 +81,7 @@ class Daeri:
         self._wakeups = Wakeups()
         self.runs = Runs(company, self.store, self.clock, self._wakeups, self._fleet.me)
         self.pushes = Pushes(self.store, self.clock)
+        self.figures = Counting(self.store, self.clock)
         self.approvals = Approvals(company, self.store, self.clock, self.door.execute_approved, self.runs)
         self.anchors = Anchors(self.store, self.clock, settings.audit_key_file, settings.audit_notes)
         self._anchoring: asyncio.Task[None] | None = None
@@ -193,6 +195,7 @@ def _services_of(daeri: Daeri) -> Services:
         raw=daeri.raw,
         keys=daeri.keys,
         clock=daeri.clock,
+        figures=daeri.figures,
         checks={"database": partial(is_reachable, daeri.store)},
         librarian=daeri.librarian,
     )

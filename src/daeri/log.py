@@ -2,12 +2,14 @@
 
 import logging
 import re
+import secrets
 import sys
 from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
 
+_TRACE = re.compile(r"00-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})")
 _SECRET_KEYS = re.compile(r"(authorization|cookie|password|secret|token|api_?key)", re.IGNORECASE)
 _SECRET_VALUES = re.compile(r"(dk_(live|test|tok)_[\w-]{6})[\w-]+|(Bearer\s+)\S+|(sk-[\w-]{4})[\w-]+", re.IGNORECASE)
 
@@ -42,6 +44,32 @@ def set_up(level: str) -> None:
     root.setLevel(level.upper())
     for noisy in ("uvicorn.access", "alembic", "dbos", "aiohttp.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def follow_trace(header: str) -> str:
+    """Take part in a caller's trace (W3C trace context), or begin one; logs and calls of this request carry it on.
+
+    Args:
+        header: the traceparent that came with the request; anything else begins a new trace.
+
+    Returns:
+        The traceparent of this server's own part.
+    """
+    found = _TRACE.fullmatch(header)
+    usable = found is not None and set(found["trace"]) != {"0"} and set(found["span"]) != {"0"}
+    trace = found["trace"] if found is not None and usable else secrets.token_hex(16)
+    flags = found["flags"] if found is not None and usable else "00"
+    span = secrets.token_hex(8)
+    structlog.contextvars.bind_contextvars(trace_id=trace, span_id=span)
+    return f"00-{trace}-{span}-{flags}"
+
+
+def trace_headers() -> dict[str, str]:
+    """Return the headers that carry the present trace on to another server; none outside of a request."""
+    bound = structlog.contextvars.get_contextvars()
+    if "trace_id" not in bound:
+        return {}
+    return {"traceparent": f"00-{bound['trace_id']}-{bound['span_id']}-00"}
 
 
 def redact(_: Any, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -22,6 +22,7 @@ from daeri.records.credentials import Credentials
 from daeri.records.identity import Identity
 from daeri.records.store import Store, is_reachable
 from daeri.records.usage import UseBook
+from daeri.runs.figures import Counting
 from daeri.runs.pushes import Pushes
 from daeri.runs.runs import Runs
 from daeri.runs.wakeups import Wakeups
@@ -81,6 +82,7 @@ class House:
             pushes=Pushes(world.store, world.clock),
             raw=RawModels(more.get("models", ()), more.get("embedders", ()), UseBook(world.store, world.clock)),
             clock=world.clock,
+            figures=Counting(world.store, world.clock),
             keys=Credentials(world.identity, world.store, world.clock),
             checks=more.get("checks") or {"database": lambda: is_reachable(world.store)},
         )

@@ -5,8 +5,9 @@ decided by the services, never here.
 """
 
 import re
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
@@ -24,7 +25,9 @@ from daeri.gateway.issuer import Issuer, IssuerOptions
 from daeri.gateway.problems import SAFE_HEADERS, problem_response
 from daeri.gateway.refusals import HeadersTooLarge, Misdirected, PayloadTooLarge
 from daeri.gateway.resource import EVERYTHING, WELL_KNOWN, InsufficientScope, limits_of
+from daeri.gateway.timing import Timing
 from daeri.gateway.wire import language
+from daeri.log import follow_trace
 from daeri.records.actor import Actor
 from daeri.records.identity import Identity
 from daeri.wording import Text
@@ -101,10 +104,11 @@ class Credential:
 class Guard:
     """Gives each request an id, bounds it, and puts safe headers on each response. Plain ASGI: no task of its own."""
 
-    def __init__(self, app: ASGIApp, options: Options) -> None:
-        """Stand before an application."""
+    def __init__(self, app: ASGIApp, options: Options, timing: Timing | None = None) -> None:
+        """Stand before an application; note in `timing` how long its answers take."""
         self._app = app
         self._options = options
+        self._timing = timing or Timing()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, or refuse it before anyone reads its body."""
@@ -117,8 +121,11 @@ class Guard:
         # The server gives each request its own context, so what is bound here ends with the request.
         client = scope.get("client")
         structlog.contextvars.bind_contextvars(request_id=request_id, **({"client": client[0]} if client else {}))
+        trace = follow_trace(headers.get("traceparent", ""))
         scope["state"]["straight"] = send
-        marked = self._marked(send, request_id)
+        told: dict[str, int] = {}
+        marked = self._marked(send, {b"x-request-id": request_id, b"traceresponse": trace}, told)
+        started = time.perf_counter()
         refusal = self._refusal(scope, headers)
         if refusal is not None:
             response = problem_response(refusal, language(headers), request_id, path=scope["path"])
@@ -126,7 +133,12 @@ class Guard:
             return
         most = self._most(scope)
         bounded = self._bounded(receive, most) if "transfer-encoding" in headers else receive
-        await self._app(scope, bounded, marked)
+        try:
+            await self._app(scope, bounded, marked)
+        finally:
+            # A fault of ours is answered outside of every middleware; whoever writes straight has begun well.
+            status = told.get("status", 500 if sys.exc_info()[0] else 200)
+            self._timing.note(scope["path"], scope["method"], status, time.perf_counter() - started)
 
     def _refusal(self, scope: Scope, headers: Headers) -> DaeriError | None:
         raw: list[tuple[bytes, bytes]] = scope["headers"]
@@ -163,13 +175,15 @@ class Guard:
 
         return count
 
-    def _marked(self, send: Send, request_id: str) -> Send:
-        always = [(b"x-request-id", request_id.encode())]
+    def _marked(self, send: Send, more: Mapping[bytes, str], told: dict[str, int]) -> Send:
+        """Put headers on an answer, and note its status."""
+        always = [(name, value.encode()) for name, value in more.items()]
         if self._options.secure_cookies:
             always.append(_STRICT_TRANSPORT)
 
         async def mark(message: Message) -> None:
             if message["type"] == "http.response.start":
+                told["status"] = message["status"]
                 own = message["headers"] = list(message.get("headers", ()))
                 names = {name.lower() for name, _ in own}
                 own += [header for header in (*_SAFE, *always) if header[0] not in names]
@@ -312,9 +326,9 @@ class Doorkeeper:
             raise PermissionDenied(_FOREIGN)
 
 
-def middleware(options: Options) -> list[Middleware]:
+def middleware(options: Options, timing: Timing | None = None) -> list[Middleware]:
     """Return what stands before the application, outermost first."""
-    stack = [Middleware(Guard, options=options)]
+    stack = [Middleware(Guard, options=options, timing=timing)]
     if options.origins:
         cors = Middleware(
             CORSMiddleware,

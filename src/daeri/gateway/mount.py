@@ -15,6 +15,7 @@ from daeri.gateway.keys import keys
 from daeri.gateway.lifelines import Lifelines
 from daeri.gateway.mcp import Extras, Mcp, mcp
 from daeri.gateway.methods import Methods
+from daeri.gateway.metrics import metrics
 from daeri.gateway.oidc import oidc
 from daeri.gateway.openai.mount import OpenAi
 from daeri.gateway.policies import policies
@@ -23,6 +24,7 @@ from daeri.gateway.public import Public
 from daeri.gateway.resource import resource
 from daeri.gateway.rest import rest
 from daeri.gateway.services import Services
+from daeri.gateway.timing import Timing
 from daeri.gateway.websocket import Sockets
 
 
@@ -67,6 +69,7 @@ def gateway(
     agents = A2A(services, keeper, deliverer, options.version)
     lines = Lifelines(keeper)
     methods = Methods(services)
+    timing = Timing()
     return Gateway(
         routers=[
             OpenAi(services, keeper, lines).router(),  # the one that most requests may go through stands first
@@ -79,9 +82,10 @@ def gateway(
             resource(services, options.public_url.rstrip("/"), options.issuer.url if options.issuer else ""),
             mcp(tools),
             a2a(agents),
+            metrics(services, keeper, timing, options.version),
             Public(services, options.version).router(),
         ],
-        middleware=middleware(options),
+        middleware=middleware(options, timing),
         handlers=Problems(error_page).handlers(),
         opening=[deliverer.open],
         closing=[tools.close, agents.close, deliverer.close],

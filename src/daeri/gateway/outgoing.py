@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urlsplit
 
 from daeri.errors import FieldError, ValidationFailed
+from daeri.log import trace_headers
 from daeri.wording import Text
 
 if TYPE_CHECKING:
@@ -125,7 +126,11 @@ async def sent(
             asyncio.timeout(TIMEOUT_SECONDS),
             httpx2.AsyncClient(trust_env=False, follow_redirects=False, timeout=TIMEOUT_SECONDS) as client,
             client.stream(
-                method, target.direct, headers={**(headers or {}), "Host": name}, content=body, extensions=more
+                method,
+                target.direct,
+                headers={**(headers or {}), **trace_headers(), "Host": name},
+                content=body,
+                extensions=more,
             ) as response,
         ):
             return response.status_code, await _bounded(response)

@@ -12,6 +12,7 @@ from daeri.operations.listing import Shelf
 from daeri.operations.policy import Policies
 from daeri.records.credentials import Credentials
 from daeri.records.identity import Identity
+from daeri.runs.figures import Counting
 from daeri.runs.pushes import Pushes
 from daeri.runs.runs import Runs
 
@@ -37,5 +38,6 @@ class Services:
     raw: RawModels
     keys: Credentials
     clock: Clock
+    figures: Counting
     checks: Mapping[str, Check] = field(default_factory=dict)
     librarian: Librarian | None = None
