@@ -24,6 +24,8 @@ BUILT = (
     "ops.",
     "theme.",
     "said.",
+    "level.",
+    "docs.",
 )
 
 

@@ -30,6 +30,8 @@ from daeri.wording import Lang
 LANG_COOKIE: Final = "daeri_lang"
 THEME_COOKIE: Final = "daeri_theme"
 THEMES: Final = ("system", "light", "dark")
+FILE_PATH: Final = "/documents"
+"""The one screen whose form may bring a file."""
 REMEMBER_SECONDS: Final = 365 * 24 * 3600
 _HANGUL: Final = re.compile(r"[가-힣]")
 
@@ -133,10 +135,11 @@ class Desk:
 
         return serve
 
-    @staticmethod
-    async def _check_form(request: Request, visitor: Visitor) -> None:
+    async def _check_form(self, request: Request, visitor: Visitor) -> None:
         if request.method == "POST":
-            await forms.own_form(request, forms.form_token(visitor.secret))
+            librarian = self.services.librarian if request.url.path == FILE_PATH else None
+            file_bytes = librarian.originals.bytes_max if librarian is not None else 0
+            await forms.own_form(request, forms.form_token(visitor.secret), file_bytes=file_bytes)
 
     def guest(self, request: Request) -> Visitor:
         """Return the visitor as nobody in particular: a language, a theme, a form cookie."""
@@ -186,6 +189,7 @@ class Desk:
             here=request.url.path,
             back=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
             waiting=waiting,
+            has_documents="documents.search" in self.services.door.company.operations,
             origin=f"{request.url.scheme}://{request.url.netloc}",
             api=api,
             **values,

@@ -74,19 +74,19 @@ def form_token(secret: str) -> str:
     return hmac.new(secret.encode(), b"daeri form", hashlib.sha256).hexdigest()
 
 
-async def own_form(request: Request, token: str) -> FormData:
-    """Return the posted form.
+async def own_form(request: Request, token: str, *, file_bytes: int = 0) -> FormData:
+    """Return the posted form; one file may come with it where `file_bytes` says how large.
 
     Raises:
         PermissionDenied: it came from another site, or without this person's token.
         InvalidRequest: it is too large.
     """
     length = request.headers.get("content-length", "")
-    if not length.isdigit() or int(length) > FORM_BYTES_MAX:
+    if not length.isdigit() or int(length) > FORM_BYTES_MAX + file_bytes:
         raise InvalidRequest
     if not _is_from_here(request):
         raise PermissionDenied(TEXTS["error.form"])
-    form = await request.form(max_files=0)
+    form = await request.form(max_files=1 if file_bytes else 0)
     if not hmac.compare_digest(str(form.get("form_token", "")).encode(), token.encode()):
         raise PermissionDenied(TEXTS["error.form"])
     return form

@@ -17,6 +17,7 @@ from daeri.errors import DaeriError
 from daeri.web.approvals import ApprovalScreens
 from daeri.web.ask import Ask
 from daeri.web.desk import Desk, Options, Services
+from daeri.web.documents import DocumentScreens
 from daeri.web.markup import STATIC
 from daeri.web.operations import OperationScreens
 from daeri.web.policies import PolicyScreens
@@ -64,6 +65,7 @@ def pages(services: Services, options: Options) -> Pages:
         Ask(desk),
         ApprovalScreens(desk),
         RecordScreens(desk),
+        DocumentScreens(desk),
         RunScreens(desk),
         OperationScreens(desk),
         PolicyScreens(desk),

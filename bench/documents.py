@@ -1,0 +1,66 @@
+"""How well and how fast are documents found? `python -m bench.documents`: the question table over the sample's files.
+
+Recall and MRR of the table in documents.toml (a passage counts where its file and what it must say are both right),
+with and without the list of terms; how many unanswerable questions are taken for answered; the cost of a search.
+"""
+
+import tempfile
+import time
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from daeri.clock import FixedClock
+from daeri.library.folder import Folder
+from daeri.library.queries import Terms
+from daeri.library.reading import GOOD
+from daeri.sample.generate import generate
+from daeri.sample.papers.everything import sample_files
+
+TABLE = Path(__file__).parent / "documents.toml"
+DAY = FixedClock(datetime(2026, 11, 21, 3, 0, tzinfo=UTC))
+DEEP = 10
+
+
+def main() -> None:
+    """Write the sample's files, index them, ask."""
+    asks: list[dict[str, Any]] = tomllib.loads(TABLE.read_text(encoding="utf-8"))["ask"]
+    with tempfile.TemporaryDirectory(prefix="daeri-bench-") as place:
+        root = Path(place)
+        for file in sample_files(generate(DAY.today()), DAY.today()):
+            path = root / "files" / file.folder / file.name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(file.content)
+        began = time.monotonic()
+        with Folder(root / "index.db") as folder:
+            report = folder.ingest([root / "files"])
+            print(f"{report.files} files, {report.passages} passages, {time.monotonic() - began:.1f} s to index")
+            print(f"with the list of terms     {_asked(folder, asks)}")
+        with Folder(root / "index.db", terms=Terms((("-",),))) as folder:
+            print(f"without it                 {_asked(folder, asks)}")
+
+
+def _asked(folder: Folder, asks: list[dict[str, Any]]) -> str:
+    folder.search("연차", 1)
+    began = time.process_time()
+    found = [folder.search(ask["text"], DEEP) for ask in asks]
+    each = (time.process_time() - began) * 1000 / len(asks)
+    ranks = [_rank(hits, ask) for hits, ask in zip(found, asks, strict=True) if "file" in ask]
+    wrong = [hits[0].sure >= GOOD for hits, ask in zip(found, asks, strict=True) if "file" not in ask and hits]
+    missed = sum(hits[0].sure < GOOD for hits, ask in zip(found, asks, strict=True) if "file" in ask)
+    first = sum(rank == 1 for rank in ranks) / len(ranks)
+    five = sum(0 < rank <= 5 for rank in ranks) / len(ranks)  # noqa: PLR2004 - recall at five
+    mrr = sum(1 / rank for rank in ranks if rank) / len(ranks)
+    told = f"recall@1 {first:.3f}, recall@5 {five:.3f}, MRR {mrr:.3f} of {len(ranks)}"
+    doubts = f"taken for unanswered {missed}; unanswerable taken for answered {sum(wrong)} of {len(wrong)}"
+    return f"{told}; {doubts}; {each:.1f} ms CPU"
+
+
+def _rank(hits: list[Any], ask: dict[str, Any]) -> int:
+    fits = (at for at, hit in enumerate(hits, 1) if hit.name == ask["file"] and ask["says"] in hit.text)
+    return next(fits, 0)
+
+
+if __name__ == "__main__":
+    main()
