@@ -53,7 +53,7 @@ class DocumentScreens:
             sort="-id",
             filters=[("is_current", "eq", "true")],
         )
-        waiting = ListQuery(limit=PAGE, sort="-id", filters=[("is_current", "eq", "false"), ("edition", "eq", "1")])
+        unread = ListQuery(limit=PAGE, sort="-id", filters=[("is_current", "eq", "false"), ("edition", "eq", "1")])
         shelf = self._desk.services.shelf
         return await self._desk.page(
             request,
@@ -63,7 +63,7 @@ class DocumentScreens:
             found=found,
             marked=marked,
             page=await shelf.page(visitor.signed, FILE, asked, visitor.lang),
-            waiting=await shelf.page(visitor.signed, FILE, waiting, visitor.lang),
+            unread=await shelf.page(visitor.signed, FILE, unread, visitor.lang),
             levels=[(name, text.to(visitor.lang)) for name, text in LEVELS.items()],
             run=request.query_params.get("run"),
             may_add=self._librarian() is not None and self._may(visitor, "documents.add"),
