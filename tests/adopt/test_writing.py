@@ -183,3 +183,16 @@ def test_a_database_that_daeri_already_lives_in_is_adopted_again_without_daeris_
     assert told["clashes"] == []
     assert told["difference"]["new"] == []
     assert "account" in told["skipped"]
+
+
+def test_the_example_rule_works_when_its_comment_signs_are_taken_away(tmp_path: Path) -> None:
+    nasty.build(tmp_path / "erp.db")
+    text = written(tmp_path / "erp.db", "erp")
+    start, end = text.index("# from daeri.records import mine"), text.index("#\n# 쓰기를 열려면")
+    example = text[start:end]
+    opened = text.replace(example, "\n".join(line[2:] for line in example.splitlines()) + "\n")
+    (tmp_path / "company.py").write_text(opened, encoding="utf-8")
+    told = run("policy", "lint", "--company", "company:company", "--json", cwd=tmp_path)
+    closed = [one["where"] for one in json.loads(told.stdout)["data"] if one["code"] == "row-rule"]
+    assert len(closed) == 15
+    assert "사원" not in closed

@@ -235,9 +235,10 @@ def _show_record(desk: Desk, kind: str, key: str) -> None:
     if terminal.as_json:
         terminal.data(row)
         return
-    hidden = row.pop("_hidden", {})
+    hidden, masked = row.pop("_hidden", {}), row.pop("_masked", {})
     pairs = [(name, _worded(value)) for name, value in row.items() if name not in ("_title", "version")]
     pairs += [(name, f"{terminal.word(HIDDEN)} {reason}") for name, reason in hidden.items()]
+    pairs = [(name, f"{told}  {masked[name]}" if name in masked else told) for name, told in pairs]
     terminal.tell(str(row.get("_title") or key), "bold")
     terminal.fields(pairs)
 
