@@ -19,6 +19,7 @@ from daeri.agent.keyless import Keyless
 from daeri.agent.planner import Planner
 from daeri.clock import Clock
 from daeri.gateway import Options, Services, gateway
+from daeri.gateway.services import Check
 from daeri.models.table import models_in
 from daeri.models.wire import Model
 from daeri.operations.approval import Approvals
@@ -138,11 +139,18 @@ def application(daeri: Daeri, *, working: bool = True) -> FastAPI:
     settings = daeri.settings
     screens = pages(
         desk.Services(
-            daeri.identity, daeri.door, daeri.shelf, daeri.approvals, daeri.runs, daeri.clock, daeri.policies
+            daeri.identity,
+            daeri.door,
+            daeri.shelf,
+            daeri.approvals,
+            daeri.runs,
+            daeri.clock,
+            daeri.policies,
+            daeri.audit_log,
         ),
         desk.Options(demo=settings.demo, secure_cookies=settings.secure_cookies),
     )
-    checks = {"database": partial(is_reachable, daeri.store)}
+    checks: dict[str, Check] = {"database": partial(is_reachable, daeri.store), "audit": daeri.anchors.is_noting}
     wire = gateway(
         Services(
             daeri.identity,
@@ -152,6 +160,7 @@ def application(daeri: Daeri, *, working: bool = True) -> FastAPI:
             daeri.runs,
             daeri.policies,
             daeri.pushes,
+            daeri.audit_log,
             checks,
         ),
         Options(

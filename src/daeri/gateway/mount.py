@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from starlette.middleware import Middleware
 
 from daeri.gateway.a2a import A2A, a2a
+from daeri.gateway.audit import audited
 from daeri.gateway.delivery import Deliverer
 from daeri.gateway.guard import Doorkeeper, Options, middleware
 from daeri.gateway.jsonrpc import rpc
@@ -57,6 +58,7 @@ def gateway(services: Services, options: Options, error_page: ErrorPage | None =
         routers=[
             rest(services, keeper),
             policies(services, keeper),
+            audited(services, keeper),
             rpc(Methods(services).find, keeper),
             mcp(tools),
             a2a(agents),

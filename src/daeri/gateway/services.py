@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from daeri.operations.approval import Approvals
+from daeri.operations.auditing import AuditLog
 from daeri.operations.invoke import Door
 from daeri.operations.listing import Shelf
 from daeri.operations.policy import Policies
@@ -29,4 +30,5 @@ class Services:
     runs: Runs
     policies: Policies
     pushes: Pushes
+    audit_log: AuditLog
     checks: Mapping[str, Check] = field(default_factory=dict)

@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from daeri.clock import Clock
 from daeri.errors import DaeriError, Unauthenticated
 from daeri.operations.approval import Approvals
+from daeri.operations.auditing import AuditLog
 from daeri.operations.invoke import Door
 from daeri.operations.listing import Shelf
 from daeri.operations.policy import Policies
@@ -44,6 +45,7 @@ class Services:
     runs: Runs
     clock: Clock
     policies: Policies
+    audit_log: AuditLog
 
 
 @dataclass(frozen=True, slots=True)
