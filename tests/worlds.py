@@ -21,10 +21,12 @@ from daeri.clock import Clock, FixedClock
 from daeri.errors import Refused
 from daeri.operations import Agent, Catalog, Change, Company, Line, Ref, Won, anyone, having, holder, superior
 from daeri.operations.approval import Approvals
+from daeri.operations.auditing import AuditLog
 from daeri.operations.invoke import Door, run_to_end
 from daeri.operations.listing import Shelf
 from daeri.operations.outcome import Done, Held
 from daeri.records import Actor, Exact, Instant, Person, Record, Records, Team, audit, labelled, visible_to
+from daeri.records.anchors import Anchors
 from daeri.records.identity import Identity
 from daeri.records.store import Store, system
 from daeri.records.trail import Trail
@@ -33,6 +35,7 @@ from daeri.runs.wakeups import Wakeups
 from daeri.wording import Lang, Text
 from databases import address, as_kept, count_on, engine_of, forget
 
+NOWHERE = Path("/nonexistent")
 NOW = datetime(2026, 11, 21, 5, 2, tzinfo=UTC)
 OWNER, COLLEAGUE, STRANGER, LEAD, DIRECTOR, HR, CHIEF, FINANCE, LEAVER, OTHER_LEAD, AUDITOR, NAMESAKE = range(1, 13)
 SALARIES = {OWNER: 47_000_001, COLLEAGUE: 39_000_002, STRANGER: 52_000_003, LEAD: 81_000_004}
@@ -326,6 +329,8 @@ class World:
     approvals: Approvals
     runs: Runs
     identity: Identity
+    anchors: Anchors
+    audit_log: AuditLog
 
     async def actor(self, person_id: int, **more: Any) -> Actor:
         """Return a person as they act in their own session."""
@@ -374,9 +379,10 @@ class World:
         return Records(connection, self.company.rules, actor, Trail())
 
 
-def build(store: Store, declared: Company = company) -> World:
-    """Put the parts together over an opened database."""
+def build(store: Store, declared: Company = company, folder: Path = NOWHERE) -> World:
+    """Put the parts together over an opened database; the audit's key and notes would stand in `folder`."""
     clock = FixedClock(NOW)
+    anchors = Anchors(store, clock, folder / "audit.key", [folder / "audit.anchors"])
     door = Door(declared, store, clock)
     runs = Runs(declared, store, clock, Wakeups())
     return World(
@@ -388,6 +394,8 @@ def build(store: Store, declared: Company = company) -> World:
         approvals=Approvals(declared, store, clock, door.execute_approved, runs),
         runs=runs,
         identity=Identity(store, declared.people, clock, demo=True, narrow=declared.narrowed),
+        anchors=anchors,
+        audit_log=AuditLog(declared, store, clock, anchors),
     )
 
 
@@ -399,7 +407,7 @@ async def open_world(furnished: Path, folder: Path, *more: Catalog) -> AsyncIter
     store = Store(address(path))
     declared = Company(company.name, [work, *more], AGENTS, ROLES) if more else company
     try:
-        yield build(store, declared)
+        yield build(store, declared, folder)
     finally:
         await store.close()
         forget(path)

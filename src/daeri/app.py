@@ -194,9 +194,10 @@ def _services_of(daeri: Daeri) -> Services:
         pushes=daeri.pushes,
         raw=daeri.raw,
         keys=daeri.keys,
+        audit_log=daeri.audit_log,
         clock=daeri.clock,
         figures=daeri.figures,
-        checks={"database": partial(is_reachable, daeri.store)},
+        checks={"database": partial(is_reachable, daeri.store), "audit": daeri.anchors.is_noting},
         librarian=daeri.librarian,
     )
 
@@ -233,6 +234,7 @@ def application(
             daeri.runs,
             daeri.clock,
             daeri.policies,
+            daeri.audit_log,
             daeri.librarian,
         ),
         desk.Options(

@@ -84,6 +84,7 @@ class House:
             clock=world.clock,
             figures=Counting(world.store, world.clock),
             keys=Credentials(world.identity, world.store, world.clock),
+            audit_log=world.audit_log,
             checks=more.get("checks") or {"database": lambda: is_reachable(world.store)},
         )
         parts = self.parts = gateway(services, options, more.get("error_page"), more.get("extras"))
@@ -158,7 +159,7 @@ async def opened(keyed: Keys, folder: Path, options: Options, **more: Any) -> As
     store = Store(address(folder / "daeri.db"))
     catalogs = more.pop("catalogs", ())
     declared = Company(company.name, [work, *catalogs], AGENTS, ROLES) if catalogs else company
-    house = House(build(store, declared), keyed.secrets, options, **more)
+    house = House(build(store, declared, folder), keyed.secrets, options, **more)
     try:
         yield house
     finally:

@@ -47,7 +47,16 @@ def text_of(response: Response) -> str:
 
 def screens_of(world: World, **options: bool) -> Pages:
     policies = Policies(world.door, world.store, world.clock)
-    services = Services(world.identity, world.door, world.shelf, world.approvals, world.runs, world.clock, policies)
+    services = Services(
+        world.identity,
+        world.door,
+        world.shelf,
+        world.approvals,
+        world.runs,
+        world.clock,
+        policies,
+        world.audit_log,
+    )
     return pages(services, Options(**{"demo": True, "secure_cookies": False} | options))
 
 

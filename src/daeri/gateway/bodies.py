@@ -209,6 +209,21 @@ class PolicyAsked(Sent):
     id: str | None = None
 
 
+class AuditAsked(Sent):
+    """audit.list."""
+
+    person: str | None = None
+    actor: str | None = None
+    operation: str | None = None
+    outcome: str | None = None
+    type: str | None = None
+    id: str | None = None
+    since: str | None = None
+    until: str | None = None
+    limit: Limit = 50
+    cursor: Cursor = None
+
+
 class RpcRequest(Sent):
     """One JSON-RPC 2.0 call; a body may also be an array of up to 50 of them."""
 

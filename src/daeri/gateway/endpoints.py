@@ -107,6 +107,7 @@ TAGS: Final[Sequence[Mapping[str, str]]] = (
     {"name": "keys", "description": "API 키와 로그인 (keys and sessions)"},
     {"name": "documents", "description": "문서 (the company's documents)"},
     {"name": "policies", "description": "권한 (who may do and see what, and which rule says so)"},
+    {"name": "audit", "description": "감사 (who did what to whose data, and the proof of it)"},
     {"name": "server", "description": "서버 (the server itself, and who the caller is)"},
 )
 
@@ -407,6 +408,41 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
             Parameter("id", "query", {"type": "string"}, "대상 (row): id or name; needs type.", "12"),
         ),
         problems=("permission-denied", "not-found", "validation-failed"),
+    ),
+    Endpoint(
+        "get",
+        "/v1/audit",
+        "audit.list",
+        "audit",
+        "감사 기록 (list what was done)",
+        "Who did what, on whose behalf, by which agent and protocol, to whose data; newest first, for auditors only. "
+        "Values are never shown. A long audit is looked through a part at a time, so a page may be empty and still "
+        "have a next one.",
+        {200: described_json("A page of rows.", "AuditPage")},
+        (
+            Parameter("person", "query", {"type": "string"}, "누구의 데이터 (whose data): id, login or name.", "12"),
+            Parameter("actor", "query", {"type": "string"}, "누가 (who acted): id, login or name.", "deputy"),
+            Parameter("operation", "query", {"type": "string"}, "작업 (operation); leave. for all of leave.", "leave."),
+            Parameter("outcome", "query", {"type": "string"}, "결과 (outcome): done, filed, refused.", "refused"),
+            Parameter("type", "query", {"type": "string"}, "기록 종류 (record type).", "employee"),
+            Parameter("id", "query", {"type": "string"}, "대상 (row); needs type.", "12"),
+            Parameter("since", "query", {"type": "string"}, "언제부터 (from): a time, or a day.", "2026-11-21"),
+            Parameter("until", "query", {"type": "string"}, "언제까지 (until): a time, or a day.", "2026-11-21"),
+            LIMIT,
+            CURSOR,
+        ),
+        problems=("permission-denied", "validation-failed"),
+    ),
+    Endpoint(
+        "get",
+        "/v1/audit/verify",
+        "audit.verify",
+        "audit",
+        "감사 기록 검증 (prove the audit)",
+        "Checks every row's hash and the signed notes of the head, inside the database and outside it; names the first "
+        "row that is not as it was written. For auditors only; takes about ten seconds for a million rows.",
+        {200: described_json("What was found.", "AuditProof")},
+        problems=("permission-denied",),
     ),
     Endpoint(
         "get",

@@ -53,6 +53,8 @@ class Methods:
             "records.get": _method(bodies.RecordNamed, self.get_record),
             "records.history": _method(bodies.RecordHistory, self.record_history),
             "policies.explain": _method(bodies.PolicyAsked, self.explain_policy),
+            "audit.list": _method(bodies.AuditAsked, self.list_audit),
+            "audit.verify": _method(bodies.Nothing, self.verify_audit),
         }
 
     def find(self, name: str) -> Method | None:
@@ -199,6 +201,17 @@ class Methods:
     async def explain_policy(self, caller: Caller, asked: bodies.PolicyAsked) -> Any:
         """Explain who may do and see what, and which rule says so."""
         return await self._services.policies.ask(caller.actor, asked.model_dump(), caller.lang)
+
+    async def list_audit(self, caller: Caller, asked: bodies.AuditAsked) -> Any:
+        """List what was done, for auditors."""
+        sent = asked.model_dump(exclude={"limit", "cursor"})
+        return await self._services.audit_log.page(
+            caller.actor, sent, limit=asked.limit, cursor=asked.cursor, lang=caller.lang
+        )
+
+    async def verify_audit(self, caller: Caller, _: bodies.Nothing) -> Any:
+        """Prove that no row of the audit was changed."""
+        return await self._services.audit_log.verify(caller.actor, caller.lang)
 
 
 def _method(model: type[S], run: Callable[[Caller, S], Awaitable[Any]]) -> Method:

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from starlette.middleware import Middleware
 
 from daeri.gateway.a2a import A2A, a2a
+from daeri.gateway.audit import audited
 from daeri.gateway.delivery import Deliverer
 from daeri.gateway.guard import Doorkeeper, Options, middleware
 from daeri.gateway.issuer import Issuer
@@ -75,6 +76,7 @@ def gateway(
             OpenAi(services, keeper, lines).router(),  # the one that most requests may go through stands first
             rest(services, keeper, lines),
             policies(services, keeper),
+            audited(services, keeper),
             rpc(methods.find, keeper),
             Sockets(methods.find, services.runs, keeper, lines).router(),
             keys(services, keeper),

@@ -7,6 +7,7 @@ from daeri.clock import Clock
 from daeri.library.librarian import Librarian
 from daeri.models.relay import RawModels
 from daeri.operations.approval import Approvals
+from daeri.operations.auditing import AuditLog
 from daeri.operations.invoke import Door
 from daeri.operations.listing import Shelf
 from daeri.operations.policy import Policies
@@ -39,5 +40,6 @@ class Services:
     keys: Credentials
     clock: Clock
     figures: Counting
+    audit_log: AuditLog
     checks: Mapping[str, Check] = field(default_factory=dict)
     librarian: Librarian | None = None

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, or_, select
 
 from daeri.clock import Clock, rfc3339
 from daeri.errors import BrokenChain, FieldError, PermissionDenied, ValidationFailed
@@ -21,6 +21,7 @@ from daeri.operations.history import AUDITOR, position
 from daeri.records import audit, pruning
 from daeri.records.actor import Actor
 from daeri.records.anchors import Anchors, prove
+from daeri.records.identity import account
 from daeri.records.inquiry import Found, Inquiry, find, instant_of
 from daeri.records.people import Someone, person_body
 from daeri.records.store import Store
@@ -176,7 +177,9 @@ class AuditLog:
             return None if named is None else int(named)
         columns = people.person.__table__.c
         shown = self._company.rules.visible(people.person, actor)
-        known = connection.execute(select(columns.id).where(columns.login == named, shown)).scalar_one_or_none()
+        signing_in = select(account.c.person_id).where(account.c.login == named)
+        by_login = select(columns.id).where(or_(columns.login == named, columns.id.in_(signing_in)), shown)
+        known = connection.execute(by_login).scalars().first()
         return int(known or resolve(connection, self._company.rules, actor, people.person, field, named))
 
     def _body(self, row: Mapping[str, Any], people: Mapping[int, Someone], lang: Lang) -> dict[str, Any]:

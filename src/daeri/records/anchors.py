@@ -49,6 +49,11 @@ class Anchors:
         self._key_file = key_file
         self.files = files
         self._key: AuditKey | None = None
+        self.noting = True
+
+    async def is_noting(self) -> bool:
+        """Say whether the last note that was due could be taken."""
+        return self.noting
 
     @property
     def public(self) -> str | None:
@@ -93,15 +98,26 @@ class Anchors:
             try:
                 await self.note()
             except (NotReady, OSError) as error:
+                self.noting = False
                 _log.error("audit.not_noted", reason=str(error))
 
     async def note(self) -> None:
-        """Note the head, unless it is a note itself, and bring the files up to date."""
+        """Note the head, unless it is a note itself, and bring the files up to date.
+
+        Raises:
+            NotReady, OSError: it could not be signed, or not written beside the database; a further file may be away.
+        """
         await self._store.write(self._note)
         for path in self.files:
-            noted = last_note(path)
-            after = 0 if noted is None else int(noted["seq"])
-            await asyncio.to_thread(add_notes, path, await self._store.read(partial(notes_after, seq=after)))
+            try:
+                noted = last_note(path)
+                after = 0 if noted is None else int(noted["seq"])
+                await asyncio.to_thread(add_notes, path, await self._store.read(partial(notes_after, seq=after)))
+            except OSError as error:
+                if path == self.files[0]:
+                    raise
+                _log.error("audit.copy_not_written", path=str(path), reason=str(error))
+        self.noting = True
 
     async def accept(self) -> list[Path]:
         """Go on with a chain that is not the one noted last, and have that on record; return where the notes went."""

@@ -17,6 +17,7 @@ from daeri.clock import Clock
 from daeri.errors import DaeriError, Unauthenticated
 from daeri.library.librarian import Librarian
 from daeri.operations.approval import Approvals
+from daeri.operations.auditing import AuditLog
 from daeri.operations.invoke import Door
 from daeri.operations.listing import Shelf
 from daeri.operations.policy import Policies
@@ -47,6 +48,7 @@ class Services:
     runs: Runs
     clock: Clock
     policies: Policies
+    audit_log: AuditLog
     librarian: Librarian | None = None
 
 
