@@ -17,7 +17,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, create_engine, make_url, text
 
+from daeri.cli.place import whereabouts
+
 POSTGRES = os.environ.get("DAERI_TEST_DATABASE", "sqlite") == "postgres"
+NOTE = "database.test"
+"""The file of a data folder that holds the name of its database."""
 SPEEDS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=400", "shared_buffers=128MB")
 """A test's database need not outlive the machine."""
 
@@ -58,13 +62,45 @@ def settings_for(folder: Path) -> dict[str, Any]:
     """Return what a server's settings say of the database of a data folder; nothing on SQLite."""
     if not POSTGRES:
         return {}
-    path = folder / "daeri.db"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / NOTE
     is_new, url = not path.exists(), address(path)
     if is_new:  # whoever starts a server on a copy finds the engine's tables there: making them takes seconds
         from dbos import DBOS  # noqa: PLC0415 - it takes half a second
 
         DBOS.migrate(url, schema="daeri_engine")
     return {"database_url": url}
+
+
+def database_of(folder: Path) -> str:
+    """Return the address of the database of a data folder."""
+    return str(settings_for(folder).get("database_url") or address(folder / "daeri.db"))
+
+
+def environment_for(folder: Path) -> dict[str, str]:
+    """Return the variables that tell a process of the database of a data folder; none on SQLite."""
+    return {"DAERI_DATABASE_URL": settings_for(folder)["database_url"]} if POSTGRES else {}
+
+
+def copied(folder: Path, copy: Path) -> Path:
+    """Copy a data folder, and its database with it."""
+    shutil.copytree(folder, copy)
+    for name, key, told in (("database.json", "url", str), ("demo.json", "database", whereabouts)):
+        file = copy / name
+        if POSTGRES and file.exists():
+            said = json.loads(file.read_text())
+            file.write_text(json.dumps(said | {key: told(settings_for(copy)["database_url"])}))
+    return copy
+
+
+def look(folder: Path, statement: str, **values: Any) -> list[tuple[Any, ...]]:
+    """Run SQL on a data folder's database, as someone with the database in hand would."""
+    engine = engine_of(folder / NOTE if POSTGRES else folder / "daeri.db")
+    with engine.begin() as connection:
+        result = connection.execute(text(statement), values)
+        rows = [tuple(map(as_kept, row)) for row in result] if result.returns_rows else []
+    engine.dispose()
+    return rows
 
 
 def as_kept(value: Any) -> Any:
@@ -93,7 +129,8 @@ def count_on(engine: Engine) -> None:
 
 
 def forget(path: Path) -> None:
-    """Drop the test database at a path."""
+    """Drop the test database at a path, or that of a data folder."""
+    path = path / NOTE if path.is_dir() else path
     name, owner = _noted(path) if POSTGRES else ("", "")
     if name and owner == str(path):
         _server().run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")

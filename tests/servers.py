@@ -14,6 +14,8 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
+from databases import environment_for
+
 START_SECONDS = 180
 
 
@@ -52,7 +54,7 @@ class Server:
 
     def start(self) -> "Server":
         arguments = [self.command, "--dir", str(self.folder), "--port", str(self.port)]
-        environment = {**os.environ, "DAERI_DEMO": "true"}
+        environment = {**os.environ, "DAERI_DEMO": "true", **environment_for(self.folder)}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "daeri.cli", *arguments], stdout=log, stderr=log, env=environment

@@ -128,13 +128,20 @@ class Daeri:
         self._hearing.add(task)
         task.add_done_callback(self._hearing.discard)
 
-    async def open(self, *, working: bool = True) -> None:
-        """Migrate the databases and, where it is `working`, take up the runs that are due."""
-        await self.store.upgrade(MIGRATIONS, "daeri_version")
+    async def migrate(self) -> None:
+        """Bring all tables to their newest revision; of servers that start at once, one does it and the others wait.
+
+        Raises:
+            NotReady: a newer version was here.
+        """
+        for version_table, scripts in revisions_of(self.company).items():
+            await self.store.upgrade(scripts, version_table)
         if self.company.migrations is None:
             await self.store.create(Record.metadata)
-        else:
-            await self.store.upgrade(self.company.migrations, "company_version")
+
+    async def open(self, *, working: bool = True) -> None:
+        """Migrate the databases and, where it is `working`, take up the runs that are due."""
+        await self.migrate()
         await self.store.read(partial(check_fit, records=self.company.records.values()))
         if working:
             await self.door.forget_old_keys()
@@ -181,6 +188,12 @@ class Daeri:
     ) -> None:
         """Close."""
         await self.close()
+
+
+def revisions_of(company: Company) -> dict[str, Path]:
+    """Return the folders of migration scripts, by the table that notes how far they were carried out."""
+    own = {"company_version": company.migrations} if company.migrations else {}
+    return {"daeri_version": MIGRATIONS, **own}
 
 
 def _services_of(daeri: Daeri) -> Services:

@@ -47,7 +47,7 @@ async def hanbit_server(built: Path, tmp_path: Path) -> AsyncIterator[Daeri]:
     await daeri.open(working=False)
     yield daeri
     await daeri.close()
-    forget(folder / "daeri.db")
+    forget(folder)
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +59,7 @@ async def shared(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Async
     await daeri.open(working=False)
     yield daeri
     await daeri.close()
-    forget(folder / "daeri.db")
+    forget(folder)
 
 
 @pytest.fixture

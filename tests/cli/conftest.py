@@ -1,7 +1,6 @@
 """One demo company for the command line's tests, built once and copied for each module that serves it."""
 
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli.processes import Built, Server, daeri, environment, typed
+from databases import copied, environment_for
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +20,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
         stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",
-        env=environment(),
+        env=environment() | environment_for(folder),
     )
     assert first.stderr is not None
     for line in first.stderr:
@@ -30,7 +30,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     first.wait()
     first.stderr.close()
     interrupted = json.loads((folder / "demo.json").read_text())
-    second = daeri("demo", "--dir", folder, "--no-serve")
+    second = daeri("demo", "--dir", folder, "--no-serve", **environment_for(folder))
     assert second.returncode == 0, second.stderr
     return Built(folder, interrupted, second.stderr)
 
@@ -38,9 +38,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 @pytest.fixture(scope="module")
 def folder(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the demo for one module."""
-    copy = tmp_path_factory.mktemp("copy") / "demo"
-    shutil.copytree(built.folder, copy)
-    return copy
+    return copied(built.folder, tmp_path_factory.mktemp("copy") / "demo")
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,12 @@
 import json
 import signal
 import socket
-import sqlite3
 import stat
 from pathlib import Path
 
 from cli.processes import Built, Server, daeri
+from daeri.cli.place import Place
+from databases import address, environment_for, look, only_postgres
 
 LOGINS = ["deputy", "lead", "director", "hr", "admin"]
 
@@ -16,10 +17,8 @@ def test_an_interrupted_first_build_is_seen_and_made_again_from_the_start(built:
     assert built.interrupted["state"] == "building"
     assert "처음부터 다시" in built.said
     assert json.loads((built.folder / "demo.json").read_text())["state"] == "ready"
-    with sqlite3.connect(built.folder / "daeri.db") as database:
-        assert database.execute("SELECT count(*), count(DISTINCT number) FROM employee").fetchone() == (244, 244)
-        assert database.execute("SELECT count(*) FROM account").fetchone() == (5,)
-    database.close()
+    assert look(built.folder, "SELECT count(*), count(DISTINCT number) FROM employee") == [(244, 244)]
+    assert look(built.folder, "SELECT count(*) FROM account") == [(5,)]
 
 
 def test_the_keys_of_the_demo_people_are_for_the_owner_of_the_folder_only(built: Built) -> None:
@@ -69,6 +68,35 @@ def test_data_that_is_not_a_demos_is_left_alone(tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert "not-a-demo" in ended.stderr
     assert precious.read_bytes() == b"the books of ten years"
+
+
+@only_postgres("a file has no tables before its folder is a demo's")
+def test_a_database_that_is_not_a_demos_is_left_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    given = environment_for(folder)
+    look(folder, "CREATE TABLE books (year int)")
+    ended = daeri("demo", "--dir", folder, "--no-serve", "--database", given["DAERI_DATABASE_URL"])
+    assert ended.returncode == 1
+    assert "not-a-demo" in ended.stderr
+    assert look(folder, "SELECT count(*) FROM books") == [(0,)]
+
+
+@only_postgres("there is no server to reach")
+def test_a_database_that_cannot_be_reached_is_said_with_what_to_do(tmp_path: Path) -> None:
+    for command in ("demo", "serve", "migrate"):
+        ended = daeri(command, "--dir", tmp_path / command, "--database", "postgresql://x@127.0.0.1:1/none")
+        assert ended.returncode == 6, ended.stderr
+        assert "db-unreachable" in ended.stderr
+        assert "Connection refused" in ended.stderr
+
+
+@only_postgres("a file is not opened by another folder")
+def test_a_demos_keys_do_not_make_a_demo_of_another_database(built: Built, tmp_path: Path) -> None:
+    other = address(tmp_path / "other.db")
+    ended = daeri("serve", "--dir", built.folder, "--database", other, "--port", "0", DAERI_HOST="nowhere.invalid")
+    assert ended.returncode == 1
+    assert Place(built.folder).is_demo()
+    assert not Place(built.folder, url=other).is_demo()
 
 
 def test_serve_tells_which_company_planner_and_settings_it_runs_with(built: Built, tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ in `make night`.
 import asyncio
 import json
 import random
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from daeri.records import Actor
 from daeri.sample import hanbit
 from daeri.sample.build import build
 from daeri.settings import Settings
+from databases import look, settings_for
 from servers import Gone, Server
 
 SEED = 20261121
@@ -51,15 +51,14 @@ async def _can_take(daeri: Daeri, person_id: int) -> bool:
 
 async def _make(folder: Path, workers: int) -> list[Worker]:
     """Build the sample company and give keys to employees (not leads) and to their leads."""
-    daeri = Daeri(hanbit(), Settings(dir=folder, demo=True))
+    daeri = Daeri(hanbit(), Settings(dir=folder, demo=True, **settings_for(folder)))
     await daeri.open(working=False)
     await build(daeri.door, Actor.system("demo"), daeri.clock, lambda *_: None)
-    database = sqlite3.connect(folder / "daeri.db")
-    rows = database.execute(
+    rows = look(
+        folder,
         "SELECT e.id, t.lead_id FROM employee e JOIN department t ON t.id = e.team_id "
-        "WHERE e.left_on IS NULL AND t.lead_id IS NOT NULL AND t.lead_id <> e.id AND e.title = '' ORDER BY e.id"
-    ).fetchall()
-    database.close()
+        "WHERE e.left_on IS NULL AND t.lead_id IS NOT NULL AND t.lead_id <> e.id AND e.title = '' ORDER BY e.id",
+    )
     leads: dict[int, str] = {}
     made: list[Worker] = []
     for person_id, lead_id in rows:
@@ -135,31 +134,25 @@ def one_leave(server: Server, chance: random.Random, worker: Worker, name: str) 
 
 
 def booked(folder: Path) -> dict[int, int]:
-    database = sqlite3.connect(folder / "daeri.db")
-    rows = database.execute('SELECT employee_id, count(*) FROM "leave" GROUP BY employee_id').fetchall()
-    database.close()
-    return dict(rows)
+    return dict(look(folder, 'SELECT employee_id, count(*) FROM "leave" GROUP BY employee_id'))
 
 
 def check_everything(folder: Path, before: dict[int, int], workers: list[Worker]) -> None:
     after = booked(folder)
     for worker in workers:
         assert after.get(worker.person_id, 0) == before.get(worker.person_id, 0) + 1
-    database = sqlite3.connect(folder / "daeri.db")
-    open_runs = database.execute("SELECT id, status FROM run WHERE status <> 'succeeded'").fetchall()
-    used = database.execute(
-        "SELECT approval_id, count(*) FROM audit WHERE outcome = 'applied' GROUP BY approval_id HAVING count(*) > 1"
-    ).fetchall()
-    gaps = database.execute(
-        "SELECT run_id FROM event GROUP BY run_id HAVING max(seq) <> count(*) OR min(seq) <> 1"
-    ).fetchall()
-    numbers = [row[0] for row in database.execute("SELECT number FROM approval WHERE number IS NOT NULL")]
-    spoken = database.execute("SELECT run_id, data FROM event WHERE type = 'message.delta' ORDER BY run_id, seq")
+    open_runs = look(folder, "SELECT id, status FROM run WHERE status <> 'succeeded'")
+    used = look(
+        folder,
+        "SELECT approval_id, count(*) FROM audit WHERE outcome = 'applied' GROUP BY approval_id HAVING count(*) > 1",
+    )
+    gaps = look(folder, "SELECT run_id FROM event GROUP BY run_id HAVING max(seq) <> count(*) OR min(seq) <> 1")
+    numbers = look(folder, "SELECT number FROM approval WHERE number IS NOT NULL")
+    spoken = look(folder, "SELECT run_id, data FROM event WHERE type = 'message.delta' ORDER BY run_id, seq")
     texts: dict[str, str] = {}
     for run_id, data in spoken:
         texts[run_id] = texts.get(run_id, "") + json.loads(data)["text"]
-    answers = dict(database.execute("SELECT id, answer FROM run").fetchall())
-    database.close()
+    answers = dict(look(folder, "SELECT id, answer FROM run"))
     assert open_runs == []
     assert used == []
     assert gaps == []

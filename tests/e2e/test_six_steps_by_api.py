@@ -1,15 +1,14 @@
 """The main job by API only, against a real server that is killed while the run waits."""
 
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from databases import look
 from servers import Server
 
 NOW = datetime.now(UTC)
@@ -23,11 +22,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def leaves_of(server: Server, login: str) -> int:
-    with sqlite3.connect(server.folder / "daeri.db") as database:
-        counted = database.execute(
-            'SELECT count(*) FROM "leave" WHERE employee_id = (SELECT id FROM employee WHERE login = ?)', [login]
-        ).fetchone()
-    return int(counted[0])
+    query = 'SELECT count(*) FROM "leave" WHERE employee_id = (SELECT id FROM employee WHERE login = :login)'
+    return int(look(server.folder, query, login=login)[0][0])
 
 
 def ask(server: Server, key: str, text: str) -> dict:
@@ -102,16 +98,14 @@ def test_nobody_but_the_line_decides_and_an_outsider_finds_no_document(server: S
 
 def test_a_colleagues_salary_is_refused_in_words_and_appears_nowhere(server: Server) -> None:
     keys = server.keys()
-    with sqlite3.connect(server.folder / "daeri.db") as database:
-        (salary,) = database.execute("SELECT salary FROM employee WHERE login = 'lead'").fetchone()
+    ((salary,),) = look(server.folder, "SELECT salary FROM employee WHERE login = 'lead'")
     run = ask(server, keys["deputy"], "박서연 팀장 연봉 얼마야?")
     assert run["status"] == "succeeded"
     assert "본인" in run["answer"]
     assert "인사" in run["answer"]
     traces = [run["answer"], str(run), server.log.read_text()]
-    with sqlite3.connect(server.folder / "daeri.db") as database:
-        tables = ("run", "step", "event", "audit", "approval")
-        traces += [str(database.execute(f"SELECT * FROM {table}").fetchall()) for table in tables]
+    tables = ("run", "step", "event", "audit", "approval")
+    traces += [str(look(server.folder, f"SELECT * FROM {table}")) for table in tables]
     for form in (str(salary), f"{salary:,}", f"{salary // 10000:,}만"):
         assert not any(form in trace for trace in traces), form
 
@@ -123,12 +117,8 @@ def test_the_audit_chain_verifies_and_names_a_row_changed_by_hand(server: Server
 
     assert verify().returncode == 0
     server.stop()
-    database = sqlite3.connect(server.folder / "daeri.db")
-    (row,) = database.execute("SELECT seq FROM audit WHERE action = 'leave.request' LIMIT 1").fetchone()
-    database.execute("UPDATE audit SET person_id = person_id + 1 WHERE seq = ?", [row])
-    database.commit()
-    database.close()
+    ((row,),) = look(server.folder, "SELECT min(seq) FROM audit WHERE action = 'leave.request'")
+    look(server.folder, "UPDATE audit SET person_id = person_id + 1 WHERE seq = :row", row=row)
     broken = verify()
     assert broken.returncode == 5
     assert str(row) in broken.stdout + broken.stderr
-    assert Path(server.folder / "daeri.db").exists()

@@ -1,12 +1,12 @@
 """The main job as people do it: Chromium, two people, and a server that is killed while the run waits."""
 
 import re
-import sqlite3
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from databases import look
 from servers import Server
 
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
@@ -45,9 +45,8 @@ def ask(page: Page, text: str) -> None:
 
 
 def leaves(server: Server) -> int:
-    with sqlite3.connect(server.folder / "daeri.db") as database:
-        query = 'SELECT count(*) FROM "leave" WHERE employee_id = (SELECT id FROM employee WHERE login = ?)'
-        return int(database.execute(query, ["deputy"]).fetchone()[0])
+    query = 'SELECT count(*) FROM "leave" WHERE employee_id = (SELECT id FROM employee WHERE login = :login)'
+    return int(look(server.folder, query, login="deputy")[0][0])
 
 
 def test_the_main_job_from_question_to_stamp(server: Server, chromium: Browser) -> None:
@@ -112,8 +111,7 @@ def test_the_waiting_page_turns_into_the_answer_by_itself(server: Server, chromi
 
 def test_a_colleagues_salary_is_refused_in_words(server: Server, chromium: Browser) -> None:
     deputy = signed_in(server, chromium, "deputy")
-    with sqlite3.connect(server.folder / "daeri.db") as database:
-        (salary,) = database.execute("SELECT salary FROM employee WHERE login = 'lead'").fetchone()
+    ((salary,),) = look(server.folder, "SELECT salary FROM employee WHERE login = 'lead'")
     ask(deputy, "박서연 팀장 연봉 얼마야?")
     expect(deputy.locator("main")).to_contain_text("본인")
     expect(deputy.locator("main")).to_contain_text("인사")

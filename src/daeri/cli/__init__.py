@@ -12,7 +12,19 @@ from collections.abc import Sequence
 from typer import Typer, TyperException
 
 from daeri import __version__
-from daeri.cli import adopting, asking, deciding, keys, operating, papers, policies, proving, sealing, serving
+from daeri.cli import (
+    adopting,
+    asking,
+    deciding,
+    keys,
+    migrating,
+    operating,
+    papers,
+    policies,
+    proving,
+    sealing,
+    serving,
+)
 from daeri.cli.command import declare_root, utf8_streams
 from daeri.cli.terminal import Terminal
 from daeri.cli.trouble import Code, Trouble
@@ -70,6 +82,7 @@ def application() -> Typer:
     policies.add_to(app)
     sealing.add_to(proving.add_to(app))
     keys.add_to(app)
+    migrating.add_to(app)
     return app
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from daeri.app import Daeri
 from daeri.cli.company import company_of, settings_of, trouble_of
-from daeri.cli.place import Place, database_url
+from daeri.cli.place import Place
 from daeri.cli.trouble import Code, Trouble
 from daeri.cli.words import Words
 from daeri.clock import rfc3339
@@ -29,8 +29,7 @@ T = TypeVar("T")
 
 def on(place: Place, work: Callable[[Daeri], Awaitable[T]]) -> T:
     """Run `work` on the parts of a data folder."""
-    if database_url() is None:
-        place.database()
+    place.database()
     set_up("ERROR")
 
     async def go() -> T:

@@ -8,22 +8,24 @@ import asyncio
 import fcntl
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import structlog
 
 from daeri import __version__
 from daeri.app import Daeri
-from daeri.cli.place import DATABASE, KEYS_FILE, SERVER_FILE
+from daeri.cli.company import unreachable
+from daeri.cli.place import DATABASE, KEYS_FILE, MARKER, SERVER_FILE, URL_FILE, whereabouts
 from daeri.cli.trouble import Trouble
 from daeri.cli.words import Words
 from daeri.clock import Clock, rfc3339
-from daeri.errors import DaeriError
+from daeri.errors import DaeriError, NotReady
 from daeri.operations.listing import ListQuery
-from daeri.records import Actor
+from daeri.records import Actor, Record
+from daeri.records.store import Store, system
 from daeri.sample import hanbit
 from daeri.sample.build import build
 from daeri.settings import ANCHORS_FILE, AUDIT_KEY_FILE, Settings
@@ -31,49 +33,88 @@ from daeri.settings import ANCHORS_FILE, AUDIT_KEY_FILE, Settings
 log = structlog.get_logger()
 
 LOGINS: Final = ("deputy", "lead", "director", "hr", "admin")
-MARKER: Final = "demo.json"
 LOCK: Final = ".building"
-MADE: Final = (DATABASE, "engine.db", ANCHORS_FILE, AUDIT_KEY_FILE, KEYS_FILE, SERVER_FILE, MARKER)
+MADE: Final = (DATABASE, "engine.db", ANCHORS_FILE, AUDIT_KEY_FILE, KEYS_FILE, SERVER_FILE, URL_FILE, MARKER)
 """The files of a demo; an interrupted build is cleared of these and of nothing else."""
 BESIDE: Final = ("", "-wal", "-shm", "-journal")
 
+T = TypeVar("T")
 State = Literal["empty", "building", "ready", "foreign"]
 Progress = Callable[[str, int, int], None]
 
 
-def state_of(folder: Path) -> State:
-    """Say what a folder holds: nothing yet, an interrupted build, a demo, or data that is not a demo's."""
-    marker = folder / MARKER
-    if marker.is_file():
-        return "ready" if _marked(marker) == "ready" else "building"
+def state_of(settings: Settings) -> State:
+    """Say what there is: nothing yet, an interrupted build, a demo, or data that is not a demo's.
+
+    Raises:
+        Trouble: the database server cannot be reached.
+    """
+    folder = settings.dir
+    marker = _marked(folder / MARKER)
+    if marker is not None:
+        if marker.get("database") != _where(settings):
+            return "foreign"
+        there = not settings.is_on_server or not _is_empty(settings)
+        return "ready" if marker.get("state") == "ready" and there else "building"
+    if settings.is_on_server:
+        return "empty" if _is_empty(settings) else "foreign"
     return "foreign" if (folder / DATABASE).exists() else "empty"
 
 
 def build_demo(settings: Settings, clock: Clock, progress: Progress) -> None:
-    """Build the company into the settings' folder, with its demo accounts and their keys.
+    """Build the company into the settings' folder or database, with its demo accounts and their keys.
 
     Raises:
-        Trouble: another process builds there, or the folder holds data that is not a demo's.
+        Trouble: another process builds there, or it holds data that is not a demo's.
     """
     folder = settings.dir
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _alone(folder):
-        state = state_of(folder)
+        state = state_of(settings)
         if state == "ready":
             return
         if state == "foreign":
-            raise Trouble(
-                "not-a-demo",
-                Words(f"{folder} 에 데모가 아닌 데이터가 있어요", f"{folder} holds data that is not a demo's"),
-                why=Words("지우지 않으려고 멈췄어요", "Stopped, so that nothing is lost"),
-                fix=Words(
-                    "다른 폴더로 해 주세요:  daeri demo --dir 폴더", "Take another folder:  daeri demo --dir FOLDER"
-                ),
-            )
+            raise _not_a_demo(settings)
+        if state == "building" and settings.is_on_server:
+            asyncio.run(_with_store(settings, lambda store: store.wipe(system, Record.metadata)))
         _clear(folder)
-        _mark(folder, "building", clock)
+        _mark(settings, "building", clock)
+        if settings.database_url is not None:  # so that every command on the folder finds its data
+            write_private(folder / URL_FILE, {"url": settings.database_url.get_secret_value()})
         write_private(folder / KEYS_FILE, asyncio.run(_built(settings, clock, progress)))
-        _mark(folder, "ready", clock)
+        _mark(settings, "ready", clock)
+
+
+def _not_a_demo(settings: Settings) -> Trouble:
+    where = _where(settings) or str(settings.dir)
+    return Trouble(
+        "not-a-demo",
+        Words(f"{where} 에 데모가 아닌 데이터가 있어요", f"{where} holds data that is not a demo's"),
+        why=Words("지우지 않으려고 멈췄어요", "Stopped, so that nothing is lost"),
+        fix=Words(
+            "빈 데이터베이스나 다른 폴더로 해 주세요:  daeri demo --dir 폴더",
+            "Take an empty database or another folder:  daeri demo --dir FOLDER",
+        ),
+    )
+
+
+def _where(settings: Settings) -> str | None:
+    return whereabouts(settings.database_url.get_secret_value()) if settings.database_url else None
+
+
+def _is_empty(settings: Settings) -> bool:
+    try:
+        return asyncio.run(_with_store(settings, lambda store: store.is_empty()))
+    except NotReady as error:
+        raise unreachable(settings, error) from None
+
+
+async def _with_store(settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:
+    store = Store(settings.store_url)
+    try:
+        return await work(store)
+    finally:
+        await store.close()
 
 
 async def _built(settings: Settings, clock: Clock, progress: Progress) -> dict[str, str]:
@@ -133,15 +174,20 @@ def write_private(file: Path, body: Mapping[str, Any]) -> None:
     draft.replace(file)
 
 
-def _mark(folder: Path, state: str, clock: Clock) -> None:
-    write_private(folder / MARKER, {"state": state, "at": rfc3339(clock.now()), "version": __version__})
+def _mark(settings: Settings, state: str, clock: Clock) -> None:
+    told = {"state": state, "at": rfc3339(clock.now()), "version": __version__, "database": _where(settings)}
+    write_private(settings.dir / MARKER, told)
 
 
-def _marked(marker: Path) -> str:
+def _marked(marker: Path) -> dict[str, Any] | None:
+    """Return what a marker says; nothing of use where it is half-written, None where there is none."""
     try:
-        return str(json.loads(marker.read_text(encoding="utf-8")).get("state"))
-    except (OSError, ValueError, AttributeError):
-        return ""
+        found = json.loads(marker.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _clear(folder: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from daeri.cli.company import company_of, settings_of, trouble_of
+from daeri.cli.company import company_of, settings_of, trouble_of, unreachable
 from daeri.cli.place import Place
 from daeri.cli.trouble import Code, Trouble
 from daeri.cli.words import Words
@@ -57,13 +57,13 @@ def verified(
     files = [*settings.audit_notes, *copies]
     own = AuditKey.read(settings.audit_key_file) if key is None else None
     trusted = key if own is None else own.public
-    return _visit(place.database(), lambda store: prove(store, files, trusted, progress))
+    return _visit(place, lambda store: prove(store, files, trusted, progress))
 
 
 def row_of(place: Place, seq: int) -> dict[str, Any] | None:
     """Return one row; None where it is gone, or a forged cell of it cannot be read."""
     try:
-        rows = _read(place.database(), partial(audit.recent, limit=1, before=seq + 1))
+        rows = _read(place, partial(audit.recent, limit=1, before=seq + 1))
     except ValueError:
         return None
     return rows[0] if rows and rows[0]["seq"] == seq else None
@@ -74,7 +74,7 @@ class Tail:
 
     def __init__(self, place: Place, asked: Inquiry, person: str | None = None, actor: str | None = None) -> None:
         """Take where the data is, what is asked for, whose data, and who acted."""
-        self._database = place.database()
+        self._place = place
         self._people: People = company_of(None).people
         self._asked = replace(
             asked,
@@ -92,7 +92,7 @@ class Tail:
         """
         if named.isdecimal():
             return int(named)
-        found = _read(self._database, partial(self._people.named, name=named))
+        found = _read(self._place, partial(self._people.named, name=named))
         if len(found) == 1:
             return found[0].id
         raise Trouble(
@@ -107,7 +107,7 @@ class Tail:
         rows: list[dict[str, Any]] = []
         before: int | None = None
         while len(rows) < limit:
-            found = _read(self._database, partial(find, asked=self._asked, limit=limit - len(rows), before=before))
+            found = _read(self._place, partial(find, asked=self._asked, limit=limit - len(rows), before=before))
             rows += map(dict, found.rows)
             if found.before is None:
                 break
@@ -128,11 +128,11 @@ class Tail:
                 if before is None or before <= since or len(new) < len(found.rows):
                     return rows[::-1]
 
-        return self._told(_read(self._database, look))
+        return self._told(_read(self._place, look))
 
     def _told(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         self._seen = max([self._seen, *(row["seq"] for row in rows)])
-        known = _read(self._database, partial(self._people.many, ids={row["person_id"] for row in rows}))
+        known = _read(self._place, partial(self._people.many, ids={row["person_id"] for row in rows}))
         return [row | {"who": known[row["person_id"]].called if row["person_id"] in known else "-"} for row in rows]
 
 
@@ -150,27 +150,37 @@ def export(place: Place, out: Path, rows: Range | Inquiry) -> dict[str, Any]:
         told = {"first": chosen.first, "last": chosen.last, "rows": count}
         return {**told, "key": key and key.id, "public_key": key and key.public, "file": str(out)}
 
-    return _read(place.database(), write)
+    return _read(place, write)
 
 
-def _read(database: Path, work: Callable[[Any], T]) -> T:
-    return _visit(database, lambda store: store.read(work))
+def _read(place: Place, work: Callable[[Any], T]) -> T:
+    return _visit(place, lambda store: store.read(work))
 
 
-def _visit(database: Path, work: Callable[[Store], Awaitable[T]]) -> T:
+def _visit(place: Place, work: Callable[[Store], Awaitable[T]]) -> T:
     """Work on a database that is not written to, not even to tidy it up."""
+    file, settings = place.database(), settings_of(place)
 
     async def visit(address: str) -> T:
-        # Not closed: closing a store folds its log into the file, and what is proved must stay as it was found.
-        return await work(Store(address))
+        store = Store(address)
+        try:
+            return await work(store)
+        finally:
+            # A file is not closed: that folds its log into it, and what is proved must stay as it was found.
+            if file is None:
+                await store.close()
 
     try:
-        return asyncio.run(visit(_address(database, "mode=ro")))
-    except NotReady:
-        if database.with_name(f"{database.name}-wal").exists():
+        if file is None:
+            return asyncio.run(visit(settings.store_url))
+        return asyncio.run(visit(_address(file, "mode=ro")))
+    except NotReady as error:
+        if file is None:
+            raise unreachable(settings, error) from None
+        if file.with_name(f"{file.name}-wal").exists():
             raise
-        # A folder that may not be written has no place for SQLite's own notes; without a log it can do without.
-        return asyncio.run(visit(_address(database, "immutable=1")))
+    # A folder that may not be written has no place for SQLite's own notes; without a log it can do without.
+    return asyncio.run(visit(_address(file, "immutable=1")))
 
 
 def _address(database: Path, how: str) -> str:

@@ -48,7 +48,7 @@ def check_all(place: Place) -> list[Finding]:
         _python,
         _company,
         lambda: _folder(settings.dir),
-        lambda: _database(place, settings.dir / DATABASE),
+        lambda: _database(place, settings),
         lambda: _server(place),
         lambda: _model(settings),
         lambda: _network(settings),
@@ -95,8 +95,8 @@ def _folder(folder: Path) -> Iterator[Finding]:
         )
 
 
-def _database(place: Place, database: Path) -> Iterator[Finding]:
-    if not database.is_file():
+def _database(place: Place, settings: Settings) -> Iterator[Finding]:
+    if not settings.is_on_server and not (settings.dir / DATABASE).is_file():
         fix = Words("만들기:  daeri demo   또는  daeri serve", "Make it:  daeri demo   or   daeri serve")
         yield Finding("!", Words("데이터베이스가 아직 없어요", "There is no database yet"), fix)
         return
@@ -111,6 +111,9 @@ def _database(place: Place, database: Path) -> Iterator[Finding]:
         return
     except NotReady as error:
         yield Finding("✗", Words(f"데이터베이스: {error.detail.ko}", f"Database: {error.detail.en}"))
+        return
+    except Trouble as trouble:
+        yield Finding("✗", trouble.why or trouble.what, trouble.fix or NOTHING)
         return
     yield Finding("✓", Words(f"데이터베이스와 감사 사슬 ({total:,}개)", f"Database and audit chain ({total:,} rows)"))
 

@@ -28,6 +28,18 @@ DirOption = Annotated[
     Path | None,
     Option("--dir", metavar="DIR", rich_help_panel=PANEL, help=both("데이터 폴더", "Folder of the data")),
 ]
+DatabaseOption = Annotated[
+    str | None,
+    Option(
+        "--database",
+        metavar="URL",
+        rich_help_panel=PANEL,
+        help=both(
+            "데이터베이스 (DAERI_DATABASE_URL), 없으면 폴더의 파일",
+            "Database (DAERI_DATABASE_URL); a file in the folder where none is named",
+        ),
+    ),
+]
 ServerOption = Annotated[
     str | None,
     Option("--server", metavar="URL", rich_help_panel=PANEL, help=both("서버 주소", "Address of the server")),
@@ -65,7 +77,13 @@ QuietOption = Annotated[
 
 WHO: Final[Mapping[str, Any]] = {"server": ServerOption, "key": KeyOption, "login": AsOption}
 """Options of commands that speak with a server as someone."""
-ALWAYS: Final[Mapping[str, Any]] = {"dir": DirOption, "json": JsonOption, "lang": LangOption, "quiet": QuietOption}
+ALWAYS: Final[Mapping[str, Any]] = {
+    "dir": DirOption,
+    "database": DatabaseOption,
+    "json": JsonOption,
+    "lang": LangOption,
+    "quiet": QuietOption,
+}
 
 
 class Desk:
@@ -165,8 +183,8 @@ def desk_of(shared: Mapping[str, Any]) -> Desk:
     named = shared.get("lang")
     lang = language(["--lang", named] if named else [], os.environ)
     terminal = Terminal(lang, as_json=bool(shared.get("json")), quiet=bool(shared.get("quiet")))
-    folder = shared.get("dir")
-    return Desk(terminal, Place(folder, shared.get("server"), shared.get("key"), shared.get("login")))
+    where = {name: shared.get(name) for name in ("dir", "server", "key", "login")}
+    return Desk(terminal, Place(**where, url=shared.get("database")))
 
 
 def utf8_streams() -> None:

@@ -11,12 +11,13 @@ from typing import Any, Final, Protocol, cast
 
 from pydantic import ValidationError
 
-from daeri.cli.place import KEYS_FILE, Place, database_url
+from daeri.cli.place import Place
 from daeri.cli.trouble import CODE_OF_PROBLEM, Code, Trouble
 from daeri.cli.words import Words
 from daeri.errors import DaeriError, DeclarationError
 from daeri.models.table import TableError, models_in
 from daeri.operations import Company
+from daeri.records.revisions import NewerDatabase
 from daeri.settings import Settings, environment
 
 COMPANY: Final = "daeri.sample:hanbit"
@@ -73,7 +74,10 @@ def settings_of(place: Place, **given: Any) -> Settings:
     """
     folder = place.folder()
     named = {name: value for name, value in given.items() if value is not None}
-    if (folder / KEYS_FILE).is_file() and database_url() is None:
+    url = place.database_url()
+    if url is not None:
+        named.setdefault("database_url", url)
+    if place.is_demo():
         named.setdefault("demo", True)
     try:
         settings = Settings(dir=folder, **named)
@@ -91,6 +95,30 @@ def settings_of(place: Place, **given: Any) -> Settings:
             code=Code.USAGE,
         ) from error
     return settings
+
+
+def unreachable(settings: Settings, error: DaeriError) -> Trouble:
+    """Say that the database does not answer, and what its driver or server said; or that it is not ours to touch."""
+    if isinstance(error, NewerDatabase):
+        return Trouble(
+            "db-newer",
+            Words("더 새 판이 쓰던 데이터베이스예요", "A newer version was here"),
+            why=Words(error.detail.ko, error.detail.en),
+            fix=Words("그 판이나 더 새 판의 Daeri로 켜 주세요", "Run that version of Daeri, or a newer one"),
+            code=Code.NOT_VERIFIED,
+        )
+    return Trouble(
+        "db-unreachable",
+        Words("데이터베이스에 연결하지 못했어요", "The database cannot be reached"),
+        why=Words(error.detail.ko, error.detail.en),
+        fix=Words(
+            "주소를 확인하거나 먼저 파일로 써 보세요 (--database 없이):  daeri demo",
+            "Check the address, or begin with a file (without --database):  daeri demo",
+        )
+        if settings.is_on_server
+        else Words(f"파일을 확인해 주세요: {settings.database}", f"Look at the file: {settings.database}"),
+        code=Code.UNREACHABLE,
+    )
 
 
 def trouble_of(error: DaeriError) -> Trouble:

@@ -37,6 +37,24 @@ OWN: Final = (
         ),
     ),
     Meaning(
+        "db-unreachable",
+        Words("데이터베이스에 연결하지 못했어요 (종료 코드 6)", "The database cannot be reached (exit code 6)"),
+        Words(
+            "주소는 --database, DAERI_DATABASE_URL, DATABASE_URL, .env, 폴더의 database.json 순서로 찾아요. "
+            "없으면 폴더의 SQLite 파일을 써요.",
+            "The address is looked for in --database, DAERI_DATABASE_URL, DATABASE_URL, .env and the folder's "
+            "database.json; where there is none, a SQLite file in the folder is used.",
+        ),
+    ),
+    Meaning(
+        "db-newer",
+        Words("더 새 판이 쓰던 데이터베이스예요 (종료 코드 5)", "A newer version was here (exit code 5)"),
+        Words(
+            "옛 판은 새 테이블을 몰라서 열지 않아요. daeri migrate --check 로 개정을 보고 그 판으로 켜 주세요.",
+            "An older version does not know the new tables and leaves them alone. See daeri migrate --check.",
+        ),
+    ),
+    Meaning(
         "port-taken",
         Words("포트를 다른 프로그램이 쓰고 있어요", "The port is in use"),
         Words(

@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
 
 from daeri.cli.trouble import Code, Trouble
 from daeri.cli.words import Words
@@ -14,9 +15,15 @@ DEMO_LOGIN: Final = "deputy"
 SERVER: Final = "http://127.0.0.1:8787"
 DATABASE: Final = "daeri.db"
 URL_VARIABLE: Final = "DAERI_DATABASE_URL"
+URL_VARIABLES: Final = (URL_VARIABLE, "DATABASE_URL")
+URL_FILE: Final = "database.json"
+"""Says in a data folder where its data is, when it is not in the folder."""
 SQLITE_URL: Final = "sqlite:///"
+MARKER: Final = "demo.json"
+"""Says in a data folder how far a demo is built, and in which database."""
 KEYS_FILE: Final = "demo-keys.json"
 SERVER_FILE: Final = "server.json"
+ENV_FILE: Final = ".env"
 SQLITE: Final = b"SQLite format 3\0"
 
 
@@ -28,6 +35,7 @@ class Place:
     server: str | None = None
     key: str | None = None
     login: str | None = None
+    url: str | None = None
 
     def folder(self) -> Path:
         """Return the folder of the data: --dir, DAERI_DIR, ./daeri-demo where there is one, else the settings'."""
@@ -42,19 +50,33 @@ class Place:
 
         return Settings().dir
 
-    def database(self) -> Path:
-        """Return the file of the records.
+    def database_url(self) -> str | None:
+        """Return the address of the database where it is not a file in the folder, or None.
+
+        It is looked for in --database, DAERI_DATABASE_URL, DATABASE_URL, `.env`, and in the folder's own note.
+        """
+        named = self.url or next(filter(None, map(os.environ.get, URL_VARIABLES)), None)
+        if named:
+            return named
+        noted = _read(self.folder() / URL_FILE).get("url")
+        if noted:
+            return str(noted)
+        if not Path(ENV_FILE).is_file():
+            return None
+        from daeri.settings import Settings  # noqa: PLC0415 - Pydantic loads only where the variable does not say it
+
+        found = Settings().database_url
+        return found.get_secret_value() if found else None
+
+    def database(self) -> Path | None:
+        """Return the file of the records; None where they are on a database server.
 
         Raises:
             Trouble: there is none yet.
         """
-        named = database_url()
+        named = self.database_url()
         if named and not named.startswith(SQLITE_URL):
-            raise Trouble(
-                "usage",
-                Words("이 명령은 SQLite 파일에서만 돼요", "This command needs a SQLite file"),
-                code=Code.USAGE,
-            )
+            return None
         found = Path(named.removeprefix(SQLITE_URL)) if named else self.folder() / DATABASE
         if not _is_database(found):
             raise Trouble(
@@ -69,7 +91,13 @@ class Place:
 
     def has_data(self) -> bool:
         """Say whether there is a database to work on: one that is named, or the folder's own file."""
-        return database_url() is not None or (self.folder() / DATABASE).is_file()
+        return self.database_url() is not None or (self.folder() / DATABASE).is_file()
+
+    def is_demo(self) -> bool:
+        """Say whether the folder's demo people are those of its database: a demo's keys must not open real data."""
+        url = self.database_url()
+        marked = _read(self.folder() / MARKER).get("database")
+        return (self.folder() / KEYS_FILE).is_file() and marked == (url and whereabouts(url))
 
     @property
     def names_server(self) -> bool:
@@ -122,15 +150,11 @@ class Place:
         )
 
 
-def database_url() -> str | None:
-    """Return the address of the database where it is not a file in the data folder."""
-    named = os.environ.get(URL_VARIABLE)
-    if named:
-        return named
-    from daeri.settings import Settings  # noqa: PLC0415 - Pydantic loads only where the variable does not say it
-
-    found = Settings().database_url
-    return found.get_secret_value() if found else None
+def whereabouts(url: str) -> str:
+    """Return where a database is, without who asks and with which password."""
+    parts = urlsplit(url)
+    host = parts.hostname or dict(parse_qsl(parts.query)).get("host") or "localhost"
+    return f"{host}:{parts.port or 5432}{parts.path}" if not url.startswith(SQLITE_URL) else url
 
 
 def _is_database(file: Path) -> bool:

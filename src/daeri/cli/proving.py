@@ -127,7 +127,7 @@ def verify(
             "no-data",
             Words("감사 기록을 읽지 못했어요", "The audit log cannot be read"),
             why=Words(error.detail.ko, error.detail.en),
-            fix=Words(f"파일을 확인해 주세요: {desk.place.database()}", f"Look at the file: {desk.place.database()}"),
+            fix=Words(f"파일을 확인해 주세요: {desk.place.folder()}", f"Look at the files in: {desk.place.folder()}"),
         ) from None
     if terminal.as_json:
         told = {"first": proof.first, "last": proof.last, "last_hash": proof.hash, "signed_to": proof.noted}

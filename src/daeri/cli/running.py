@@ -4,6 +4,7 @@ The note (`server.json` in the data folder) is how other commands find the serve
 can be answered and taken away when the last one has been.
 """
 
+import asyncio
 import errno
 import fcntl
 import gc
@@ -17,13 +18,17 @@ from typing import IO, Any, Final
 import uvicorn
 from dotenv import dotenv_values
 
-from daeri.app import Daeri, Later, application, models_of
+from daeri.app import Daeri, Later, application, models_of, revisions_of
 from daeri.cli.building import write_private
+from daeri.cli.company import unreachable
 from daeri.cli.place import SERVER_FILE
 from daeri.cli.trouble import Trouble
 from daeri.cli.words import Words
 from daeri.clock import Clock, rfc3339
+from daeri.errors import NotReady
 from daeri.operations import Company
+from daeri.records.revisions import NewerDatabase
+from daeri.records.store import Store
 from daeri.settings import Settings, is_loopback
 
 GRACE_SECONDS: Final = 3
@@ -89,6 +94,29 @@ def hold_folder(folder: Path) -> IO[str]:
     return held
 
 
+def reach(company: Company, settings: Settings) -> None:
+    """Make sure that the database answers and is not of a newer version, before anything is promised.
+
+    Raises:
+        Trouble: it does not, or is.
+    """
+
+    async def look() -> None:
+        store = Store(settings.store_url)
+        try:
+            for version_table, scripts in revisions_of(company).items():
+                standing = await store.standing(scripts, version_table)
+                if standing.unknown:
+                    raise NewerDatabase.at(standing.unknown)
+        finally:
+            await store.close()
+
+    try:
+        asyncio.run(look())
+    except NotReady as error:
+        raise unreachable(settings, error) from None
+
+
 def url_of(host: str, held: socket.socket) -> str:
     """Return the address to visit."""
     port = held.getsockname()[1]
@@ -116,6 +144,7 @@ def run(
         Trouble: the server could not start.
     """
     os.umask(0o077)
+    reach(company, settings)
     folder = hold_folder(settings.dir)
     clock = Clock()
     url, note = url_of(settings.host, held), settings.dir / SERVER_FILE

@@ -13,6 +13,7 @@ from typer import Argument, Exit, Option, Typer
 
 from daeri.cli.bars import bars
 from daeri.cli.command import Desk, command
+from daeri.cli.place import whereabouts
 from daeri.cli.terminal import Terminal, person
 from daeri.cli.trouble import Code, Trouble
 from daeri.cli.words import FIX, Words, both
@@ -75,11 +76,11 @@ def demo(
     from daeri.sample import hanbit  # noqa: PLC0415 - same
 
     terminal, started = desk.terminal, time.perf_counter()
-    place = Place(desk.place.dir or Path(os.environ.get("DAERI_DIR") or DEMO_DIR))
+    place = Place(desk.place.dir or Path(os.environ.get("DAERI_DIR") or DEMO_DIR), url=desk.place.url)
     settings = settings_of(place, host=host, port=port, demo=True)
     set_up(settings.log_level if "log_level" in settings.model_fields_set else "WARNING")
     held = None if no_serve else running.hold_port(settings.host, settings.port)
-    if building.state_of(settings.dir) != "ready":
+    if building.state_of(settings) != "ready":
         _build(terminal, settings)
     people = building.people_of(settings)
     if held is None:
@@ -125,7 +126,7 @@ def serve(
             return
         terminal.tell(f"{terminal.word(Words(served.name.ko, served.name.en))}  {url}")
         terminal.talk(
-            Words(f"  API 안내 {url}/docs · 데이터 {settings.dir}", f"  API {url}/docs · data {settings.dir}")
+            Words(f"  API 안내 {url}/docs · 데이터 {_where(settings)}", f"  API {url}/docs · data {_where(settings)}")
         )
         terminal.talk(Words("  모델: ", "  Model: ").to(terminal.lang) + _planner(terminal, model))
         if origins:
@@ -210,7 +211,7 @@ def _build(terminal: Terminal, settings: "Settings") -> None:
     from daeri.cli import building  # noqa: PLC0415 - the server; nothing else needs it
     from daeri.clock import Clock  # noqa: PLC0415 - same
 
-    if building.state_of(settings.dir) == "building":
+    if building.state_of(settings) == "building":
         terminal.talk(
             Words("지난번에 만들다 멈췄네요. 처음부터 다시 만들게요", "The last build was interrupted: starting over")
         )
@@ -250,8 +251,8 @@ def _say_ready(
     terminal.tell(
         terminal.word(
             Words(
-                f"  끄기: Ctrl-C (데이터는 {settings.dir}, 지우려면 폴더 삭제)",
-                f"  Stop: Ctrl-C (the data is in {settings.dir}; delete the folder to be rid of it)",
+                f"  끄기: Ctrl-C (데이터는 {_where(settings)}, 지우려면 {_what(settings).ko} 삭제)",
+                f"  Stop: Ctrl-C (the data is in {_where(settings)}; delete {_what(settings).en} to be rid of it)",
             )
         )
     )
@@ -261,16 +262,29 @@ def _say_built(terminal: Terminal, settings: "Settings", people: Sequence[Mappin
     if terminal.as_json:
         terminal.data({"dir": str(settings.dir), "people": list(people)})
         return
-    terminal.tell(terminal.word(Words(f"만들었어요: {settings.dir}", f"Built: {settings.dir}")))
+    terminal.tell(terminal.word(Words(f"만들었어요: {_where(settings)}", f"Built: {_where(settings)}")))
     terminal.talk(_called(people))
     terminal.next(f"daeri demo --dir {settings.dir}")
+
+
+def _where(settings: "Settings") -> str:
+    """Say where the data is, without a password."""
+    return whereabouts(settings.store_url) if settings.is_on_server else str(settings.dir)
+
+
+def _what(settings: "Settings") -> Words:
+    return (
+        Words("그 데이터베이스와 폴더", "that database and the folder")
+        if settings.is_on_server
+        else Words("폴더", "the folder")
+    )
 
 
 def _say_stopped(terminal: Terminal, again: str, settings: "Settings") -> None:
     terminal.talk(
         Words(
-            f"껐어요. 데이터는 {settings.dir} 에 그대로 있어요. 다시 켜기: {again}",
-            f"Stopped. The data stays in {settings.dir}. Start again: {again}",
+            f"껐어요. 데이터는 {_where(settings)} 에 그대로 있어요. 다시 켜기: {again}",
+            f"Stopped. The data stays in {_where(settings)}. Start again: {again}",
         )
     )
 

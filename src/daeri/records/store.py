@@ -9,32 +9,33 @@ processes, and look before they write. What differs between the databases is beh
 import asyncio
 import contextvars
 import random
-import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import URL, Connection, MetaData, column, inspect, make_url, select, table, text
+from sqlalchemy import URL, Connection, MetaData, Table, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import DropTable
 
 from daeri.errors import ValidationFailed
 from daeri.records.backend import Backend, Lane
 from daeri.records.portable import tell
 from daeri.records.record import ADOPTED, NAMING
+from daeri.records.revisions import NewerDatabase, Standing, standing_of
 from daeri.records.store_sqlite import SQLite
 from daeri.wording import Text
 
 T = TypeVar("T")
 
-_NAMES = ("revision", "down_revision")
-_REVISION = re.compile(r"""^(revision|down_revision)\b[^=\n]*=\s*["']([^"']+)["']""", re.MULTILINE)
-
 TRIES = 6
 """Times one visit is made at most where the database asks for another try (a deadlock, a restart)."""
 FIRST_PAUSE = 0.05
 """Seconds before the second try; doubled for each one after it: a database that restarts is waited for 1.5 s."""
+
+VERSION_TABLES = ("daeri_version", "company_version")
+"""Where Alembic notes the revision of Daeri's own tables and of the company's."""
 
 system = MetaData(naming_convention=NAMING)
 """The tables Daeri itself keeps (accounts, approvals, runs, audit); a company's own stand in Record.metadata."""
@@ -124,6 +125,21 @@ class Store:
         ours = [table for table in metadata.tables.values() if not table.info.get(ADOPTED)]
         await self.write(lambda connection: metadata.create_all(connection, ours))
 
+    async def is_empty(self) -> bool:
+        """Say whether there is no table yet."""
+        return await self.read(lambda connection: not inspect(connection).get_table_names())
+
+    async def wipe(self, *tables: MetaData) -> None:
+        """Drop these tables and the notes of which revision they are at: for what was half made and is made anew."""
+
+        def work(connection: Connection) -> None:
+            for metadata in tables:
+                metadata.drop_all(connection)
+            for name in VERSION_TABLES:
+                connection.execute(DropTable(Table(name, MetaData()), if_exists=True))
+
+        await self.write(work)
+
     async def upgrade(self, scripts: Path, version_table: str) -> None:
         """Bring the tables that the Alembic scripts in `scripts` describe to their newest revision."""
 
@@ -132,6 +148,10 @@ class Store:
             _upgrade(connection, scripts, version_table)
 
         await self.write(work)
+
+    async def standing(self, scripts: Path, version_table: str) -> Standing:
+        """Say which of the revisions in `scripts` the tables are at."""
+        return await self.read(lambda connection: standing_of(connection, scripts, version_table))
 
     async def close(self) -> None:
         """Finish what runs and close; SQLite's log is moved into the database file."""
@@ -158,27 +178,14 @@ def _backend_of(url: URL) -> Backend:
 
 
 def _upgrade(connection: Connection, scripts: Path, version_table: str) -> None:
-    if _newest(scripts) == _reached(connection, version_table):
-        return
-    # Alembic takes a tenth of the start, and most starts have nothing for it to do.
-    from daeri.records.migrate import migrate  # noqa: PLC0415
+    standing = standing_of(connection, scripts, version_table)
+    if standing.unknown:
+        raise NewerDatabase.at(standing.unknown)
+    if standing.missing:
+        # Alembic takes a tenth of the start, and most starts have nothing for it to do.
+        from daeri.records.migrate import migrate  # noqa: PLC0415
 
-    migrate(connection, scripts, version_table)
-
-
-def _newest(scripts: Path) -> set[str]:
-    """Return the revisions that no other one follows."""
-    texts = [script.read_text(encoding="utf-8") for script in (scripts / "versions").glob("*.py")]
-    named = {
-        name: {found[2] for text in texts for found in _REVISION.finditer(text) if found[1] == name} for name in _NAMES
-    }
-    return named["revision"] - named["down_revision"]
-
-
-def _reached(connection: Connection, version_table: str) -> set[str]:
-    if not inspect(connection).has_table(version_table):
-        return set()
-    return set(connection.execute(select(column("version_num")).select_from(table(version_table))).scalars())
+        migrate(connection, scripts, version_table)
 
 
 async def is_reachable(store: Store) -> bool:
