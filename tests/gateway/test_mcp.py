@@ -394,6 +394,8 @@ async def test_a_listener_hears_of_its_task_and_of_a_tool_that_it_lost(house, ur
                 case [_, _, _, "notifications/tools/list_changed"]:
                     await house.world.sql("UPDATE api_key SET revoked_at = '2026-11-21 00:00:00' WHERE name = 'mcp'")
     assert heard[-1] == "result", "a revoked key ends its stream"
+    looks = [row for row in await house.world.audited() if row["action"] == "approval.show"]
+    assert len(looks) == 2, "a document is looked at when it is told, not each time it is watched"
 
 
 async def test_very_many_operations_are_searched_instead_of_listed(keyed, tmp_path):

@@ -508,7 +508,8 @@ def audited(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
     told = [{name: plain(value) for name, value in row.items() if name not in _OF_THE_DOOR} for row in rows]
     for row in told:
-        row["detail"].pop("from", None)  # a call in this process comes from no address
+        if isinstance(row["detail"], dict):
+            row["detail"].pop("from", None)  # the address it came from: only doors on a network have one
         if row["action"].startswith("approval."):
             row.pop("arguments_digest")  # the seal of this very document, with its id in it
     return told

@@ -169,6 +169,20 @@ class Approvals:
         await self._seen(actor, "show", [body])
         return body
 
+    async def version(self, actor: Actor, approval_id: str) -> int:
+        """Return which version a document is at, for whoever waits for a change: nothing of it is shown or noted.
+
+        Raises:
+            NotFound: there is none, or the actor has no part in it.
+        """
+        self._within_scope(actor, "show", "read")
+
+        def look(connection: Connection) -> int:
+            present = self._authority.present(connection, actor)
+            return int(self._visible(connection, present, ledger.read(connection, approval_id)).row["version"])
+
+        return await self._store.read(look)
+
     async def decide(
         self,
         actor: Actor,

@@ -115,6 +115,16 @@ def task_of_approval(document: Mapping[str, Any], lang: Lang) -> Task:
     )
 
 
+def task_of_held(held: Mapping[str, Any], at: str, lang: Lang) -> Task:
+    """Render a call that was just filed, from what filing it told: looking at the document would be another act."""
+    run = {"run_id": held["approval_id"], "session_id": held["approval_id"]}
+    parts = [text(waiting_for(held["line"], lang)), data(held)]
+    message = _message(f"{held['approval_id']}-1", Role.ROLE_AGENT, parts, run)
+    status = TaskStatus(state=TaskState.TASK_STATE_INPUT_REQUIRED, message=message, timestamp=moment(at))
+    told = struct({"daeri/status": held["status"], "daeri/operation": held["operation"]})
+    return Task(id=held["approval_id"], context_id=held["approval_id"], status=status, metadata=told)
+
+
 def waiting_for(line: Sequence[Mapping[str, Any]], lang: Lang) -> str:
     """Say who must approve."""
     step = next((each for each in line if each["status"] == "waiting"), line[0])

@@ -26,6 +26,7 @@ from google.protobuf.json_format import MessageToDict, ParseDict
 from starlette.applications import Starlette
 from starlette.requests import Request
 
+from daeri.clock import rfc3339
 from daeri.errors import Conflict, DaeriError, FieldError, InvalidRequest, NotFound, ValidationFailed
 from daeri.gateway.a2a import render
 from daeri.gateway.a2a.card import PATH, card
@@ -80,6 +81,7 @@ class Handler(RequestHandler):
         self._approvals = services.approvals
         self._door = services.door
         self._pushing = Pushing(services, deliverer)
+        self._clock = services.clock
         self._keeper = keeper
         self._version = version
 
@@ -250,8 +252,7 @@ class Handler(RequestHandler):
             return render.answer_of({"problem": problem}, problem["detail"], reply, context_id)
         body = outcome.body(caller.lang)
         if isinstance(outcome, Held) or (isinstance(outcome, Replayed) and "approval_id" in body):
-            document = await self._approvals.show(caller.actor, body["approval_id"], caller.lang)
-            return render.task_of_approval(document, caller.lang)
+            return render.task_of_held(body, rfc3339(self._clock.now()), caller.lang)
         say = outcome.say if isinstance(outcome, Done) else body.get("say")
         return render.answer_of(body, say, reply, context_id)
 

@@ -24,8 +24,9 @@ from daeri.gateway.mcp.wire import Context, caller_of, require_tasks
 STREAMS_MAX: Final = 256
 WATCHED_MAX: Final = 20
 LOOK_SECONDS: Final = 1.0
+GONE: Final = "gone"
 WATCHED: Final = ("daeri://runs/run_", "daeri://approvals/apr_")
-"""Reading records is audited, so a stream does not read them over and over."""
+"""What changes by a mark that may be looked at over and over; reading a record or a document is written down."""
 
 
 class TaskNotification(types.Notification[dict[str, Any], Literal["notifications/tasks"]]):
@@ -57,9 +58,12 @@ class Listening:
             raise MCPError(types.INTERNAL_ERROR, "Too many streams are open")
         caller = caller_of(ctx)
         uris = [uri for uri in wanted.resource_subscriptions or [] if uri.startswith(WATCHED)][:WATCHED_MAX]
+        # The marks are older than what is told first, so that no change falls between them.
+        marks = {task_id: await self._mark(caller, task_id) for task_id in task_ids}
         known = {task_id: await self._task(caller, task_id) for task_id in task_ids}
         known = {task_id: task for task_id, task in known.items() if task is not None}
         watch = _Watch(ctx, wanted, dict(known), dict.fromkeys(uris, ""))
+        watch.marks = marks
         self._open += 1
         try:
             await watch.acknowledge()
@@ -77,10 +81,8 @@ class Listening:
             for uri in watch.uris:
                 await self._look_at(caller, watch, uri)
             for task_id, task in list(watch.tasks.items()):
-                now = await self._task(caller, task_id) if task["status"] not in ENDED else task
-                if now is not None and now != task:
-                    watch.tasks[task_id] = now
-                    await watch.tell_task(now)
+                if task["status"] not in ENDED:
+                    await self._look_at_task(caller, watch, task_id)
             await asyncio.sleep(LOOK_SECONDS)
             try:
                 assert ctx.request is not None  # noqa: S101 - there is no other transport than HTTP
@@ -100,11 +102,23 @@ class Listening:
         except DaeriError:
             return None
 
-    async def _look_at(self, caller: Caller, watch: "_Watch", uri: str) -> None:
+    async def _mark(self, caller: Caller, task_id: str) -> str:
         try:
-            seen = digest(await self._resources.read(caller, uri))
+            return await self._tasks.mark(caller, task_id)
         except DaeriError:
-            seen = "gone"
+            return GONE
+
+    async def _look_at_task(self, caller: Caller, watch: "_Watch", task_id: str) -> None:
+        mark = await self._mark(caller, task_id)
+        before = watch.marks.get(task_id)
+        watch.marks[task_id] = mark
+        now = await self._task(caller, task_id) if before != mark else None
+        if now is not None:
+            watch.tasks[task_id] = now
+            await watch.tell_task(now)
+
+    async def _look_at(self, caller: Caller, watch: "_Watch", uri: str) -> None:
+        seen = await self._mark(caller, uri.rpartition("/")[2])
         before, watch.uris[uri] = watch.uris[uri], seen
         if before not in ("", seen):
             params = types.ResourceUpdatedNotificationParams(uri=uri, _meta=watch.meta)
@@ -121,6 +135,7 @@ class _Watch:
         self._wanted = wanted
         self.tasks = tasks
         self.uris = uris
+        self.marks: dict[str, str] = {}
         self.meta = {SUBSCRIPTION_ID_META_KEY: ctx.request_id}
 
     async def acknowledge(self) -> None:

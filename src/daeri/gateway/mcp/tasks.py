@@ -73,6 +73,16 @@ class Tasks:
             return of_approval(await self._approvals.show(caller.actor, task_id, caller.lang), caller.lang)
         raise NotFound
 
+    async def mark(self, caller: Caller, task_id: str) -> str:
+        """Return what changes when a task does; looking at a document itself is an act that is written down.
+
+        Raises:
+            NotFound: there is none, or it is not the caller's to see.
+        """
+        if task_id.startswith("apr_"):
+            return str(await self._approvals.version(caller.actor, task_id))
+        return str((await self._runs.get(caller.actor, task_id, caller.lang))["status"])
+
     async def cancel(self, caller: Caller, task_id: str) -> None:
         """Stop a run, or take a document back; nothing happens where it is too late for that.
 
