@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 from sqlalchemy import Engine, event
 
-from daeri.adopt.clashes import own_names
+from daeri.adopt.clashes import CHART_TABLES, own_names
 from daeri.adopt.describe import Described
 from daeri.adopt.survey import survey, wanted_of
 from daeri.adopt.write import module
@@ -21,7 +21,7 @@ from daeri.app import Daeri, application
 from daeri.clock import Clock
 from daeri.operations import Catalog, Company
 from daeri.operations.invoke import run_to_end
-from daeri.records import Actor, Records
+from daeri.records import Actor, Record, Records
 from daeri.records.trail import Trail
 from daeri.settings import Settings
 from daeri.wording import Text
@@ -53,7 +53,13 @@ def written(url: str | Path, name: str, schema: str | None = None) -> str:
 
 
 def imported(source: str, folder: Path, name: str) -> ModuleType:
-    """Import a module's text as a company's module is: from its file."""
+    """Import a module's text as a company's module is: from its file.
+
+    Each process has one company; here several are imported, and each brings its own records of who may sign in.
+    """
+    for table in CHART_TABLES:
+        if table in Record.metadata.tables:
+            Record.metadata.remove(Record.metadata.tables[table])
     file = folder / f"{name}.py"
     file.write_text(source, encoding="utf-8")
     found = importlib.util.spec_from_file_location(name, file)

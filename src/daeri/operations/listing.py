@@ -36,7 +36,7 @@ from daeri.records.keys import ID_MAX, Id, content_of
 from daeri.records.prepared import Named
 from daeri.records.ranges import named
 from daeri.records.record import Record, label_of, mark_of, referenced
-from daeri.records.rules import NOTHING, Projection, Rules, is_own, naming, whose
+from daeri.records.rules import NOTHING, Projection, Rules, naming, whose
 from daeri.records.store import Store
 from daeri.records.trail import Trail
 from daeri.wording import Lang, Text
@@ -296,8 +296,7 @@ class Shelf:
         self, record: type[Record], projection: Projection, actor: Actor, row: Row[Any], lang: Lang
     ) -> dict[str, Any]:
         values = dict(zip(projection.keys, map(json_value, row), strict=True))
-        owner = projection.owner_key
-        owned = owner is not None and is_own(record, actor, values.get(owner))
+        owned = projection.is_own(values)
         hidden, masked = {}, {}
         for name, mark in projection.hidden.items():
             if owned and name in projection.own:

@@ -183,6 +183,7 @@ def narrowed(projection: Projection, record: type[Record], chosen: frozenset[str
         owner_key=projection.owner_key,
         personal=projection.personal & kept,
         own_personal=projection.own_personal & kept,
+        called=projection.called,
     )
 
 

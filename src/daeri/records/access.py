@@ -415,8 +415,7 @@ class Records:
 
     def _seen(self, record: type[R], projection: Projection, row: Row[Any]) -> R:
         values = dict(zip(projection.keys, row, strict=True))
-        owner = projection.owner_key
-        owned = owner is not None and is_own(record, self._actor, values.get(owner))
+        owned = projection.is_own(values)
         masked = set()
         for name, hidden in projection.hidden.items():
             if not (owned and name in projection.own):

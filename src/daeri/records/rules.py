@@ -167,6 +167,7 @@ class Projection:
         masked: those of them whose mask stands in their place.
         personal: the personal fields that the actor reads on every row.
         own_personal: those that the actor reads on rows about themself.
+        called: what the owner's field holds on rows about the actor; None where no row can be.
     """
 
     columns: tuple[ColumnElement[Any], ...]
@@ -177,6 +178,11 @@ class Projection:
     owner_key: str | None
     personal: frozenset[str] = frozenset()
     own_personal: frozenset[str] = frozenset()
+    called: int | str | None = None
+
+    def is_own(self, values: Mapping[str, Any]) -> bool:
+        """Say whether a row is about the actor."""
+        return self.owner_key is not None and self.called is not None and values.get(self.owner_key) == self.called
 
     def personal_of(self, *, own: bool) -> frozenset[str]:
         """Return the personal fields that the actor reads on a row, which is or is not about themself."""
@@ -223,6 +229,7 @@ def _project(rules: Rules, record: type[Record], actor: Actor) -> Projection:
         owner_key=owner_key,
         personal=frozenset(personal - hidden.keys()),
         own_personal=frozenset(personal & set(own)),
+        called=called,
     )
 
 
