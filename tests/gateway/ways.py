@@ -508,6 +508,7 @@ def audited(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
     told = [{name: plain(value) for name, value in row.items() if name not in _OF_THE_DOOR} for row in rows]
     for row in told:
+        row["detail"].pop("from", None)  # the client's address, which a call within the process has not
         if row["action"].startswith("approval."):
             row.pop("arguments_digest")  # the seal of this very document, with its id in it
     return told
