@@ -278,6 +278,8 @@ async def test_filing_deciding_and_looking_at_a_document_are_on_record(world: Wo
     row = await last(world)
     assert (row["action"], row["records"]) == ("approval.show", [["approval", held.approval_id]])
     assert row["detail"]["people"] == [OWNER]
+    await world.approvals.show(await world.deputy(OWNER), held.approval_id)
+    assert (await last(world))["seq"] == row["seq"]  # one's own document is no news to oneself
     await world.approvals.box(lead, "waiting")
     assert (await last(world))["action"] == "approval.list"
     await world.approvals.decide(lead, held.approval_id, "approve")

@@ -512,10 +512,11 @@ class Approvals:
             raise PermissionDenied(Text("이 키로는 결재 문서를 다룰 수 없어요", "This key may not handle approvals"))
 
     async def _seen(self, actor: Actor, act: str, bodies: Sequence[Mapping[str, Any]]) -> None:
-        """Note who looked at whose documents. Their numbers stand among the rows: acts alone are told by document."""
-        if bodies:
-            seen = [["approval", body["approval_id"]] for body in bodies]
-            detail = {"rows": len(seen), "people": named(sorted({body["drafter"]["id"] for body in bodies}))}
+        """Note who looked at documents of others; their numbers stand among the rows, for acts are told by them."""
+        others = [body for body in bodies if body["drafter"]["id"] != actor.person_id]
+        if others:
+            seen = [["approval", body["approval_id"]] for body in others]
+            detail = {"rows": len(seen), "people": named(sorted({body["drafter"]["id"] for body in others}))}
             entry = audit.Entry.by(actor, self._clock.now(), f"approval.{act}", records=seen, detail=detail)
             await self._store.note(lambda connection: audit.append(connection, entry))
 
