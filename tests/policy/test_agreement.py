@@ -77,7 +77,7 @@ async def test_every_person_may_call_exactly_the_operations_it_says(house, polic
 async def test_every_person_sees_exactly_the_rows_and_fields_it_says(house, policies):
     rows, compared = await sample(house), 0
     for actor in await everyone(house):
-        for kind, ids in rows.items():
+        for kind, ids in ((kind, ids) for kind, ids in rows.items() if ids):
             wanted = ListQuery(filters=[("id", "in", ",".join(map(str, ids)))])
             page = await house.shelf.page(actor, kind, wanted, "ko")
             shown = {row["id"]: row for row in page["data"]}

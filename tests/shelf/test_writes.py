@@ -4,6 +4,7 @@ import pytest
 
 from daeri.errors import DeclarationError
 from daeri.operations import Catalog, Company, Line, Offer, Ref, anyone, superior
+from daeri.operations.outcome import Held
 from daeri.wording import Text
 from shelf.shelf_house import Card
 from worlds import AGENTS, COLLEAGUE, LEAD, OWNER, Employee, Leave, Project, open_world, work
@@ -180,10 +181,15 @@ async def test_json_rpc_writes_by_the_operations_own_names(house):
     assert stale["error"]["data"]["code"] == "stale-version"
 
 
-async def test_an_agent_writes_within_its_person_and_a_reader_not_at_all(house):
+async def test_an_agent_writes_once_its_person_confirms_what_nobody_said_and_a_reader_not_at_all(house):
     world = house.world
-    done = await world.done(await world.deputy(OWNER), "s_card.update", {"id": OWNER, "city": "제주"})
-    assert done.result["version"] == 2
+    held = await world.door.call(await world.deputy(OWNER), "s_card.update", {"id": OWNER, "city": "제주"})
+    assert isinstance(held, Held)
+    assert (await house.call("owner", "GET", MINE)).json()["version"] == 1
+    person = await world.actor(OWNER)
+    done = await world.approvals.decide(person, held.approval_id, "approve", "", version=None, lang="ko")
+    assert done["status"] == "applied"
+    assert (await house.call("owner", "GET", MINE)).json()["city"] == "제주"
     assert "s_card.update" not in {one.name for one in world.door.operations(await world.deputy(OWNER, "reader"))}
 
 
