@@ -60,7 +60,10 @@ class Place:
     async def audited(self, action: str) -> list[dict[str, Any]]:
         """What the audit tells of an action, once everything is written."""
         await self.house.services.raw.close()
-        return [row for row in await self.house.world.audited() if row["action"] == action]
+        rows = [row for row in await self.house.world.audited() if row["action"] == action]
+        for row in rows:
+            row["detail"].pop("from", None)
+        return rows
 
 
 @asynccontextmanager

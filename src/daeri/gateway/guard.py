@@ -138,7 +138,7 @@ class Guard:
         finally:
             # A fault of ours is answered outside of every middleware; whoever writes straight has begun well.
             status = told.get("status", 500 if sys.exc_info()[0] else 200)
-            self._timing.note(scope["path"], scope["method"], status, time.perf_counter() - started)
+            self._timing.note(scope["path"], scope.get("method"), status, time.perf_counter() - started)
 
     def _refusal(self, scope: Scope, headers: Headers) -> DaeriError | None:
         raw: list[tuple[bytes, bytes]] = scope["headers"]
@@ -154,7 +154,7 @@ class Guard:
 
     def _most(self, scope: Scope) -> int:
         """Return how large a request's body may be: where files come, a file and the form around it."""
-        takes_file = scope["method"] == "POST" and scope["path"] in FILE_PATHS
+        takes_file = scope.get("method") == "POST" and scope["path"] in FILE_PATHS
         return self._options.file_max + FORM_AROUND if takes_file else self._options.body_max
 
     @staticmethod
