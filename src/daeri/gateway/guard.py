@@ -138,7 +138,7 @@ class Guard:
         finally:
             # A fault of ours is answered outside of every middleware; whoever writes straight has begun well.
             status = told.get("status", 500 if sys.exc_info()[0] else 200)
-            self._timing.note(scope["path"], scope.get("method"), status, time.perf_counter() - started)
+            self._timing.note(scope["path"], scope["method"], status, time.perf_counter() - started)
 
     def _refusal(self, scope: Scope, headers: Headers) -> DaeriError | None:
         raw: list[tuple[bytes, bytes]] = scope["headers"]
