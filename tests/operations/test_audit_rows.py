@@ -291,7 +291,8 @@ async def test_an_approved_effect_names_the_row_that_it_wrote_and_whose_it_is(wo
     await world.approvals.decide(await world.actor(LEAD), held.approval_id, "approve")
     applied = next(row for row in await world.audited() if row["outcome"] == "applied")
     assert (applied["person_id"], applied["agent"]) == (OWNER, "assistant")
-    assert [each[:3] for each in applied["detail"]["wrote"]] == [[Leave.__tablename__, 1, "add"]]
+    (booked,) = await world.sql("select id from w_leave")
+    assert [each[:3] for each in applied["detail"]["wrote"]] == [[Leave.__tablename__, booked["id"], "add"]]
     assert applied["detail"]["people"] == [OWNER]
 
 
