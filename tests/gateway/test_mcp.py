@@ -20,7 +20,7 @@ from daeri.wording import Text
 from gateway.gateway_house import opened
 from gateway.live import served
 from gateway.mcp_client import ERAS, TASKS, client, headers_of, message, raw
-from worlds import HR, OWNER, Said
+from worlds import HR, LEAD, OWNER, Said
 
 pytestmark = pytest.mark.anyio
 
@@ -369,7 +369,7 @@ async def test_closing_the_stream_stops_the_run(house, url):
 
 async def test_a_listener_hears_of_its_task_and_of_a_tool_that_it_lost(house, url, monkeypatch):
     monkeypatch.setattr("daeri.gateway.mcp.listen.LOOK_SECONDS", 0.01)
-    key = await _key(house, OWNER)
+    key = await _key(house, LEAD)
     approval_id = await house.held()
     wanted = {"notifications": {"taskIds": [approval_id, "apr_none"], "toolsListChanged": True}}
     sent = message("subscriptions/listen", wanted, TASKS)
@@ -390,7 +390,7 @@ async def test_a_listener_hears_of_its_task_and_of_a_tool_that_it_lost(house, ur
                     await _decide(house, approval_id)
                 case [_, _, "notifications/tasks"]:
                     assert said["params"]["status"] == "completed"
-                    await house.world.sql("""UPDATE w_employee SET roles = '["hr"]' WHERE id = 1""")
+                    await house.world.sql(f"""UPDATE w_employee SET roles = '["hr"]' WHERE id = {LEAD}""")
                 case [_, _, _, "notifications/tools/list_changed"]:
                     await house.world.sql("UPDATE api_key SET revoked_at = '2026-11-21 00:00:00' WHERE name = 'mcp'")
     assert heard[-1] == "result", "a revoked key ends its stream"

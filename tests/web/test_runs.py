@@ -96,7 +96,7 @@ def test_suggestions_are_what_people_ask_the_most_and_never_act():
     permitted = {name for name, item in company.operations.items() if item.examples}
     assert suggestions(company, permitted, "ko") == [
         company.operations[name].examples[0]
-        for name in ("sales.total", "employee.find", "leave.balance", "expense.total")
+        for name in ("sales.total", "employee.find", "leave.balance", "documents.search")
     ]
     assert len(suggestions(company, permitted, "en")) == 4
     assert suggestions(company, {"leave.request"}, "ko") == []

@@ -385,7 +385,21 @@ def _declare_add(catalog: Catalog, team: type[Team], may_add: Allow) -> None:
 
 
 def _declare_change(catalog: Catalog, team: type[Team], may_add: Allow) -> None:
-    @catalog.write(label=Text("문서 정보 변경", "Change a document"), allow=may_add)
+    @catalog.write(
+        label=Text("문서 정보 변경", "Change a document"),
+        allow=may_add,
+        examples=[
+            "취업규칙.hwpx 보안 등급을 사내로 바꿔줘",
+            "여비규정.pdf 등급 대외비로 변경해줘",
+            "회의록.docx 폴더를 회의록으로 옮겨줘",
+            "handbook.docx 파일 보안 등급 비밀로 바꿔 줘",
+            "change the security level of policy.pdf to internal",
+            "make the file handbook.docx confidential",
+            "move the document minutes.docx to the folder minutes",
+            "set the level of the document policy.pdf to secret",
+        ],
+        words=["보안 등급", "등급", "폴더", "security level", "folder"],
+    )
     async def change(
         records: Records,
         document: Document,
@@ -409,7 +423,21 @@ def _declare_change(catalog: Catalog, team: type[Team], may_add: Allow) -> None:
 
 
 def _declare_remove(catalog: Catalog, may_add: Allow) -> None:
-    @catalog.write(label=Text("문서 삭제", "Remove a document"), allow=may_add)
+    @catalog.write(
+        label=Text("문서 삭제", "Remove a document"),
+        allow=may_add,
+        examples=[
+            "취업규칙.hwpx 문서 삭제해줘",
+            "여비규정.pdf 파일 지워줘",
+            "회의록.docx 문서를 지워줘",
+            "handbook.docx 파일 삭제해 줘",
+            "delete the file policy.pdf",
+            "remove the document handbook.docx",
+            "delete the document minutes.docx",
+            "remove the file policy.pdf from the documents",
+        ],
+        words=["문서 삭제", "파일 삭제", "delete document", "remove file"],
+    )
     async def remove(records: Records, document: Document) -> DocumentGone:
         """Remove one edition of a document and all that is found by it (문서 삭제)."""
         file = await records.get(CompanyFile, document)

@@ -148,8 +148,12 @@ function follow() {
     step(steps, event);
   });
   on(["message.restarted"], (event) => { place().querySelector(".answer").textContent = event.text; });
+  let begun = false;
   on(["message.delta"], (event) => {
-    place().querySelector(".answer").append(event.delta ?? event.text ?? "");
+    const answer = place().querySelector(".answer");
+    if (!begun) answer.replaceChildren();
+    begun = true;
+    answer.append(event.delta ?? event.text ?? "");
     place().querySelector(".working")?.remove();
   });
 }
