@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import structlog
 from hypothesis import settings
 
 import databases
@@ -16,12 +15,6 @@ settings.load_profile("daeri")
 
 def pytest_sessionfinish() -> None:
     databases.stop()
-
-
-@pytest.fixture(autouse=True)
-def of_no_request() -> None:
-    """Let no test see the request of the one before it; a server gives each request a context of its own."""
-    structlog.contextvars.clear_contextvars()
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import logging
 import re
 import secrets
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -46,22 +46,25 @@ def set_up(level: str) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
-def follow_trace(header: str) -> str:
-    """Take part in a caller's trace (W3C trace context), or begin one; logs and calls of this request carry it on.
+def follow_trace(header: str) -> dict[str, str]:
+    """Take part in a caller's trace (W3C trace context), or begin one; what is bound to it, logs and calls carry on.
 
     Args:
         header: the traceparent that came with the request; anything else begins a new trace.
 
     Returns:
-        The traceparent of this server's own part.
+        This server's own part of the trace, to be bound to the request: `trace_id`, `span_id` and `trace_flags`.
     """
     found = _TRACE.fullmatch(header)
     usable = found is not None and set(found["trace"]) != {"0"} and set(found["span"]) != {"0"}
     trace = found["trace"] if found is not None and usable else secrets.token_hex(16)
     flags = found["flags"] if found is not None and usable else "00"
-    span = secrets.token_hex(8)
-    structlog.contextvars.bind_contextvars(trace_id=trace, span_id=span)
-    return f"00-{trace}-{span}-{flags}"
+    return {"trace_id": trace, "span_id": secrets.token_hex(8), "trace_flags": flags}
+
+
+def traceparent(part: Mapping[str, str]) -> str:
+    """Return a part of a trace as a header has it."""
+    return f"00-{part['trace_id']}-{part['span_id']}-{part['trace_flags']}"
 
 
 def trace_headers() -> dict[str, str]:
@@ -69,7 +72,7 @@ def trace_headers() -> dict[str, str]:
     bound = structlog.contextvars.get_contextvars()
     if "trace_id" not in bound:
         return {}
-    return {"traceparent": f"00-{bound['trace_id']}-{bound['span_id']}-00"}
+    return {"traceparent": traceparent(bound)}
 
 
 def redact(_: Any, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

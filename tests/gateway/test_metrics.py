@@ -7,7 +7,7 @@ import pytest
 import structlog
 
 from daeri.gateway.timing import Timing, door_of
-from daeri.log import follow_trace, trace_headers
+from daeri.log import follow_trace, trace_headers, traceparent
 from worlds import AUDITOR
 
 pytestmark = pytest.mark.anyio
@@ -119,9 +119,10 @@ async def test_a_trace_goes_on(house):
     ],
 )
 def test_what_is_no_trace_begins_a_new_one(header):
-    _, trace, span, flags = follow_trace(header).split("-")
-    assert trace != TRACE
-    assert (len(trace), len(span), flags) == (32, 16, "00")
-    assert trace_headers()["traceparent"].startswith(f"00-{trace}-{span}")
-    structlog.contextvars.clear_contextvars()
+    part = follow_trace(header)
+    assert part["trace_id"] != TRACE
+    assert (len(part["trace_id"]), len(part["span_id"]), part["trace_flags"]) == (32, 16, "00")
+    with structlog.contextvars.bound_contextvars(**part):
+        assert trace_headers() == {"traceparent": traceparent(part)}
+    assert trace_headers() == {}
     assert trace_headers() == {}

@@ -340,7 +340,8 @@ def _docstring(name: str, place: str, file: str) -> list[str]:
     return [
         f'"""{_prose(name)}: 있던 데이터베이스를 그대로 쓰는 회사 (a company over a database as it is).',
         "",
-        f"`daeri adopt`가 {_prose(place)} 를 보고 적었어요. 이제 사람이 고쳐 쓰는 파일이에요.",
+        "`daeri adopt`가 아래 데이터베이스를 보고 적었어요. 이제 사람이 고쳐 쓰는 파일이에요.",
+        _prose(place),
         "",
         "- 규칙이 없는 기록은 아무도 못 봐요. 맨 아래 예시처럼 @catalog.rows 를 쓰면 열려요.",
         '- 개인정보로 보이는 항목은 visible_to(data_class="personal") 이라 아무에게도 안 보여요.',

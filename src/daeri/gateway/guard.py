@@ -27,7 +27,7 @@ from daeri.gateway.refusals import HeadersTooLarge, Misdirected, PayloadTooLarge
 from daeri.gateway.resource import EVERYTHING, WELL_KNOWN, InsufficientScope, limits_of
 from daeri.gateway.timing import Timing
 from daeri.gateway.wire import language
-from daeri.log import follow_trace
+from daeri.log import follow_trace, traceparent
 from daeri.records.actor import Actor
 from daeri.records.identity import Identity
 from daeri.wording import Text
@@ -118,27 +118,28 @@ class Guard:
         headers = Headers(scope=scope)
         request_id = _request_id(headers)
         scope.setdefault("state", {})["request_id"] = request_id
-        # The server gives each request its own context, so what is bound here ends with the request.
         client = scope.get("client")
-        structlog.contextvars.bind_contextvars(request_id=request_id, **({"client": client[0]} if client else {}))
         trace = follow_trace(headers.get("traceparent", ""))
+        about = {"request_id": request_id, **trace} | ({"client": client[0]} if client else {})
         scope["state"]["straight"] = send
         told: dict[str, int] = {}
-        marked = self._marked(send, {b"x-request-id": request_id, b"traceresponse": trace}, told)
+        marked = self._marked(send, {b"x-request-id": request_id, b"traceresponse": traceparent(trace)}, told)
+        bound = structlog.contextvars.bind_contextvars(**about)
         started = time.perf_counter()
-        refusal = self._refusal(scope, headers)
-        if refusal is not None:
-            response = problem_response(refusal, language(headers), request_id, path=scope["path"])
-            await response(scope, receive, marked)
-            return
-        most = self._most(scope)
-        bounded = self._bounded(receive, most) if "transfer-encoding" in headers else receive
         try:
-            await self._app(scope, bounded, marked)
+            refusal = self._refusal(scope, headers)
+            if refusal is not None:
+                response = problem_response(refusal, language(headers), request_id, path=scope["path"])
+                await response(scope, receive, marked)
+            else:
+                bounded = self._bounded(receive, self._most(scope)) if "transfer-encoding" in headers else receive
+                await self._app(scope, bounded, marked)
         finally:
-            # A fault of ours is answered outside of every middleware; whoever writes straight has begun well.
-            status = told.get("status", 500 if sys.exc_info()[0] else 200)
-            self._timing.note(scope["path"], scope["method"], status, time.perf_counter() - started)
+            structlog.contextvars.reset_contextvars(**bound)
+            if scope["type"] == "http":
+                # A fault of ours is answered outside of every middleware; whoever writes straight has begun well.
+                status = told.get("status", 500 if sys.exc_info()[0] else 200)
+                self._timing.note(scope["path"], scope["method"], status, time.perf_counter() - started)
 
     def _refusal(self, scope: Scope, headers: Headers) -> DaeriError | None:
         raw: list[tuple[bytes, bytes]] = scope["headers"]
