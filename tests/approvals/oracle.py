@@ -118,7 +118,7 @@ class Document:
             if stage.passed and all(each.passed or not each.blocking for each in self.stages[:number]):
                 for seat in stage.seats:
                     if seat.verdict is None:
-                        seat.verdict, seat.surplus = "skipped", True
+                        seat.verdict, seat.surplus, seat.held = "skipped", True, False
         if all(stage.passed or not stage.blocking for stage in self.stages):
             self.end("approved")
 
@@ -309,9 +309,9 @@ class Document:
         self.end("withdrawn")
         return True
 
-    def tend(self) -> bool:
-        """Let turns go up that nobody can take."""
-        moved = False
+    def tend(self) -> int:
+        """Let turns go up that nobody can take; return how many."""
+        moved = 0
         for seat in self.asked():
             able = seat.person not in self.world.left and (
                 seat.role is None or seat.person in self.world.roles[seat.role]
@@ -324,7 +324,7 @@ class Document:
             following = next((each for each in wanted if each not in taken), None)
             if following is not None:
                 seat.also.append(following)
-                moved = True
+                moved += 1
         return moved
 
     def shown(self) -> list[tuple[int, str]]:

@@ -17,7 +17,7 @@ from daeri.errors import DaeriError, FieldError, PermissionDenied, StaleVersion,
 from daeri.operations.company import Company
 from daeri.operations.deciding import boxes, ledger
 from daeri.operations.deciding.absences import ADMIN
-from daeri.operations.deciding.authority import Authority, Present, is_stuck, no_such, refused
+from daeri.operations.deciding.authority import Authority, Present, asked_people, is_stuck, no_such, refused
 from daeri.operations.deciding.binding import Changed
 from daeri.operations.deciding.bodies import Reading, document_body, people_in
 from daeri.operations.deciding.boxes import Box
@@ -306,8 +306,8 @@ class Approvals:
         if kind == "undo":
             return replace(plain, positions=document.state.undoable), {}
         if kind == "withdraw":
-            people = self._people.many(connection, [seat.person for seat in document.state.waiting])
-            return replace(plain, stuck=is_stuck(document, people)), {}
+            left = self._people.left(connection, asked_people(document))
+            return replace(plain, stuck=is_stuck(document, left)), {}
         if kind in ("retry", "settle"):
             self._check_keeper(present, document)
             return replace(plain, outcome=more.outcome), {}
@@ -476,11 +476,9 @@ class Approvals:
         """
         if document is None:
             raise no_such()
-        people: dict[int, Someone] = {}
         if present.actor.has(ADMIN):
-            ids = {person for seat in document.state.waiting for person in (seat.person, *seat.also)}
-            people = self._people.many(connection, ids)
-        if not present.concerns(document, people):
+            present = replace(present, left=self._people.left(connection, asked_people(document)))
+        if not present.concerns(document):
             raise no_such()
         return document
 

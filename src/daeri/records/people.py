@@ -107,6 +107,12 @@ class People:
         found = {row.id: _someone(row) for row in rows}
         return found | {SYSTEM.id: SYSTEM} if SYSTEM.id in wanted else found
 
+    def left(self, connection: Connection, ids: Iterable[int]) -> frozenset[int]:
+        """Return those of some people who do not work here any more, or never did."""
+        wanted = frozenset(ids)
+        found = self.many(connection, wanted)
+        return frozenset(key for key in wanted if key not in found or found[key].left)
+
     def rungs(self, connection: Connection, team_id: int | None) -> list[Rung]:
         """Return a unit and the units above it, nearest first, each with its lead; one statement."""
         if team_id is None:

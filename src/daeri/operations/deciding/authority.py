@@ -14,7 +14,7 @@ from daeri.clock import Clock
 from daeri.errors import Conflict, DaeriError, FieldError, NotFound, PermissionDenied, ValidationFailed
 from daeri.operations.deciding.absences import ADMIN, Away, away_at
 from daeri.operations.deciding.ledger import Document
-from daeri.operations.deciding.model import Basis, Kind, Reason, Seat
+from daeri.operations.deciding.model import OPEN, Basis, Kind, Reason, Seat
 from daeri.records.actor import Actor
 from daeri.records.identity import is_current
 from daeri.records.people import People, Someone
@@ -137,16 +137,21 @@ class Present:
         seats = [seat for seat in document.state.seats if seat.position in document.state.undoable]
         return bool(seats) and all((seat.by or seat.person) == self.person.id for seat in seats)
 
-    def concerns(self, document: Document, people: Mapping[int, Someone]) -> bool:
+    def concerns(self, document: Document) -> bool:
         """Say whether the actor may see a document: drafter, line, whoever it came up to, deputies, auditors."""
         if document.state.drafter == self.person.id or self.actor.has(AUDITOR):
             return True
         if any(_shows(seat, self.person.id) for seat in document.state.seats):
             return True
         deputised = self.stands_for(document.operation)
-        if any(seat.person in deputised for seat in document.state.waiting):
+        if any(seat.person in deputised for seat in document.state.seats if lies_open(seat)):
             return True
-        return self.actor.has(ADMIN) and is_stuck(document, people)
+        return self.actor.has(ADMIN) and is_stuck(document, self.left)
+
+
+def lies_open(seat: Seat) -> bool:
+    """Say whether a deciding seat lies in its holder's box: it is their turn, or they were passed over (후결)."""
+    return seat.decides and (seat.state in OPEN or seat.state == "after")
 
 
 def _shows(seat: Seat, person: int) -> bool:
@@ -156,13 +161,14 @@ def _shows(seat: Seat, person: int) -> bool:
     return person == seat.person or person in seat.also or person == seat.by
 
 
-def is_stuck(document: Document, people: Mapping[int, Someone]) -> bool:
+def asked_people(document: Document) -> set[int]:
+    """Return everyone whose turn it is: by their own seat, or because it came up to them."""
+    return {person for seat in document.state.waiting for person in (seat.person, *seat.also)}
+
+
+def is_stuck(document: Document, left: frozenset[int]) -> bool:
     """Say whether someone whose turn it is has left and nobody else may decide in their place."""
-    return any(
-        (holder := people.get(seat.person)) is None or holder.left
-        for seat in document.state.waiting
-        if all(other not in people or people[other].left for other in seat.also)
-    )
+    return any(left.issuperset((seat.person, *seat.also)) for seat in document.state.waiting)
 
 
 class Authority:

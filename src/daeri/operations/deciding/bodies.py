@@ -7,7 +7,7 @@ from typing import Any
 from daeri.clock import rfc3339
 from daeri.operations.company import Company
 from daeri.operations.deciding.absences import ADMIN
-from daeri.operations.deciding.authority import Present
+from daeri.operations.deciding.authority import Present, is_stuck
 from daeri.operations.deciding.ledger import Document
 from daeri.operations.deciding.machine import aim, step
 from daeri.operations.deciding.model import Act, Kind, Refusal, Seat
@@ -141,15 +141,11 @@ def offered(present: Present, document: Document) -> list[str]:
         if actor.has(ADMIN) and state.status == "in_progress":
             found.append("replace")
     if me == state.drafter and actor.agent is None:
-        if not isinstance(step(state, Act("withdraw", me, stuck=_is_left(present, document))), Refusal):
+        if not isinstance(step(state, Act("withdraw", me, stuck=is_stuck(document, present.left))), Refusal):
             found.append("withdraw")
         if state.status in DRAFTABLE:
             found.append("redraft")
     return found
-
-
-def _is_left(present: Present, document: Document) -> bool:
-    return bool(present.left & {seat.person for seat in document.state.waiting})
 
 
 def _possible(document: Document, kind: Kind, reach: Mapping[int, Any], me: int) -> bool:
