@@ -45,6 +45,13 @@ def test_a_field_that_is_open_on_purpose_says_so(monkeypatch):
     assert ("personal-field", "employee.email") not in found(hanbit())
 
 
+def test_a_rule_that_picks_rows_by_a_field_without_an_index_is_found():
+    slow = {where: one for (code, where), one in found().items() if code == "rule-index"}
+    assert set(slow) == {"w_project.team_id"}
+    assert slow["w_project.team_id"].body("ko")["says"].startswith("행 규칙 team_projects가 team_id로 고르는데")
+    assert not [where for code, where in found(hanbit()) if code == "rule-index"]
+
+
 def test_a_write_for_anyone_without_an_approval_is_found():
     open_writes = {where for code, where in found() if code == "open-write"}
     assert open_writes == {"work.add_project", "work.wait_for_network"}

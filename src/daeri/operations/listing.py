@@ -33,6 +33,7 @@ from daeri.records.access import missing
 from daeri.records.actor import Actor, sight
 from daeri.records.boxed import within
 from daeri.records.keys import ID_MAX, Id, content_of
+from daeri.records.plans import is_large, sorts_all
 from daeri.records.prepared import Named
 from daeri.records.ranges import named
 from daeri.records.record import Record, label_of, mark_of, referenced
@@ -244,8 +245,22 @@ class Shelf:
         return page
 
     def _ask(self, connection: Connection, *, actor: Actor, question: Question, rows: int) -> Sequence[Row[Any]]:
-        selected = question.selected(self._company.rules, actor)
-        return selected.statement.rows(connection, question.values | {"rows": rows})
+        rules = self._company.rules
+        selected, values = question.selected(rules, actor), question.values | {"rows": rows}
+        walk, table = selected.walk, question.record.__table__
+        if walk is not None and rows <= LIMIT_MAX + 1:
+
+            def gathers() -> bool:
+                """Say whether more rows would be gathered and sorted than the list is likely to walk over."""
+                if not is_large(connection, table) or not sorts_all(connection, walk.instead_of, values):
+                    return False
+                return connection.execute(walk.many).first() is not None
+
+            if rules.kept(f"gathers {question.shape!r}", question.record, actor, gathers):
+                found = walk.statement.rows(connection, values)
+                if len(found) == rows:
+                    return found
+        return selected.statement.rows(connection, values)
 
     def _page(
         self, actor: Actor, question: Question, rows: Sequence[Row[Any]], lang: Lang, trail: Trail
