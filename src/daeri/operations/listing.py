@@ -30,14 +30,14 @@ from daeri.operations.questions import (
 )
 from daeri.records import audit
 from daeri.records.access import missing
-from daeri.records.actor import Actor, sight
+from daeri.records.actor import Actor, is_kept_from, sight
 from daeri.records.boxed import within
 from daeri.records.keys import ID_MAX, Id, content_of
 from daeri.records.plans import is_large, sorts_all
 from daeri.records.prepared import Named
 from daeri.records.ranges import named
 from daeri.records.record import Record, label_of, mark_of, referenced
-from daeri.records.rules import NOTHING, Projection, Rules, is_own, naming, whose
+from daeri.records.rules import NOTHING, Projection, Rules, naming, whose
 from daeri.records.store import Store
 from daeri.records.trail import Trail
 from daeri.wording import Lang, Text
@@ -293,7 +293,8 @@ class Shelf:
         for column in record.__table__.columns:
             mark = mark_of(column.info)
             label = mark.label or Text(column.key, column.key)
-            why = self._company.rules.hidden_reason(record, column.key, mark).to(lang) if mark.readers else None
+            closed = mark.readers or is_kept_from(actor, mark)
+            why = self._company.rules.hidden_reason(record, column.key, mark, actor).to(lang) if closed else None
             fields.append(
                 {
                     "name": column.key,
@@ -311,12 +312,8 @@ class Shelf:
         self, record: type[Record], projection: Projection, actor: Actor, row: Row[Any], lang: Lang
     ) -> dict[str, Any]:
         values = dict(zip(projection.keys, map(json_value, row), strict=True))
-        owner = projection.owner_key
-        owned = owner is not None and is_own(record, actor, values.get(owner))
         hidden, masked = {}, {}
-        for name, mark in projection.hidden.items():
-            if owned and name in projection.own:
-                continue
+        for name, mark in projection.closed(record, actor, values):
             if name in projection.masked:
                 masked[name] = mark.reason.to(lang)
             else:
@@ -349,11 +346,11 @@ class PlainField:
 
 
 def plain_fields(record: type[Record]) -> list[PlainField]:
-    """Return the fields of a record that have no readers of their own."""
+    """Return the fields of a record that have no readers of their own and are kept from no agent."""
     fields = []
     for column in record.__table__.columns:
         mark = mark_of(column.info)
-        if mark.readers is None:
+        if mark.readers is None and mark.agents is None:
             kind = "decimal" if column.type.python_type is Decimal else _kind(column)
             label = mark.label or Text(column.key, column.key)
             fields.append(PlainField(column.key, label, kind, bool(getattr(column, "nullable", False))))
@@ -368,7 +365,7 @@ def _note_read(
         return
     for row in rows:
         whom = whose(record, projection.owner_key, actor, row)
-        fields = projection.personal_of(own=whom == actor.person_id)
+        fields = projection.personal_of(row["_masked"]).intersection(row)
         if fields:
             trail.read(record.__tablename__, row["id"], fields, whom)
 

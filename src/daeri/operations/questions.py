@@ -216,6 +216,7 @@ def narrowed(projection: Projection, record: type[Record], chosen: frozenset[str
         return projection
     owner = owner_column(record)
     kept = chosen | {"id", "version", *needed, *record.__title__} | ({owner.key} if owner is not None else set())
+    kept |= {told for name, told in projection.related.items() if name in kept}
     pairs = [(column, key) for column, key in zip(projection.columns, projection.keys, strict=True) if key in kept]
     return Projection(
         columns=tuple(column for column, _ in pairs),
@@ -226,6 +227,7 @@ def narrowed(projection: Projection, record: type[Record], chosen: frozenset[str
         owner_key=projection.owner_key,
         personal=projection.personal & kept,
         own_personal=projection.own_personal & kept,
+        related={name: told for name, told in projection.related.items() if name in kept},
     )
 
 
@@ -313,7 +315,7 @@ def open_column(rules: Rules, actor: Actor, record: type[Record], name: str) -> 
     column = column_of(record, name)
     mark = mark_of(column.info)
     if sight(actor, mark) != "open":
-        raise FieldHidden(rules.hidden_reason(record, name, mark))
+        raise FieldHidden(rules.hidden_reason(record, name, mark, actor))
     return column
 
 
