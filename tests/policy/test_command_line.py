@@ -1,7 +1,10 @@
 """`daeri policy` on a served demo and on its folder: what it says, and the exit codes scripts rely on."""
 
 import json
+import os
+import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +12,8 @@ from cli.conftest import built, folder, server
 from cli.processes import daeri
 
 __all__ = ["built", "folder", "server"]
+
+TESTS = Path(__file__).parent.parent
 
 CASES = """
     [[case]]
@@ -43,7 +48,7 @@ def test_a_field_is_explained_in_one_line_with_who_may_see_it(server, lead):
 
 def test_a_mask_is_told_by_its_example_never_by_a_value(server, lead):
     asked = server.run("policy", "explain", "--on", f"employee/{lead['id']}", "--field", "mobile")
-    assert "가림 010-****-1234  mobile: 휴대전화 번호는 본인 · 인사 담당만 볼 수 있어요" in asked.stdout
+    assert "가림 010-****-1234  mobile: 휴대전화 번호는 본인 · 인사 담당 · 상위 조직장만 볼 수 있어요" in asked.stdout
     assert lead["mobile"] not in asked.stdout
     assert lead["mobile"][-4:] not in asked.stdout.replace("010-****-1234", "")
 
@@ -73,12 +78,18 @@ def test_english_is_spoken_where_it_is_asked_for(server):
 
 
 def test_lint_names_what_was_forgotten_and_exits_1():
-    found = daeri("policy", "lint", "--company", "daeri.sample:hanbit")
+    ours = {"DAERI_COMPANY": "shelf.shelf_house:declared", "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])}
+    found = daeri("policy", "lint", **ours)
     assert found.returncode == 1
-    assert "✗ employee.email" in found.stdout
-    assert "visible_to" in found.stderr
-    listed = json.loads(daeri("policy", "lint", "--json", "--lang", "en").stdout)
+    assert "✗ w_vault" in found.stdout
+    assert "@catalog.rows(Vault)" in found.stderr
+    listed = json.loads(daeri("policy", "lint", "--json", "--lang", "en", **ours).stdout)
     assert {"code", "where", "at", "says", "fix"} == set(listed["data"][0])
+
+
+def test_lint_finds_nothing_in_the_sample():
+    found = daeri("policy", "lint", "--company", "daeri.sample:hanbit")
+    assert (found.returncode, found.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(("expect", "code"), [("hidden", 0), ("allow", 5)])

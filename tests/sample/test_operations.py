@@ -47,7 +47,16 @@ READS = {
     "query.schema": {},
     "documents.search": {"query": "출장비 한도"},
 }
-ELSEWHERE = {"product.cost", "leave.cancel", "leave.request", "expense.request", "purchase.request"}
+ELSEWHERE = {
+    "customer.create",
+    "customer.delete",
+    "customer.update",
+    "product.cost",
+    "leave.cancel",
+    "leave.request",
+    "expense.request",
+    "purchase.request",
+}
 WITH_FILES = {"documents.read", "documents.change", "documents.remove"}
 """Tried where there are files: `tests/library`."""
 BY_SCREEN = {"documents.add", "file_grant.create", "file_grant.delete"}
@@ -352,6 +361,24 @@ async def test_teams_months_and_people_add_up_to_the_same_total(house) -> None:
         assert sum(row["amount"] for row in rows) == total
     division = (await house.ask(CEO, "sales.total", team="영업본부", **span)).result["amount"]
     assert division == total
+
+
+async def test_finance_keeps_customers_without_an_operation_written_for_it(house) -> None:
+    row = (await house.ask(FINANCE, "customer.find", team="영업1팀")).result["rows"][0]
+    done = await house.ask(FINANCE, "customer.update", id=row["id"], grade="C", credit_limit=5_000_000)
+    assert (done.result["fields"]["grade"], done.result["fields"]["credit_limit"]) == ("C", 5_000_000)
+    for who in (DEPUTY, LEAD, STRANGER):
+        with pytest.raises(PermissionDenied):
+            await house.ask(who, "customer.update", id=row["id"], grade="C")
+
+
+async def test_a_customer_is_removed_only_when_the_lead_agrees(house) -> None:
+    row = (await house.ask(FINANCE, "customer.find", team="영업1팀")).result["rows"][0]
+    held = await house.ask(FINANCE, "customer.delete", id=row["id"])
+    assert isinstance(held, Held)
+    await house.approve(held.approval_id, *[step["person"]["name"] for step in held.line])
+    with pytest.raises(NotFound):
+        await house.ask(FINANCE, "customer.profile", customer=row["id"])
 
 
 async def test_costs_are_for_finance_and_executives(house) -> None:

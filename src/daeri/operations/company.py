@@ -1,6 +1,7 @@
 """What is a company to Daeri? Its catalogs, its agents and its organisation chart, checked once at start."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -81,6 +82,7 @@ class Company:
             if names.count(name) > 1:
                 raise DeclarationError(f"two catalogs declare {name}")
         _check_masks(self.records.values())
+        _check_agents(self.records.values(), {agent.name for agent in self.agents})
         _ = self.people
 
     @cached_property
@@ -146,6 +148,16 @@ def _check_masks(records: Iterable[type[Record]]) -> None:
         for column in record.__table__.columns:
             if mark_of(column.info).mask is not None and not isinstance(column.type, String):
                 raise DeclarationError(f"{record.__name__}.{column.key} is no text, so it cannot be masked; hide it")
+
+
+def _check_agents(records: Iterable[type[Record]], known: AbstractSet[str]) -> None:
+    for record in records:
+        for column in record.__table__.columns:
+            for name in mark_of(column.info).agents or ():
+                if name not in known:
+                    raise DeclarationError(
+                        f"{record.__name__}.{column.key} names the agent {name!r}, which is not there"
+                    )
 
 
 def _joined(parts: Iterable[Mapping[type[Record], Rule]], what: str) -> dict[type[Record], Rule]:

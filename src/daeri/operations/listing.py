@@ -30,9 +30,10 @@ from daeri.operations.questions import (
 )
 from daeri.records import audit
 from daeri.records.access import missing
-from daeri.records.actor import Actor, sight
+from daeri.records.actor import Actor, is_kept_from, sight
 from daeri.records.boxed import within
 from daeri.records.keys import ID_MAX, Id, content_of
+from daeri.records.plans import is_large, sorts_all
 from daeri.records.prepared import Named
 from daeri.records.ranges import named
 from daeri.records.record import Record, label_of, mark_of, referenced
@@ -244,8 +245,22 @@ class Shelf:
         return page
 
     def _ask(self, connection: Connection, *, actor: Actor, question: Question, rows: int) -> Sequence[Row[Any]]:
-        selected = question.selected(self._company.rules, actor)
-        return selected.statement.rows(connection, question.values | {"rows": rows})
+        rules = self._company.rules
+        selected, values = question.selected(rules, actor), question.values | {"rows": rows}
+        walk, table = selected.walk, question.record.__table__
+        if walk is not None and rows <= LIMIT_MAX + 1:
+
+            def gathers() -> bool:
+                """Say whether more rows would be gathered and sorted than the list is likely to walk over."""
+                if not is_large(connection, table) or not sorts_all(connection, walk.instead_of, values):
+                    return False
+                return connection.execute(walk.many).first() is not None
+
+            if rules.kept(f"gathers {question.shape!r}", question.record, actor, gathers):
+                found = walk.statement.rows(connection, values)
+                if len(found) == rows:
+                    return found
+        return selected.statement.rows(connection, values)
 
     def _page(
         self, actor: Actor, question: Question, rows: Sequence[Row[Any]], lang: Lang, trail: Trail
@@ -278,7 +293,8 @@ class Shelf:
         for column in record.__table__.columns:
             mark = mark_of(column.info)
             label = mark.label or Text(column.key, column.key)
-            why = self._company.rules.hidden_reason(record, column.key, mark).to(lang) if mark.readers else None
+            closed = mark.readers or is_kept_from(actor, mark)
+            why = self._company.rules.hidden_reason(record, column.key, mark, actor).to(lang) if closed else None
             fields.append(
                 {
                     "name": column.key,
@@ -296,11 +312,8 @@ class Shelf:
         self, record: type[Record], projection: Projection, actor: Actor, row: Row[Any], lang: Lang
     ) -> dict[str, Any]:
         values = dict(zip(projection.keys, map(json_value, row), strict=True))
-        owned = projection.is_own(values)
         hidden, masked = {}, {}
-        for name, mark in projection.hidden.items():
-            if owned and name in projection.own:
-                continue
+        for name, mark in projection.closed(values):
             if name in projection.masked:
                 masked[name] = mark.reason.to(lang)
             else:
@@ -333,11 +346,11 @@ class PlainField:
 
 
 def plain_fields(record: type[Record]) -> list[PlainField]:
-    """Return the fields of a record that have no readers of their own."""
+    """Return the fields of a record that have no readers of their own and are kept from no agent."""
     fields = []
     for column in record.__table__.columns:
         mark = mark_of(column.info)
-        if mark.readers is None:
+        if mark.readers is None and mark.agents is None:
             kind = "decimal" if column.type.python_type is Decimal else _kind(column)
             label = mark.label or Text(column.key, column.key)
             fields.append(PlainField(column.key, label, kind, bool(getattr(column, "nullable", False))))
@@ -352,7 +365,7 @@ def _note_read(
         return
     for row in rows:
         whom = whose(record, projection.owner_key, actor, row)
-        fields = projection.personal_of(own=whom == actor.person_id)
+        fields = projection.personal_of(row["_masked"]).intersection(row)
         if fields:
             trail.read(record.__tablename__, row["id"], fields, whom)
 

@@ -24,12 +24,12 @@ from daeri.operations.policy_lint import Finding, lint
 from daeri.operations.sources import Sources
 from daeri.records import audit
 from daeri.records.access import missing
-from daeri.records.actor import Actor, sight
+from daeri.records.actor import Actor, is_kept_from, sight
 from daeri.records.identity import account, is_disabled
 from daeri.records.keys import Id
 from daeri.records.people import Someone, person_body
-from daeri.records.record import Mark, Record, label_of, mark_of
-from daeri.records.rules import Rule, called_in, naming
+from daeri.records.record import Record, Relation, label_of, mark_of
+from daeri.records.rules import Rule, naming, seen_when
 from daeri.records.store import Store
 from daeri.wording import Lang, Text
 
@@ -391,56 +391,61 @@ class Policies:
         self, connection: Connection, subject: Subject, record: type[Record], key: Id | None, seen: str, lang: Lang
     ) -> list[dict[str, Any]]:
         projection = self.company.rules.projection(record, subject.actor)
-        owned = key is not None and self._is_own(connection, subject.actor, record, key)
         fields = []
         for column in record.__table__.columns:
             mark, name = mark_of(column.info), column.key
             verdict = _SIGHTS[sight(subject.actor, mark)]
-            if verdict == "own" and (name not in projection.own or (key is not None and not owned)):
+            if verdict == "own" and not self._is_seen(connection, subject.actor, record, key, name):
                 verdict = "hidden"
             if verdict == "hidden" and name in projection.masked:
                 verdict = "masked"
             if seen == "deny":
                 verdict = "hidden"
-            readers = () if verdict not in ("hidden", "masked") else mark.readers or ()
+            is_kept = is_kept_from(subject.actor, mark)
+            closing = () if verdict not in ("hidden", "masked") or is_kept else mark.roles
             fields.append(
                 {
                     "name": name,
                     "label": (mark.label or Text(name, name)).to(lang),
                     "verdict": verdict,
-                    "why": self._why(record, name, mark, verdict, seen).to(lang),
-                    "readers": None if mark.readers is None else list(mark.readers),
+                    "why": self._why(subject.actor, record, name, verdict, seen).to(lang),
+                    "readers": None if mark.readers is None else [_reader(each, lang) for each in mark.readers],
                     "data_class": mark.data_class,
                     "mask": None if mark.mask is None else mark.mask.example,
-                    "needs": self._needs([reader for reader in readers if reader != "self"], lang),
+                    "needs": self._needs(closing, lang),
                     "at": self._sources.of_field(record, name),
                 }
             )
         return fields
 
-    def _is_own(self, connection: Connection, actor: Actor, record: type[Record], key: Id) -> bool:
-        """Say whether a row is about the actor, as the projection sees it."""
+    def _is_seen(self, connection: Connection, actor: Actor, record: type[Record], key: Id | None, name: str) -> bool:
+        """Say whether a field that the actor sees on some rows is seen on this one, or on any where none is named."""
         projection = self.company.rules.projection(record, actor)
-        owner = projection.owner_key
-        if owner is None or owner not in projection.keys or owner in projection.masked - set(projection.own):
-            return False
-        called = called_in(record, actor)
-        if called is None:
-            return False
-        own = select(*record.__key__.columns).where(record.__key__.at(key), record.__table__.c[owner] == called)
-        return connection.execute(own).first() is not None
+        if name not in projection.own or key is None:
+            return name in projection.own
+        owner, mark = projection.owner_key, mark_of(record.__table__.c[name].info)
+        if name not in projection.related and (
+            owner is None or owner not in projection.keys or owner in projection.masked - set(projection.own)
+        ):
+            return False  # the projection cannot tell whose row it is
+        seen = select(*record.__key__.columns).where(record.__key__.at(key), seen_when(record, actor, mark))
+        return connection.execute(seen).first() is not None
 
-    def _why(self, record: type[Record], name: str, mark: Mark, verdict: str, seen: str) -> Text:
+    def _why(self, actor: Actor, record: type[Record], name: str, verdict: str, seen: str) -> Text:
+        mark, rules = mark_of(record.__table__.c[name].info), self.company.rules
         if seen == "deny":
             return Text("행을 볼 수 없어요", "The row is not visible")
+        if verdict in ("hidden", "masked"):
+            return rules.hidden_reason(record, name, mark, actor)
         if mark.readers is None:
             return Text("행을 보는 사람은 누구나 봐요", "Whoever sees the row sees it")
-        if verdict == "own":
+        if verdict == "own" and not mark.relations:
             return Text("본인의 기록이라서 봐요", "Only on rows about the person themself")
-        reason = self.company.rules.hidden_reason(record, name, mark)
-        if verdict in ("hidden", "masked"):
-            return reason
-        roles = [self._role(reader) for reader in mark.readers if reader != "self"]
+        if verdict == "own" or not any(actor.has(role) for role in mark.roles):
+            related = [rules.reader(record, reader) for reader in mark.readers if reader not in mark.roles]
+            ko, en = " · ".join(each.ko for each in related), ", ".join(each.en for each in related)
+            return Text(f"행과의 관계로 봐요 ({ko})", f"By a relation to the row ({en})")
+        roles = [self._role(role) for role in mark.roles]
         ko, en = " · ".join(role.ko for role in roles), ", ".join(role.en for role in roles)
         return Text(f"역할이 있어서 봐요 ({ko})", f"By a role ({en})")
 
@@ -507,6 +512,10 @@ _CHANGED: Final[Mapping[str, Text]] = {
     "some": Text("행에 따라 달라요", "Depends on the row"),
     "deny": Text("바꿀 수 없어요", "May not be changed"),
 }
+
+
+def _reader(reader: str | Relation, lang: Lang) -> str:
+    return reader if isinstance(reader, str) else reader.label.to(lang)
 
 
 def _check(by: str, allowed: bool, rule: Mapping[str, Any]) -> dict[str, Any]:

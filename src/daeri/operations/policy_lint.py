@@ -9,9 +9,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from sqlalchemy import BinaryExpression, Column
+from sqlalchemy.sql import operators
+from sqlalchemy.sql.elements import BooleanClauseList, Grouping
+
 from daeri.operations.company import Company
 from daeri.operations.operation import Operation, anyone
 from daeri.operations.sources import Sources
+from daeri.records.actor import Actor
+from daeri.records.plans import is_indexed
 from daeri.records.record import Record, label_of, mark_of
 from daeri.wording import Lang, Text, fit_josa
 
@@ -32,7 +38,7 @@ class Finding:
     """One thing to mend.
 
     Attributes:
-        code: its kind: row-rule, change-rule, personal-field, open-write, irreversible.
+        code: its kind: row-rule, change-rule, personal-field, rule-index, open-write, irreversible.
         where: what it is about ("employee.email", "leave.request").
         at: file and line.
         says, fix: what is wrong, and what to write.
@@ -57,6 +63,7 @@ def lint(company: Company, sources: Sources | None = None) -> list[Finding]:
         *_unruled(company, found),
         *_unchanged(company, found),
         *_personal(company, found),
+        *_unindexed(company, found),
         *_operations(company, found),
     ]
 
@@ -143,6 +150,49 @@ def _looks_personal(name: str, label: Text) -> bool:
         return False
     words = {part.lower() for part in _PARTS.findall(name)} | {part.lower() for part in _PARTS.findall(label.en)}
     return bool(words & PERSONAL_NAMES) or any(part in label.ko for part in PERSONAL_LABELS)
+
+
+def _unindexed(company: Company, sources: Sources) -> Iterator[Finding]:
+    """Yield the fields by which a row rule picks rows although no index begins with them."""
+    for record, rule in company.rules.rows.items():
+        picked = {column for actor in _anyone(company) for column in _picked(record, rule(actor))}
+        for column in sorted(picked, key=lambda each: each.key):
+            if not is_indexed(column):
+                mark = mark_of(column.info).label or Text(column.key, column.key)
+                yield Finding(
+                    "rule-index",
+                    f"{record.__tablename__}.{column.key}",
+                    sources.of_field(record, column.key),
+                    Text(
+                        f"행 규칙 {rule.__name__}이(가) {mark.ko}으로(로) 고르는데 색인이 없어서, "
+                        "행이 많으면 모두 읽어요",
+                        f"The row rule {rule.__name__} picks rows by {mark.en}, which has no index: "
+                        "with many rows, each list reads them all",
+                    ),
+                    Text(
+                        f'index=True를 붙이세요. 자주 정렬하는 항목까지 Index(..., "{column.key}", "정렬 항목")이면 '
+                        "더 빨라요",
+                        f'Add index=True, or Index(..., "{column.key}", "<the field lists are sorted by>"), '
+                        "which serves those at once",
+                    ),
+                )
+
+
+def _anyone(company: Company) -> Iterator[Actor]:
+    """Yield someone without a role, and someone for each role."""
+    for roles in ((), *((role,) for role in company.roles)):
+        yield Actor(person_id=1, name="", team_id=1, roles=frozenset(roles))
+
+
+def _picked(record: type[Record], condition: Any) -> Iterator[Column[Any]]:
+    """Yield the record's fields that a condition compares for equality, outside of its subqueries."""
+    if isinstance(condition, BooleanClauseList | Grouping):
+        for part in condition.get_children():
+            yield from _picked(record, part)
+    elif isinstance(condition, BinaryExpression) and condition.operator in (operators.eq, operators.in_op):
+        column = record.__table__.columns.get(getattr(condition.left, "key", None) or "")
+        if column is not None and condition.left.shares_lineage(column):
+            yield column  # type: ignore[misc]
 
 
 def _operations(company: Company, sources: Sources) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ import binascii
 import json
 import math
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -32,11 +32,13 @@ from sqlalchemy import (
     select,
     tuple_,
 )
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from daeri.clock import rfc3339
 from daeri.errors import FieldError, FieldHidden, ValidationFailed
 from daeri.records.actor import Actor, sight
 from daeri.records.keys import Key
+from daeri.records.plans import is_indexed
 from daeri.records.portable import Pattern, fits
 from daeri.records.prepared import Named
 from daeri.records.record import Record, mark_of
@@ -46,6 +48,10 @@ from daeri.wording import Text, normal
 LIMIT_DEFAULT = 50
 LIMIT_MAX = 200
 OPERATORS = ("eq", "ne", "gt", "gte", "lt", "lte", "in", "contains")
+MANY = 2_000
+"""Rows that a rule lets through from which on gathering and sorting them all takes longer than a few milliseconds."""
+WALKED = 10_000
+"""Rows that are then looked at in the list's own order, before all are gathered after all."""
 FILTERS_MAX = 20
 """Filters of one list; more is no question of a person's."""
 INITIALS: Final = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
@@ -78,6 +84,10 @@ class ListQuery:
     count: bool = False
 
 
+Columns = ReadOnlyColumnCollection[str, Any]
+After = Callable[[Columns], ColumnElement[bool]]
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """By what a list is ordered.
@@ -96,16 +106,16 @@ class Order:
         """Whether rows of one place in the order cannot be several."""
         return self.column is None or (self.column,) == self.key.columns
 
-    def clauses(self) -> Iterator[ColumnElement[Any]]:
-        """Yield what a statement is ordered by."""
-        column = self.column
-        if column is None:
-            yield from (each.desc() if self.descending else each.asc() for each in self.key.columns)
+    def clauses(self, columns: Columns) -> Iterator[ColumnElement[Any]]:
+        """Yield what a statement over a table's columns, or over another name of it, is ordered by."""
+        key = [columns[each.key] for each in self.key.columns]
+        if self.column is None:
+            yield from (each.desc() if self.descending else each.asc() for each in key)
             return
-        if column.nullable:
-            yield case((column.is_(None), 1), else_=0)
-        yield column.desc() if self.descending else column.asc()
-        yield from (each.asc() for each in self.key.columns if each is not column)
+        column = columns[self.column.key]
+        ordered = column.desc() if self.descending else column.asc()
+        yield ordered.nulls_last() if self.column.nullable else ordered
+        yield from (each.asc() for each in key if each is not column)
 
 
 @dataclass(slots=True)
@@ -125,7 +135,7 @@ class Question:
     shape: tuple[Any, ...] = ()
     values: dict[str, Any] = field(default_factory=dict)
     conditions: list[ColumnElement[bool]] = field(default_factory=list)
-    after: ColumnElement[bool] | None = None
+    after: After | None = None
     personal: frozenset[str] = frozenset()
 
     def selected(self, rules: Rules, actor: Actor) -> "Selected":
@@ -140,13 +150,25 @@ class Question:
     def _made(self, rules: Rules, actor: Actor) -> "Selected":
         needed = () if self.order.column is None else (self.order.column.key,)
         projection = narrowed(rules.projection(self.record, actor), self.record, self.chosen, *needed)
-        conditions = [rules.visible(self.record, actor), *self.conditions]
-        if self.after is not None:
-            conditions.append(self.after)
-        statement = select(*projection.columns).where(and_(*conditions)).order_by(*self.order.clauses())
-        if "skip" in self.values:
-            statement = statement.offset(bindparam("skip"))
-        return Selected(Named(statement.limit(bindparam("rows")), rules.compiled), projection)
+        table = self.record.__table__
+        visible = rules.visible(self.record, actor)
+        listed = select(*projection.columns).order_by(*self.order.clauses(table.columns)).limit(bindparam("rows"))
+        listed = listed if self.after is None else listed.where(self.after(table.columns))
+        listed = listed.offset(bindparam("skip")) if "skip" in self.values else listed
+        statement = listed.where(visible, *self.conditions)
+        column = self.order.column
+        if column is None or not is_indexed(column):
+            return Selected(Named(statement, rules.compiled), projection)
+        far = table.alias("far")
+        ordered = next(self.order.clauses(far.c))
+        further = select(far.c[column.key]).order_by(ordered).limit(1).offset(WALKED)
+        edge = (further if self.after is None else further.where(self.after(far.c))).scalar_subquery()
+        nearer = column >= edge if self.order.descending else column <= edge
+        # Within CASE the rule cannot be looked up in an index, which would gather all that it lets through.
+        sifted = case((and_(visible, *self.conditions), 1), else_=0) == 1
+        many = select(1).select_from(table).where(visible).offset(MANY).limit(1)
+        walk = Walk(many, statement, Named(listed.where(nearer, sifted), rules.compiled))
+        return Selected(Named(statement, rules.compiled), projection, walk)
 
     def cursor_after(self, row: Mapping[str, Any], count: int) -> str:
         """Return the cursor of what comes after a row, the last of `count`."""
@@ -157,11 +179,32 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Walk:
+    """How the first rows of a list are found without gathering all of them.
+
+    Attributes:
+        many: finds something where the rule lets more than MANY rows through, so that it is worth it.
+        instead_of: the list's plain statement.
+        statement: the list among the first WALKED rows in its order; if it finds as many as are asked for, these are
+            the ones.
+    """
+
+    many: Select[Any]
+    instead_of: Select[Any]
+    statement: Named
+
+
+@dataclass(frozen=True, slots=True)
 class Selected:
-    """A statement with what its columns are."""
+    """A statement with what its columns are.
+
+    Attributes:
+        walk: another way to the same rows, None where no index has the list's order.
+    """
 
     statement: Named
     projection: Projection
+    walk: Walk | None = None
 
 
 def narrowed(projection: Projection, record: type[Record], chosen: frozenset[str] | None, *needed: str) -> Projection:
@@ -173,6 +216,7 @@ def narrowed(projection: Projection, record: type[Record], chosen: frozenset[str
         return projection
     owner = owner_column(record)
     kept = chosen | {"id", "version", *needed, *record.__title__} | ({owner.key} if owner is not None else set())
+    kept |= {told for name, told in projection.related.items() if name in kept}
     pairs = [(column, key) for column, key in zip(projection.columns, projection.keys, strict=True) if key in kept]
     return Projection(
         columns=tuple(column for column, _ in pairs),
@@ -184,6 +228,7 @@ def narrowed(projection: Projection, record: type[Record], chosen: frozenset[str
         personal=projection.personal & kept,
         own_personal=projection.own_personal & kept,
         called=projection.called,
+        related={name: told for name, told in projection.related.items() if name in kept},
     )
 
 
@@ -271,7 +316,7 @@ def open_column(rules: Rules, actor: Actor, record: type[Record], name: str) -> 
     column = column_of(record, name)
     mark = mark_of(column.info)
     if sight(actor, mark) != "open":
-        raise FieldHidden(rules.hidden_reason(record, name, mark))
+        raise FieldHidden(rules.hidden_reason(record, name, mark, actor))
     return column
 
 
@@ -435,7 +480,7 @@ def _encoded(position: list[Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps(position).encode()).decode().rstrip("=")
 
 
-def _after(order: Order, cursor: str | None) -> tuple[ColumnElement[bool] | None, dict[str, Any]]:
+def _after(order: Order, cursor: str | None) -> tuple[After | None, dict[str, Any]]:
     """Return the condition that a row comes after a cursor's, and its values; rows without a key are counted off."""
     if cursor is None:
         return None, {"skip": 0}
@@ -456,16 +501,21 @@ def _after(order: Order, cursor: str | None) -> tuple[ColumnElement[bool] | None
     slots = ["last"] if len(last) == 1 else [f"last_{number}" for number in range(len(last))]
     values = dict(zip(slots, last, strict=True))
     binds = [bindparam(slot, type_=column.type) for slot, column in zip(slots, order.key.columns, strict=True)]
-    here, there = _together(order.key.columns), _together(binds)
-    if order.is_by_key or order.column is None:
-        return (here < there if order.descending else here > there), values
-    if wanted is None:
-        return and_(order.column.is_(None), here > there), values
-    at = bindparam("at", type_=order.column.type)
-    beyond = order.column < at if order.descending else order.column > at
-    rest = or_(beyond, and_(order.column == at, here > there))
-    condition = or_(rest, order.column.is_(None)) if order.column.nullable else rest
-    return condition, values | {"at": wanted}
+    at = None if order.column is None else bindparam("at", type_=order.column.type)
+
+    def after(columns: Columns) -> ColumnElement[bool]:
+        here, there = _together([columns[each.key] for each in order.key.columns]), _together(binds)
+        follows: ColumnElement[bool] = here > there
+        if order.column is None or order.is_by_key:
+            return here < there if order.descending else follows
+        column = columns[order.column.key]
+        if wanted is None:
+            return and_(column.is_(None), follows)
+        beyond, from_here = (column < at, column <= at) if order.descending else (column > at, column >= at)
+        rest = and_(from_here, or_(beyond, follows))  # an index finds the place by the first half
+        return or_(rest, column.is_(None)) if order.column.nullable else rest
+
+    return after, values if order.is_by_key or wanted is None else values | {"at": wanted}
 
 
 def _skipped(count: Any) -> int:

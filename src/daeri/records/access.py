@@ -34,8 +34,8 @@ from daeri.records.crowds import Key as GroupKey
 from daeri.records.expressions import check_expression, clause_of
 from daeri.records.keys import ID_MAX, Id
 from daeri.records.prepared import Given, Named, Rows, Shape, savepoint, shape_of, values_of
-from daeri.records.record import Exact, Record, label_of, mark_of
-from daeri.records.rules import Projection, Rules, is_own, naming, owner_column, whose
+from daeri.records.record import Exact, Hidden, Record, label_of, mark_of
+from daeri.records.rules import Projection, Rules, naming, owner_column, seen_when, whose
 from daeri.records.trail import Groups, Trail, Watch, Write, read_fields
 from daeri.wording import Text, fit_josa
 
@@ -249,11 +249,12 @@ class Records:
         """
         record = type(row)
         values = {key: value for key, value in row.__dict__.items() if not key.startswith("_")}
-        self._check_writes(record, values, row)
+        own = self._check_writes(record, values)
         with self._writing():
             key = record.__key__.id_from(self._added(record, values))
             if key is None:
                 raise self._may_not_write(record)
+            self._check_own(record, key, own)
             self._check_changeable(record, key)
         stored = self._reload(record, key, row)
         fields = {name: (None, value) for name, value in values.items()}
@@ -272,8 +273,8 @@ class Records:
         table = record.__table__
         allowed = self._rules.changeable(record, self._actor)
         values = [{key: value for key, value in row.__dict__.items() if not key.startswith("_")} for row in rows]
-        for row, one in zip(rows, values, strict=True):
-            self._check_writes(record, one, row)
+        own = self._check_writes(record, {name for one in values for name in one})
+        allowed = and_(allowed, *self._conditions(record, own))
         same_fields: dict[frozenset[str], list[dict[str, Any]]] = {}
         for one in values:
             same_fields.setdefault(frozenset(one), []).append(one)
@@ -301,7 +302,8 @@ class Records:
             PermissionDenied: the actor may not change this row, or may not write one of the fields.
         """
         record = type(row)
-        self._check_writes(record, values, row)
+        own = self._check_writes(record, values)
+        self._check_own(record, _named(row), own)
         self._check_changeable(record, _named(row))
         version = {} if record.__adopted__ else {"version": row.version + 1}
         with self._writing():
@@ -322,7 +324,7 @@ class Records:
             PermissionDenied: the actor may not change this row.
         """
         record = type(row)
-        self._check_writes(record, {}, row)
+        self._check_writes(record, ())
         self._check_changeable(record, _named(row))
         with self._writing():
             gone = self._connection.execute(delete(record.__table__).where(self._unchanged(row)))  # type: ignore[arg-type]
@@ -408,22 +410,21 @@ class Records:
         result = self._seen(record, projection, row)
         if projection.personal or projection.own_personal:
             whom = whose(record, projection.owner_key, self._actor, result.__dict__)
-            names = projection.personal_of(own=whom == self._actor.person_id)
+            shut = {name for name in projection.hidden if type(result.__dict__.get(name)) is Hidden}
+            names = projection.personal_of(shut | result.__dict__["_masked"])
             result.__dict__["_watch"] = Watch(names, self._trail, record.__tablename__, result.id, whom)
         self._trail.saw(record, result)
         return result
 
     def _seen(self, record: type[R], projection: Projection, row: Row[Any]) -> R:
         values = dict(zip(projection.keys, row, strict=True))
-        owned = projection.is_own(values)
         masked = set()
-        for name, hidden in projection.hidden.items():
-            if not (owned and name in projection.own):
-                if name in projection.masked:
-                    masked.add(name)
-                else:
-                    values[name] = hidden
-                self._trail.masked.add(f"{record.__tablename__}.{name}")
+        for name, hidden in projection.closed(values):
+            if name in projection.masked:
+                masked.add(name)
+            else:
+                values[name] = hidden
+            self._trail.masked.add(f"{record.__tablename__}.{name}")
         # As the constructor would make it, without the events that nobody listens to.
         result: R = class_mapper(record).class_manager.new_instance()
         result.__dict__.update(values, _masked=masked)
@@ -461,16 +462,32 @@ class Records:
             Text(fit_josa(f"이 {label.ko}을(를) 쓸 권한이 없어요"), f"You may not write this {label.en}")
         )
 
-    def _check_writes(self, record: type[Record], values: Mapping[str, Any], row: Record) -> None:
+    def _check_writes(self, record: type[Record], names: Iterable[str]) -> list[str]:
+        """Refuse fields that the actor sees on no row, and return those that they see on some."""
         if record.__view__ or not record.__key__.columns:
             raise unwritable(record)
-        owner = owner_column(record)
-        owned = owner is not None and is_own(record, self._actor, row.__dict__.get(owner.key))
-        for name in values:
+        own = []
+        for name in names:
             mark = mark_of(record.__table__.columns[name].info)
             seen = sight(self._actor, mark)
-            if seen == "hidden" or (seen == "own" and not owned):
-                raise FieldHidden(self._rules.hidden_reason(record, name, mark))
+            if seen == "hidden":
+                raise FieldHidden(self._rules.hidden_reason(record, name, mark, self._actor))
+            if seen == "own":
+                own.append(name)
+        return own
+
+    def _conditions(self, record: type[Record], names: Iterable[str]) -> Iterator[ColumnElement[bool]]:
+        """Yield the condition under which the actor sees each of the fields."""
+        for name in names:
+            yield seen_when(record, self._actor, mark_of(record.__table__.columns[name].info))
+
+    def _check_own(self, record: type[Record], key: Id, names: Sequence[str]) -> None:
+        """Refuse fields that the actor does not see on this row, as the database has it."""
+        for name, condition in zip(names, self._conditions(record, names), strict=True):
+            here = select(*record.__key__.columns).where(record.__key__.at(key), condition)
+            if self._connection.execute(here).first() is None:
+                mark = mark_of(record.__table__.columns[name].info)
+                raise FieldHidden(self._rules.hidden_reason(record, name, mark, self._actor))
 
 
 def _group(values: Sequence[Any]) -> GroupKey:

@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Literal
 
+from sqlalchemy.sql.elements import False_, True_
+
 from daeri.records.record import Mark
 
 Effect = Literal["read", "write", "irreversible"]
@@ -59,8 +61,19 @@ class Actor:
         return replace(self, agent=agent, roles=kept, scopes=(*self.scopes, scope), decides=False)
 
 
+def is_kept_from(actor: Actor, mark: Mark) -> bool:
+    """Say whether a field is kept from the agent that acts, whatever its person may see."""
+    return actor.agent is not None and mark.agents is not None and actor.agent not in mark.agents
+
+
 def sight(actor: Actor, mark: Mark) -> Sight:
-    """Say whether the actor sees a field on every row, on rows about themself, or on none."""
-    if mark.readers is None or any(actor.has(reader) for reader in mark.readers if reader != "self"):
+    """Say whether the actor sees a field on every row, on some (about themself, or by a relation), or on none."""
+    if is_kept_from(actor, mark):
+        return "hidden"
+    if mark.readers is None or any(actor.has(role) for role in mark.roles):
         return "open"
-    return "own" if "self" in mark.readers else "hidden"
+    related = [relation.rule(actor) for relation in mark.relations]
+    if any(isinstance(condition, True_) for condition in related):
+        return "open"
+    some = "self" in mark.readers or not all(isinstance(condition, False_) for condition in related)
+    return "own" if some else "hidden"

@@ -77,4 +77,4 @@ def _check_column(rules: Rules, actor: Actor, record: type[Record], node: Any) -
         raise TypeError(msg)
     mark = mark_of(column.info)
     if sight(actor, mark) != "open":
-        raise FieldHidden(rules.hidden_reason(record, column.key, mark))
+        raise FieldHidden(rules.hidden_reason(record, column.key, mark, actor))

@@ -20,7 +20,7 @@ from sqlalchemy.sql.elements import False_, True_
 from daeri.records.access import Records
 from daeri.records.actor import Actor
 from daeri.records.record import Exact, Instant, Record, label_of, mark_of, referenced
-from daeri.records.rules import NOTHING, Rules, called_in, owner_column
+from daeri.records.rules import NOTHING, Rules, owner_column, seen_when
 from daeri.records.stored import LocalTime
 from daeri.wording import Text
 
@@ -182,18 +182,20 @@ def _relation(rules: Rules, actor: Actor, record: type[Record]) -> Relation | No
     condition = rules.visible(record, actor)
     if isinstance(condition, False_):
         return None
-    projection = rules.projection(record, actor)
-    owner = owner_column(record)
+    projection, owner = rules.projection(record, actor), owner_column(record)
     columns: list[ColumnElement[Any]] = []
     fields: list[Field] = []
     if NOTHING in projection.keys:
         return None
+    telling = {*projection.related.values()}
     for key, shown in zip(projection.keys, projection.columns, strict=True):
+        if key in telling:
+            continue
         column = cast("Column[Any]", record.__table__.columns[key])
         mark = mark_of(column.info)
-        if key in projection.own and owner is not None and mark.mask is None:
+        if key in projection.own and mark.mask is None:
             # A subquery without a table keeps the column's affinity, which CASE would lose: salary = '5000'.
-            own = select(column).where(owner == called_in(record, actor)).correlate(record.__table__)
+            own = select(column).where(seen_when(record, actor, mark)).correlate(record.__table__)
             columns.append(own.scalar_subquery().label(column.name))
         else:
             columns.append(shown if shown is column else shown.label(column.name))

@@ -4,7 +4,7 @@ Only declarations live here: no query, no rule, no connection.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -31,6 +31,9 @@ from daeri.errors import FieldHidden
 from daeri.records.keys import Id, Key, content_of
 from daeri.wording import Text
 
+if TYPE_CHECKING:
+    from daeri.records.actor import Actor
+
 DataClass = Literal["public", "internal", "personal", "secret"]
 NAMING = {
     "ix": "ix_%(column_0_label)s",
@@ -47,22 +50,48 @@ class Mark:
 
     Attributes:
         label: the field's name for people; None uses the column's name.
-        readers: "self" and role names that may read it; None = whoever may see the row.
+        readers: "self", role names and relations that may read it; None = whoever may see the row.
         data_class: how sensitive the value is.
         kind: what a number means ("won"); None where its type says it all.
         mask: how the value looks to those who may not read it; None = nothing of it is shown.
+        agents: the agents that may read it for someone who may; None = every agent.
     """
 
     label: Text | None = None
-    readers: tuple[str, ...] | None = None
+    readers: tuple["str | Relation", ...] | None = None
     data_class: DataClass = "internal"
     kind: str | None = None
     mask: "Mask | None" = None
+    agents: tuple[str, ...] | None = None
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles that read it on every row."""
+        return tuple(each for each in self.readers or () if isinstance(each, str) and each != "self")
+
+    @property
+    def relations(self) -> tuple["Relation", ...]:
+        """The relations to a row by which it is read on that row."""
+        return tuple(each for each in self.readers or () if isinstance(each, Relation))
 
     @property
     def is_about_people(self) -> bool:
         """Say whether figures made of the field could tell about single people."""
         return self.data_class in ("personal", "secret")
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """How someone stands to a row, for fields that are shown by it: whoever leads the team of the row's person.
+
+    Attributes:
+        label: what people call those who stand so, e.g. Text("소속 팀장", "the team lead").
+        rule: gives the condition that a row meets to which the actor stands so, like a row rule; true() for someone
+            who does to every row.
+    """
+
+    label: Text
+    rule: "Callable[[Actor], ColumnElement[bool]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +135,8 @@ def labelled(ko: str, en: str) -> dict[str, Any]:
     return {"label": Text(ko, en)}
 
 
-def visible_to(*readers: str, data_class: DataClass = "internal", mask: str | None = None) -> dict[str, Any]:
-    """Say who may read a field: role names, and "self" for the person whom the row is about.
+def visible_to(*readers: str | Relation, data_class: DataClass = "internal", mask: str | None = None) -> dict[str, Any]:
+    """Say who may read a field: role names, "self" for the person whom the row is about, and relations to the row.
 
     A `mask` shows everybody else what a text looks like, by an example ("010-****-1234"); they can still not filter,
     sort, search or count by it.
@@ -116,6 +145,15 @@ def visible_to(*readers: str, data_class: DataClass = "internal", mask: str | No
         ValueError: the mask is no example with one run of stars.
     """
     return {"readers": readers, "data_class": data_class, "mask": Mask.like(mask) if mask is not None else None}
+
+
+def for_agents(*names: str) -> dict[str, Any]:
+    """Keep a field from every agent but those named, whatever the person may see for whom it acts.
+
+    `info=visible_to("self", "hr") | for_agents()` keeps it from all of them. What a person may not see, no agent of
+    theirs sees anyway.
+    """
+    return {"agents": names}
 
 
 def classed(data_class: DataClass) -> dict[str, Any]:
@@ -139,6 +177,7 @@ def mark_of(info: Mapping[str, Any]) -> Mark:
         data_class=info.get("data_class", "internal"),
         kind=info.get("kind"),
         mask=info.get("mask"),
+        agents=info.get("agents"),
     )
 
 

@@ -4,18 +4,19 @@ What is made of a rule is kept for a moment, for the rule and all that asks it t
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Column, ColumnElement, case, false, null
+from sqlalchemy import Column, ColumnElement, case, false, null, or_
+from sqlalchemy.sql.elements import False_
 
 from daeri.errors import FieldHidden, NotFound
-from daeri.records.actor import Actor, sight
+from daeri.records.actor import Actor, is_kept_from, sight
 from daeri.records.crowds import Crowds
 from daeri.records.keys import Key
 from daeri.records.prepared import Compiled, Ready, Shape
-from daeri.records.record import Hidden, Mark, Person, Record, label_of, mark_of
+from daeri.records.record import Hidden, Mark, Person, Record, Relation, label_of, mark_of
 from daeri.wording import Text, fit_josa
 
 K = TypeVar("K")
@@ -75,19 +76,25 @@ class Rules:
         """Return the key by which the actor may name rows: none where a part of it is hidden from them."""
         return self.kept("key", record, actor, lambda: _key(record, actor)) if record.__adopted__ else record.__key__
 
-    def hidden_reason(self, record: type[Record], name: str, mark: Mark) -> Text:
-        """Say in words who may see a field."""
+    def hidden_reason(self, record: type[Record], name: str, mark: Mark, actor: Actor | None = None) -> Text:
+        """Say in words who may see a field, or that the actor's agent may not."""
         label = mark.label or Text(name, name)
+        if actor is not None and is_kept_from(actor, mark):
+            ko = fit_josa(f"{label.ko}은(는) 이 에이전트에게 보여 주지 않아요")
+            return Text(ko, f"{label.en} is kept from this agent")
         if not mark.readers:
             return Text(fit_josa(f"{label.ko}은(는) 아무도 볼 수 없어요"), f"Nobody may see {label.en}")
-        readers = [self._reader(record, reader) for reader in mark.readers]
+        readers = [self.reader(record, reader) for reader in mark.readers]
         ko = " · ".join(reader.ko for reader in readers)
         return Text(
             fit_josa(f"{label.ko}은(는) {ko}만 볼 수 있어요"),
             f"Only {' and '.join(reader.en for reader in readers)} may see {label.en}",
         )
 
-    def _reader(self, record: type[Record], reader: str) -> Text:
+    def reader(self, record: type[Record], reader: str | Relation) -> Text:
+        """Return what a reader of a record's fields is called."""
+        if isinstance(reader, Relation):
+            return reader.label
         if reader != "self":
             return self.roles.get(reader, Text(reader, reader))
         return Text("본인", "the person themself" if issubclass(record, Person) else "the person it is about")
@@ -121,6 +128,14 @@ def called_in(record: type[Record], actor: Actor) -> int | str | None:
     return actor.known_as if record.__adopted__ else actor.person_id
 
 
+def seen_when(record: type[Record], actor: Actor, mark: Mark) -> ColumnElement[bool]:
+    """Return the condition that a row meets on which the actor sees a field of "own" sight; false() where none can."""
+    owner, called = owner_column(record), called_in(record, actor)
+    own = [owner == called] if "self" in (mark.readers or ()) and owner is not None and called is not None else []
+    conditions = [*own, *(relation.rule(actor) for relation in mark.relations)]
+    return or_(false(), *conditions) if conditions else false()
+
+
 def mine(column: Any, actor: Actor) -> ColumnElement[bool]:
     """Return the condition that a row of an adopted table is about the actor: `mine(Order.emp_no, actor)`.
 
@@ -144,7 +159,7 @@ def naming(rules: "Rules", actor: Actor, record: type[Record]) -> Key:
     for column in record.__key__.columns:
         mark = mark_of(column.info)
         if sight(actor, mark) != "open":
-            raise FieldHidden(rules.hidden_reason(record, column.key, mark))
+            raise FieldHidden(rules.hidden_reason(record, column.key, mark, actor))
     raise NotFound(
         Text(
             fit_josa(f"{label.ko}에는 키가 없어서 한 건씩 열 수 없어요. 목록이나 SQL로 봐 주세요"),
@@ -162,12 +177,13 @@ class Projection:
     """The columns an actor gets of a record: hidden ones never leave the database.
 
     Attributes:
-        own: the fields that the actor reads on rows about themself.
+        own: the fields that the actor reads on some rows: those about themself, or to which they stand in a relation.
         hidden: the fields that the actor does not read on every row, with the reason.
         masked: those of them whose mask stands in their place.
         personal: the personal fields that the actor reads on every row.
-        own_personal: those that the actor reads on rows about themself.
+        own_personal: those that the actor reads on some rows.
         called: what the owner's field holds on rows about the actor; None where no row can be.
+        related: those of `own` that may be shown by a relation, with the key of the column that says so of a row.
     """
 
     columns: tuple[ColumnElement[Any], ...]
@@ -179,35 +195,50 @@ class Projection:
     personal: frozenset[str] = frozenset()
     own_personal: frozenset[str] = frozenset()
     called: int | str | None = None
+    related: Mapping[str, str] = field(default_factory=dict)
 
     def is_own(self, values: Mapping[str, Any]) -> bool:
         """Say whether a row is about the actor."""
         return self.owner_key is not None and self.called is not None and values.get(self.owner_key) == self.called
 
-    def personal_of(self, *, own: bool) -> frozenset[str]:
-        """Return the personal fields that the actor reads on a row, which is or is not about themself."""
-        return self.personal | self.own_personal if own else self.personal
+    def personal_of(self, closed: Collection[str]) -> frozenset[str]:
+        """Return the personal fields that the actor reads on a row, of which these are closed to them."""
+        return (self.personal | self.own_personal).difference(closed)
+
+    def closed(self, values: dict[str, Any]) -> Iterator[tuple[str, Hidden]]:
+        """Yield the fields that the actor does not read on a row, and take out of it what only told that."""
+        shown = {name for name, told in self.related.items() if values[told]}
+        for told in {*self.related.values()}:
+            del values[told]
+        owned = self.is_own(values)
+        for name, hidden in self.hidden.items():
+            if name not in shown and not (owned and name in self.own and name not in self.related):
+                yield name, hidden
 
 
 def _project(rules: Rules, record: type[Record], actor: Actor) -> Projection:
-    owner, called = owner_column(record), called_in(record, actor)
+    owner = owner_column(record)
     columns: list[ColumnElement[Any]] = []
     keys: list[str] = []
     own: list[str] = []
     hidden: dict[str, Hidden] = {}
     masked: set[str] = set()
+    related: dict[str, str] = {}
+    telling: dict[Any, tuple[str, ColumnElement[bool]]] = {}
     for column in record.__table__.columns:
         mark = mark_of(column.info)
         seen = sight(actor, mark)
         if seen != "open":
-            hidden[column.key] = Hidden(column.key, rules.hidden_reason(record, column.key, mark))
+            hidden[column.key] = Hidden(column.key, rules.hidden_reason(record, column.key, mark, actor))
+        when = seen_when(record, actor, mark) if seen == "own" else false()
         instead = None if mark.mask is None else mark.mask.expression(column)
         if seen == "open":
             columns.append(column)
-        elif seen == "own" and owner is not None and called is not None:
-            shown = case((owner == called, column), else_=null() if instead is None else instead)
-            columns.append(shown.label(column.key))
+        elif not isinstance(when, False_):
+            columns.append(case((when, column), else_=null() if instead is None else instead).label(column.key))
             own.append(column.key)
+            if mark.relations:
+                related[column.key], _ = telling.setdefault(mark.readers, (f"_sees_{len(telling)}", when))
         elif instead is not None:
             columns.append(instead.label(column.key))
         else:
@@ -215,6 +246,9 @@ def _project(rules: Rules, record: type[Record], actor: Actor) -> Projection:
         if seen != "open" and instead is not None:
             masked.add(column.key)
         keys.append(column.key)
+    for key, when in telling.values():
+        columns.append(case((when, 1), else_=0).label(key))
+        keys.append(key)
     if not columns:  # a row may be seen of which no field is: it still is a row of this table
         some = next(iter(record.__table__.columns))
         columns, keys = [case((some.is_(None), null()), else_=null()).label(NOTHING)], [NOTHING]
@@ -229,7 +263,8 @@ def _project(rules: Rules, record: type[Record], actor: Actor) -> Projection:
         owner_key=owner_key,
         personal=frozenset(personal - hidden.keys()),
         own_personal=frozenset(personal & set(own)),
-        called=called,
+        called=called_in(record, actor),
+        related=related,
     )
 
 

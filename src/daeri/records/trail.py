@@ -37,7 +37,8 @@ class Write:
     def title(self) -> str:
         """The row's name, of those title fields that everyone may see who sees the row."""
         columns = self.record.__table__.columns
-        shown = [name for name in self.row.__title__ if name in columns and mark_of(columns[name].info).readers is None]
+        marks = {name: mark_of(columns[name].info) for name in self.row.__title__ if name in columns}
+        shown = [name for name, mark in marks.items() if mark.readers is None and mark.agents is None]
         return " ".join(str(value) for name in shown if name != "id" and (value := self.row.__dict__.get(name)))
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 from sqlalchemy import ColumnElement
 
-from daeri.operations import Ref, having
+from daeri.operations import Line, Offer, Ref, having, superior
 from daeri.records import Records
 from daeri.sample.organisation import LOADER, Chart, chart, unit_of
 from daeri.sample.people import InTeam, Loaded
@@ -14,6 +14,8 @@ from daeri.sample.sales_records import Customer, customer, sees_sales
 from daeri.wording import Lang, Text, day, fit_josa
 
 LISTED_MAX = 50
+KEPT = ("name", "english_name", "region", "grade", "team_id", "credit_limit")
+"""The fields of a customer that Finance keeps."""
 NAMED_MAX = 8
 """Rows one sentence names; the others stand in `rows`."""
 
@@ -140,6 +142,70 @@ async def profile(
     """Tell a customer's region, grade, account team and since when it buys (거래처 정보). For sums: sales.total."""
     units = await chart(records)
     return _profile(await records.get(Customer, customer), units)
+
+
+def removal(id: Ref[Customer]) -> Line:  # noqa: A002 - the generated parameter's own name
+    """A customer goes only when the lead of who asks for it agrees."""
+    del id
+    return Line(superior(1), rule="customer-removal", because=Text("거래처 삭제는 팀장이 결재해요", "The lead decides"))
+
+
+# Written without an operation of their own: the rules of Customer say on which rows, the fields here what of them.
+customer.records(
+    Customer,
+    create=Offer(
+        having("finance"),
+        fields=(*KEPT, "since"),
+        examples=(
+            "새 거래처를 등록해줘",
+            "거래처 하나 추가할게",
+            "신규 거래처 등록하고 싶어",
+            "거래처 대장에 새 업체 올려줘",
+            "Add a new customer",
+            "Register a new customer",
+            "I want to add a new account",
+            "Put a new customer on file",
+        ),
+        words=("거래처 등록", "신규 거래처", "거래처 추가", "new customer", "add customer", "register customer"),
+    ),
+    update=Offer(
+        having("finance"),
+        fields=KEPT,
+        examples=(
+            "가온유통 등급을 B등급으로 바꿔줘",
+            "나루물산 지역을 부산으로 고쳐줘",
+            "다솔테크 거래처명을 수정해줘",
+            "마루상사 거래처 정보 고치고 싶어",
+            "Change Gaon Retail to grade B",
+            "Correct the region of Naru Trading",
+            "Rename the customer Dasol Tech",
+            "Update the details of Maru Corporation",
+        ),
+        words=(
+            "거래처 수정",
+            "거래처 정보 변경",
+            "등급 변경",
+            "change customer",
+            "update customer",
+            "correct customer",
+        ),
+    ),
+    delete=Offer(
+        having("finance"),
+        approval=removal,
+        examples=(
+            "가온유통 거래처를 삭제해줘",
+            "나루물산을 거래처 대장에서 지워줘",
+            "다솔테크 거래처 삭제 올려줘",
+            "이제 거래 안 하는 거래처를 지우고 싶어",
+            "Delete the customer Gaon Retail",
+            "Remove Naru Trading from our customers",
+            "Take Dasol Tech off the customer list",
+            "I want to delete a customer",
+        ),
+        words=("거래처 삭제", "거래처 지우기", "delete customer", "remove customer"),
+    ),
+)
 
 
 class CustomerRow(BaseModel):

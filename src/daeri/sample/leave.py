@@ -331,9 +331,14 @@ class LeaveCancelled(BaseModel):
         return f"Cancelled: {KINDS[self.kind].en}, {when}. {given_back} given back."
 
 
+def for_oneself(actor: Actor) -> bool:
+    """Anyone, for themself: it gives back days that were granted, and the change rule lets nobody else's be touched."""
+    return actor.person_id > 0
+
+
 @leave.write(
     label=Text("휴가 취소", "Cancel leave"),
-    allow=anyone,
+    allow=for_oneself,
     examples=[
         "다음 주 목요일 휴가 취소해줘",
         "12월 1일 연차 취소할게",

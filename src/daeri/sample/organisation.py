@@ -6,7 +6,8 @@ stand in `people.py`.
 Who may see what of a person:
 
 - the directory (name, rank, title, team, email, extension, hiring date): everyone;
-- salary and mobile number: the person and HR; everybody else sees the mobile number masked;
+- salary: the person and HR;
+- mobile number: the person, HR and those in charge of the person; everybody else sees it masked;
 - people who have left: HR only.
 """
 
@@ -20,7 +21,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from daeri.errors import PermissionDenied
 from daeri.operations import Catalog
-from daeri.records import WON, Actor, Person, Records, Team, labelled, visible_to
+from daeri.records import WON, Actor, Person, Records, Relation, Team, classed, labelled, visible_to
 from daeri.wording import Text
 
 LOADER = "loader"
@@ -48,6 +49,11 @@ class Department(Team):
     english_name: Mapped[str] = mapped_column(String(100), info=labelled("영문 이름", "English name"))
 
 
+IN_CHARGE = Relation(
+    Text("상위 조직장", "those in charge of the person"), lambda actor: Employee.id.in_(people_under(actor))
+)
+
+
 class Employee(Person):
     """A person on the payroll (직원)."""
 
@@ -57,13 +63,13 @@ class Employee(Person):
 
     english_name: Mapped[str] = mapped_column(String(100), info=labelled("영문 이름", "English name"))
     number: Mapped[str] = mapped_column(String(20), unique=True, info=labelled("사번", "employee number"))
-    email: Mapped[str] = mapped_column(String(100), info=labelled("이메일", "email"))
+    email: Mapped[str] = mapped_column(String(100), info=labelled("이메일", "email") | classed("internal"))
     extension: Mapped[str] = mapped_column(String(10), info=labelled("내선 번호", "extension"))
     hired_on: Mapped[date] = mapped_column(index=True, info=labelled("입사일", "hired on"))
     mobile: Mapped[str] = mapped_column(
         String(20),
         info=labelled("휴대전화 번호", "the mobile number")
-        | visible_to("self", "hr", data_class="personal", mask="010-****-1234"),
+        | visible_to("self", "hr", IN_CHARGE, data_class="personal", mask="010-****-1234"),
     )
     salary: Mapped[int] = mapped_column(
         info=labelled("연봉", "the salary") | WON | visible_to("self", "hr", data_class="personal")
