@@ -50,7 +50,9 @@ class CompanyFile(Kept):
 
     name: Mapped[str] = mapped_column(String(NAME_MAX), index=True, info=labelled("파일 이름", "file name"))
     folder: Mapped[str] = mapped_column(String(FOLDER_MAX), default="", info=labelled("폴더", "folder"))
-    level: Mapped[str] = mapped_column(String(20), default="confidential", info=labelled("보안 등급", "security level"))
+    level: Mapped[str] = mapped_column(
+        String(20), default="confidential", index=True, info=labelled("보안 등급", "security level")
+    )
     department_id: Mapped[int | None] = mapped_column(index=True, info=labelled("소관 부서", "department"))
     owner_id: Mapped[int] = mapped_column(index=True, info=labelled("올린 사람", "added by"))
     series: Mapped[int | None] = mapped_column(index=True, info=labelled("첫 판", "first edition"))

@@ -214,12 +214,17 @@ class _Library:
         return Reader(self._terms)
 
 
+def whoever_may_bring_files(actor: Actor) -> bool:
+    """Everyone may: a file is its bringer's and confidential unless said otherwise; others' files have their rule."""
+    return anyone(actor)
+
+
 def documents_catalog(
     team: type[Team],
     *,
     keepers: tuple[str, ...] = ("admin",),
     terms: Sequence[Sequence[str]] = (),
-    may_add: Allow = anyone,
+    may_add: Allow = whoever_may_bring_files,
 ) -> Catalog:
     """Return the catalog `documents`: search, read, add, change and remove company files.
 
