@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import (
-    ClauseElement,
     ColumnElement,
     Connection,
     Row,
@@ -31,7 +30,7 @@ from daeri.errors import Conflict, FieldHidden, NotFound, PermissionDenied, Refu
 from daeri.records.actor import Actor, sight
 from daeri.records.crowds import ROWS_MAX, Group
 from daeri.records.crowds import Key as GroupKey
-from daeri.records.expressions import check_expression, clause_of
+from daeri.records.expressions import check_expression, check_values, clause_of
 from daeri.records.keys import ID_MAX, Id
 from daeri.records.prepared import Given, Named, Rows, Shape, savepoint, shape_of, values_of
 from daeri.records.record import Exact, Hidden, Record, label_of, mark_of
@@ -248,7 +247,8 @@ class Records:
             PermissionDenied: the actor may not add such a row, or may not write one of its fields.
         """
         record = type(row)
-        values = {key: value for key, value in row.__dict__.items() if not key.startswith("_")}
+        values = values_of_row(row)
+        check_values(record, values)
         own = self._check_writes(record, values)
         with self._writing():
             key = record.__key__.id_from(self._added(record, values))
@@ -272,7 +272,9 @@ class Records:
         record = type(rows[0])
         table = record.__table__
         allowed = self._rules.changeable(record, self._actor)
-        values = [{key: value for key, value in row.__dict__.items() if not key.startswith("_")} for row in rows]
+        values = [values_of_row(row) for row in rows]
+        for one in values:
+            check_values(record, one)
         own = self._check_writes(record, {name for one in values for name in one})
         allowed = and_(allowed, *self._conditions(record, own))
         same_fields: dict[frozenset[str], list[dict[str, Any]]] = {}
@@ -302,6 +304,7 @@ class Records:
             PermissionDenied: the actor may not change this row, or may not write one of the fields.
         """
         record = type(row)
+        check_values(record, values)
         own = self._check_writes(record, values)
         self._check_own(record, _named(row), own)
         self._check_changeable(record, _named(row))
@@ -313,8 +316,7 @@ class Records:
             self._check_changeable(record, row.id)
         fields = {name: (row.__dict__.get(name), value) for name, value in values.items()}
         self._trail.changed(Write(record, row.id, "change", row.version, row, fields))
-        written = {key: value for key, value in row.__dict__.items() if not key.startswith("_")}
-        return self._reload(record, row.id, record(**{**written, **values, **version}))
+        return self._reload(record, row.id, record(**{**values_of_row(row), **values, **version}))
 
     async def remove(self, row: Record) -> None:
         """Delete a row that was read in this call.
@@ -380,10 +382,7 @@ class Records:
     @staticmethod
     def _shape(kind: tuple[Any, ...], expressions: Sequence[Any]) -> tuple[Shape | None, Given]:
         """Return what tells this statement from others but for its values, and the values' places; None if unknown."""
-        clauses = [clause_of(expression) for expression in expressions]
-        if not all(isinstance(clause, ClauseElement) for clause in clauses):
-            return None, []
-        found = shape_of(clauses)
+        found = shape_of([clause_of(expression) for expression in expressions])
         return (None, []) if found is None else ((kind, found[0]), found[1])
 
     def _run(
@@ -488,6 +487,11 @@ class Records:
             if self._connection.execute(here).first() is None:
                 mark = mark_of(record.__table__.columns[name].info)
                 raise FieldHidden(self._rules.hidden_reason(record, name, mark, self._actor))
+
+
+def values_of_row(row: Record) -> dict[str, Any]:
+    """Return what a row holds in its fields."""
+    return {key: value for key, value in row.__dict__.items() if not key.startswith("_")}
 
 
 def _group(values: Sequence[Any]) -> GroupKey:

@@ -3,6 +3,7 @@
 Allow-lists only: what is not named here is refused, so that no condition carries SQL of its own past the rules.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import ClauseElement, Table
@@ -33,9 +34,6 @@ def check_expression(rules: Rules, actor: Actor, record: type[Record], expressio
         FieldHidden: it reads a field that the actor does not see on every row.
         TypeError: it holds anything but columns of this record, values, comparisons and simple functions.
     """
-    if not isinstance(expression, ClauseElement | QueryableAttribute):
-        msg = f"{expression!r} is not a condition on {record.__name__}'s fields"
-        raise TypeError(msg)
     clause = clause_of(expression)
     for node in visitors.iterate(clause):
         kind = node.__visit_name__
@@ -50,9 +48,31 @@ def check_expression(rules: Rules, actor: Actor, record: type[Record], expressio
     return clause
 
 
+def check_values(record: type[Record], values: Mapping[str, Any]) -> None:
+    """Refuse what is no field of a record, and a value that is SQL: it would be computed from any row of any table.
+
+    Raises:
+        TypeError: there is such a field or value.
+    """
+    fields = record.__table__.columns
+    for name, value in values.items():
+        if name not in fields or isinstance(value, ClauseElement) or hasattr(value, "__clause_element__"):
+            msg = f"{name}={value!r} may not be written to a {record.__name__}: give its fields plain values"
+            raise TypeError(msg)
+
+
 def clause_of(expression: Any) -> Any:
-    """Return the clause of an expression or of a record's attribute."""
-    return expression.__clause_element__() if isinstance(expression, QueryableAttribute) else expression
+    """Return the clause of an expression or of a record's attribute.
+
+    Raises:
+        TypeError: it is neither.
+    """
+    if isinstance(expression, QueryableAttribute):
+        return expression.__clause_element__()
+    if not isinstance(expression, ClauseElement):
+        msg = f"{expression!r} is not a condition on a record's fields"
+        raise TypeError(msg)
+    return expression
 
 
 def _is_raw(node: Any) -> bool:

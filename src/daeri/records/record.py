@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from sqlalchemy import (
     JSON,
@@ -24,7 +24,7 @@ from sqlalchemy import (
     func,
     literal,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
+from sqlalchemy.orm import ColumnProperty, DeclarativeBase, Mapped, Relationship, declared_attr, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 from daeri.errors import FieldHidden
@@ -181,6 +181,10 @@ def mark_of(info: Mapping[str, Any]) -> Mark:
     )
 
 
+_GOING_ROUND: Final = (Relationship, ColumnProperty)
+"""What SQLAlchemy would load by a statement of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hidden:
     """Stands in a row where a field's value would be, when the asker may not see it."""
@@ -277,7 +281,17 @@ class Record(DeclarativeBase):
     version: Mapped[int] = mapped_column(default=1, sort_order=-1)
 
     def __init_subclass__(cls, **arguments: Any) -> None:
-        """Map the class, and learn its key."""
+        """Map the class, and learn its key.
+
+        Raises:
+            TypeError: it declares what would read other rows past the rules.
+        """
+        for name, declared in vars(cls).items():
+            if isinstance(declared, _GOING_ROUND):
+                msg = f"{cls.__name__}.{name}: a record holds columns only; read other rows by Records, never by a " + (
+                    "relationship" if isinstance(declared, Relationship) else "column_property"
+                )
+                raise TypeError(msg)
         super().__init_subclass__(**arguments)
         if "__table__" in cls.__dict__:
             cls.__key__ = Key(tuple(cls.__table__.primary_key.columns))  # type: ignore[attr-defined]
