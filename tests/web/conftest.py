@@ -13,9 +13,9 @@ from httpx import ASGITransport, AsyncClient, Response
 from daeri.operations.policy import Policies
 from daeri.web.desk import Options, Services
 from daeri.web.pages import Pages, pages
-from worlds import COLLEAGUE, HR, LEAD, OWNER, STRANGER, World
+from worlds import AUDITOR, COLLEAGUE, HR, LEAD, OWNER, STRANGER, World
 
-PEOPLE = {"owner": OWNER, "colleague": COLLEAGUE, "stranger": STRANGER, "lead": LEAD, "hr": HR}
+PEOPLE = {"owner": OWNER, "colleague": COLLEAGUE, "stranger": STRANGER, "lead": LEAD, "hr": HR, "auditor": AUDITOR}
 ADDRESS = "http://daeri.test"
 
 

@@ -79,6 +79,7 @@ def furnish(site: Site) -> None:
         "run": ("deputy", f"/runs/{answered['run_id']}"),
         "operations": ("deputy", "/ops"),
         "operation": ("deputy", "/ops/leave.request"),
+        "audit": ("admin", "/audit?person=deputy"),
         "not found": ("deputy", "/records/nope"),
         "sign-in": ("", "/login"),
     }
@@ -102,6 +103,7 @@ NAMES = (
     "run",
     "operations",
     "operation",
+    "audit",
     "not found",
     "sign-in",
 )
@@ -128,7 +130,7 @@ def signed_in(site: Site, chromium: Browser) -> Iterator[dict[tuple[str, str], B
     """A browser of their own for each person in each language; "" is a guest."""
     contexts = {}
     for lang in ("ko", "en"):
-        for login in ("", "deputy", "lead"):
+        for login in ("", "deputy", "lead", "admin"):
             context = chromium.new_context(locale="ko-KR" if lang == "ko" else "en-GB")
             if login:
                 page = context.new_page()

@@ -191,6 +191,7 @@ class Desk:
             here=request.url.path,
             back=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
             waiting=waiting,
+            may_audit=visitor.actor is not None and AuditLog.may_look(visitor.actor),
             has_documents="documents.search" in self.services.door.company.operations,
             origin=f"{request.url.scheme}://{request.url.netloc}",
             api=api,

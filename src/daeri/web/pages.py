@@ -16,6 +16,7 @@ from starlette.types import Scope
 from daeri.errors import DaeriError
 from daeri.web.approvals import ApprovalScreens
 from daeri.web.ask import Ask
+from daeri.web.audit import AuditScreens
 from daeri.web.desk import Desk, Options, Services
 from daeri.web.documents import DocumentScreens
 from daeri.web.markup import STATIC
@@ -69,6 +70,7 @@ def pages(services: Services, options: Options) -> Pages:
         RunScreens(desk),
         OperationScreens(desk),
         PolicyScreens(desk),
+        AuditScreens(desk),
     ):
         screens.add_to(router)
     return Pages(router, StaticPages(directory=STATIC), desk.error_page)
