@@ -56,6 +56,9 @@ ELSEWHERE = {
     "leave.request",
     "expense.request",
     "purchase.request",
+    "customer.reprice",
+    "employee.transfer",
+    "security.exempt",
 }
 WITH_FILES = {"documents.read", "documents.change", "documents.remove"}
 """Tried where there are files: `tests/library`."""

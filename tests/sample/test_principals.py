@@ -48,6 +48,9 @@ SEEN = {
     "sales_order": dict.fromkeys((OWNER, LEAD), EVERY) | dict.fromkeys((STRANGER, HR), NO),
     "product": dict.fromkeys((OWNER, LEAD, STRANGER, HR), EVERY),
     "customer": dict.fromkeys((OWNER, LEAD), EVERY) | dict.fromkeys((STRANGER, HR), NO),
+    "customer_price": dict.fromkeys((OWNER, LEAD), EVERY) | dict.fromkeys((STRANGER, HR), NO),
+    "transfer": dict.fromkeys((OWNER, LEAD, STRANGER), "employee_id = :me") | {HR: EVERY},
+    "security_exception": dict.fromkeys((OWNER, LEAD, STRANGER, HR), OWN),
     "company_file": dict.fromkeys((OWNER, LEAD, STRANGER, HR), FILES),
     "file_grant": dict.fromkeys((OWNER, LEAD, STRANGER), NO) | {HR: EVERY},
 }

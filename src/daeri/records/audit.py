@@ -230,8 +230,9 @@ def raw_rows(connection: Connection, first: int = 0, last: int | None = None) ->
     bounds = f"seq >= {int(first)}" + ("" if last is None else f" AND seq <= {int(last)}")
     columns = ", ".join(f'"{name}"' for name in COLUMNS)
     statement = f"SELECT {columns} FROM audit WHERE {bounds} ORDER BY seq"  # noqa: S608 - our own names
-    with _forgiving(connection):
-        for row in connection.exec_driver_sql(statement, execution_options={"yield_per": BATCH}):
+    batches = {"yield_per": BATCH}
+    with _forgiving(connection), connection.exec_driver_sql(statement, execution_options=batches) as rows:
+        for row in rows:
             yield dict(zip(COLUMNS, row, strict=True))
 
 

@@ -12,8 +12,9 @@ Everything in it is invented.
 """
 
 from daeri.operations import Agent, Company
-from daeri.sample import customers, leave_calendar, products, sales
+from daeri.sample import customers, leave_calendar, prices, products, sales, transfers
 from daeri.sample import leave as leave_operations
+from daeri.sample.exceptions import security
 from daeri.sample.expense import expense
 from daeri.sample.leave_records import leave
 from daeri.sample.organisation import LOADER, ROLES, Department, organisation
@@ -28,7 +29,7 @@ from daeri.wording import Text
 __all__ = ["hanbit"]
 
 # Catalogs are filled where their operations are written; a module that is not imported would declare nothing.
-DECLARING = (customers, leave_calendar, leave_operations, products, sales)
+DECLARING = (customers, leave_calendar, leave_operations, prices, products, sales, transfers)
 
 TERMS = (
     ("대리", "Daeri", "사내 인공지능"),
@@ -59,6 +60,7 @@ def hanbit() -> Company:
             sales_catalog,
             product,
             customer,
+            security,
             query_catalog(),
             documents_catalog(Department, keepers=("admin", "hr", LOADER), terms=TERMS),
         ],
