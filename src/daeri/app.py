@@ -33,6 +33,7 @@ from daeri.operations.auditing import AuditLog
 from daeri.operations.company import Company
 from daeri.operations.invoke import Door
 from daeri.operations.listing import Shelf
+from daeri.operations.office import Office
 from daeri.operations.policy import Policies
 from daeri.records.anchors import Anchors
 from daeri.records.credentials import Credentials
@@ -83,6 +84,7 @@ class Daeri:
         self.pushes = Pushes(self.store, self.clock)
         self.figures = Counting(self.store, self.clock)
         self.approvals = Approvals(company, self.store, self.clock, self.door.execute_approved, self.runs)
+        self.office = Office(self.door, self.approvals, self.store, self.clock)
         self.anchors = Anchors(self.store, self.clock, settings.audit_key_file, settings.audit_notes)
         self._anchoring: asyncio.Task[None] | None = None
         self._tending: list[asyncio.Task[None]] = []
@@ -202,6 +204,7 @@ def _services_of(daeri: Daeri) -> Services:
         door=daeri.door,
         shelf=daeri.shelf,
         approvals=daeri.approvals,
+        office=daeri.office,
         runs=daeri.runs,
         policies=daeri.policies,
         pushes=daeri.pushes,
@@ -244,6 +247,7 @@ def application(
             daeri.door,
             daeri.shelf,
             daeri.approvals,
+            daeri.office,
             daeri.runs,
             daeri.clock,
             daeri.policies,

@@ -144,6 +144,7 @@ BOXES: Final[Mapping[str, Words]] = {
     "waiting": Words("결재할 문서", "waiting for you"),
     "upcoming": Words("예정", "upcoming"),
     "drafted": Words("기안함", "drafted by you"),
+    "in_progress": Words("진행함", "in progress"),
     "done": Words("완료함", "done"),
     "rejected": Words("반려함", "rejected"),
     "cc": Words("참조함", "copied to you"),

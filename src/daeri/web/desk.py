@@ -20,6 +20,7 @@ from daeri.operations.approval import Approvals
 from daeri.operations.auditing import AuditLog
 from daeri.operations.invoke import Door
 from daeri.operations.listing import Shelf
+from daeri.operations.office import Office
 from daeri.operations.policy import Policies
 from daeri.records.actor import Actor
 from daeri.records.identity import Identity
@@ -45,6 +46,7 @@ class Services:
     door: Door
     shelf: Shelf
     approvals: Approvals
+    office: Office
     runs: Runs
     clock: Clock
     policies: Policies
