@@ -365,14 +365,15 @@ async def test_the_table_of_delegated_decisions_is_shown_as_it_holds_and_as_it_h
 
 async def test_the_code_of_a_printed_document_is_confirmed_without_its_people_or_content(office: House) -> None:
     body = await completed(office)
-    answer = await office.http.get(f"/verify/{body['code']}")
-    assert set(answer.json()) == {"code", "number", "title", "status", "digest", "drafted_at", "completed_at"}
+    answer = await office.http.get(f"/verify/{body['verification_code']}")
+    told = {"verification_code", "number", "title", "status", "digest", "drafted_at", "completed_at"}
+    assert set(answer.json()) == told
     assert (answer.json()["number"], answer.json()["status"]) == ("CL-2026-000001", "applied")
-    loosely = body["code"].replace("-", " ").lower().replace("cl ", "CL ")
+    loosely = body["verification_code"].replace("-", " ").lower().replace("cl ", "CL ")
     assert (await office.http.get(f"/verify/{loosely}")).json() == answer.json()
     for lang in ("ko", "en"):
         page = await office.http.get(
-            f"/verify/{body['code']}", headers={"Accept": "text/html", "Accept-Language": lang}
+            f"/verify/{body['verification_code']}", headers={"Accept": "text/html", "Accept-Language": lang}
         )
         assert "CL-2026-000001" in page.text
         assert not any(name in page.text for name in ("김하은", "박서연", "최지우", "amount"))
@@ -380,14 +381,14 @@ async def test_the_code_of_a_printed_document_is_confirmed_without_its_people_or
 
 async def test_a_wrong_code_answers_like_one_that_never_was(office: House) -> None:
     body = await completed(office)
-    wrong = body["code"][:-1] + ("A" if body["code"][-1] != "A" else "B")
+    wrong = body["verification_code"][:-1] + ("A" if body["verification_code"][-1] != "A" else "B")
     answers = [await office.http.get(f"/verify/{code}") for code in (wrong, "CL-2026-000009-AAAA-BBBB-CCCC", "x")]
     assert [answer.status_code for answer in answers] == [404, 404, 404]
     assert len({answer.json()["detail"] for answer in answers}) == 1
 
 
 async def test_a_document_that_is_not_complete_has_no_code(office: House) -> None:
-    assert (await office.get("owner", f"/v1/approvals/{await filed(office)}")).json()["code"] is None
+    assert (await office.get("owner", f"/v1/approvals/{await filed(office)}")).json()["verification_code"] is None
 
 
 # JSON-RPC

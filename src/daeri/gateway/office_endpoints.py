@@ -78,7 +78,7 @@ OFFICE_SCHEMAS: Final[dict[str, Schema]] = {
     "Proof": object_of(
         "Proof",
         "A printed document is one of the company's; nothing of its content or its people.",
-        code=TEXT,
+        verification_code=TEXT,
         number=TEXT,
         title=TEXT,
         status=TEXT,

@@ -77,7 +77,7 @@ def document_body(
     return {
         "approval_id": document.id,
         "number": row["number"],
-        "code": code_of(row),
+        "verification_code": code_of(row),
         "operation": document.operation,
         "title": operation.label.to(lang) if operation else document.operation,
         "status": document.state.status,

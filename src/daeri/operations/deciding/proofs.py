@@ -68,7 +68,7 @@ class Proofs:
             raise NotFound(Text("그런 확인 번호를 가진 문서가 없어요", "No document has this code"))
         operation = self._company.operations.get(row["operation"])
         return {
-            "code": code_of(row),
+            "verification_code": code_of(row),
             "number": row["number"],
             "title": operation.label.to(lang) if operation else row["operation"],
             "status": row["status"],
