@@ -233,6 +233,12 @@ def see_other(address: str) -> Response:
     return RedirectResponse(address, status_code=303)
 
 
+def told_by(error: DaeriError, visitor: Visitor) -> dict[str, Any]:
+    """Return what a form is told of an error: the problem, and what is wrong with each of its fields."""
+    wrong = {each.pointer.strip("/").split("/")[0].removesuffix("_id"): each.to(visitor.lang) for each in error.errors}
+    return {"problem": error.problem(visitor.lang), "wrong": wrong}
+
+
 def spoken(examples: Sequence[str], lang: Lang) -> list[str]:
     """Return the examples that are in a language."""
     return [each for each in examples if bool(_HANGUL.search(each)) == (lang == "ko")]

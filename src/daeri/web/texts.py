@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from daeri.web.office_texts import OFFICE_TEXTS
 from daeri.wording import Lang, Text, fit_josa
 
 TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
     {
+        **OFFICE_TEXTS,
         # frame
         "skip": Text("본문으로 건너뛰기", "Skip to content"),
         "nav": Text("주 메뉴", "Main menu"),
