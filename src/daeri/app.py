@@ -20,6 +20,7 @@ from daeri.agent.keyless import Keyless
 from daeri.agent.planner import Planner
 from daeri.clock import Clock
 from daeri.gateway import IssuerOptions, Options, Services, gateway
+from daeri.gateway.guard import NewsOptions
 from daeri.gateway.mcp import Extras
 from daeri.library.blocks import Limits
 from daeri.library.cells import Bounds, Cells
@@ -229,6 +230,7 @@ def _options_of(settings: Settings) -> Options:
         public_url=settings.public_url,
         push_private=settings.push_private,
         issuer=issuer_of(settings),
+        news=news_of(settings),
     )
 
 
@@ -308,6 +310,16 @@ def issuer_of(settings: Settings) -> IssuerOptions | None:
         login_claim=settings.login_claim,
         role_claim=settings.role_claim,
         roles=settings.roles_from_claims,
+    )
+
+
+def news_of(settings: Settings) -> NewsOptions:
+    """Return where the settings send news of approvals."""
+    return NewsOptions(
+        smtp_url=settings.smtp_url.get_secret_value() if settings.smtp_url else "",
+        mail_from=settings.mail_from,
+        hook=settings.notify_url,
+        hook_secret=settings.notify_secret.get_secret_value() if settings.notify_secret else "",
     )
 
 

@@ -8,6 +8,7 @@ from daeri.operations.deciding.drafts import Drafts
 from daeri.operations.deciding.proofs import Proofs
 from daeri.operations.directory import Directory
 from daeri.operations.invoke import Door
+from daeri.operations.notices import Notices
 from daeri.operations.regulations import Regulations
 from daeri.operations.several import Several
 from daeri.records.store import Store
@@ -26,3 +27,4 @@ class Office:
         self.proofs = Proofs(company, store)
         self.directory = Directory(company, store)
         self.several = Several(approvals)
+        self.notices = Notices(company, store, clock)
