@@ -24,6 +24,7 @@ from daeri.operations.approval import Approvals
 from daeri.operations.auditing import AuditLog
 from daeri.operations.invoke import Door, run_to_end
 from daeri.operations.listing import Shelf
+from daeri.operations.office import Office
 from daeri.operations.outcome import Done, Held
 from daeri.records import Actor, Exact, Instant, Person, Record, Records, Team, audit, labelled, visible_to
 from daeri.records.anchors import Anchors
@@ -327,6 +328,7 @@ class World:
     door: Door
     shelf: Shelf
     approvals: Approvals
+    office: Office
     runs: Runs
     identity: Identity
     anchors: Anchors
@@ -385,13 +387,15 @@ def build(store: Store, declared: Company = company, folder: Path = NOWHERE) -> 
     anchors = Anchors(store, clock, folder / "audit.key", [folder / "audit.anchors"])
     door = Door(declared, store, clock)
     runs = Runs(declared, store, clock, Wakeups())
+    approvals = Approvals(declared, store, clock, door.execute_approved, runs)
     return World(
         company=declared,
         store=store,
         clock=clock,
         door=door,
         shelf=Shelf(declared, store, clock),
-        approvals=Approvals(declared, store, clock, door.execute_approved, runs),
+        approvals=approvals,
+        office=Office(door, approvals, store, clock),
         runs=runs,
         identity=Identity(store, declared.people, clock, demo=True, narrow=declared.narrowed),
         anchors=anchors,

@@ -20,6 +20,7 @@ from daeri.agent.keyless import Keyless
 from daeri.agent.planner import Planner
 from daeri.clock import Clock
 from daeri.gateway import IssuerOptions, Options, Services, gateway
+from daeri.gateway.guard import NewsOptions
 from daeri.gateway.mcp import Extras
 from daeri.library.blocks import Limits
 from daeri.library.cells import Bounds, Cells
@@ -33,6 +34,7 @@ from daeri.operations.auditing import AuditLog
 from daeri.operations.company import Company
 from daeri.operations.invoke import Door
 from daeri.operations.listing import Shelf
+from daeri.operations.office import Office
 from daeri.operations.policy import Policies
 from daeri.records.anchors import Anchors
 from daeri.records.credentials import Credentials
@@ -83,6 +85,7 @@ class Daeri:
         self.pushes = Pushes(self.store, self.clock)
         self.figures = Counting(self.store, self.clock)
         self.approvals = Approvals(company, self.store, self.clock, self.door.execute_approved, self.runs)
+        self.office = Office(self.door, self.approvals, self.store, self.clock)
         self.anchors = Anchors(self.store, self.clock, settings.audit_key_file, settings.audit_notes)
         self._anchoring: asyncio.Task[None] | None = None
         self._tending: list[asyncio.Task[None]] = []
@@ -202,6 +205,7 @@ def _services_of(daeri: Daeri) -> Services:
         door=daeri.door,
         shelf=daeri.shelf,
         approvals=daeri.approvals,
+        office=daeri.office,
         runs=daeri.runs,
         policies=daeri.policies,
         pushes=daeri.pushes,
@@ -226,6 +230,7 @@ def _options_of(settings: Settings) -> Options:
         public_url=settings.public_url,
         push_private=settings.push_private,
         issuer=issuer_of(settings),
+        news=news_of(settings),
     )
 
 
@@ -244,6 +249,7 @@ def application(
             daeri.door,
             daeri.shelf,
             daeri.approvals,
+            daeri.office,
             daeri.runs,
             daeri.clock,
             daeri.policies,
@@ -304,6 +310,16 @@ def issuer_of(settings: Settings) -> IssuerOptions | None:
         login_claim=settings.login_claim,
         role_claim=settings.role_claim,
         roles=settings.roles_from_claims,
+    )
+
+
+def news_of(settings: Settings) -> NewsOptions:
+    """Return where the settings send news of approvals."""
+    return NewsOptions(
+        smtp_url=settings.smtp_url.get_secret_value() if settings.smtp_url else "",
+        mail_from=settings.mail_from,
+        hook=settings.notify_url,
+        hook_secret=settings.notify_secret.get_secret_value() if settings.notify_secret else "",
     )
 
 

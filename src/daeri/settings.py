@@ -58,6 +58,14 @@ class Settings(BaseSettings):
         default=(), description="Names this server answers to, separated by commas; on loopback only its own names."
     )
     public_url: str = Field(default="", description="Where clients reach this server, e.g. https://daeri.example.com.")
+    smtp_url: SecretStr | None = Field(
+        default=None,
+        description="Mail server for news of approvals: smtp://USER:PASSWORD@HOST:587 (STARTTLS, always beyond this "
+        "machine) or smtps://…; needs MAIL_FROM and PUBLIC_URL.",
+    )
+    mail_from: str = Field(default="", description="Sender of that mail, e.g. daeri@example.com.")
+    notify_url: str = Field(default="", description="Address that news of approvals is posted to; needs PUBLIC_URL.")
+    notify_secret: SecretStr | None = Field(default=None, description="Signs what is posted there (HMAC-SHA256).")
     issuer: str = Field(
         default="", description="Identity provider (OIDC issuer) whose tokens are taken; needs PUBLIC_URL."
     )
@@ -134,6 +142,16 @@ class Settings(BaseSettings):
     def _an_audience_needs_an_address(self) -> Self:
         if self.issuer and not self.public_url:
             msg = "DAERI_ISSUER needs DAERI_PUBLIC_URL: tokens are made for that address"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _news_needs_an_address(self) -> Self:
+        if (self.smtp_url or self.notify_url) and not self.public_url:
+            msg = "DAERI_SMTP_URL and DAERI_NOTIFY_URL need DAERI_PUBLIC_URL: news links to the document there"
+            raise ValueError(msg)
+        if self.smtp_url and not self.mail_from:
+            msg = "DAERI_SMTP_URL needs DAERI_MAIL_FROM: the sender of the mail"
             raise ValueError(msg)
         return self
 

@@ -7,9 +7,6 @@ from typing import Any
 
 from daeri.operations import Catalog, Form, Line, anyone
 from daeri.operations.approval import More
-from daeri.operations.deciding.absences import Absences
-from daeri.operations.deciding.consents import Consents
-from daeri.operations.deciding.drafts import Drafts
 from daeri.operations.line import Step
 from daeri.records import Actor, Records
 from daeri.wording import Text
@@ -47,9 +44,9 @@ class House:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.absences = Absences(world.company.people, world.store, world.clock)
-        self.drafts = Drafts(world.company, world.store, world.clock)
-        self.consents = Consents(world.company, world.store, world.clock, world.door.shape)
+        self.absences = world.office.absences
+        self.drafts = world.office.drafts
+        self.consents = world.office.consents
 
     async def file(self, *, by: int = OWNER, agent: bool = False, name: str = "새 과제", **more: Any) -> str:
         actor = await (self.world.deputy(by) if agent else self.world.actor(by))

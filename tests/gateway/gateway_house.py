@@ -16,6 +16,7 @@ from daeri.gateway import Options, Services, gateway
 from daeri.models.relay import RawModels
 from daeri.operations import Company
 from daeri.operations.approval import Approvals
+from daeri.operations.office import Office
 from daeri.operations.outcome import Held
 from daeri.operations.policy import Policies
 from daeri.records.credentials import Credentials
@@ -28,9 +29,9 @@ from daeri.runs.runs import Runs
 from daeri.runs.wakeups import Wakeups
 from daeri.runs.work import Asked, Ending, Workbench
 from databases import address, forget
-from worlds import AGENTS, COLLEAGUE, LEAD, OWNER, ROLES, STRANGER, World, build, company, work
+from worlds import AGENTS, COLLEAGUE, DIRECTOR, HR, LEAD, OWNER, ROLES, STRANGER, World, build, company, work
 
-PEOPLE = {"owner": OWNER, "colleague": COLLEAGUE, "stranger": STRANGER, "lead": LEAD}
+PEOPLE = {"owner": OWNER, "colleague": COLLEAGUE, "stranger": STRANGER, "lead": LEAD, "director": DIRECTOR, "hr": HR}
 
 
 class Worker:
@@ -70,6 +71,7 @@ class House:
         world.runs = Runs(world.company, world.store, world.clock, wakeups)
         world.runs.start = Worker(world, self.bench).start
         world.approvals = Approvals(world.company, world.store, world.clock, world.door.execute_approved, world.runs)
+        world.office = Office(world.door, world.approvals, world.store, world.clock)
         self.identity: Identity = world.identity
         self.keys = keys
         services = self.services = Services(
@@ -77,6 +79,7 @@ class House:
             door=world.door,
             shelf=world.shelf,
             approvals=world.approvals,
+            office=world.office,
             runs=world.runs,
             policies=Policies(world.door, world.store, world.clock),
             pushes=Pushes(world.store, world.clock),

@@ -52,6 +52,7 @@ def screens_of(world: World, **options: bool) -> Pages:
         world.door,
         world.shelf,
         world.approvals,
+        world.office,
         world.runs,
         world.clock,
         policies,

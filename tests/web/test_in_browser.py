@@ -61,6 +61,10 @@ def furnish(site: Site) -> None:
     approved, rejected = site.filed("expense.request", TAXI), site.filed("expense.request", TAXI | {"amount": 41000})
     site.decided(approved, "approve", "확인했어요")
     site.decided(rejected, "reject", "영수증을 붙여 주세요")
+    held, other = (site.filed("expense.request", TAXI | {"amount": amount}) for amount in (42000, 43000))
+    site.decided(held, "hold", "확인하고 있어요")
+    draft = site.post("deputy", "/v1/drafts", {"operation": "expense.request", "arguments": TAXI})["draft_id"]
+    site.post("lead", "/v1/absences", {"deputy": 1, "starts_at": "2027-01-04", "ends_at": "2027-01-08"})
     site.paths |= {
         "ask": ("deputy", "/ask"),
         "conversation": ("deputy", f"/ask/{answered['session_id']}"),
@@ -70,6 +74,14 @@ def furnish(site: Site) -> None:
         "own document": ("deputy", f"/approvals/{waiting['approvals'][0]}"),
         "approved document": ("lead", f"/approvals/{approved}?done=approve"),
         "rejected document": ("deputy", f"/approvals/{rejected}"),
+        "held document": ("lead", f"/approvals/{held}?done=hold"),
+        "several": ("lead", f"/approvals/several?id={held}&id={other}"),
+        "in progress": ("deputy", "/approvals?box=in_progress"),
+        "drafts": ("deputy", "/drafts"),
+        "draft": ("deputy", f"/drafts/{draft}"),
+        "absences": ("lead", "/absences"),
+        "consents": ("lead", "/consents"),
+        "delegations": ("lead", "/delegations"),
         "kinds of records": ("lead", "/records"),
         "records": ("lead", "/records/employee?rank=대리&sort=-hired_on"),
         "orders": ("lead", "/records/sales_order"),
@@ -94,6 +106,14 @@ NAMES = (
     "own document",
     "approved document",
     "rejected document",
+    "held document",
+    "several",
+    "in progress",
+    "drafts",
+    "draft",
+    "absences",
+    "consents",
+    "delegations",
     "kinds of records",
     "records",
     "orders",
@@ -216,6 +236,44 @@ def test_a_refused_form_says_so_where_it_is_accessible(
     page.locator("button[value=reject]").click()
     expect(page.locator("#comment")).to_be_focused()
     expect(page.get_by_role("alert")).to_have_text("반려하는 까닭을 적어 주세요.")
+    in_both_themes(page)
+    page.close()
+
+
+def test_what_opens_on_a_document_is_accessible_and_reached_by_keyboard(
+    site: Site, signed_in: dict[tuple[str, str], BrowserContext]
+) -> None:
+    page = signed_in["lead", "ko"].new_page()
+    page.goto(site.server.url + site.paths["held document"][1])
+    closed = page.locator(".paper details:not([open]) > summary")
+    assert closed.count() >= 3
+    while closed.count():
+        closed.first.focus()
+        page.keyboard.press("Enter")
+    in_both_themes(page)
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    page.locator("#act").select_option("release")
+    page.keyboard.press("Tab")
+    page.get_by_role("button", name="하기", exact=True).focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_have_text("처리했어요: 보류 해제")
+    page.close()
+
+
+def test_a_printed_document_is_one_sheet_of_paper_with_its_code_and_no_buttons(
+    site: Site, signed_in: dict[tuple[str, str], BrowserContext]
+) -> None:
+    page = signed_in["lead", "ko"].new_page()
+    page.goto(site.server.url + site.paths["approved document"][1])
+    page.emulate_media(media="print")
+    code = page.locator("a[href^='/verify/']").inner_text()
+    for hidden in (".side", ".api", ".crumbs", ".note"):
+        assert not any(each.is_visible() for each in page.locator(hidden).all())
+    assert page.pdf(format="A4").count(b"/Type /Page\n") == 1
+    page.emulate_media(media="screen")
+    page.goto(f"{site.server.url}/verify/{code}")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("결재 문서가 맞아요")
     in_both_themes(page)
     page.close()
 

@@ -13,11 +13,13 @@ from typer import Typer, TyperException
 
 from daeri import __version__
 from daeri.cli import (
+    acts,
     adopting,
     asking,
     deciding,
     keys,
     migrating,
+    office,
     operating,
     papers,
     policies,
@@ -76,7 +78,8 @@ def application() -> Typer:
     serving.add_to(app)
     adopting.add_to(app)
     asking.add_to(app)
-    deciding.add_to(app)
+    acts.add_to(deciding.add_to(app))
+    office.add_to(app)
     operating.add_to(app)
     papers.add_to(app)
     policies.add_to(app)

@@ -115,11 +115,31 @@ class Api:
         Raises:
             Trouble: the server's problem, or nobody answers.
         """
-        headers = {**self._headers(), "Content-Type": "application/json", "Idempotency-Key": os.urandom(16).hex()}
+        headers = {"Idempotency-Key": os.urandom(16).hex()}
         if version is not None:
             headers["If-Match"] = f'"{version}"'
+        return self._written("POST", path + query, body, headers)
+
+    def patch(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Change what is there.
+
+        Raises:
+            Trouble: the server's problem, or nobody answers.
+        """
+        return self._written("PATCH", path, body, {}).body
+
+    def delete(self, path: str) -> None:
+        """Throw something away.
+
+        Raises:
+            Trouble: the server's problem, or nobody answers.
+        """
+        self._written("DELETE", path, None, {})
+
+    def _written(self, method: str, path: str, body: Mapping[str, Any] | None, headers: Mapping[str, str]) -> Reply:
+        sent = {**self._headers(), "Content-Type": "application/json", **headers}
         try:
-            return self._sent(Request("POST", path + query, body, headers))
+            return self._sent(Request(method, path, body, sent))
         except Unreachable as error:
             raise self._unreachable(error) from None
 

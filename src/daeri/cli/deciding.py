@@ -1,5 +1,6 @@
 """How does a person decide on documents? `approve`: the boxes, a document in full, yes, no, withdraw."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from typer import Argument, Exit, Option, Typer
@@ -10,7 +11,7 @@ from daeri.cli.finding import found, short
 from daeri.cli.follow import show_changes
 from daeri.cli.terminal import Terminal, person
 from daeri.cli.trouble import Code, Trouble
-from daeri.cli.words import ACTS, BOXES, DOCUMENT_STATUS, LINE_STATUS, Words, both
+from daeri.cli.words import ACTS, BOXES, DOCUMENT_STATUS, LINE_STATUS, MANNERS, Words, both
 
 DocumentArgument = Annotated[
     str,
@@ -19,23 +20,29 @@ DocumentArgument = Annotated[
 CommentOption = Annotated[str | None, Option("--message", "-m", metavar="TEXT", help=both("의견", "A comment"))]
 
 
-def add_to(app: Typer) -> None:
-    """Declare the commands."""
+def add_to(app: Typer) -> Typer:
+    """Declare the commands; return their group."""
     documents = group(
-        app, "approve", both("결재: 목록, 문서, 승인, 반려, 회수", "Approvals: list, show, yes, no, withdraw")
+        app,
+        "approve",
+        both(
+            "결재: 결재함, 문서, 승인과 다른 모든 처리",
+            "Approvals: the boxes, a document, every act on it",
+        ),
     )
     command(documents, "list", both("결재함", "A box of documents"))(list_documents)
     command(documents, "show", both("문서 하나를 빠짐없이", "One document in full"))(show)
     command(documents, "yes", both("승인해요", "Approve"))(yes)
     command(documents, "no", both("반려해요 (의견 필수)", "Reject (a comment is needed)"))(no)
     command(documents, "withdraw", both("내 기안을 거둬요", "Take my own draft back"))(withdraw)
+    return documents
 
 
 def list_documents(
     desk: Desk,
     box: Annotated[
         str,
-        Option("--box", metavar="BOX", help="waiting, upcoming, drafted, done, rejected, cc"),
+        Option("--box", metavar="BOX", help=", ".join(BOXES)),
     ] = "waiting",
     limit: LimitOption = 50,
 ) -> None:
@@ -75,12 +82,17 @@ def list_documents(
 
 def show(desk: Desk, document: DocumentArgument) -> None:
     """Show a document: every argument, what changes, the line and why, what happened."""
-    body = _document(desk, document)
+    body = document_of(desk, document)
     if desk.terminal.as_json:
         desk.terminal.data(body)
         return
     _show(desk.terminal, body)
     name = body["number"] or short(body["approval_id"])
+    if body["acts"]:
+        desk.terminal.talk(
+            Words("지금 할 수 있는 일", "What you may do now").to(desk.terminal.lang) + ": " + ", ".join(body["acts"]),
+            "dim",
+        )
     if body["may"]["decide"]:
         desk.terminal.next(f'daeri approve yes {name}{_as(desk)}   ·   daeri approve no {name} -m "…"{_as(desk)}')
     elif body["may"]["withdraw"]:
@@ -89,7 +101,7 @@ def show(desk: Desk, document: DocumentArgument) -> None:
 
 def yes(desk: Desk, document: DocumentArgument, comment: CommentOption = None) -> None:
     """Approve a document at one's turn."""
-    _decide(desk, document, "approve", comment)
+    decide(desk, document, "approve", comment)
 
 
 def no(desk: Desk, document: DocumentArgument, comment: CommentOption = None) -> None:
@@ -101,12 +113,12 @@ def no(desk: Desk, document: DocumentArgument, comment: CommentOption = None) ->
             fix=Words(f'daeri approve no {document} -m "일정을 조정해 주세요"', f'daeri approve no {document} -m "…"'),
             code=Code.USAGE,
         )
-    _decide(desk, document, "reject", comment)
+    decide(desk, document, "reject", comment)
 
 
 def withdraw(desk: Desk, document: DocumentArgument, comment: CommentOption = None) -> None:
     """Take one's own document back before the first decision."""
-    body = _document(desk, document)
+    body = document_of(desk, document)
     path = f"/v1/approvals/{body['approval_id']}/withdraw"
     after = desk.api.post(path, {"comment": comment}, version=body["version"]).body
     if desk.terminal.as_json:
@@ -115,29 +127,38 @@ def withdraw(desk: Desk, document: DocumentArgument, comment: CommentOption = No
     desk.terminal.tell(desk.terminal.word(Words("회수했어요", "Withdrawn")) + f": {after['title']}")
 
 
-def _decide(desk: Desk, named: str, decision: str, comment: str | None) -> None:
+def decide(desk: Desk, named: str, decision: str, comment: str | None, more: Mapping[str, Any] | None = None) -> None:
+    """Show what a document is about, and act on it at exactly that version.
+
+    Raises:
+        Exit: it was approved, and could not be applied.
+    """
     terminal = desk.terminal
-    body = _document(desk, named)
+    body = document_of(desk, named)
     if not terminal.as_json:
         terminal.talk(f"{body['title']} · {person(body['drafter'])}{_by_agent(terminal, body)}", "bold")
         for item in body["arguments"]:
             terminal.talk(f"  {item['label']}: {item['value']}")
         show_changes(terminal, body["preview"])
     path = f"/v1/approvals/{body['approval_id']}/decisions"
+    sent = {"decision": decision, "comment": comment, **(more or {})}
     # The version that was just shown: a document that changed in between is refused, not decided unseen.
-    after = desk.api.post(path, {"decision": decision, "comment": comment}, version=body["version"]).body
+    after = desk.api.post(path, sent, version=body["version"]).body
     if terminal.as_json:
         terminal.data(after)
     else:
-        terminal.tell(terminal.word(_outcome(after)))
+        terminal.tell(terminal.word(_outcome(after, decision)))
         if after["result_say"]:
             terminal.tell(after["result_say"])
     if after["status"] == "apply_failed":
         raise Exit(Code.FAILED)
 
 
-def _outcome(document: dict[str, Any]) -> Words:
+def _outcome(document: dict[str, Any], decision: str) -> Words:
     line = document["line"]
+    if decision not in ("approve", "reject"):
+        done = ACTS[decision]
+        return Words(f"{done.ko}: {document['title']}", f"{document['title']}: {done.en}")
     approved = sum(step["status"] == "approved" for step in line)
     if document["status"] == "rejected":
         return Words("반려했어요", "Rejected")
@@ -154,8 +175,9 @@ def _outcome(document: dict[str, Any]) -> Words:
     )
 
 
-def _document(desk: Desk, named: str) -> dict[str, Any]:
-    lists = [("/v1/approvals", [("box", box), ("limit", "200")]) for box in ("waiting", "drafted", "upcoming", "done")]
+def document_of(desk: Desk, named: str) -> dict[str, Any]:
+    """Return the document that somebody names: by its number, or part of its id."""
+    lists = [("/v1/approvals", [("box", box), ("limit", "200")]) for box in BOXES]
     what = Words("결재 문서", "document")
     fields = ("approval_id", "number")
     reference = found(desk, named, what, fields, lists, again=f"daeri approve list{_as(desk)}")
@@ -183,6 +205,14 @@ def _show(terminal: Terminal, body: dict[str, Any]) -> None:
     terminal.tell(f"{word(Words('결재선', 'Approval line'))}: {body['because']}", "dim")
     terminal.table([], [_line_row(terminal, step) for step in body["line"]])
     terminal.tell("")
+    if body["beside"]:
+        terminal.tell(word(Words("결재선 밖", "Beside the line")), "dim")
+        terminal.table([], [_line_row(terminal, step) for step in body["beside"]])
+        terminal.tell("")
+    if body["provenance"]:
+        terminal.tell(word(Words("값의 출처", "Where the values come from")), "dim")
+        terminal.table([], [[item["label"], item["says"], _vouched(terminal, item)] for item in body["provenance"]])
+        terminal.tell("")
     terminal.tell(word(Words("지나온 일", "What happened")), "dim")
     terminal.table([], [_act_row(terminal, act) for act in body["history"]])
     for outcome in (body["result_say"], body["failure"]):
@@ -193,8 +223,21 @@ def _show(terminal: Terminal, body: dict[str, Any]) -> None:
 
 def _line_row(terminal: Terminal, step: dict[str, Any]) -> list[object]:
     sign, status = LINE_STATUS[step["status"]]
+    said = terminal.word(MANNERS.get(step["manner"], status))
+    by = person(step["by"]) if step["by"] else ""
     at = terminal.when(step["decided_at"]) if step["decided_at"] else ""
-    return [sign, step["role"], person(step["person"]), terminal.word(status), at, step["comment"] or ""]
+    return [
+        sign,
+        step["role"],
+        person(step["person"]),
+        f"{said} {by}".strip(),
+        at,
+        step["comment"] or step["why"] or "",
+    ]
+
+
+def _vouched(terminal: Terminal, item: Mapping[str, Any]) -> str:
+    return "" if item["vouched"] else terminal.word(Words("확인 필요", "to be checked"))
 
 
 def _act_row(terminal: Terminal, act: dict[str, Any]) -> list[object]:

@@ -112,6 +112,21 @@ LINE_STATUS: Final[Mapping[str, tuple[str, Words]]] = {
     "opposed": ("!", Words("반대 의견", "against, as an opinion")),
     "after": ("◷", Words("후결 대기", "decided without them, still to look")),
     "objected": ("!", Words("후결 이의", "objected afterwards")),
+    "read": ("✓", Words("읽음", "read")),
+    "received": ("✓", Words("접수", "accepted")),
+    "returned": ("✗", Words("반송", "sent back")),
+    "answered": ("✓", Words("답변", "answered")),
+}
+MANNERS: Final[Mapping[str, Words]] = {
+    "delegated": Words("전결", "decided finally, delegated"),
+    "deputy": Words("대결", "decided by a deputy"),
+    "early": Words("선결", "decided early"),
+    "after": Words("후결", "seen afterwards"),
+    "escalated": Words("상위 결재", "decided above"),
+    "consent": Words("사전 승인", "by standing consent"),
+    "self": Words("1인 결재", "decided alone"),
+    "lapsed": Words("기한 지남", "lapsed"),
+    "dropped": Words("결재선에서 빠짐", "taken out"),
 }
 ACTS: Final[Mapping[str, Words]] = {
     "draft": Words("기안", "drafted"),
@@ -144,6 +159,7 @@ BOXES: Final[Mapping[str, Words]] = {
     "waiting": Words("결재할 문서", "waiting for you"),
     "upcoming": Words("예정", "upcoming"),
     "drafted": Words("기안함", "drafted by you"),
+    "in_progress": Words("진행함", "in progress"),
     "done": Words("완료함", "done"),
     "rejected": Words("반려함", "rejected"),
     "cc": Words("참조함", "copied to you"),

@@ -6,6 +6,8 @@ from pydantic import ConfigDict, Field
 
 from daeri.gateway.wire import Sent
 from daeri.operations.approval import PEOPLE_MAX, Decision, More
+from daeri.operations.directory import Directory
+from daeri.records.actor import Actor
 from daeri.runs.runs import INPUT_MAX
 
 Comment = Annotated[
@@ -57,7 +59,8 @@ class Decided(Sent):
     ]
     comment: Comment = None
     people: Annotated[
-        list[int], Field(max_length=PEOPLE_MAX, description="사람 (ids of people: consult, share, assign, replace, …).")
+        list[int | str],
+        Field(max_length=PEOPLE_MAX, description="사람 (people by id or name: consult, share, assign, replace, …)."),
     ] = Field(default_factory=list)
     position: Annotated[int | None, Field(description="결재선 자리 (which seat), where several could be meant.")] = None
     part: Annotated[
@@ -70,9 +73,14 @@ class Decided(Sent):
         Literal["applied", "apply_failed"] | None, Field(description="확인한 결과 (what settle found out).")
     ] = None
 
-    def more(self) -> More:
-        """Return what some decisions need besides a comment."""
-        return More(tuple(self.people), self.position, self.part, tuple(self.drop), self.outcome)
+    async def more(self, directory: Directory, actor: Actor) -> More:
+        """Return what some decisions need besides a comment; names of people become their ids.
+
+        Raises:
+            ValidationFailed: a name is nobody's, or several people's.
+        """
+        people = await directory.ids(actor, self.people)
+        return More(tuple(people), self.position, self.part, tuple(self.drop), self.outcome)
 
 
 class Withdrawn(Sent):

@@ -4,13 +4,14 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from html import escape
 from typing import Any, Final
 
 from daeri.errors import DaeriError
 from daeri.operations.company import Company
 from daeri.operations.operation import Operation
-from daeri.wording import Lang, Text
+from daeri.wording import Lang, Text, moment
 
 STYLE: Final = """
 :root { color-scheme: light dark; font: 16px/1.6 system-ui, "Apple SD Gothic Neo", "Noto Sans KR", sans-serif; }
@@ -47,6 +48,13 @@ _WORDS: Final[Mapping[str, Text]] = {
 }
 
 
+_STATUS: Final[Mapping[str, Text]] = {
+    "applied": Text("승인되어 반영됨", "approved and applied"),
+    "apply_failed": Text("승인되었으나 반영되지 않음", "approved, not applied"),
+}
+_ENDED: Final = Text("완료됨", "completed")
+
+
 def docs_page(company: Company, here: str, lang: Lang) -> str:
     """Return the page of a company's operations, with an example call of each."""
     words = {name: text.to(lang) for name, text in _WORDS.items()}
@@ -72,6 +80,27 @@ def problem_page(error: type[DaeriError], lang: Lang) -> str:
         f"<h2>{escape(words['do'])}</h2><p>{escape(error.help.to(lang))}</p>",
     ]
     return _html(error.title.to(lang), parts, lang)
+
+
+def proof_page(found: Mapping[str, Any], company: str, lang: Lang) -> str:
+    """Return the page that confirms a printed document; nothing of its content stands on it."""
+    times = {name: datetime.fromisoformat(found[name]) for name in ("drafted_at", "completed_at") if found[name]}
+    rows = [
+        (Text("문서번호", "Number"), found["number"]),
+        (Text("양식", "Form"), found["title"]),
+        (Text("상태", "Status"), _STATUS.get(found["status"], _ENDED).to(lang)),
+        (Text("기안", "Drafted"), moment(times["drafted_at"], lang)),
+        (Text("완료", "Completed"), moment(times["completed_at"], lang) if "completed_at" in times else "-"),
+        (Text("문서 해시", "Document hash"), found["digest"]),
+    ]
+    told = "".join(f"<tr><th>{escape(label.to(lang))}</th><td>{escape(str(value))}</td></tr>" for label, value in rows)
+    title = Text(f"{company}의 결재 문서가 맞아요", f"This is an approval document of {company}").to(lang)
+    compare = Text(
+        "종이에 적힌 번호와 해시가 아래와 같은지 확인해 주세요. 내용과 사람은 여기서 보여 주지 않아요.",
+        "Compare the number and the hash on the paper with these. Its content and its people are not shown here.",
+    )
+    parts = [f"<h1>{escape(title)}</h1>", f"<p>{escape(compare.to(lang))}</p>", f"<table>{told}</table>"]
+    return _html(title, parts, lang)
 
 
 def _operation(operation: Operation, here: str, lang: Lang, words: Mapping[str, str]) -> str:

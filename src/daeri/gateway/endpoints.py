@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from daeri.gateway.bodies import Arguments, Decided, Nothing, RpcRequest, RunAsked, Withdrawn
 from daeri.gateway.wire import INTEGER_MAX, KEY_PATTERN, Sent
+from daeri.operations.approval import Box
 
 Place = Literal["query", "header", "path"]
 
@@ -97,7 +98,7 @@ COUNT: Final = Parameter(
     "count", "query", {"enum": ["exact"]}, "전체 개수도 (the number of all rows too); null if it takes long."
 )
 _WRITES: Final = ("payload-too-large", "unsupported-media-type", "validation-failed")
-_DECIDES: Final = ("permission-denied", "not-found", "conflict", "stale-version", *_WRITES)
+DECIDES: Final = ("permission-denied", "not-found", "conflict", "stale-version", *_WRITES)
 
 TAGS: Final[Sequence[Mapping[str, str]]] = (
     {"name": "runs", "description": "에이전트에게 맡긴 일 (an agent's work)"},
@@ -225,8 +226,8 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
             Parameter(
                 "box",
                 "query",
-                {"enum": ["waiting", "upcoming", "drafted", "done", "rejected", "cc"], "default": "waiting"},
-                "결재 대기, 예정, 기안, 완료, 반려, 참조 (which box).",
+                {"enum": list(get_args(Box)), "default": "waiting"},
+                "결재 대기, 예정, 기안, 진행, 완료, 반려, 참조 (which box).",
             ),
             LIMIT,
             CURSOR,
@@ -251,13 +252,14 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         "/v1/approvals/{approval_id}/decisions",
         "approvals.decide",
         "approvals",
-        "결재하기 (approve or reject)",
-        "Decides at one's turn; the last approval carries the operation out, once. Only people decide: by their own "
-        "session or a key marked for it.",
+        "결재하기 (act on a document)",
+        "Decides at one's turn, or whatever else the form lets one do (`acts` of the document says what, now): hold, "
+        "consult, return one step, undo, share, and so on. The last approval carries the operation out, once. Only "
+        "people decide: by their own session or a key marked for it.",
         {200: described_json("The document after the decision.", "Approval")},
         (_IF_MATCH,),
         Decided,
-        problems=_DECIDES,
+        problems=DECIDES,
     ),
     Endpoint(
         "post",
@@ -270,7 +272,7 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         (_IF_MATCH,),
         Withdrawn,
         body_required=False,
-        problems=_DECIDES,
+        problems=DECIDES,
     ),
     Endpoint(
         "get",
@@ -363,7 +365,7 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         },
         (_IF_MATCH, IDEMPOTENCY_KEY),
         Arguments,
-        problems=("idempotency-mismatch", *_DECIDES),
+        problems=("idempotency-mismatch", *DECIDES),
     ),
     Endpoint(
         "delete",

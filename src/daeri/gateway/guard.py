@@ -56,6 +56,27 @@ _STRICT_TRANSPORT: Final = (b"strict-transport-security", b"max-age=31536000")
 
 
 @dataclass(frozen=True, slots=True)
+class NewsOptions:
+    """Where news of approvals goes: by mail, to a webhook, to both.
+
+    Attributes:
+        smtp_url: the mail server, with its password.
+        mail_from: the sender.
+        hook, hook_secret: the webhook, and what signs the bodies sent there.
+    """
+
+    smtp_url: str = field(default="", repr=False)
+    mail_from: str = ""
+    hook: str = ""
+    hook_secret: str = field(default="", repr=False)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether there is anywhere to send to."""
+        return bool(self.smtp_url or self.hook)
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """How this server is reached, as far as its wire cares.
 
@@ -69,6 +90,7 @@ class Options:
         public_url: where clients reach this server, where that is not what their requests name.
         push_private: news of runs may be sent to addresses inside the network too.
         issuer: the company's identity provider, whose tokens are taken too.
+        news: where news of approvals goes; nowhere by default.
     """
 
     secure_cookies: bool = False
@@ -81,6 +103,7 @@ class Options:
     public_url: str = ""
     push_private: bool = False
     issuer: IssuerOptions | None = None
+    news: NewsOptions = field(default_factory=NewsOptions)
 
     @property
     def cookie(self) -> str:

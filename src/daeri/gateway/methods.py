@@ -7,8 +7,9 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar, cast
 
-from daeri.gateway import bodies
+from daeri.gateway import bodies, office_bodies
 from daeri.gateway.jsonrpc import Caller, Method
+from daeri.gateway.office_methods import OfficeMethods
 from daeri.gateway.services import Services
 from daeri.gateway.wire import Sent, fitted
 from daeri.operations.approval import Box
@@ -34,6 +35,7 @@ class Methods:
     def __init__(self, services: Services) -> None:
         """Take the services."""
         self._services = services
+        office = OfficeMethods(services)
         self._own: dict[str, Method] = {
             "get_response": _method(bodies.Asked, self.get_response),
             "me": _method(bodies.Nothing, self.me),
@@ -48,6 +50,22 @@ class Methods:
             "approvals.get": _method(bodies.ApprovalNamed, self.get_approval),
             "approvals.decide": _method(bodies.ApprovalDecided, self.decide),
             "approvals.withdraw": _method(bodies.ApprovalWithdrawn, self.withdraw),
+            "approvals.approve_several": _method(office_bodies.SeveralApproved, office.approve_several),
+            "approvals.redraft": _method(bodies.ApprovalNamed, office.redraft),
+            "drafts.list": _method(bodies.Nothing, office.list_drafts),
+            "drafts.create": _method(office_bodies.DraftSaved, office.save_draft),
+            "drafts.get": _method(office_bodies.DraftNamed, office.get_draft),
+            "drafts.update": _method(office_bodies.DraftRewritten, office.rewrite_draft),
+            "drafts.delete": _method(office_bodies.DraftNamed, office.drop_draft),
+            "drafts.file": _method(office_bodies.DraftNamed, office.file_draft),
+            "absences.list": _method(bodies.Nothing, office.list_absences),
+            "absences.set": _method(office_bodies.AbsenceSet, office.set_absence),
+            "absences.end": _method(office_bodies.AbsenceNamed, office.end_absence),
+            "consents.list": _method(bodies.Nothing, office.list_consents),
+            "consents.give": _method(office_bodies.ConsentAsked, office.give_consent),
+            "consents.revoke": _method(office_bodies.ConsentNamed, office.revoke_consent),
+            "delegations.list": _method(bodies.Nothing, office.list_delegations),
+            "delegations.get": _method(office_bodies.DelegationNamed, office.get_delegation),
             "records.types": _method(bodies.Nothing, self.list_types),
             "records.list": _method(bodies.RecordList, self.list_records),
             "records.get": _method(bodies.RecordNamed, self.get_record),
@@ -161,7 +179,7 @@ class Methods:
             decided.comment,
             version=decided.version,
             lang=caller.lang,
-            more=decided.more(),
+            more=await decided.more(self._services.office.directory, caller.actor),
         )
 
     async def withdraw(self, caller: Caller, withdrawn: bodies.ApprovalWithdrawn) -> Any:

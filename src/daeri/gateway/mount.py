@@ -17,6 +17,7 @@ from daeri.gateway.lifelines import Lifelines
 from daeri.gateway.mcp import Extras, Mcp, mcp
 from daeri.gateway.methods import Methods
 from daeri.gateway.metrics import metrics
+from daeri.gateway.notifying import Notifier
 from daeri.gateway.oidc import oidc
 from daeri.gateway.openai.mount import OpenAi
 from daeri.gateway.policies import policies
@@ -68,6 +69,7 @@ def gateway(
     tools = Mcp(services, keeper, options.version, extras or Extras())
     deliverer = Deliverer(services, private=options.push_private)
     agents = A2A(services, keeper, deliverer, options.version)
+    notifier = Notifier(services.office.notices, options.news, options.public_url)
     lines = Lifelines(keeper)
     methods = Methods(services)
     timing = Timing()
@@ -89,7 +91,7 @@ def gateway(
         ],
         middleware=middleware(options, timing),
         handlers=Problems(error_page).handlers(),
-        opening=[deliverer.open],
-        closing=[tools.close, agents.close, deliverer.close],
+        opening=[deliverer.open, notifier.open],
+        closing=[tools.close, agents.close, deliverer.close, notifier.close],
         stop=lines.stop,
     )

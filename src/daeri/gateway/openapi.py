@@ -16,12 +16,13 @@ from daeri.gateway.endpoints import DRY_RUN, ENDPOINTS, IDEMPOTENCY_KEY, TAGS, E
 from daeri.gateway.keys import KEY_ENDPOINTS, KEY_SCHEMAS
 from daeri.gateway.kinds import endpoints_of, schemas_of
 from daeri.gateway.metrics import METRICS_ENDPOINTS
+from daeri.gateway.office_endpoints import OFFICE_ENDPOINTS, OFFICE_SCHEMAS
 from daeri.gateway.problems import KNOWN, MEDIA_TYPE
 from daeri.gateway.schemas import SCHEMAS
 from daeri.operations.company import Company
 from daeri.operations.operation import Operation
 
-FIXED: Final = (*ENDPOINTS, *DOCUMENT_ENDPOINTS, *KEY_ENDPOINTS, *METRICS_ENDPOINTS)
+FIXED: Final = (*ENDPOINTS, *DOCUMENT_ENDPOINTS, *KEY_ENDPOINTS, *METRICS_ENDPOINTS, *OFFICE_ENDPOINTS)
 SUMMARY_MAX: Final = 60
 COMPONENT: Final = "#/components/schemas/{model}"
 ALWAYS: Final = ("invalid-request", "unauthenticated", "headers-too-large", "internal", "not-ready")
@@ -41,7 +42,7 @@ Document = dict[str, Any]
 
 def document(company: Company, version: str, server: str = "/") -> Document:
     """Return the description of a company's API."""
-    schemas: dict[str, Any] = {**SCHEMAS, **KEY_SCHEMAS}
+    schemas: dict[str, Any] = {**SCHEMAS, **KEY_SCHEMAS, **OFFICE_SCHEMAS}
     schemas |= _bodies(FIXED)
     paths: dict[str, Any] = {}
     for endpoint in FIXED:
@@ -189,10 +190,13 @@ def _in_path(path: str) -> list[Parameter]:
 _PATH_WORDS: Final[Mapping[str, str]] = {
     "run_id": "실행 번호 (run), e.g. run_01KAJ…",
     "approval_id": "결재 문서 (approval document), e.g. apr_01KAJ…",
+    "draft_id": "임시저장 (draft), e.g. drf_01KAJ…",
+    "absence_id": "부재 (absence), e.g. abs_01KAJ…",
+    "consent_id": "사전 승인 (standing consent), e.g. con_01KAJ…",
     "name": "작업 이름 (operation), e.g. leave.balance",
     "kind": "기록 종류 (record type), e.g. employee",
     "key": "행 번호 (row id), e.g. 12",
-    "code": "문제 코드 (problem code), e.g. not-found",
+    "code": "문제 코드나 확인 번호 (code), e.g. not-found",
 }
 
 

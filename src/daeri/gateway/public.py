@@ -1,6 +1,7 @@
-"""What may anyone ask of the server? Is it alive, is it ready, what does its API look like, what does a problem mean.
+"""What may anyone ask of the server? Whether it lives and is ready, its API, what a problem means, if a paper is real.
 
-Nothing here knows a caller, and nothing a company keeps is shown: only what it declares.
+Nothing here knows a caller, and nothing a company keeps is shown: only what it declares, and whether a printed
+document is one of its own to whoever holds the paper.
 """
 
 from functools import cached_property
@@ -12,7 +13,7 @@ from starlette.responses import Response
 
 from daeri.canonical import digest
 from daeri.errors import DaeriError, NotFound, NotReady
-from daeri.gateway.docs import PAGE_POLICY, docs_page, problem_page
+from daeri.gateway.docs import PAGE_POLICY, docs_page, problem_page, proof_page
 from daeri.gateway.openapi import document
 from daeri.gateway.problems import KNOWN
 from daeri.gateway.services import Check, Services
@@ -25,6 +26,7 @@ class Public:
     def __init__(self, services: Services, version: str) -> None:
         """Take the services, and the version to tell."""
         self._company = services.door.company
+        self._proofs = services.office.proofs
         self._checks = services.checks
         self._version = version
 
@@ -35,6 +37,7 @@ class Public:
             ("/healthz", self.health),
             ("/readyz", self.ready),
             ("/problems/{code}", self.problem),
+            ("/verify/{code}", self.verify),
             ("/openapi.json", self.openapi),
             ("/docs", self.docs),
         ):
@@ -81,6 +84,18 @@ class Public:
                 "retryable": error.retryable,
             }
         )
+
+    async def verify(self, request: Request) -> Response:
+        """Say whether a printed document is one of ours, to people as a page and to programs as JSON.
+
+        Raises:
+            NotFound: no finished document has this code.
+        """
+        lang = language(request.headers)
+        found = await self._proofs.check(request.path_params["code"], lang)
+        if "text/html" in request.headers.get("accept", ""):
+            return _page(proof_page(found, self._company.name.to(lang), lang))
+        return answer(found)
 
     async def openapi(self, request: Request) -> Response:
         """Give the API's description; it changes only with the company's declarations."""

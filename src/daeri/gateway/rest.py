@@ -17,6 +17,7 @@ from daeri.gateway.documents import DocumentRoutes
 from daeri.gateway.events import event_response
 from daeri.gateway.guard import Doorkeeper
 from daeri.gateway.lifelines import Lifelines
+from daeri.gateway.office import OfficeRoutes
 from daeri.gateway.records import RecordRoutes
 from daeri.gateway.routes import DOOR, Table, page_answer
 from daeri.gateway.services import Services
@@ -45,6 +46,7 @@ def rest(services: Services, keeper: Doorkeeper, lines: Lifelines) -> APIRouter:
     table = Table(keeper)
     RunRoutes(services, keeper, lines).add_to(table)
     OperationRoutes(services).add_to(table)
+    OfficeRoutes(services).add_to(table)
     ApprovalRoutes(services).add_to(table)
     RecordRoutes(services, keeper).add_to(table)
     DocumentRoutes(services).add_to(table)
@@ -165,6 +167,7 @@ class ApprovalRoutes:
     def __init__(self, services: Services) -> None:
         """Take the approvals."""
         self._approvals = services.approvals
+        self._directory = services.office.directory
 
     def add_to(self, table: Table) -> None:
         """Put the routes at their paths."""
@@ -201,8 +204,9 @@ class ApprovalRoutes:
         decided = fitted(Decided, await read_object(request))
         approval_id, lang = request.path_params["approval_id"], language(request.headers)
         version = await self._version(request, actor)
+        more = await decided.more(self._directory, actor)
         body = await self._approvals.decide(
-            actor, approval_id, decided.decision, decided.comment, version=version, lang=lang, more=decided.more()
+            actor, approval_id, decided.decision, decided.comment, version=version, lang=lang, more=more
         )
         return answer(body, headers=_tagged(body))
 

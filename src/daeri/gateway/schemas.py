@@ -183,6 +183,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
         "An approval document (결재 문서).",
         approval_id=TEXT,
         number=or_null("string"),
+        verification_code=or_null("string", description="확인 번호: GET /verify/{code} confirms a printed document."),
         operation=TEXT,
         title=TEXT,
         status={"enum": list(get_args(Status))},

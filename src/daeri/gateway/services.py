@@ -10,6 +10,7 @@ from daeri.operations.approval import Approvals
 from daeri.operations.auditing import AuditLog
 from daeri.operations.invoke import Door
 from daeri.operations.listing import Shelf
+from daeri.operations.office import Office
 from daeri.operations.policy import Policies
 from daeri.records.credentials import Credentials
 from daeri.records.identity import Identity
@@ -33,6 +34,7 @@ class Services:
     door: Door
     shelf: Shelf
     approvals: Approvals
+    office: Office
     runs: Runs
     policies: Policies
     pushes: Pushes

@@ -31,7 +31,7 @@ from daeri.records.people import People
 from daeri.records.trail import Write
 from daeri.wording import Lang, Text
 
-__all__ = ["Content", "Origin", "file", "is_intact", "line_body", "operation_digest", "seal", "seats_of"]
+__all__ = ["Content", "Origin", "file", "is_intact", "line_body", "operation_digest", "redraftable", "seal", "seats_of"]
 
 LANGUAGES: tuple[Lang, ...] = ("ko", "en")
 """A document is worded in both when it is filed: its approvers may read another language than its drafter."""
@@ -52,7 +52,14 @@ _INSERT_STEPS = insert(approval_step)
 _INSERT_ACT = insert(approval_act)
 _INSERT_NOTICES = insert(notice)
 _PREVIOUS = (
-    select(approval.c.id, approval.c.drafter_id, approval.c.operation, approval.c.status, approval.c.round)
+    select(
+        approval.c.id,
+        approval.c.drafter_id,
+        approval.c.operation,
+        approval.c.status,
+        approval.c.round,
+        approval.c.arguments,
+    )
     .where(approval.c.id == bindparam("key"))
     .with_for_update()
 )
@@ -214,21 +221,36 @@ _EMPTY: dict[str, Any] = dict.fromkeys(("number", "result", "result_say", "failu
 
 
 def _round(connection: Connection, content: Content, origin: Origin) -> int:
-    """Return which round of its matter a document is; the one before must be the drafter's own, and ended badly."""
+    """Return which round of its matter a document is."""
     if origin.previous_id is None:
         return 1
-    row = connection.execute(_PREVIOUS, {"key": origin.previous_id}).one_or_none()
-    if row is None or row.drafter_id != origin.actor.person_id:
+    row = redraftable(connection, origin.previous_id, origin.actor.person_id)
+    if row.operation != content.operation.name:
+        raise _not_draftable()
+    return int(row.round) + 1
+
+
+def redraftable(connection: Connection, approval_id: str, drafter_id: int) -> Any:
+    """Return the row of a document that its drafter may draft anew (재기안), locked.
+
+    Raises:
+        NotFound: there is none, or it is someone else's.
+        Conflict: it did not end badly, or was drafted anew already.
+    """
+    row = connection.execute(_PREVIOUS, {"key": approval_id}).one_or_none()
+    if row is None or row.drafter_id != drafter_id:
         raise NotFound(Text("그런 결재 문서를 찾을 수 없어요", "No such approval document"))
-    if row.operation != content.operation.name or row.status not in DRAFTABLE:
-        raise Conflict(
-            Text(
-                "반려되거나 회수한 문서만 다시 기안할 수 있어요", "Only what was rejected or withdrawn is drafted anew"
-            )
-        )
+    if row.status not in DRAFTABLE:
+        raise _not_draftable()
     if connection.execute(_NEXT, {"key": row.id}).first() is not None:
         raise Conflict(Text("이미 다시 기안한 문서예요", "This document was drafted anew already"))
-    return int(row.round) + 1
+    return row
+
+
+def _not_draftable() -> Conflict:
+    return Conflict(
+        Text("반려되거나 회수한 문서만 다시 기안할 수 있어요", "Only what was rejected or withdrawn is drafted anew")
+    )
 
 
 def _line_entry(place: Place) -> dict[str, Any]:

@@ -8,29 +8,17 @@ anything else: no model, no network, no client can hold a transaction open.
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from functools import partial
 from typing import Any, cast
 
 from pydantic import BaseModel
-from sqlalchemy import (
-    JSON,
-    Column,
-    Connection,
-    Integer,
-    PrimaryKeyConstraint,
-    String,
-    Table,
-    delete,
-    insert,
-    select,
-)
+from sqlalchemy import Connection
 
 from daeri.canonical import digest
 from daeri.clock import Clock, rfc3339
-from daeri.errors import Conflict, DaeriError, IdempotencyMismatch, NotFound, PermissionDenied
+from daeri.errors import Conflict, DaeriError, NotFound, PermissionDenied
 from daeri.operations import arguments as args
-from daeri.operations import filing, noting
+from daeri.operations import filing, noting, repeats
 from daeri.operations.company import Company
 from daeri.operations.deciding import ledger
 from daeri.operations.deciding.binding import check_writes
@@ -50,26 +38,9 @@ from daeri.records.actor import Actor
 from daeri.records.identity import is_disabled
 from daeri.records.mentions import Mention, mentions
 from daeri.records.prepared import savepoint
-from daeri.records.record import Instant
-from daeri.records.store import Store, system
+from daeri.records.store import Store
 from daeri.records.trail import Trail
 from daeri.wording import Lang, Text, fit_josa
-
-idempotency = Table(
-    "idempotency",
-    system,
-    Column("person_id", Integer, nullable=False),
-    Column("key", String(255), nullable=False),
-    Column("request_digest", String(64), nullable=False),
-    Column("status", Integer, nullable=False),
-    Column("body", JSON, nullable=False),
-    Column("created_at", Instant, nullable=False),
-    PrimaryKeyConstraint("person_id", "key"),
-)
-
-
-KEY_LIFE = timedelta(days=1)
-"""How long an Idempotency-Key is remembered."""
 
 
 @dataclass(slots=True)
@@ -210,10 +181,7 @@ class Door:
 
     async def forget_old_keys(self) -> None:
         """Drop the answers that were kept for repeated requests longer than a day."""
-        since = self._clock.now() - KEY_LIFE
-        await self._store.write(
-            lambda connection: connection.execute(delete(idempotency).where(idempotency.c.created_at < since))
-        )
+        await self._store.write(partial(repeats.forget, now=self._clock.now()))
 
     async def mentions(self, actor: Actor, phrases: Sequence[str]) -> list[Mention]:
         """Return the rows that any of the phrases names, among those the actor may see."""
@@ -556,33 +524,16 @@ class Door:
         if call.journal is not None:
             call.journal.record(connection, outcome)
 
-    def _replay(self, connection: Connection, call: Call, request: str) -> Replayed | None:
+    @staticmethod
+    def _replay(connection: Connection, call: Call, request: str) -> Replayed | None:
         if call.idempotency_key is None:
             return None
-        row = connection.execute(
-            select(idempotency).where(
-                idempotency.c.person_id == call.actor.person_id, idempotency.c.key == call.idempotency_key
-            )
-        ).one_or_none()
-        if row is None:
-            return None
-        if row.request_digest != request:
-            raise IdempotencyMismatch
-        return Replayed(row.status, row.body)
+        return repeats.kept(connection, call.actor.person_id, call.idempotency_key, request)
 
     def _remember(self, connection: Connection, call: Call, request: str, outcome: Done | Held) -> None:
-        if call.idempotency_key is None:
-            return
-        connection.execute(
-            insert(idempotency).values(
-                person_id=call.actor.person_id,
-                key=call.idempotency_key,
-                request_digest=request,
-                status=outcome.status,
-                body=outcome.body(call.lang),
-                created_at=self._clock.now(),
-            )
-        )
+        if call.idempotency_key is not None:
+            answer = Replayed(outcome.status, outcome.body(call.lang))
+            repeats.keep(connection, call.actor.person_id, call.idempotency_key, request, answer, at=self._clock.now())
 
 
 def run_to_end(body: Awaitable[Any]) -> Any:

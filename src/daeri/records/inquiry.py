@@ -142,8 +142,8 @@ def _conditions(asked: Inquiry) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def instant_of(text: str | None, name: str) -> datetime | None:
-    """Read a time as somebody writes it: RFC 3339, or a day, which begins (as `until`: ends) in Seoul.
+def instant_of(text: str | None, name: str, *, ends: bool = False) -> datetime | None:
+    """Read a time as somebody writes it: RFC 3339, or a day in Seoul: its beginning, its end as `until` or `ends`.
 
     Raises:
         ValidationFailed: it is none; `name` is what was asked for by it.
@@ -152,7 +152,7 @@ def instant_of(text: str | None, name: str) -> datetime | None:
         return None
     try:
         if len(text) == len("2026-11-21"):
-            edge = clock_time.max if name == "until" else clock_time.min
+            edge = clock_time.max if ends or name == "until" else clock_time.min
             return datetime.combine(date.fromisoformat(text), edge, SEOUL).astimezone(UTC)
         instant = datetime.fromisoformat(text)
         return (instant if instant.tzinfo else instant.replace(tzinfo=SEOUL)).astimezone(UTC)

@@ -113,6 +113,15 @@ class People:
         found = self.many(connection, wanted)
         return frozenset(key for key in wanted if key not in found or found[key].left)
 
+    def addresses(self, connection: Connection, ids: Iterable[int]) -> dict[int, str]:
+        """Return the mail addresses of those of some people who work here and have one."""
+        if self.person.__email__ is None:
+            return {}
+        columns = self.person.__table__.c
+        address = columns[self.person.__email__]
+        here = select(columns.id, address.label("address")).where(columns.id.in_(set(ids)), columns.left_on.is_(None))
+        return {row.id: str(row.address) for row in connection.execute(here) if row.address}
+
     def rungs(self, connection: Connection, team_id: int | None) -> list[Rung]:
         """Return a unit and the units above it, nearest first, each with its lead; one statement."""
         if team_id is None:

@@ -367,12 +367,14 @@ class Person(Record):
 
     Class attributes beside those of every record:
         __known_as__: the column with what adopted tables call the person (사번), where they do not use its id.
+        __email__: the column with the address that news of approvals is mailed to; none is mailed without it.
     """
 
     __abstract__ = True
     __title__ = ("name", "rank")
     __owner__ = "id"
     __known_as__: ClassVar[str | None] = None
+    __email__: ClassVar[str | None] = None
 
     login: Mapped[str | None] = mapped_column(String(64), unique=True, info=labelled("아이디", "login"))
     name: Mapped[str] = mapped_column(String(100), index=True, info=labelled("이름", "name"))

@@ -60,6 +60,7 @@ class Employee(Person):
     __tablename__ = "employee"
     __label__ = Text("직원", "employee")
     __also__: ClassVar[tuple[str, ...]] = ("english_name",)
+    __email__ = "email"
 
     english_name: Mapped[str] = mapped_column(String(100), info=labelled("영문 이름", "English name"))
     number: Mapped[str] = mapped_column(String(20), unique=True, info=labelled("사번", "employee number"))

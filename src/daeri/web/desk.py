@@ -20,6 +20,7 @@ from daeri.operations.approval import Approvals
 from daeri.operations.auditing import AuditLog
 from daeri.operations.invoke import Door
 from daeri.operations.listing import Shelf
+from daeri.operations.office import Office
 from daeri.operations.policy import Policies
 from daeri.records.actor import Actor
 from daeri.records.identity import Identity
@@ -45,6 +46,7 @@ class Services:
     door: Door
     shelf: Shelf
     approvals: Approvals
+    office: Office
     runs: Runs
     clock: Clock
     policies: Policies
@@ -229,6 +231,12 @@ def wants_page(request: Request) -> bool:
 def see_other(address: str) -> Response:
     """Send the browser to a page after a post (303: it fetches it with GET)."""
     return RedirectResponse(address, status_code=303)
+
+
+def told_by(error: DaeriError, visitor: Visitor) -> dict[str, Any]:
+    """Return what a form is told of an error: the problem, and what is wrong with each of its fields."""
+    wrong = {each.pointer.strip("/").split("/")[0].removesuffix("_id"): each.to(visitor.lang) for each in error.errors}
+    return {"problem": error.problem(visitor.lang), "wrong": wrong}
 
 
 def spoken(examples: Sequence[str], lang: Lang) -> list[str]:

@@ -71,6 +71,10 @@ class Words:
         """Mark an instant up with the exact moment to read."""
         return Markup('<time datetime="{}">{}</time>').format(instant, self.moment(instant))
 
+    def is_past(self, instant: str) -> bool:
+        """Say whether an instant is over."""
+        return datetime.fromisoformat(instant) <= self._now
+
     def took(self, milliseconds: float | None) -> str:
         """Say a span of work: milliseconds below a second, else seconds."""
         if milliseconds is None:
@@ -139,6 +143,11 @@ def pretty(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2, default=str)
 
 
+def entry(value: object) -> object:
+    """Write a value as people enter it in a form: yes and no, lists and objects as JSON has them."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, bool | list | dict) else value
+
+
 def asset_address() -> Callable[[str], str]:
     """Make the function that gives a static file's address with a mark of its content, so browsers may keep it."""
     marks = {
@@ -157,7 +166,9 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["pretty"] = pretty
+    made.filters["entry"] = entry
     made.globals["answer"] = answer
     made.globals["asset"] = asset_address()
+    made.globals["texts"] = TEXTS
     made.globals["long_name"] = _LONG_NAME
     return made

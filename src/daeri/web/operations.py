@@ -19,10 +19,59 @@ from daeri.operations.arguments import parameter_label
 from daeri.operations.operation import Operation
 from daeri.operations.outcome import Held
 from daeri.web import forms
-from daeri.web.desk import Api, Desk, Visitor, see_other, spoken
+from daeri.web.desk import Api, Desk, Visitor, see_other, spoken, told_by
 from daeri.wording import Lang
 
 _INTEGER: Final = re.compile(r"-?\d{1,18}")
+
+
+class OperationForm:
+    """The form of an operation, as it is filled in, previewed and refused."""
+
+    def __init__(self, desk: Desk) -> None:
+        """Stand on the desk."""
+        self._desk = desk
+
+    def operation(self, visitor: Visitor, name: str) -> Operation:
+        """Return an operation that the visitor may call.
+
+        Raises:
+            NotFound: there is none.
+            PermissionDenied: they may not.
+        """
+        return self._desk.services.door.operation(visitor.signed, name)
+
+    def told(self, operation: Operation, visitor: Visitor) -> dict[str, Any]:
+        """Describe an operation, with some examples in the visitor's language."""
+        told = self._desk.services.door.describe(operation, visitor.lang)
+        return told | {"examples": spoken(told["examples"], visitor.lang)[:3]}
+
+    async def refused(
+        self, request: Request, visitor: Visitor, operation: Operation, error: DaeriError, **state: Any
+    ) -> Response:
+        """Render the form with what is wrong with it."""
+        return await self.page(request, visitor, operation, status=error.status, **(state | told_by(error, visitor)))
+
+    async def page(
+        self, request: Request, visitor: Visitor, operation: Operation, *, status: int = 200, **state: Any
+    ) -> Response:
+        """Render the form; `state` is what was sent and what came of it (sent, saved, draft, done, wrong, problem)."""
+        told = self.told(operation, visitor)
+        usual: dict[str, Any] = {"sent": {}, "saved": None, "draft": None, "done": None, "wrong": {}, "problem": None}
+        shown = usual | state
+        path = f"/v1/ops/{operation.name}" + ("" if operation.effect == "read" else "?dry_run=true")
+        return await self._desk.page(
+            request,
+            visitor,
+            "operation.html",
+            status=status,
+            operation=told,
+            inputs=_inputs(told["input_schema"], visitor.lang),
+            key=secrets.token_urlsafe(16),
+            address=f"/drafts/{shown['saved']['draft_id']}" if shown["saved"] else f"/ops/{operation.name}",
+            api=Api(path, "POST", json.dumps(shown["sent"], ensure_ascii=False)),
+            **shown,
+        )
 
 
 class OperationScreens:
@@ -31,6 +80,7 @@ class OperationScreens:
     def __init__(self, desk: Desk) -> None:
         """Stand on the desk."""
         self._desk = desk
+        self._form = OperationForm(desk)
 
     def add_to(self, router: APIRouter) -> None:
         """Put the screens at their paths."""
@@ -47,7 +97,7 @@ class OperationScreens:
                 catalog.name,
                 catalog.label.to(visitor.lang),
                 [
-                    self._told(operation, visitor)
+                    self._form.told(operation, visitor)
                     for operation in catalog.operations.values()
                     if operation.name in permitted
                 ],
@@ -64,60 +114,35 @@ class OperationScreens:
 
     async def show(self, request: Request, visitor: Visitor) -> Response:
         """Show one operation with its form."""
-        return await self._page(request, visitor, self._operation(request, visitor))
+        operation = self._form.operation(visitor, request.path_params["name"])
+        return await self._form.page(request, visitor, operation)
 
     async def call(self, request: Request, visitor: Visitor) -> Response:
-        """Preview the call, or make it."""
+        """Preview the call, make it, or keep it as a draft."""
         form = await request.form()
-        operation, door = self._operation(request, visitor), self._desk.services.door
-        arguments, actor = _arguments(form, operation), visitor.signed
+        operation, door = self._form.operation(visitor, request.path_params["name"]), self._desk.services.door
+        actor, act, lang = visitor.signed, forms.field(form, "act"), visitor.lang
+        arguments = arguments_of(form, operation)
         try:
-            if operation.effect != "read" and forms.field(form, "act") != "call":
-                draft = await door.dry_run(actor, operation.name, arguments, lang=visitor.lang)
-                return await self._page(request, visitor, operation, sent=arguments, draft=draft.body(visitor.lang))
+            if operation.approval is not None and act == "save":
+                saved = await self._desk.services.office.drafts.save(actor, operation.name, arguments, lang=lang)
+                return see_other(f"/drafts/{saved['draft_id']}")
+            if operation.effect != "read" and act != "call":
+                draft = await door.dry_run(actor, operation.name, arguments, lang=lang)
+                return await self._form.page(request, visitor, operation, sent=arguments, draft=draft.body(lang))
             outcome = await door.call(
                 actor,
                 operation.name,
                 arguments,
-                lang=visitor.lang,
+                lang=lang,
                 idempotency_key=forms.field(form, "key") or None if operation.effect != "read" else None,
             )
         except DaeriError as error:
-            problem = error.problem(visitor.lang)
-            wrong = {each.pointer.strip("/").split("/")[0]: each.to(visitor.lang) for each in error.errors}
-            state = {"sent": arguments, "wrong": wrong, "problem": problem}
-            return await self._page(request, visitor, operation, status=error.status, **state)
-        body = outcome.body(visitor.lang)
+            return await self._form.refused(request, visitor, operation, error, sent=arguments)
+        body = outcome.body(lang)
         if isinstance(outcome, Held) or "approval_id" in body:
             return see_other(f"/approvals/{body['approval_id']}")
-        return await self._page(request, visitor, operation, sent=arguments, done=body)
-
-    def _told(self, operation: Operation, visitor: Visitor) -> dict[str, Any]:
-        told = self._desk.services.door.describe(operation, visitor.lang)
-        return told | {"examples": spoken(told["examples"], visitor.lang)[:3]}
-
-    def _operation(self, request: Request, visitor: Visitor) -> Operation:
-        return self._desk.services.door.operation(visitor.signed, request.path_params["name"])
-
-    async def _page(
-        self, request: Request, visitor: Visitor, operation: Operation, *, status: int = 200, **state: Any
-    ) -> Response:
-        """Render the form; `state` is what was sent and what came of it (sent, draft, done, wrong, problem)."""
-        told = self._told(operation, visitor)
-        usual: dict[str, Any] = {"sent": {}, "draft": None, "done": None, "wrong": {}, "problem": None}
-        shown = usual | state
-        path = f"/v1/ops/{operation.name}" + ("" if operation.effect == "read" else "?dry_run=true")
-        return await self._desk.page(
-            request,
-            visitor,
-            "operation.html",
-            status=status,
-            operation=told,
-            inputs=_inputs(told["input_schema"], visitor.lang),
-            key=secrets.token_urlsafe(16),
-            api=Api(path, "POST", json.dumps(shown["sent"], ensure_ascii=False)),
-            **shown,
-        )
+        return await self._form.page(request, visitor, operation, sent=arguments, done=body)
 
 
 def _inputs(schema: dict[str, Any], lang: Lang) -> list[dict[str, Any]]:
@@ -150,7 +175,7 @@ def _control(shape: dict[str, Any], definitions: dict[str, Any]) -> dict[str, An
     return {"control": "text", "choices": []}
 
 
-def _arguments(form: FormData, operation: Operation) -> dict[str, Any]:
+def arguments_of(form: FormData, operation: Operation) -> dict[str, Any]:
     """Read the form's arguments: what was left empty is left out, whole numbers and yes or no become JSON's own."""
     arguments: dict[str, Any] = {}
     for name, shape in operation.input.model_json_schema().get("properties", {}).items():
@@ -162,6 +187,16 @@ def _arguments(form: FormData, operation: Operation) -> dict[str, Any]:
             arguments[name] = int(text)
         elif "boolean" in kinds and text in {"true", "false"}:
             arguments[name] = text == "true"
+        elif kinds & {"array", "object"} and text[0] in "[{":
+            arguments[name] = _json(text)
         else:
             arguments[name] = text
     return arguments
+
+
+def _json(text: str) -> Any:
+    """Read a list or an object as it is written in JSON; what is none stays text, for the operation to refuse."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text

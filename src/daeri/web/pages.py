@@ -19,7 +19,9 @@ from daeri.web.ask import Ask
 from daeri.web.audit import AuditScreens
 from daeri.web.desk import Desk, Options, Services
 from daeri.web.documents import DocumentScreens
+from daeri.web.drafts import DraftScreens
 from daeri.web.markup import STATIC
+from daeri.web.office import OfficeScreens
 from daeri.web.operations import OperationScreens
 from daeri.web.policies import PolicyScreens
 from daeri.web.records import RecordScreens
@@ -65,6 +67,8 @@ def pages(services: Services, options: Options) -> Pages:
         SignIn(desk),
         Ask(desk),
         ApprovalScreens(desk),
+        OfficeScreens(desk),
+        DraftScreens(desk),
         RecordScreens(desk),
         DocumentScreens(desk),
         RunScreens(desk),

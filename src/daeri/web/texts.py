@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from daeri.web.office_texts import OFFICE_TEXTS
 from daeri.wording import Lang, Text, fit_josa
 
 TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
     {
+        **OFFICE_TEXTS,
         # frame
         "skip": Text("본문으로 건너뛰기", "Skip to content"),
         "nav": Text("주 메뉴", "Main menu"),
@@ -150,12 +152,14 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
         "box.waiting": Text("대기", "Waiting"),
         "box.upcoming": Text("예정", "Upcoming"),
         "box.drafted": Text("기안함", "Drafted"),
-        "box.done": Text("완료함", "Done"),
-        "box.rejected": Text("반려함", "Rejected"),
-        "box.cc": Text("참조함", "Copied to me"),
+        "box.in_progress": Text("진행", "In progress"),
+        "box.done": Text("완료", "Done"),
+        "box.rejected": Text("반려", "Rejected"),
+        "box.cc": Text("참조", "Copied to me"),
         "empty.waiting": Text("기다리는 결재가 없어요.", "Nothing waits for you."),
         "empty.upcoming": Text("곧 올 결재가 없어요.", "Nothing is on its way to you."),
         "empty.drafted": Text("올린 결재가 없어요.", "You have filed nothing yet."),
+        "empty.in_progress": Text("진행 중인 결재가 없어요.", "Nothing is in progress."),
         "empty.done": Text("끝난 결재가 없어요.", "Nothing is finished yet."),
         "empty.rejected": Text("반려된 결재가 없어요.", "Nothing was rejected."),
         "empty.cc": Text("참조로 받은 결재가 없어요.", "Nothing was copied to you."),

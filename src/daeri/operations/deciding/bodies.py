@@ -11,6 +11,8 @@ from daeri.operations.deciding.authority import Present, is_stuck
 from daeri.operations.deciding.ledger import Document
 from daeri.operations.deciding.machine import aim, step
 from daeri.operations.deciding.model import Act, Kind, Refusal, Seat
+from daeri.operations.deciding.proofs import code_of
+from daeri.operations.deciding.turns import ordered
 from daeri.operations.provenance import WORDS
 from daeri.records.actor import Actor, sight
 from daeri.records.people import Someone, person_body
@@ -75,6 +77,7 @@ def document_body(
     return {
         "approval_id": document.id,
         "number": row["number"],
+        "verification_code": code_of(row),
         "operation": document.operation,
         "title": operation.label.to(lang) if operation else document.operation,
         "status": document.state.status,
@@ -91,7 +94,9 @@ def document_body(
         "because": row["because"][which],
         "rule": row["rule"],
         "line": [
-            _step_body(document.steps[seat.position], seat, reading) for seat in document.state.seats if seat.decides
+            _step_body(document.steps[seat.position], seat, reading)
+            for seat in ordered(document.state.seats)
+            if seat.decides
         ],
         "beside": [
             _step_body(document.steps[seat.position], seat, reading)

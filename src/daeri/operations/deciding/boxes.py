@@ -12,11 +12,12 @@ from sqlalchemy import BindParameter, Connection, Select, bindparam, func, selec
 
 from daeri.operations.deciding import ledger
 from daeri.operations.deciding.authority import Present
-from daeri.operations.deciding.ledger import Document
+from daeri.operations.deciding.ledger import PROGRESS, Document
 from daeri.operations.deciding.model import DECIDING
 from daeri.operations.documents import approval, approval_extra, approval_step
 
-Box = Literal["waiting", "upcoming", "drafted", "done", "rejected", "cc"]
+Box = Literal["waiting", "upcoming", "drafted", "in_progress", "done", "rejected", "cc"]
+"""대기, 예정, 기안함, 진행, 완료, 반려, 참조."""
 BOX_MAX = 200
 COUNTED_MAX = 1_000
 """A count ends here: nobody reads a larger number on a badge."""
@@ -58,6 +59,8 @@ _DRAFTED = _walk(_DRAFT.id, _DRAFT.drafter_id == _PERSON, oldest_first=False)
 _DRAFTED_IN = _walk(_DRAFT.id, _DRAFT.drafter_id == _PERSON, _DRAFT.status == bindparam("status"), oldest_first=False)
 _MANY = select(approval).where(_DRAFT.id.in_(bindparam("keys", expanding=True)))
 _NEXT = select(_DRAFT.previous_id, _DRAFT.id).where(_DRAFT.previous_id.in_(bindparam("keys", expanding=True)))
+_LIES: Mapping[Box, Sequence[str]] = {"done": ("done", "rejected"), "in_progress": (PROGRESS,)}
+"""Where the seats of a box lie, for those that are not called like it."""
 _ENDED = ("applied", "apply_failed", "apply_unknown", "approved")
 
 
@@ -90,12 +93,14 @@ def _ids(connection: Connection, present: Present, box: Box, asked: Mapping[str,
 
     if box == "drafted":
         return set(walk(_DRAFTED))
-    lies = ("done", "rejected") if box == "done" else (box,)
+    lies = _LIES.get(box, (box,))
     found = {key for each in lies for key in walk(_OWN[oldest_first], box=each)}
-    if box in ("waiting", "done"):
+    if box in ("waiting", "in_progress", "done"):
         found |= {key for each in lies for key in walk(_CAME_UP[oldest_first], box=each)}
     if box == "waiting":
         found |= _for_absent(connection, present, asked)
+    if box == "in_progress":
+        found |= set(walk(_DRAFTED_IN, status="in_progress"))
     if box == "done":
         found |= {key for status in _ENDED for key in walk(_DRAFTED_IN, status=status)}
     if box == "rejected":

@@ -6,15 +6,17 @@ filled in from a source that nobody vouched for never rides on a consent.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, update
 from ulid import ULID
 
+from daeri.canonical import digest
 from daeri.clock import Clock, rfc3339
 from daeri.errors import Conflict, FieldError, NotFound, PermissionDenied, ValidationFailed
+from daeri.operations import repeats
 from daeri.operations.company import Company
 from daeri.operations.deciding.absences import ADMIN
 from daeri.operations.deciding.ledger import Document
@@ -22,6 +24,7 @@ from daeri.operations.deciding.model import Seat
 from daeri.operations.documents import consent, consent_use
 from daeri.operations.form import Limit
 from daeri.operations.operation import Operation
+from daeri.operations.outcome import Replayed
 from daeri.records import audit
 from daeri.records.actor import Actor
 from daeri.records.people import Someone, person_body
@@ -141,14 +144,17 @@ class Consents:
         self._clock = clock
         self._shape = shape
 
-    async def grant(self, actor: Actor, wish: Wish, lang: Lang = "ko") -> dict[str, Any]:
-        """Consent beforehand to what others file, as the operation is now.
+    async def grant(
+        self, actor: Actor, wish: Wish, lang: Lang = "ko", *, idempotency_key: str | None = None
+    ) -> dict[str, Any]:
+        """Consent beforehand to what others file, as the operation is now; the same key gives one consent.
 
         Raises:
             PermissionDenied: an agent, or a credential that may not decide.
             NotFound: there is no such operation.
             Conflict: its form allows no standing consent.
             ValidationFailed: a limit is missing, or more than the form allows.
+            IdempotencyMismatch: the key stands for another wish.
         """
         _check_in_person(actor)
         operation = self._company.operations.get(wish.operation)
@@ -160,7 +166,12 @@ class Consents:
         now = self._clock.now()
         _check(operation, limit, wish, now)
 
+        request = digest(["consent.grant", asdict(wish) | {"ends_at": rfc3339(wish.ends_at)}])
+
         def write(connection: Connection) -> dict[str, Any]:
+            before = repeats.kept(connection, actor.person_id, idempotency_key, request) if idempotency_key else None
+            if before is not None:
+                return before.body()
             key = f"con_{ULID()}"
             row = {
                 "id": key,
@@ -181,7 +192,10 @@ class Consents:
             connection.execute(insert(consent).values(**row))
             told = {name: value for name, value in row.items() if isinstance(value, str | int)}
             audit.append(connection, audit.Entry.by(actor, now, "consent.grant", detail=told))
-            return self._bodies(connection, [_row(connection, key)], lang)[0]
+            body = self._bodies(connection, [_row(connection, key)], lang)[0]
+            if idempotency_key:
+                repeats.keep(connection, actor.person_id, idempotency_key, request, Replayed(201, body), at=now)
+            return body
 
         return await self._store.write(write)
 

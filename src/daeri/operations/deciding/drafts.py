@@ -1,4 +1,8 @@
-"""What have people written and not filed yet (임시저장)? Kept unchecked and private; filing checks everything."""
+"""What have people written and not filed yet (임시저장)? Kept unchecked and private; filing checks everything.
+
+A document that was rejected or withdrawn becomes a draft again (재기안), with all that stood in it. A draft is filed
+once: its id is the key under which the answer is kept, so a second try gives the first one's.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,9 +12,11 @@ from ulid import ULID
 
 from daeri.canonical import canonical_json
 from daeri.clock import Clock, rfc3339
-from daeri.errors import Conflict, FieldError, NotFound, PermissionDenied, ValidationFailed
-from daeri.operations.company import Company
+from daeri.errors import Conflict, FieldError, NotFound, PermissionDenied, StaleVersion, ValidationFailed
+from daeri.operations import filing, repeats
 from daeri.operations.documents import approval_draft
+from daeri.operations.invoke import Door
+from daeri.operations.outcome import Outcome, Replayed
 from daeri.records.actor import Actor, Effect
 from daeri.records.store import Store
 from daeri.wording import Lang, Text
@@ -24,9 +30,10 @@ BYTES_MAX = 100_000
 class Drafts:
     """The saved drafts of a company's people."""
 
-    def __init__(self, company: Company, store: Store, clock: Clock) -> None:
-        """Take the declarations, the database and the clock."""
-        self._company = company
+    def __init__(self, door: Door, store: Store, clock: Clock) -> None:
+        """Take what files them, the database and the clock."""
+        self._door = door
+        self._company = door.company
         self._store = store
         self._clock = clock
 
@@ -63,18 +70,95 @@ class Drafts:
                 changed = update(approval_draft).where(approval_draft.c.id == draft_id)
                 connection.execute(changed.values(**values))
                 return self._body(self._row(connection, actor, draft_id), lang)
-            mine = select(func.count()).where(approval_draft.c.person_id == actor.person_id)
-            if connection.execute(mine).scalar_one() >= DRAFTS_MAX:
-                raise Conflict(
-                    Text(f"임시저장은 {DRAFTS_MAX}개까지예요. 지우고 다시 해 주세요", f"At most {DRAFTS_MAX} drafts")
-                )
-            key = f"drf_{ULID()}"
-            connection.execute(
-                insert(approval_draft).values(id=key, person_id=actor.person_id, previous_id=previous_id, **values)
-            )
-            return self._body(self._row(connection, actor, key), lang)
+            if previous_id is not None:
+                filing.redraftable(connection, previous_id, actor.person_id)
+            return self._add(connection, actor, values | {"previous_id": previous_id}, lang)
 
         return await self._store.write(write)
+
+    async def rewrite(
+        self, actor: Actor, draft_id: str, arguments: Mapping[str, Any], lang: Lang = "ko"
+    ) -> dict[str, Any]:
+        """Write over what a draft says.
+
+        Raises:
+            NotFound: there is none, or it is someone else's.
+            ValidationFailed: it is too large.
+        """
+        draft = await self.get(actor, draft_id, lang)
+        return await self.save(actor, draft["operation"], arguments, draft_id=draft_id, lang=lang)
+
+    async def again(self, actor: Actor, approval_id: str, lang: Lang = "ko") -> dict[str, Any]:
+        """Return a draft with all that stood in a document that was rejected or withdrawn (재기안).
+
+        It is the same draft however often it is asked for, until it is filed.
+
+        Raises:
+            NotFound: there is no such document of this person.
+            Conflict: it did not end badly, or was drafted anew already.
+        """
+        _within_scope(actor, "write")
+
+        def write(connection: Connection) -> dict[str, Any]:
+            row = filing.redraftable(connection, approval_id, actor.person_id)
+            mine = (approval_draft.c.person_id == actor.person_id) & (approval_draft.c.previous_id == approval_id)
+            begun = connection.execute(select(approval_draft).where(mine)).first()
+            if begun is not None:
+                return self._body(begun, lang)
+            values = {"operation": row.operation, "arguments": row.arguments, "updated_at": self._clock.now()}
+            return self._add(connection, actor, values | {"previous_id": approval_id}, lang)
+
+        return await self._store.write(write)
+
+    async def file(self, actor: Actor, draft_id: str, *, version: str | None = None, lang: Lang = "ko") -> Outcome:
+        """File a draft (상신), as any call of its operation; it is gone then.
+
+        `version` is when the draft was changed last, as the actor read it; None means as it is now.
+
+        Raises:
+            NotFound: there is none, or it is someone else's.
+            StaleVersion: it was changed since.
+            DaeriError: whatever stands in the way of the operation; the draft stays.
+        """
+        _within_scope(actor, "write")
+
+        def look(connection: Connection) -> dict[str, Any] | Replayed:
+            filed = repeats.kept(connection, actor.person_id, draft_id)
+            return filed or self._body(self._row(connection, actor, draft_id), lang)
+
+        draft = await self._store.read(look)
+        outcome: Outcome
+        if isinstance(draft, Replayed):
+            outcome = draft
+        else:
+            if version is not None and version != draft["updated_at"]:
+                raise StaleVersion
+            outcome = await self._door.call(
+                actor,
+                draft["operation"],
+                draft["arguments"],
+                lang=lang,
+                idempotency_key=draft_id,
+                previous_id=draft["previous_id"],
+            )
+        mine = (approval_draft.c.id == draft_id) & (approval_draft.c.person_id == actor.person_id)
+        await self._store.write(lambda connection: connection.execute(delete(approval_draft).where(mine)))
+        return outcome
+
+    def _add(self, connection: Connection, actor: Actor, values: Mapping[str, Any], lang: Lang) -> dict[str, Any]:
+        """Keep one more draft.
+
+        Raises:
+            Conflict: the person keeps too many.
+        """
+        mine = select(func.count()).where(approval_draft.c.person_id == actor.person_id)
+        if connection.execute(mine).scalar_one() >= DRAFTS_MAX:
+            raise Conflict(
+                Text(f"임시저장은 {DRAFTS_MAX}개까지예요. 지우고 다시 해 주세요", f"At most {DRAFTS_MAX} drafts")
+            )
+        key = f"drf_{ULID()}"
+        connection.execute(insert(approval_draft).values(id=key, person_id=actor.person_id, **values))
+        return self._body(self._row(connection, actor, key), lang)
 
     async def mine(self, actor: Actor, lang: Lang = "ko") -> list[dict[str, Any]]:
         """Return a person's drafts, newest first."""

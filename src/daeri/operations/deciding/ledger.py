@@ -49,6 +49,8 @@ _INSERT_NOTICES = insert(notice)
 _DROP_EXTRA = delete(approval_extra).where(approval_extra.c.approval_id == _KEY)
 _INSERT_EXTRA = insert(approval_extra)
 _SEAT_FIELDS = tuple(field.name for field in fields(Seat))
+PROGRESS = "progress"
+"""Where a document lies for those who decided on it while others still have to."""
 _DECIDED = frozenset({"approved", "rejected", "opposed", "objected", "read", "received", "returned", "answered"})
 
 
@@ -205,6 +207,8 @@ def box_of(seat: Seat, status: str) -> str:
             return "upcoming" if status == "in_progress" else ""
         if seat.state == "rejected":
             return "rejected"
+        if status == "in_progress" and seat.state in _DECIDED:
+            return PROGRESS
         return "done" if seat.state in _DECIDED else ""
     if seat.part in ("cc", "view", "post_read"):
         return "cc" if seat.state in ("waiting", "read") else ""

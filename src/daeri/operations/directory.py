@@ -1,0 +1,45 @@
+"""Whom does a name mean? People by id, login or name, as far as the one who asks may see them.
+
+An id names a person as it does on every document; a name is looked for among the people whose records the asker may
+see, so nobody learns by a name that somebody works here.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from daeri.operations.arguments import resolve
+from daeri.operations.company import Company
+from daeri.records.actor import Actor
+from daeri.records.store import Store
+
+
+class Directory:
+    """Finds people by what they are called."""
+
+    def __init__(self, company: Company, store: Store) -> None:
+        """Take the organisation chart and the database."""
+        self._company = company
+        self._store = store
+
+    async def ids(self, actor: Actor, named: Sequence[int | str], field: str = "people") -> list[int]:
+        """Return the ids of people, in the order in which they are named.
+
+        Raises:
+            ValidationFailed: a name is nobody's, or several people's; with the candidates.
+        """
+        if all(isinstance(each, int) for each in named):
+            return [int(each) for each in named]
+
+        def look(connection: Connection) -> list[int]:
+            return [self._id(connection, actor, each, field) for each in named]
+
+        return await self._store.read(look)
+
+    def _id(self, connection: Connection, actor: Actor, named: int | str, field: str) -> int:
+        if isinstance(named, int) or (named.isascii() and named.isdecimal()):
+            return int(named)
+        company = self._company
+        if named == actor.login:
+            return actor.person_id
+        return int(resolve(connection, company.rules, actor, company.people.person, field, named))
