@@ -32,7 +32,7 @@ K1: Final = 1.2
 B: Final = 0.4
 LEXICAL: Final = 0.5
 """Share of words in the score; the rest is the vectors'."""
-RERANKED: Final = 0.3
+RERANKED: Final = 0.4
 """Share that the last step gives to how many of the things asked about a passage speaks of at all."""
 WORDS_SURE: Final = 0.8
 """Share of words in how sure a hit is; the rest is its vector's."""
@@ -203,7 +203,8 @@ class _Weighing:
         """Return how much of what was asked a passage speaks of: by its words, or other names of them, and by sense."""
         total = held = 0.0
         for ways in self.query.ideas:
-            weight = max((self.rarity[token] for token in ways[0] if token in self.rarity), default=0.0)
+            weights = (self.rarity[token] * self.query.tokens[token] for token in ways[0] if token in self.rarity)
+            weight = max(weights, default=0.0)
             total += weight
             held += weight * max(_share(way, often) for way in ways)
         return round(WORDS_SURE * (held / total if total else 0.0) + (1 - WORDS_SURE) * max(0.0, float(meaning)), 4)
