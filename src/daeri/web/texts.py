@@ -88,6 +88,7 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
         "ask.refresh": Text("새로 고쳐서 확인하기", "Reload to check"),
         "ask.choices": Text("이렇게 이어서 물어볼 수 있어요", "You can go on with"),
         "ask.sources": Text("근거", "Sources"),
+        "ask.untrusted": Text("문서에서 옮긴 글", "quoted from documents"),
         "ask.asof": Text("{when} 기준", "as of {when}"),
         "ask.steps": Text("실행 과정", "What happened"),
         "ask.record": Text("실행 기록", "Run record"),
