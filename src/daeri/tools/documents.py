@@ -370,11 +370,14 @@ def _declare_add(catalog: Catalog, team: type[Team], may_add: Allow) -> None:
             CompanyFile.name == name,
             order_by=[CompanyFile.edition.desc()],
         )
-        if before is not None and before.digest == came.digest and before.status != "unreadable":
+        if before is not None and before.digest == came.digest and before.status in {"ready", "waiting"}:
             return _state(before, unchanged=True)
         if before is not None:
             # Whoever may not change the file that is there may not put another in its place either.
-            before = await records.change(before, status=before.status)
+            is_stopped = before.digest == came.digest and before.status == "stopped"
+            before = await records.change(before, status="waiting" if is_stopped else before.status)
+            if is_stopped:
+                return _state(before)
         added = await records.add(
             CompanyFile(
                 name=name,

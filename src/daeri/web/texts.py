@@ -377,6 +377,7 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
         "docs.waiting": Text("읽는 중", "being read"),
         "docs.ready": Text("찾을 수 있음", "ready"),
         "docs.unreadable": Text("읽지 못함", "cannot be read"),
+        "docs.stopped": Text("읽다가 멈춤", "reading was stopped"),
         "docs.edition": Text("{n}판", "edition {n}"),
         "docs.old": Text("지난 판이에요", "an earlier edition"),
         "docs.original": Text("원본 받기", "Download the original"),
