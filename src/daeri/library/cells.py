@@ -250,7 +250,8 @@ def _take(frame: tuple[dict[str, Any], bytes, bytes], reading: Reading) -> bool:
 
 
 def _place(said: dict[str, Any]) -> Place:
-    return Place(**{name: _kept(value) if isinstance(value, str) else value for name, value in said.items()})
+    plain: dict[str, Any] = {name: _kept(each) if isinstance(each, str) else each for name, each in said.items()}
+    return Place(**plain)
 
 
 def _kept(said: Any) -> str:
