@@ -1,4 +1,4 @@
-"""What is measured, in which order? `python -m bench [NAME…]`; without names everything, in about eight minutes."""
+"""What is measured, in which order? `python -m bench [NAME…]`; without names everything, in about eleven minutes."""
 
 import argparse
 import asyncio
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from bench import mcp, query, records, relay, store, work
+from bench import documents, mcp, query, records, relay, store, work
 from bench.folder import LARGE_ROWS, Folder, large_folder, sample_folder
 from bench.load import WIDTH, Client, Piece
 from bench.server import Server
@@ -47,9 +47,10 @@ PROCESS = "process"
 STORE = "store"
 RECORDS = "records"
 QUERY = "query"
+DOCUMENTS = "documents"
 MCP = "mcp"
 RELAY = "relay"
-NAMES = [*MEASURES, MCP, PROCESS, STORE, RELAY, RECORDS, QUERY]
+NAMES = [*MEASURES, MCP, PROCESS, STORE, RELAY, RECORDS, QUERY, DOCUMENTS]
 
 
 async def main(names: Sequence[str]) -> None:
@@ -64,7 +65,7 @@ async def main(names: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="daeri-bench-") as name:
         place = Path(name)
         sample = None
-        if set(chosen) - {STORE, QUERY}:
+        if set(chosen) - {STORE, QUERY, DOCUMENTS}:
             _say("building the sample company")
             sample = await sample_folder(place / "sample")
         lines = await _measured(chosen, place, sample)
@@ -77,6 +78,8 @@ async def main(names: Sequence[str]) -> None:
         if QUERY in chosen:
             _say("comparing ways to govern a question in SQL")
             print("\n" + query.answer(place))
+        if DOCUMENTS in chosen:
+            print("\n" + documents.answer(place, _say))
     print("\n" + table([Line("yardstick, before and after", median((before, yardstick())), measured="fixed work")]))
 
 

@@ -1,16 +1,20 @@
-"""How well and how fast are documents found? `python -m bench.documents`: the question table over the sample's files.
+"""How well are documents found? `python -m bench.documents`: the question table over the sample's files.
 
 Recall and MRR of the table in documents.toml (a passage counts where its file and what it must say are both right),
 with and without the list of terms; how many unanswerable questions are taken for answered; the cost of a search.
+`python -m bench documents` tells this too, before what the library costs when it is large (library.py).
 """
 
 import tempfile
 import time
 import tomllib
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench.library import reading, searching
+from bench.table import table
 from daeri.clock import FixedClock
 from daeri.library.folder import Folder
 from daeri.library.queries import Terms
@@ -24,21 +28,42 @@ DEEP = 10
 
 
 def main() -> None:
-    """Write the sample's files, index them, ask."""
-    asks: list[dict[str, Any]] = tomllib.loads(TABLE.read_text(encoding="utf-8"))["ask"]
+    """Print how well the table is answered."""
     with tempfile.TemporaryDirectory(prefix="daeri-bench-") as place:
-        root = Path(place)
-        for file in sample_files(generate(DAY.today()), DAY.today()):
-            path = root / "files" / file.folder / file.name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(file.content)
-        began = time.monotonic()
-        with Folder(root / "index.db") as folder:
-            report = folder.ingest([root / "files"])
-            print(f"{report.files} files, {report.passages} passages, {time.monotonic() - began:.1f} s to index")
-            print(f"with the list of terms     {_asked(folder, asks)}")
-        with Folder(root / "index.db", terms=Terms((("-",),))) as folder:
-            print(f"without it                 {_asked(folder, asks)}")
+        print(found(Path(place)))
+
+
+def found(root: Path) -> str:
+    """Write the sample's files below a folder, index them, ask; return the figures."""
+    asks = questions()
+    for file in sample_files(generate(DAY.today()), DAY.today()):
+        path = root / "files" / file.folder / file.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(file.content)
+    began = time.monotonic()
+    with Folder(root / "found.db") as folder:
+        report = folder.ingest([root / "files"])
+        told = [f"{report.files} files, {report.passages} passages, {time.monotonic() - began:.1f} s to index"]
+        told.append(f"with the list of terms     {_asked(folder, asks)}")
+    with Folder(root / "found.db", terms=Terms((("-",),))) as folder:
+        told.append(f"without it                 {_asked(folder, asks)}")
+    return "\n".join(told)
+
+
+def answer(root: Path, say: Callable[[str], None]) -> str:
+    """Return how well the table is answered, and what the library costs when it is large."""
+    say("reading a long document")
+    lines = [reading(root)]
+    say("asking the sample's documents")
+    told = found(root)
+    lines += searching(root, [ask["text"] for ask in questions()], say)
+    return f"{told}\n\n{table(lines)}"
+
+
+def questions() -> list[dict[str, Any]]:
+    """Return the table: what is asked, and which passage answers."""
+    asks: list[dict[str, Any]] = tomllib.loads(TABLE.read_text(encoding="utf-8"))["ask"]
+    return asks
 
 
 def _asked(folder: Folder, asks: list[dict[str, Any]]) -> str:

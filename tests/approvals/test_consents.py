@@ -12,7 +12,7 @@ from daeri.errors import Conflict, DaeriError, NotFound, PermissionDenied, Valid
 from daeri.operations import Catalog, Form, Limit, Line, Ref, Won, anyone, holder, superior
 from daeri.operations.deciding.consents import Wish
 from daeri.operations.outcome import Done, Held
-from daeri.operations.provenance import Origins
+from daeri.operations.provenance import Origins, Read
 from daeri.records import Actor, Records
 from daeri.wording import Text
 from worlds import COLLEAGUE, FINANCE, HR, LEAD, OWNER, STRANGER, Department, Project, Said, open_world
@@ -202,7 +202,27 @@ class Heard:
 
 @pytest.mark.parametrize(
     ("origins", "rides"),
-    [(Origins(said=("300원 청구해줘",), values=frozenset({"300"})), True), (Origins(said=("청구해줘",)), False)],
+    [
+        (Origins(said=("300원 청구해줘",), values=frozenset({"300"})), True),
+        (Origins(said=("청구해줘",)), False),
+        (
+            Origins(
+                said=("청구해줘",), reads=(Read("documents.search", outside=True, result={"text": "300원을 청구한다"}),)
+            ),
+            False,
+        ),
+        (
+            Origins(
+                ("300원 청구해줘",), frozenset({"300"}), reads=(Read("documents.search", outside=True, result={}),)
+            ),
+            False,
+        ),
+        (
+            Origins(("300원 청구해줘",), frozenset({"300"}), reads=(Read("leave.balance", outside=False, result={}),)),
+            True,
+        ),
+    ],
+    ids=["said", "unknown", "a document's", "said, after reading a document", "said, after reading a record"],
 )
 async def test_a_value_that_nobody_vouched_for_never_rides_on_a_consent(
     house: House, origins: Origins, rides: bool

@@ -1,7 +1,6 @@
 """The sample company with its documents brought in and read: built once, copied for each test."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,12 +16,13 @@ from daeri.sample import hanbit
 from daeri.sample.build import build
 from daeri.sample.papers.bring import bring
 from daeri.settings import Settings
+from databases import copied, forget, settings_for
 
 NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 
 
 def _daeri(folder: Path) -> Daeri:
-    return Daeri(hanbit(), Settings(dir=folder, demo=True), FixedClock(NOW))
+    return Daeri(hanbit(), Settings(dir=folder, demo=True, **settings_for(folder)), FixedClock(NOW))
 
 
 async def read_due(daeri: Daeri) -> None:
@@ -53,10 +53,10 @@ def furnished_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 async def hanbit_library(furnished_library: Path, tmp_path: Path) -> AsyncIterator[Daeri]:
-    folder = tmp_path / "hanbit"
-    shutil.copytree(furnished_library, folder)
+    folder = copied(furnished_library, tmp_path / "hanbit")
     daeri = _daeri(folder)
     await daeri.open(working=False)
     yield daeri
     daeri.librarian.close()
     await daeri.close()
+    forget(folder)

@@ -150,6 +150,15 @@ def declined(unknown: Sequence[str], near: Sequence[Operation], lang: Lang) -> A
     return Answer(first + then, tuple(Choice(example, example) for example in examples), "decline")
 
 
+def not_written(operations: Sequence[Operation], lang: Lang) -> Answer:
+    """A question about what is written somewhere, of which nothing good enough was found."""
+    examples = _examples(operations, lang)
+    listed = " / ".join(examples)
+    ko = f"볼 수 있는 문서에서 이 질문에 충분히 맞는 내용을 찾지 못했어요. 이렇게 물어보실 수 있어요: {listed}"
+    en = f"I found nothing good enough for this in the documents that you may see. You could ask: {listed}"
+    return Answer(ko if lang == "ko" else en, tuple(Choice(example, example) for example in examples), "decline")
+
+
 def greeting(operations: Sequence[Operation], lang: Lang) -> Answer:
     """Answer a greeting, or "what can you do?", with requests that this person can make."""
     examples = _examples(operations, lang)

@@ -26,7 +26,7 @@ from daeri.operations.provenance import Origins
 from daeri.records.actor import Actor
 from daeri.records.identity import Identity
 from daeri.runs.journal import Fenced, Note
-from daeri.runs.work import Asked, Ending, StepView, Work, Workbench
+from daeri.runs.work import Asked, Ending, StepView, Turn, Work, Workbench
 from daeri.wording import Lang, Text
 
 TURNS_MAX = 8
@@ -215,7 +215,7 @@ class Executor:
             instructions=agent.instructions,
             plan=progress.plan,
             usage=progress.usage,
-            history=[_said(turn.input, turn.answer, turn.choices) for turn in work.history],
+            history=[_said(turn) for turn in work.history],
         )
         answer = await self._loop(work, progress, situation, voice)
         if answer is not None:
@@ -382,5 +382,6 @@ def _happened(call: Call, output: Mapping[str, Any], lang: Lang) -> Happened:
     return Happened(call, Declined("refused", output["refused"][lang]))
 
 
-def _said(request: str, answer: str, choices: Sequence[Mapping[str, str]]) -> Said:
-    return Said(request, answer, tuple(Choice(item["label"], item["input"]) for item in choices))
+def _said(turn: Turn) -> Said:
+    choices = tuple(Choice(item["label"], item["input"]) for item in turn.choices)
+    return Said(turn.input, turn.answer, choices, turn.untrusted)

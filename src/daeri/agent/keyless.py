@@ -52,6 +52,7 @@ class Understood:
         turned: the part says that something is not to be done, or done already.
         beside: a search that answers the part too, from what is written about it.
         alike: some operation speaks of the same, though it was not understood.
+        sought: it asks what is written somewhere, and nothing good enough was found.
     """
 
     part: Part
@@ -62,6 +63,7 @@ class Understood:
     turned: bool = False
     beside: Candidate | None = None
     alike: bool = False
+    sought: bool = False
 
     @property
     def candidates(self) -> list[Candidate]:
@@ -173,6 +175,9 @@ class Keyless:
                 continue
             sure = await situation.would_find(operation.name, candidate.arguments)
             if sure <= (0.0 if candidate.anchored or not understood.alike else MUCH_SURER):
+                if chosen is None and candidate.anchored:
+                    said = answers.not_written(situation.tools, situation.lang)
+                    understood = replace(understood, problem=said, sought=True)
                 continue
             if chosen is not None:
                 return replace(understood, beside=candidate)
@@ -248,7 +253,7 @@ def _held_back(understood: Sequence[Understood], bad: Sequence[Understood], lang
 
 def _left_open(part: Understood, lang: Lang) -> str:
     """What to tell of a part that is not answered: the question back, or that it was not understood."""
-    if part.problem is not None and (part.turned or part.problem.kind == "question"):
+    if part.problem is not None and (part.turned or part.sought or part.problem.kind == "question"):
         return part.problem.text
     return answers.left_out(part.part.text, lang)
 

@@ -86,11 +86,16 @@ class Happened:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """An earlier turn of the conversation."""
+    """An earlier turn of the conversation.
+
+    Attributes:
+        untrusted: the answer rests on text that anyone may have written, and may quote it.
+    """
 
     input: str
     answer: str
     choices: tuple[Choice, ...] = ()
+    untrusted: bool = False
 
 
 @dataclass(slots=True)

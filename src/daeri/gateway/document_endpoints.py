@@ -74,7 +74,10 @@ DOCUMENT_ENDPOINTS: Final[Sequence[Endpoint]] = (
         "documents",
         "문서 지우기 (remove a document)",
         "Removes one edition of a document and all that is found by it.",
-        {204: {"description": "It is gone."}},
+        {
+            204: {"description": "It is gone."},
+            202: described_json("An agent asked: it waits for its person. Location names the document.", "HeldCall"),
+        },
         problems=("permission-denied", "not-found", "conflict", "validation-failed"),
     ),
     Endpoint(

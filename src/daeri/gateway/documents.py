@@ -21,7 +21,7 @@ from daeri.gateway.wire import INTEGER_MAX, Query, answer, language
 from daeri.library.files import Level
 from daeri.library.librarian import Brought, Librarian
 from daeri.operations.listing import LIMIT_DEFAULT, ListQuery
-from daeri.operations.outcome import Done
+from daeri.operations.outcome import Done, Held
 from daeri.records.actor import Actor
 from daeri.wording import Text
 
@@ -81,9 +81,12 @@ class DocumentRoutes:
         return answer((await self._called(request, actor, "documents.read", arguments)).result)
 
     async def remove(self, request: Request, actor: Actor) -> Response:
-        """Remove a file."""
+        """Remove a file; an agent's own idea of it waits for its person."""
         Query(request)
-        await self._called(request, actor, "documents.remove", {"document": row_id(request.path_params["key"])})
+        arguments, lang = {"document": row_id(request.path_params["key"])}, language(request.headers)
+        outcome = await self._services.door.call(actor, "documents.remove", arguments, lang=lang)
+        if isinstance(outcome, Held):
+            return answer(outcome.body(lang), 202, {"Location": f"/v1/approvals/{outcome.approval_id}"})
         return Response(status_code=204)
 
     async def original(self, request: Request, actor: Actor) -> Response:

@@ -111,6 +111,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
         operation=TEXT,
         records=list_of(object_of("SourceRecord", "A row.", type=TEXT, id={"type": ["integer", "string"]}, title=TEXT)),
         as_of=TIME,
+        untrusted={"type": "boolean", "description": "Its text is a document's: anyone may have written it."},
     ),
     "Argument": object_of("Argument", "An argument as people read it.", name=TEXT, label=TEXT, value=TEXT),
     "CallResult": object_of(

@@ -235,15 +235,25 @@ def _take(frame: tuple[dict[str, Any], bytes, bytes], reading: Reading) -> bool:
     body, codes, vectors = frame
     if "passage" in body:
         said = body["passage"]
-        passage = Passage(str(said["text"]), str(said["section"]), Place(**said["place"]))
+        passage = Passage(_kept(said["text"]), _kept(said["section"]), _place(said["place"]))
         own = Embedded(str(body["model"]), codes, vectors) if body["model"] else None
         reading.passages.append(Indexed(passage, own))
     elif "problem" in body:
         if len(reading.problems) < PROBLEMS_MAX:
             said = body["problem"]
-            reading.problems.append(Problem(said["why"], Place(**said["place"]), str(said["detail"])))
+            reading.problems.append(Problem(said["why"], _place(said["place"]), _kept(said["detail"])))
     elif "format" in body:
         reading.format = str(body["format"])
     elif "walls" in body:
         reading.walls = tuple(body["walls"])
     return bool(body.get("end"))
+
+
+def _place(said: dict[str, Any]) -> Place:
+    plain: dict[str, Any] = {name: _kept(each) if isinstance(each, str) else each for name, each in said.items()}
+    return Place(**plain)
+
+
+def _kept(said: Any) -> str:
+    """Return text without the one character that PostgreSQL keeps in no text."""
+    return str(said).replace("\0", "")

@@ -5,6 +5,7 @@ connection, for rows that the records' rules have let the actor change.
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -145,6 +146,13 @@ def waiting(connection: Connection) -> list[tuple[int, int]]:
     columns = company_file.c
     found = connection.execute(select(columns.id, columns.owner_id).where(columns.status == "waiting"))
     return [(row.id, row.owner_id) for row in found]
+
+
+def stop(connection: Connection, ids: Sequence[int]) -> None:
+    """Let files that still wait be read no more, as somebody stopped their run; bringing one in again begins anew."""
+    columns = company_file.c
+    chosen = update(company_file).where(columns.id.in_(ids), columns.status == "waiting")
+    connection.execute(chosen.values(status="stopped"))
 
 
 def still_used(connection: Connection, digest: str) -> bool:

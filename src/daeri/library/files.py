@@ -17,7 +17,7 @@ from daeri.records.store import system
 from daeri.wording import Text
 
 Level = Literal["public", "internal", "confidential", "secret"]
-Status = Literal["waiting", "ready", "unreadable"]
+Status = Literal["waiting", "ready", "unreadable", "stopped"]
 
 LEVELS: Final[dict[Level, Text]] = {
     "public": Text("공개", "public"),

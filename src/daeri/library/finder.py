@@ -28,11 +28,13 @@ from daeri.library.vectors import Vectors, codes_of, likeness, unpacked
 CANDIDATES: Final = 60
 """Passages of each first look that are weighed exactly."""
 WINDOWS: Final = 150
+COPIED_MAX: Final = 0.25
+"""Share of windows up to which those that may be seen are copied out; beyond it, all are compared and some left out."""
 K1: Final = 1.2
 B: Final = 0.4
 LEXICAL: Final = 0.5
 """Share of words in the score; the rest is the vectors'."""
-RERANKED: Final = 0.3
+RERANKED: Final = 0.4
 """Share that the last step gives to how many of the things asked about a passage speaks of at all."""
 WORDS_SURE: Final = 0.8
 """Share of words in how sure a hit is; the rest is its vector's."""
@@ -120,16 +122,23 @@ def _by_meaning(view: View, seen: Bools, vector: Vectors | None) -> Ints:
     """Return the rows whose vectors point the way of the query's."""
     if vector is None or not len(view.owners):
         return np.zeros(0, np.int64)
-    windows = np.flatnonzero(seen[view.owners])
-    alike = likeness(view.codes[windows], codes_of(vector)[0])
-    best = windows[_best(alike.astype(np.float64), WINDOWS)]
+    shown, code = seen[view.owners], codes_of(vector)[0]
+    if shown.mean() > COPIED_MAX:
+        best = _best(np.where(shown, likeness(view.codes, code), 0), WINDOWS)
+    else:
+        windows = np.flatnonzero(shown)
+        best = windows[_best(likeness(view.codes[windows], code), WINDOWS)]
     return np.unique(view.owners[best])
 
 
-def _best(values: Floats, count: int) -> Ints:
+def _best(values: Floats | Ints, count: int) -> Ints:
     """Return where the largest values stand; the first of equal ones."""
-    count = min(count, int((values > 0).sum()))
-    return np.argsort(-values, kind="stable")[:count] if count else np.zeros(0, np.int64)
+    count = min(count, int(np.count_nonzero(values > 0)))
+    if not count:
+        return np.zeros(0, np.int64)
+    least = np.partition(values, len(values) - count)[len(values) - count]
+    able = np.flatnonzero(values >= least)  # sorting them alone finds the same ones as sorting all
+    return able[np.argsort(-values[able], kind="stable")[:count]]
 
 
 def _read(connection: Connection, ids: Ints, visible: ColumnElement[bool]) -> Sequence[Row[Any]]:
@@ -203,7 +212,8 @@ class _Weighing:
         """Return how much of what was asked a passage speaks of: by its words, or other names of them, and by sense."""
         total = held = 0.0
         for ways in self.query.ideas:
-            weight = max((self.rarity[token] for token in ways[0] if token in self.rarity), default=0.0)
+            weights = (self.rarity[token] * self.query.tokens[token] for token in ways[0] if token in self.rarity)
+            weight = max(weights, default=0.0)
             total += weight
             held += weight * max(_share(way, often) for way in ways)
         return round(WORDS_SURE * (held / total if total else 0.0) + (1 - WORDS_SURE) * max(0.0, float(meaning)), 4)

@@ -134,6 +134,7 @@ class Librarian:
 
     async def take_up(self) -> None:
         """See to files that were added but for which no run was begun, and to tokens of an older program."""
+        await self._store.write(_stop)
         left = await self._store.read(editions.waiting)
         planned = await self._runs.planned(LIBRARIAN)
         orphans = [file_id for file_id, _ in left if file_id not in planned]
@@ -148,6 +149,10 @@ class Librarian:
             await self._work(work, bench)
         except Fenced:
             log.info("run.fenced", run_id=work.lease.run_id)
+            await self._store.write(_stop)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._store.write(_stop))
+            raise
         except DaeriError as error:
             await self._failed(work, bench, error)
         except OSError as error:
@@ -208,6 +213,12 @@ class Librarian:
     def close(self) -> None:
         """End the processes that read."""
         self._cells.close()
+
+
+def _stop(connection: Connection) -> None:
+    """Let what still waits of cancelled runs be read no more, but what another run has in its plan."""
+    stopped = journal.planned_files(connection, LIBRARIAN, ["cancelled"])
+    editions.stop(connection, sorted(stopped - journal.planned_files(connection, LIBRARIAN)))
 
 
 class _Told:

@@ -9,12 +9,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from daeri.library.tokens import folded, tokens_of
+from daeri.library.tokens import folded, singular, tokens_of
 
 QUERY_MAX: Final = 1_000
 TOKENS_MAX: Final = 64
 SYNONYM_WEIGHT: Final = 0.6
 """What a token weighs that comes from another name of a thing."""
+KIND_WEIGHT: Final = 0.4
+"""What a word weighs that says what sort of text is looked for: "규정" stands in nearly every regulation."""
 
 # Words of asking: they say what sort of answer is wanted, not what it is about.
 _ASKING_KO: Final = re.compile(
@@ -163,6 +165,33 @@ _PASSED_EN: Final = frozenset(
         "some",
     ]
 )
+_KINDS: Final = frozenset(
+    [
+        "규정",
+        "규칙",
+        "지침",
+        "내규",
+        "기준",
+        "정책",
+        "절차",
+        "방법",
+        "안내",
+        "매뉴얼",
+        "문서",
+        "자료",
+        "내용",
+        "사항",
+        "policy",
+        "regulation",
+        "rule",
+        "manual",
+        "guide",
+        "procedure",
+        "document",
+        "handbook",
+    ]
+)
+"""Words that say what sort of text is looked for, not what it is about."""
 _KOREAN: Final = re.compile(r"[가-힣]+")
 _WORDS: Final = re.compile(r"[가-힣]+|[a-z]+|[^\s가-힣a-z]+")
 
@@ -218,8 +247,11 @@ def read_query(text: str, terms: Terms | None = None) -> Query:
     words = _content(plain)
     named = (terms or Terms()).said(plain)
     tokens: dict[str, float] = {}
-    for token in tokens_of(" ".join(words)) + [token for token in tokens_of(plain) if token.startswith("#")]:
+    telling = [word for word in words if singular(word) not in _KINDS]
+    for token in tokens_of(" ".join(telling)) + [token for token in tokens_of(plain) if token.startswith("#")]:
         tokens.setdefault(token, 1.0)
+    for token in tokens_of(" ".join(words)):
+        tokens.setdefault(token, KIND_WEIGHT if telling else 1.0)
     for _, others in named:
         for token in (token for name in others for token in tokens_of(name)):
             tokens.setdefault(token, SYNONYM_WEIGHT)

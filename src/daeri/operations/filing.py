@@ -78,6 +78,7 @@ class Content:
     Attributes:
         writes: the rows that a rehearsal wrote, each with the version it had.
         provenance: where each argument came from, for what an agent filed.
+        doubtful: whether nobody stands for what an agent filed, so that no consent given beforehand covers it.
     """
 
     operation: Operation
@@ -90,6 +91,7 @@ class Content:
     seating: Seating
     writes: Sequence[Write] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    doubtful: bool = False
 
     @property
     def seats(self) -> Sequence[Place]:

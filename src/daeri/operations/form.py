@@ -157,12 +157,20 @@ def form_of(approval: LineFunction | Form | None) -> Form | None:
 
 
 def confirming(fields: Sequence[Text]) -> Line:
-    """Return the line of what an agent filled in by itself: the person for whom it acts confirms, in person."""
+    """Return the line of what an agent fills in by itself: the person for whom it acts confirms, in person.
+
+    Without fields it is the act itself that the person confirms: the agent had read what anyone may have written.
+    """
     ko, en = ", ".join(field.ko for field in fields), ", ".join(field.en for field in fields)
     because = Text(
         f"에이전트가 스스로 채운 값이 있어 본인이 확인해요: {ko}",
         f"The agent filled in values that you did not give; confirm them: {en}",
     )
+    if not fields:
+        because = Text(
+            "에이전트가 문서나 웹의 글을 읽은 뒤에 하려는 일이라 본인이 확인해요",
+            "The agent wants to do this after reading a document or web page; confirm that you want it",
+        )
     return Line(drafter(), rule="unvouched", because=because)
 
 

@@ -361,6 +361,7 @@ class Door:
                     ],
                     "as_of": rfc3339(self._clock.now()),
                     **({"passages": trail.quotes} if trail.quotes else {}),
+                    **({"untrusted": True} if call.operation.outside else {}),
                 }
             ],
             masked=sorted(trail.masked),
@@ -417,6 +418,7 @@ class Door:
             line=line,
             seating=seater.seated(line),
             provenance=traced.body(),
+            doubtful=traced.doubtful,
         )
 
     def _traced(self, call: Call, model: BaseModel) -> Provenance:
@@ -431,12 +433,12 @@ class Door:
     ) -> tuple[Form | None, Line | None]:
         """Return the form and the line that a call needs; what an agent filled in unvouched needs its person."""
         form = call.operation.form
-        strict = form.unvouched if form is not None and traced.unvouched else None
+        strict = form.unvouched if form is not None and traced.doubtful else None
         if form is not None:
             line: Line | None = self._hook(connection, call, model, strict or form.line_on(self._clock.today()))
-            if line is not None or not traced.unvouched:
+            if line is not None or not traced.doubtful:
                 return form, line
-        if not traced.unvouched or not self.company.confirm_unvouched:
+        if not traced.doubtful or not self.company.confirm_unvouched:
             return form, None
         fields = call.operation.input.model_fields
         return CONFIRM, confirming([args.parameter_label(name, fields[name].description) for name in traced.unvouched])
@@ -562,7 +564,7 @@ def _is_vouched(actor: Actor, content: filing.Content) -> bool:
     """Say whether someone stands for every value that counts: the person by acting, or the run's own traces."""
     if actor.agent is None:
         return actor.decides
-    return all(traced["vouched"] for traced in content.provenance.values() if traced["control"])
+    return not content.doubtful
 
 
 def _allowed(operation: Operation, actor: Actor) -> bool:

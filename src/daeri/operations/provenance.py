@@ -90,14 +90,25 @@ class Traced:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where every argument of a call came from; empty where a person called by themself."""
+    """Where every argument of a call came from; empty where a person called by themself.
+
+    Attributes:
+        swayed_by: what the run had read that anyone may have written, before it called. Such a text can talk an agent
+            into an act with the person's own words, so then the act itself is doubtful, whatever its arguments are.
+    """
 
     arguments: Mapping[str, Traced] = field(default_factory=dict)
+    swayed_by: str | None = None
 
     @property
     def unvouched(self) -> tuple[str, ...]:
         """The control arguments that nobody stands for."""
         return tuple(name for name, traced in self.arguments.items() if traced.control and not traced.vouched)
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the person must stand for the call: for a value that counts, or for the act itself."""
+        return bool(self.unvouched) or self.swayed_by is not None
 
     def body(self) -> dict[str, Any]:
         """Return it as JSON values, as a document keeps it."""
@@ -114,7 +125,8 @@ def trace(signature: Signature, arguments: Mapping[str, Any], sent: Iterable[str
             if name in given and value not in (None, "", [])
             else Traced("default", control=name in signature.control)
             for name, value in arguments.items()
-        }
+        },
+        next((read.operation for read in origins.reads if read.outside), None),
     )
 
 

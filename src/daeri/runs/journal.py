@@ -253,9 +253,9 @@ def planned(connection: Connection, run_id: str, at: datetime, plan: dict[str, A
     connection.execute(_INSERT_STEP, {**values, "summary": "", "milliseconds": 0})
 
 
-def planned_files(connection: Connection, worker: str) -> set[int]:
-    """Return the files in the plans of a worker's open runs."""
-    mine = run.c.agent == worker, run.c.status.in_(["queued", "running"])
+def planned_files(connection: Connection, worker: str, statuses: Sequence[str] = ("queued", "running")) -> set[int]:
+    """Return the files in the plans of a worker's runs of some statuses, the open ones unless others are named."""
+    mine = run.c.agent == worker, run.c.status.in_(statuses)
     plans = select(step.c.output).join(run, run.c.id == step.c.run_id).where(*mine, step.c.kind == "plan")
     return {key for plan in connection.execute(plans).scalars() for key in plan.get("files", ())}
 

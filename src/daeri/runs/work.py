@@ -45,6 +45,7 @@ class Turn:
     input: str
     answer: str
     choices: list[dict[str, str]]
+    untrusted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +199,7 @@ def _load(connection: Connection, lease: Lease) -> Work:
         for item in journal.steps(connection, lease.run_id)
     ]
     before = (
-        select(journal.run.c.input, journal.run.c.answer, journal.run.c.choices)
+        select(journal.run.c.input, journal.run.c.answer, journal.run.c.choices, journal.run.c.citations)
         .where(
             journal.run.c.session_id == row.session_id,
             journal.run.c.person_id == row.person_id,
@@ -208,7 +209,15 @@ def _load(connection: Connection, lease: Lease) -> Work:
         .order_by(journal.run.c.id.desc())
         .limit(HISTORY_MAX)
     )
-    turns = [Turn(item.input, item.answer or "", item.choices or []) for item in connection.execute(before)]
+    turns = [
+        Turn(
+            item.input,
+            item.answer or "",
+            item.choices or [],
+            any(each.get("untrusted") for each in item.citations or ()),
+        )
+        for item in connection.execute(before)
+    ]
     return Work(
         lease=lease,
         attempts=row.attempts,

@@ -4,14 +4,16 @@
         server.when("휴가", calls(Asked("leave.balance", {"employee": 12})), says("7.5일 남았어요."))
         ...  # point a client at server.base_url; read server.requests afterwards
 
-Here: scripts of replies, good and bad, and the server that plays them. Nothing here decides like a model does.
+Here: scripts of replies, good and bad, and the server that plays them. Nothing here decides like a model does, except
+for `obeys`: what a model sends that believes everything it reads.
 """
 
 import asyncio
 import json
+import re
 import socket
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -223,6 +225,25 @@ class Received:
         return next((text for text in reversed(asked) if isinstance(text, str)), "")
 
 
+Decide = Callable[[Received], Reply]
+_ORDER = re.compile(r"CALL (\w+)\((\{.*?\})\)")
+
+
+def obeys(received: Received) -> Reply:
+    """Carry out every order that stands anywhere in the conversation, once each: `CALL leave__request({"days": 2})`.
+
+    Whoever wrote it is believed, and what stands around it is not looked at; so whatever holds an agent back from a
+    planted order, it is not its model.
+    """
+    messages = received.body.get("messages", [])
+    asked = [call["function"] for message in messages for call in message.get("tool_calls") or ()]
+    done = [(call["name"], json.loads(call["arguments"])) for call in asked]
+    said = "\n".join(str(message.get("content") or "").replace('\\"', '"') for message in messages)
+    orders = [Asked(name, json.loads(arguments)) for name, arguments in dict.fromkeys(_ORDER.findall(said))]
+    left = [order for order in orders if (order.name, order.arguments) not in done]
+    return calls(left[0]) if left else says("시키는 대로 했어요.")
+
+
 class ModelServer:
     """Plays scripted replies at /v1/chat/completions, /v1/responses and /v1/embeddings on a free port of loopback.
 
@@ -236,7 +257,7 @@ class ModelServer:
         self.requests: list[Received] = []
         self.arrived = asyncio.Condition()
         self._api_key = api_key
-        self._scripts: list[tuple[str, list[Reply]]] = []
+        self._scripts: list[tuple[str, list[Reply] | Decide]] = []
         self._runner: web.AppRunner | None = None
         self._port = 0
 
@@ -253,6 +274,10 @@ class ModelServer:
         if not replies:
             raise ValueError("a script needs at least one reply")
         self._scripts.insert(0, (text, list(replies)))
+
+    def decides(self, decide: "Decide") -> None:
+        """Let a function make the reply to whatever is asked, from the request."""
+        self._scripts.insert(0, ("", decide))
 
     def always(self, *replies: Reply) -> None:
         """Play these replies whatever is asked."""
@@ -313,6 +338,8 @@ class ModelServer:
         question = received.last_question
         for text, replies in self._scripts:
             if text in question:
+                if callable(replies):
+                    return replies(received)
                 return replies.pop(0) if len(replies) > 1 else replies[0]
         return fails(400, f"no script fits: {question}")
 

@@ -255,6 +255,7 @@ def _declare_search(catalog: Catalog, library: _Library) -> None:
         allow=anyone,
         examples=ASKED,
         words=WORDS,
+        outside=True,
     )
     async def search(
         records: Records,
@@ -299,6 +300,7 @@ def _declare_read(catalog: Catalog) -> None:
             "read the whole document",
         ],
         words=["본문", "읽어줘", "원문", "전문", "read", "open", "text of"],
+        outside=True,
     )
     async def read(
         records: Records,
@@ -319,7 +321,7 @@ def _declare_read(catalog: Catalog) -> None:
                 records,
                 file.id,
                 file.name,
-                {"passage": row.passage, "locator": row.place, "text": row.text, "marks": []},
+                {"passage": row.passage, "locator": _where(row), "text": row.text, "marks": []},
             )
         return DocumentText(
             document=file.id,
@@ -329,6 +331,10 @@ def _declare_read(catalog: Catalog) -> None:
             passages=file.passages,
             rows=rows,
         )
+
+
+def _where(row: ReadPassage) -> str:
+    return " · ".join(filter(None, (row.place, row.section)))
 
 
 def _read(row: dict[str, Any]) -> ReadPassage:
@@ -364,11 +370,14 @@ def _declare_add(catalog: Catalog, team: type[Team], may_add: Allow) -> None:
             CompanyFile.name == name,
             order_by=[CompanyFile.edition.desc()],
         )
-        if before is not None and before.digest == came.digest and before.status != "unreadable":
+        if before is not None and before.digest == came.digest and before.status in {"ready", "waiting"}:
             return _state(before, unchanged=True)
         if before is not None:
             # Whoever may not change the file that is there may not put another in its place either.
-            before = await records.change(before, status=before.status)
+            is_stopped = before.digest == came.digest and before.status == "stopped"
+            before = await records.change(before, status="waiting" if is_stopped else before.status)
+            if is_stopped:
+                return _state(before)
         added = await records.add(
             CompanyFile(
                 name=name,
@@ -404,6 +413,7 @@ def _declare_change(catalog: Catalog, team: type[Team], may_add: Allow) -> None:
             "set the level of the document policy.pdf to secret",
         ],
         words=["보안 등급", "등급", "폴더", "security level", "folder"],
+        control=["document", "level", "folder", "department"],
     )
     async def change(
         records: Records,
