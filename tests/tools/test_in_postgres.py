@@ -12,11 +12,11 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, NullPool, create_engine, literal, make_url, select
 
 from daeri.errors import DaeriError, NotReady, ValidationFailed
-from daeri.records.guarded import Failed, Limits, folded
-from daeri.records.guarded_postgres import ASKING, columns_of_postgres, granting, named, run_postgres
+from daeri.records.guarded import Failed, Limits, _writer, folded
+from daeri.records.guarded_postgres import ASKING, columns_of_postgres, granting, lacking, named, run_postgres
 from daeri.tools.query import Permitted, Reader, rewrite
 from databases import address, forget, only_postgres
 from tools.analytic import IN_POSTGRES, QUESTIONS
@@ -93,6 +93,11 @@ def outcome(ask: Any) -> str:
 def is_settled(sql: str) -> bool:
     """Whether the same statement gives the same rows twice: not random, and no LIMIT over rows in no order."""
     return "random" not in sql and ("LIMIT" not in sql or "ORDER BY" in sql or "RECURSIVE" in sql)
+
+
+def engine_at(url: str) -> Engine:
+    """The engine that Daeri itself would use."""
+    return create_engine(make_url(url).set(drivername="postgresql+daeri"), poolclass=NullPool)
 
 
 def unordered(rows: list[tuple[Any, ...]]) -> list[str]:
@@ -273,10 +278,21 @@ def test_what_changes_something_fails_behind_the_walls_without_the_check(whole_p
     assert raw(whole_pg, "SELECT count(*) FROM payroll") == [(60,)]
 
 
-def test_the_role_for_questions_reads_what_was_granted_and_does_nothing_else(whole_pg: Connection) -> None:
-    for statement in granting([("public", name) for name in CLOSED], "postgres").splitlines():
+def test_the_role_for_questions_reads_what_was_granted_and_does_nothing_else(
+    whole_pg: Connection, databases_of: tuple[str, str]
+) -> None:
+    tables = [("public", name) for name in CLOSED]
+    for statement in granting(tables[1:], "postgres").splitlines():
         whole_pg.execute(statement.encode())
     try:
+        with pytest.raises(NotReady, match="lacks a grant"):
+            guarded(whole_pg, "SELECT count(*) FROM department")
+        with engine_at(databases_of[0]).connect() as connection:
+            missing = lacking(connection, [(None, name) for name in CLOSED])
+            assert missing.splitlines()[-1] == 'GRANT SELECT ON "public"."department" TO daeri_asking;'
+            assert "CREATE ROLE" not in missing
+            whole_pg.execute(missing.encode())
+            assert lacking(connection, tables) == ""
         assert guarded(whole_pg, "SELECT count(*) FROM employee").rows[0][0] > 0
         for sql in (
             "SELECT * FROM public.payroll",
@@ -289,6 +305,23 @@ def test_the_role_for_questions_reads_what_was_granted_and_does_nothing_else(who
     finally:
         whole_pg.execute(f"DROP OWNED BY {ASKING}".encode())
         whole_pg.execute(f"DROP ROLE {ASKING}".encode())
+
+
+def test_without_a_role_for_questions_the_deployer_is_told_how_to_make_it(
+    databases_of: tuple[str, str],
+) -> None:
+    with engine_at(databases_of[0]).connect() as connection:
+        assert lacking(connection, [(None, "employee")]) == granting([("public", "employee")], "postgres")
+
+
+@pytest.mark.parametrize(
+    "value", ["it's", "100%", "%(x)s %%", "a\\b\\'", ":name ::int", "김 '; DROP TABLE payroll; --"]
+)
+def test_a_value_in_a_rule_is_that_value(value: str, databases_of: tuple[str, str], whole_pg: Connection) -> None:
+    writer, schema = _writer(engine_at(databases_of[0]).dialect)
+    written = str(select(literal(value)).compile(dialect=writer, compile_kwargs={"literal_binds": True}))
+    assert raw(whole_pg, written) == [(value,)]
+    assert schema == "public"
 
 
 def test_values_come_as_sqlite_gives_them(whole_pg: Connection) -> None:

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import psycopg
 from psycopg.pq.abc import PGresult
+from sqlalchemy import Connection, text
 
 from daeri.errors import NotReady
 from daeri.records.guarded import Answer, Failed, Limits, Why
@@ -37,6 +38,8 @@ _AS_ROLE = (
     f"SELECT set_config('role', rolname, true) FROM pg_catalog.pg_roles "  # noqa: S608 - a name of ours
     f"WHERE rolname = '{ASKING}' AND pg_catalog.pg_has_role(oid, 'MEMBER')"
 )
+_MEMBER = text("SELECT pg_catalog.pg_has_role(oid, 'MEMBER') FROM pg_catalog.pg_roles WHERE rolname = :role")
+_GRANTED = text("SELECT pg_catalog.has_table_privilege(:role, CAST(:name AS text), 'SELECT')")
 _WHERE = """
 SELECT n.nspname, a.attname
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -123,6 +126,26 @@ def granting(tables: Iterable[tuple[str, str]], user: str) -> str:
     return "\n".join(lines)
 
 
+def lacking(connection: Connection, tables: Iterable[tuple[str | None, str]]) -> str:
+    """Return what of `granting` is still to be run for these tables; "" where nothing is, or it is not PostgreSQL."""
+    if connection.dialect.name != "postgresql":
+        return ""
+    schema = connection.dialect.default_schema_name or "public"
+    wanted = [(given or schema, table) for given, table in tables]
+    user = connection.execute(text("SELECT current_user")).scalar_one()
+    everything = granting(wanted, user)
+    is_member = connection.execute(_MEMBER, {"role": ASKING}).scalar()
+    if is_member is None:
+        return everything
+    granted = {
+        each: connection.execute(_GRANTED, {"role": ASKING, "name": f"{named(each[0])}.{named(each[1])}"}).scalar_one()
+        for each in wanted
+    }
+    missing = [each for each, may_read in granted.items() if not may_read]
+    lines = granting(missing, user).splitlines()[1 if not is_member else 2 :]
+    return "\n".join(lines)
+
+
 @contextmanager
 def _walled(
     connection: "psycopg.Connection[Any]", seconds: float, path: str | None = None
@@ -166,13 +189,13 @@ def _read(value: bytes | None, kind: int) -> Any:
     """Return a value as SQLite would give it: numbers as numbers, flags as 0 and 1, all else as text."""
     if value is None:
         return None
-    text = value.decode(errors="replace")
+    said = value.decode(errors="replace")
     if kind == _BOOL:
-        return int(text == "t")
+        return int(said == "t")
     if kind in _WHOLE:
-        return int(text)
+        return int(said)
     if kind in _FLOAT:
-        return float(text)
+        return float(said)
     if kind == _NUMERIC:
-        return int(text) if text.lstrip("-").isdigit() else float(text)
-    return text
+        return int(said) if said.lstrip("-").isdigit() else float(said)
+    return said

@@ -273,8 +273,9 @@ def schema_of(relations: Iterable[Relation], lang: Lang = "en") -> str:
 
 
 def schema_for(records: Records, lang: Lang = "en") -> str:
-    """Describe the tables and columns that the records' actor may see, and nothing else."""
-    return schema_of(relations_of(records).values(), lang)
+    """Describe the tables and columns that the records' actor may see, and nothing else; first, whose SQL is spoken."""
+    spoken = "SQLite" if database_of(records) == "sqlite" else "PostgreSQL"
+    return f"-- {spoken}\n\n{schema_of(relations_of(records).values(), lang)}"
 
 
 def _described(relation: Relation, lang: Lang) -> str:
@@ -294,7 +295,7 @@ def _described(relation: Relation, lang: Lang) -> str:
 def _name(name: str) -> str:
     from daeri.tools.sql_words import RESERVED  # noqa: PLC0415 - as in _checked
 
-    plain = re.fullmatch(r"[^\W\d]\w*", name) and name.upper() not in RESERVED
+    plain = re.fullmatch(r"[^\W\d]\w*", name) and name.upper() not in RESERVED and name == folded(name)
     return name if plain else '"' + name.replace('"', '""') + '"'
 
 
