@@ -84,7 +84,9 @@ def run_postgres(connection: "psycopg.Connection[Any]", statement: str, limits: 
     """
     ends = time.monotonic() + limits.seconds
     with _walled(connection, limits.seconds, "pg_catalog, pg_temp") as cursor:
-        cursor.execute(_SIZED.format(statement=statement, most=limits.characters, large=_LARGE).encode())
+        declared = _SIZED.format(statement=statement, most=limits.characters, large=_LARGE)
+        encoding = connection.info.encoding
+        cursor.execute(declared.encode(encoding))
         rows: list[tuple[Any, ...]] = []
         characters = 0
         while True:
@@ -94,9 +96,10 @@ def run_postgres(connection: "psycopg.Connection[Any]", statement: str, limits: 
             cursor.execute(f"SET LOCAL statement_timeout = {max(int(left * 1000), 1)}".encode())
             cursor.execute(f"FETCH FORWARD {BATCH} FROM daeri_asked".encode())
             result = cast("PGresult", cursor.pgresult)
-            names = [(result.fname(number) or b"").decode(errors="replace") for number in range(result.nfields)]
+            names = [(result.fname(number) or b"").decode(encoding, "replace") for number in range(result.nfields)]
             for row in range(result.ntuples):
-                values = [result.get_value(row, number) for number in range(result.nfields)]
+                sent = [result.get_value(row, number) for number in range(result.nfields)]
+                values = [None if value is None else value.decode(encoding, "replace") for value in sent]
                 characters += sum(8 if value is None else len(value) for value in values)
                 if len(rows) >= limits.rows or characters > limits.characters:
                     return Answer(names, rows, truncated=True)
@@ -112,7 +115,7 @@ def compile_postgres(connection: "psycopg.Connection[Any]", statement: str) -> s
         Failed: it would not.
     """
     with _walled(connection, Limits().seconds) as cursor:
-        cursor.execute(f"EXPLAIN {statement}".encode())
+        cursor.execute(f"EXPLAIN {statement}".encode(connection.info.encoding))
     return statement
 
 
@@ -185,11 +188,10 @@ def _meaning(connection: "psycopg.Connection[Any]", error: psycopg.Error) -> Exc
     return Failed(why, said)
 
 
-def _read(value: bytes | None, kind: int) -> Any:
+def _read(said: str | None, kind: int) -> Any:
     """Return a value as SQLite would give it: numbers as numbers, flags as 0 and 1, all else as text."""
-    if value is None:
+    if said is None:
         return None
-    said = value.decode(errors="replace")
     if kind == _BOOL:
         return int(said == "t")
     if kind in _WHOLE:

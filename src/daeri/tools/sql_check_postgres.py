@@ -32,7 +32,10 @@ from daeri.tools.sql_check import (
 )
 
 _NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|0[xX][0-9a-fA-F]+", re.ASCII)
-_SYSTEM = re.compile(r"pg_|reg(class|collation|config|dictionary|namespace|oper|operator|proc|procedure|role|type)$")
+_SYSTEM = re.compile(
+    r"(pg_catalog|pg_temp\w*|pg_toast\w*|information_schema"
+    r"|reg(class|collation|config|dictionary|namespace|oper|operator|proc|procedure|role|type))$"
+)
 _SAFE_AFTER_ROWS = frozenset({"expressions", "order", "group", "limit", "offset"})
 _MOVING = (exp.Column, exp.Star, exp.Select, exp.Rand, exp.CurrentDate, exp.CurrentTime, exp.CurrentTimestamp)
 _MOMENTS = (exp.CurrentDate, exp.CurrentTimestamp, exp.Localtimestamp, exp.Interval)
