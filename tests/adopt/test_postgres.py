@@ -205,3 +205,29 @@ async def test_it_is_served_in_place_within_the_rules(module: ModuleType, url: s
         assert moved.status_code == 200, moved.text
         again = await served.call("hr", "PATCH", path, json={"hours": "1"}, headers=seen)
         assert again.status_code == 412
+        sql = "SELECT emp_no, feeling, tags FROM pg_emp ORDER BY emp_no"
+        for who, expected in (("owner", ["E001", "bad", None]), ("colleague", ["E002", "good", "{a,b}"])):
+            told = await served.asked(who, sql)
+            assert told.status_code == 200, told.text
+            assert told.json()["result"]["rows"] == [expected]
+        assert "테이블이 없어요" in (await served.asked("stranger", sql)).json()["detail"]
+        joined = """
+            SELECT e.emp_no, date_trunc('month', d.day)::date AS "달", sum(d.hours), count(*) FILTER (WHERE d.hours > 7)
+            FROM pg_emp e JOIN pg_day d USING (emp_no) GROUP BY 1, 2 ORDER BY 1
+        """
+        assert (await served.asked("hr", joined)).json()["result"] == {
+            "columns": ["emp_no", "달", "sum", "count"],
+            "rows": [["E001", "2026-11-01", 14.0, 1], ["E002", "2026-11-01", 8.0, 1]],
+            "truncated": False,
+        }
+        assert len((await served.asked("owner", joined)).json()["result"]["rows"]) == 1
+        for sql in (
+            "SELECT pay FROM pg_emp",
+            "SELECT * FROM public.pg_emp",
+            "SELECT count(*) FROM pg_contacts",
+            "SELECT count(*) FROM account",
+            "SELECT e.ctid FROM pg_emp e",
+        ):
+            told = await served.asked("hr", sql)
+            assert told.status_code == 422, told.text
+            assert "3200000" not in told.text

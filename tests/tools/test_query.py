@@ -16,8 +16,9 @@ from daeri.operations.outcome import Done
 from daeri.records import audit
 from daeri.records.guarded import Limits
 from daeri.tools.query import Permitted, query_catalog, rewrite, schema_of
+from databases import POSTGRES
 from tools.house import CLOSED, answered
-from worlds import HR, OWNER, SALARIES, STRANGER, World
+from worlds import COLLEAGUE, HR, OWNER, SALARIES, STRANGER, World
 
 pytestmark = pytest.mark.anyio
 
@@ -39,6 +40,26 @@ async def test_each_asker_gets_their_own_rows(asking: Door, world: World) -> Non
     assert (await ask(asking, world, OWNER, sql)).result == {"columns": ["n"], "rows": [[2]], "truncated": False}
     assert (await ask(asking, world, STRANGER, sql)).result["rows"] == [[1]]
     assert (await ask(asking, world, HR, sql)).result["rows"] == [[3]]
+
+
+async def test_owner_colleague_and_stranger_get_what_a_list_would_show_each(asking: Door, world: World) -> None:
+    sql = (
+        "SELECT e.id, p.name FROM w_employee e JOIN w_project p ON p.team_id = e.team_id WHERE e.salary > 0 ORDER BY 2"
+    )
+    found = {person: (await ask(asking, world, person, sql)).result["rows"] for person in (OWNER, COLLEAGUE, STRANGER)}
+    assert found == {
+        OWNER: [[OWNER, "가을 판촉"], [OWNER, "겨울 판촉"]],
+        COLLEAGUE: [[COLLEAGUE, "가을 판촉"], [COLLEAGUE, "겨울 판촉"]],
+        STRANGER: [[STRANGER, "신제품"]],
+    }
+    for person in (COLLEAGUE, STRANGER):
+        with pytest.raises(ValidationFailed, match="There is no column 'pin'"):
+            await ask(asking, world, person, "SELECT id FROM w_employee WHERE pin = '1'")
+
+
+async def test_the_schema_says_whose_sql_is_spoken(asking: Door, world: World) -> None:
+    text = (await asking.call(await world.actor(OWNER), "query.schema", {})).body()["result"]["text"]
+    assert text.startswith("-- PostgreSQL\n\nTABLE" if POSTGRES else "-- SQLite\n\nTABLE")
 
 
 async def test_a_field_that_is_ones_own_shows_on_ones_own_row_only(asking: Door, world: World) -> None:
@@ -75,8 +96,8 @@ async def test_the_schema_describes_only_what_the_asker_may_see(asking: Door, wo
 
 
 def test_the_schema_quotes_names_that_are_words_of_sql() -> None:
-    described = schema_of([Permitted(["id", "group", "비고 란", "이름"]).relation("order", ())])
-    assert described == 'TABLE "order"\n  id\n  "group"\n  "비고 란"\n  이름'
+    described = schema_of([Permitted(["id", "group", "비고 란", "이름", "EmpNo"]).relation("order", ())])
+    assert described == 'TABLE "order"\n  id\n  "group"\n  "비고 란"\n  이름\n  "EmpNo"'
 
 
 async def test_a_question_is_audited_and_so_is_a_refusal(asking: Door, world: World) -> None:

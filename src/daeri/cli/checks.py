@@ -116,6 +116,15 @@ def _database(place: Place, settings: Settings) -> Iterator[Finding]:
         yield Finding("✗", trouble.why or trouble.what, trouble.fix or NOTHING)
         return
     yield Finding("✓", Words(f"데이터베이스와 감사 사슬 ({total:,}개)", f"Database and audit chain ({total:,} rows)"))
+    if "query.run" in company_of(None).operations and (statements := chain.ungranted(place)):
+        yield Finding(
+            "!",
+            Words(
+                "SQL 질문이 Daeri의 데이터베이스 역할로 돌아요. 전용 역할을 만들면 벽이 하나 더 생겨요",
+                "Questions in SQL run as Daeri's own database role; one of their own is a further wall",
+            ),
+            Words(f"데이터베이스 관리자로 실행:\n{statements}", f"Run as the database's administrator:\n{statements}"),
+        )
 
 
 def _server(place: Place) -> Iterator[Finding]:

@@ -2,7 +2,8 @@
 
 `relations_of` says what each table looks like to an asker, as SQL. `run` executes a statement behind walls of
 SQLite's own: an authorizer that knows tables only through those relations, an allow-list of functions, and limits on
-time, rows and memory. Reading and rewriting what the asker wrote is `tools/query.py`; nothing here parses SQL.
+time, rows and memory; PostgreSQL's are in `guarded_postgres.py`. Reading and rewriting what the asker wrote is
+`tools/query.py`; nothing here parses SQL.
 """
 
 import sqlite3
@@ -11,9 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
-from sqlalchemy import JSON, Column, ColumnElement, Connection, Engine, select
+from sqlalchemy import JSON, Column, ColumnElement, Connection, Dialect, Engine, select
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.elements import False_, True_
 
@@ -24,7 +25,12 @@ from daeri.records.rules import NOTHING, Rules, owner_column, seen_when
 from daeri.records.stored import LocalTime
 from daeri.wording import Text
 
+if TYPE_CHECKING:
+    import psycopg
+
 Why = Literal["time", "size", "forbidden", "wrong"]
+DialectName = Literal["sqlite", "postgres"]
+Driver: TypeAlias = "sqlite3.Connection | psycopg.Connection[Any]"
 
 # fmt: off
 FUNCTIONS = frozenset({
@@ -84,7 +90,7 @@ class Relation:
     """A table as one asker may see it: the rows and columns of `body` and nothing else.
 
     Attributes:
-        body: a SELECT over `main.name` that gives `fields`, in order.
+        body: a SELECT over the table, named with its schema, that gives `fields`, in order.
         ruled: whether rows are left out.
         is_view: whether the table is a view of the company's own, which reads other tables.
     """
@@ -158,7 +164,7 @@ class Answer:
 
 
 class Failed(Exception):
-    """SQLite did not carry a statement out; `why` says which kind of reason, `said` is its own sentence."""
+    """The database did not carry a statement out; `why` says which kind of reason, `said` is its own sentence."""
 
     def __init__(self, why: Why, said: str) -> None:
         """Keep the reason."""
@@ -168,17 +174,17 @@ class Failed(Exception):
 
 def relations_of(records: Records) -> dict[str, Relation]:
     """Return the tables that the records' actor may see anything of, by lower-case name."""
-    rules, actor = records._rules, records._actor  # noqa: SLF001 - the two files guard the same rows
-    found = (relation_of(rules, actor, record) for record in rules.rows)
+    rules, actor, dialect = records._rules, records._actor, records._connection.dialect  # noqa: SLF001 - as in `ask`
+    found = (relation_of(rules, actor, record, dialect) for record in rules.rows)
     return {folded(relation.name): relation for relation in found if relation is not None}
 
 
-def relation_of(rules: Rules, actor: Actor, record: type[Record]) -> Relation | None:
+def relation_of(rules: Rules, actor: Actor, record: type[Record], dialect: Dialect) -> Relation | None:
     """Return what a record's table looks like to an actor, or None where it sees no row or field of it at all."""
-    return rules.kept("guarded", record, actor, lambda: (_relation(rules, actor, record),))[0]
+    return rules.kept("guarded", record, actor, lambda: (_relation(rules, actor, record, dialect),))[0]
 
 
-def _relation(rules: Rules, actor: Actor, record: type[Record]) -> Relation | None:
+def _relation(rules: Rules, actor: Actor, record: type[Record], dialect: Dialect) -> Relation | None:
     condition = rules.visible(record, actor)
     if isinstance(condition, False_):
         return None
@@ -193,7 +199,7 @@ def _relation(rules: Rules, actor: Actor, record: type[Record]) -> Relation | No
             continue
         column = cast("Column[Any]", record.__table__.columns[key])
         mark = mark_of(column.info)
-        if key in projection.own and mark.mask is None:
+        if key in projection.own and mark.mask is None and dialect.name == "sqlite":
             # A subquery without a table keeps the column's affinity, which CASE would lose: salary = '5000'.
             own = select(column).where(seen_when(record, actor, mark)).correlate(record.__table__)
             columns.append(own.scalar_subquery().label(column.name))
@@ -202,7 +208,7 @@ def _relation(rules: Rules, actor: Actor, record: type[Record]) -> Relation | No
         fields.append(
             Field(
                 name=column.name,
-                kind=_kind(column),
+                kind=_kind(column, dialect),
                 label=mark.label,
                 changed=key in projection.hidden,
                 refers_to=_refers(column, rules, actor),
@@ -212,14 +218,24 @@ def _relation(rules: Rules, actor: Actor, record: type[Record]) -> Relation | No
         )
     ruled = not isinstance(condition, True_)
     statement = select(*columns).select_from(record.__table__)
+    writer, schema = _writer(dialect)
     compiled = (statement.where(condition) if ruled else statement).compile(
-        dialect=sqlite.dialect(),
-        schema_translate_map={None: "main"},  # the asker's own names never reach into a rule
+        dialect=writer,
+        schema_translate_map={None: schema},  # the asker's own names never reach into a rule
         render_schema_translate=True,
         compile_kwargs={"literal_binds": True},
     )
     name: str = record.__table__.name  # type: ignore[attr-defined]
     return Relation(name, tuple(fields), str(compiled), ruled, label_of(record), record.__view__)
+
+
+def _writer(dialect: Dialect) -> tuple[Dialect, str]:
+    """Return a dialect that writes statements with their values in them, and the schema of tables that name none."""
+    if dialect.name == "sqlite":
+        return sqlite.dialect(), "main"
+    writer: Any = type(dialect)(paramstyle="named")  # type: ignore[call-arg]  # with "pyformat", % would be doubled
+    writer._backslash_escapes = False  # noqa: SLF001 - as a connection finds out; each of ours sets it so
+    return writer, dialect.default_schema_name or "public"
 
 
 def _refers(column: Column[Any], rules: Rules, actor: Actor) -> tuple[str, str] | None:
@@ -231,28 +247,36 @@ def _refers(column: Column[Any], rules: Rules, actor: Actor) -> tuple[str, str] 
     return (record.__table__.name, target.name) if shown else None  # type: ignore[attr-defined]
 
 
-def _kind(column: Column[Any]) -> str:
+def _kind(column: Column[Any], dialect: Dialect) -> str:
+    typed = dialect.name != "sqlite"
     if isinstance(column.type, Exact):
         return f"integer, in units of 1/{10**column.type.places}"
-    if isinstance(column.type, Instant):
-        return "text, YYYY-MM-DD HH:MM:SS in UTC"
-    if isinstance(column.type, LocalTime):
-        return f"text, YYYY-MM-DD HH:MM:SS in {'UTC' if column.type.utc else 'Korea'}"
+    if isinstance(column.type, Instant | LocalTime):
+        local = isinstance(column.type, LocalTime) and not column.type.utc
+        return f"{'timestamp' if typed else 'text, YYYY-MM-DD HH:MM:SS'} in {'Korea' if local else 'UTC'}"
     if isinstance(column.type, JSON):
-        return "text, JSON"
-    kinds = {int: "integer", str: "text", bool: "integer, 0 or 1", float: "real", date: "text, YYYY-MM-DD"}
+        return "json" if typed else "text, JSON"
+    kinds = {int: "integer", str: "text", float: "real"}
+    kinds |= {bool: "boolean", date: "date"} if typed else {bool: "integer, 0 or 1", date: "text, YYYY-MM-DD"}
     return kinds.get(column.type.python_type, column.type.python_type.__name__.lower())
 
 
 def permitted(
-    name: str, columns: Mapping[str, str | None], rows: str | None = None, *, schema: str = "main"
+    name: str,
+    columns: Mapping[str, str | None],
+    rows: str | None = None,
+    *,
+    schema: str = "main",
+    spelt: Callable[[str], str] | None = None,
 ) -> Relation:
     """Return a relation of a table that is no record: visible columns, each with what stands in its place, if anything.
 
-    `rows` is an SQL condition over the table, None for every row; it and the expressions are trusted text.
+    `rows` is an SQL condition over the table, None for every row; it and the expressions are trusted text. `spelt`
+    writes a name as SQL, as SQLite reads it where none is given.
     """
-    parts = [quoted(column) if shown is None else f"{shown} AS {quoted(column)}" for column, shown in columns.items()]
-    body = f"SELECT {', '.join(parts)} FROM {schema}.{quoted(name)}"  # noqa: S608 - the caller's own text
+    spelt = spelt or quoted
+    parts = [spelt(column) if shown is None else f"{shown} AS {spelt(column)}" for column, shown in columns.items()]
+    body = f"SELECT {', '.join(parts)} FROM {spelt(schema)}.{spelt(name)}"  # noqa: S608 - the caller's own text
     fields = tuple(Field(column, changed=shown is not None) for column, shown in columns.items())
     return Relation(name, fields, body if rows is None else f"{body} WHERE ({rows})", rows is not None)
 
@@ -286,12 +310,22 @@ def ask(records: Records, statement: str, walls: Walls, limits: Limits) -> Answe
     """Run a statement in the records' own transaction.
 
     Raises:
-        Failed: SQLite would not, or not within the limits.
+        Failed: the database would not, or not within the limits.
     """
     with driver_of(records._connection) as connection:  # noqa: SLF001 - the two files guard the same rows
+        if not isinstance(connection, sqlite3.Connection):
+            # Its driver takes a tenth of a second, and most servers have no use for it.
+            from daeri.records.guarded_postgres import run_postgres  # noqa: PLC0415
+
+            return run_postgres(connection, statement, limits)
         if walls.own is not None:
             walls = replace(walls, views=views_of(connection, walls.own))
         return run(connection, statement, walls, limits)
+
+
+def database_of(records: Records) -> DialectName:
+    """Return which database the records are in."""
+    return "sqlite" if records._connection.dialect.name == "sqlite" else "postgres"  # noqa: SLF001 - as in `ask`
 
 
 def note(records: Records, answer: Answer, seen: "Seen") -> None:
@@ -324,20 +358,43 @@ class Seen:
     statement: str
 
 
+def compiled(connection: Driver, statement: str, walls: Walls) -> str:
+    """Return a statement that the database understood; it is not run.
+
+    Raises:
+        Failed: it would not.
+    """
+    if isinstance(connection, sqlite3.Connection):
+        run(connection, f"EXPLAIN {statement}", walls, Limits())
+        return statement
+    from daeri.records.guarded_postgres import compile_postgres  # noqa: PLC0415 - as in `ask`
+
+    return compile_postgres(connection, statement)
+
+
+def table_of(connection: Driver, name: str) -> tuple[str, list[str], Callable[[str], str]]:
+    """Return a table's schema, the names of its columns in their own order, and how names are written as SQL."""
+    if isinstance(connection, sqlite3.Connection):
+        return "main", columns_of(connection, name), quoted
+    from daeri.records.guarded_postgres import columns_of_postgres, named  # noqa: PLC0415 - as in `ask`
+
+    return *columns_of_postgres(connection, name), named
+
+
 @contextmanager
-def driver_of(connection: Any) -> Iterator[sqlite3.Connection]:
+def driver_of(connection: Any) -> Iterator[Driver]:
     """Give the driver's own connection of an engine, a connection or itself.
 
     Raises:
-        TypeError: it is none of SQLite.
+        TypeError: it is none of SQLite, nor of PostgreSQL by psycopg.
     """
     if isinstance(connection, Engine):
         with connection.connect() as opened, driver_of(opened) as driver:
             yield driver
         return
     found: Any = connection.connection.driver_connection if isinstance(connection, Connection) else connection
-    if not isinstance(found, sqlite3.Connection):
-        msg = f"a SQLite connection or engine is needed, not {type(connection).__name__}"
+    if not isinstance(found, sqlite3.Connection) and type(found).__module__.partition(".")[0] != "psycopg":
+        msg = f"a connection or engine of SQLite or PostgreSQL is needed, not {type(connection).__name__}"
         raise TypeError(msg)
     yield found
 

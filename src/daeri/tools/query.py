@@ -2,8 +2,10 @@
 
 A statement is checked against allow-lists (`sql_check.py`), then each table it names is defined in front of it as the
 asker may see it: `WITH employee AS (SELECT … permitted rows and columns …) <the statement>`. Its own words stay as they
-are, so SQLite answers as it would on a copy of the database that holds nothing else. It runs behind SQLite's own walls
-(`records/guarded.py`), which do not depend on any of this being right.
+are, so the database answers as it would on a copy that holds nothing else. It runs behind the database's own walls
+(`records/guarded.py`, `records/guarded_postgres.py`), which do not depend on any of this being right.
+
+`rewrite` is for programs that have no server: it needs an open connection, a statement and what may be seen.
 """
 
 import difflib
@@ -13,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import BaseModel, Field
 
@@ -22,20 +24,22 @@ from daeri.operations import Catalog, anyone
 from daeri.operations.operation import Allow
 from daeri.records import Records
 from daeri.records.guarded import (
+    DialectName,
     Failed,
     Limits,
     Relation,
     Seen,
     Walls,
     ask,
-    columns_of,
+    compiled,
+    database_of,
     driver_of,
     folded,
     note,
     permitted,
     quoted,
     relations_of,
-    run,
+    table_of,
 )
 from daeri.tools.refusal import refused
 from daeri.wording import Lang, Text, fit_josa
@@ -44,7 +48,6 @@ if TYPE_CHECKING:
     from daeri.tools.sql_check import Checked
 
 T = TypeVar("T")
-DialectName = Literal["sqlite", "postgres"]
 
 REMEMBERED = 512
 """Statements whose check is kept; it depends on the text alone."""
@@ -75,19 +78,21 @@ class Permitted:
     masked: Mapping[str, str] | Sequence[str] = ()
     rows: str | None = None
 
-    def relation(self, name: str, order: Sequence[str]) -> Relation:
+    def relation(
+        self, name: str, order: Sequence[str], schema: str = "main", spelt: Callable[[str], str] | None = None
+    ) -> Relation:
         """Return it as a relation of that name, its columns in the table's own order."""
         masked = self.masked if isinstance(self.masked, Mapping) else dict.fromkeys(self.masked, "NULL")
         shown: dict[str, str | None] = {column: masked.get(column) for column in self.columns}
         shown |= masked
         place = {folded(column): number for number, column in enumerate(order)}
         ranked = sorted(shown, key=lambda column: place.get(folded(column), len(place)))
-        return permitted(name, {column: shown[column] for column in ranked}, self.rows)
+        return permitted(name, {column: shown[column] for column in ranked}, self.rows, schema=schema, spelt=spelt)
 
 
 @dataclass(frozen=True, slots=True)
 class Rewritten:
-    """A statement over an asker's relations, and the names SQLite may meet in it.
+    """A statement over an asker's relations, and the names that SQLite may meet in it.
 
     Attributes:
         sql: the statement as it runs.
@@ -107,23 +112,26 @@ class Reader:
     def __init__(self) -> None:
         """Choose a mark that no asker can know for the names of trusted text."""
         self._mark = f"d{secrets.token_hex(8)}_"
-        self._checked: Callable[[str, DialectName], Checked] = lru_cache(REMEMBERED)(_checked)
+        self._checked: Callable[[str, DialectName, DialectName, str], Checked] = lru_cache(REMEMBERED)(_checked)
 
-    def rewrite(self, sql: str, dialect: DialectName, relations: Mapping[str, Relation]) -> Rewritten:
-        """Return the statement over what `relations` (by lower-case name) let through.
+    def rewrite(
+        self, sql: str, dialect: DialectName, relations: Mapping[str, Relation], database: DialectName = "sqlite"
+    ) -> Rewritten:
+        """Return the statement over what `relations` (by lower-case name) let through, as `database` has it.
 
         Raises:
             ValidationFailed: something in it is not allowed or not there; the text says what to change.
         """
-        checked = self._checked(sql, dialect)
+        checked = self._checked(sql, dialect, database, self._mark)
         for name in sorted(checked.tables - relations.keys()):
             raise _no_table(name, relations)
         used = [relations[name] for name in sorted(checked.tables)]
         trusted = {relation.name: self._mark + relation.name for relation in used}
         ruled = any(relation.ruled for relation in used)
+        composed = self._composed if database == "sqlite" else self._composed_postgres
         return Rewritten(
-            sql=self._composed(checked, used, sifted=checked.may_fail),
-            sifted=self._composed(checked, used, sifted=True) if ruled and not checked.may_fail else None,
+            sql=composed(checked, used, sifted=checked.may_fail),
+            sifted=composed(checked, used, sifted=True) if ruled and not checked.may_fail else None,
             walls=Walls(
                 trusted=frozenset(trusted.values()),
                 open=frozenset(folded(relation.name) for relation in used if not relation.ruled),
@@ -146,6 +154,18 @@ class Reader:
             return checked.head + checked.body
         ours = ", ".join(parts)
         return f"{checked.head}{ours},{checked.body}" if checked.head else f"WITH {ours} {checked.body}"
+
+    def _composed_postgres(self, checked: "Checked", used: Iterable[Relation], *, sifted: bool) -> str:
+        """Define each relation under the marked name by which the statement's own text calls it."""
+        parts = []
+        for number, relation in enumerate(used):
+            # OFFSET keeps PostgreSQL from mixing the asker's conditions with the row rule's.
+            body = f"{relation.body} OFFSET 0" if sifted and relation.ruled else relation.body
+            parts.append(f'"{self._mark}{number}" AS NOT MATERIALIZED ({body})')
+        if not parts:
+            return checked.head + checked.body
+        ours = ", ".join(parts)
+        return f"{checked.head}{ours}, {checked.body}" if checked.head else f"WITH {ours} {checked.body}"
 
 
 def _seen(sql: str, checked: "Checked", used: Sequence[Relation]) -> Seen:
@@ -171,36 +191,44 @@ def without_values(sql: str) -> str:
     return " ".join(kept.split())[:STATEMENT_MAX]
 
 
-def _checked(sql: str, dialect: DialectName) -> "Checked":
+def _checked(sql: str, dialect: DialectName, database: DialectName, mark: str) -> "Checked":
     # The parser takes a tenth of the start; the first question in SQL waits for it instead.
+    if database == "postgres":
+        from daeri.tools.sql_check_postgres import check_postgres  # noqa: PLC0415
+        from daeri.tools.sql_sqlite import to_postgres  # noqa: PLC0415
+
+        return check_postgres(sql if dialect == "postgres" else to_postgres(sql), mark)
     from daeri.tools.sql_check import check  # noqa: PLC0415
     from daeri.tools.sql_postgres import to_sqlite  # noqa: PLC0415
 
     return check(sql if dialect == "sqlite" else to_sqlite(sql))
 
 
-def rewrite(connection: Any, sql: str, tables: Mapping[str, Permitted], dialect: DialectName = "sqlite") -> str:
+def rewrite(connection: Any, sql: str, tables: Mapping[str, Permitted], dialect: DialectName | None = None) -> str:
     """Return a statement rewritten so that it sees only what `tables` permit; it is compiled, but not run.
 
+    Whoever runs the result sees to limits on time and rows, and on PostgreSQL to a transaction that is read-only.
+
     Args:
-        connection: an open SQLite connection (`sqlite3` or SQLAlchemy) or an SQLAlchemy engine; read-only is enough.
+        connection: an open connection of SQLite (`sqlite3`) or PostgreSQL (`psycopg`), or SQLAlchemy's over one of
+            them, or its engine; read-only is enough. The result is in the dialect of this database.
         sql: one SELECT over the names in `tables`.
         tables: what may be seen of each table; one that is not named does not exist.
-        dialect: the dialect of `sql`; the result is SQLite's.
+        dialect: the dialect of `sql`; None for that of the database.
 
     Raises:
         ValidationFailed: the statement is refused; the text says what to change.
+        TypeError: the connection is to no such database.
     """
-
-    def compiled(statement: str) -> str:
-        run(driver, f"EXPLAIN {statement}", rewritten.walls, Limits())
-        return statement
-
     with driver_of(connection) as driver:
-        relations = {folded(name): one.relation(name, columns_of(driver, name)) for name, one in tables.items()}
-        rewritten = Reader().rewrite(sql, dialect, relations)
+        database: DialectName = "postgres" if hasattr(driver, "pgconn") else "sqlite"
+        relations = {}
+        for name, one in tables.items():
+            schema, order, spelt = table_of(driver, name)
+            relations[folded(name)] = one.relation(name, order, schema, spelt)
+        rewritten = Reader().rewrite(sql, dialect or database, relations, database)
         try:
-            return _first(compiled, rewritten)
+            return _first(lambda statement: compiled(driver, statement, rewritten.walls), rewritten)
         except Failed as failure:
             raise _worded(failure, relations) from None
 
@@ -245,8 +273,9 @@ def schema_of(relations: Iterable[Relation], lang: Lang = "en") -> str:
 
 
 def schema_for(records: Records, lang: Lang = "en") -> str:
-    """Describe the tables and columns that the records' actor may see, and nothing else."""
-    return schema_of(relations_of(records).values(), lang)
+    """Describe the tables and columns that the records' actor may see, and nothing else; first, whose SQL is spoken."""
+    spoken = "SQLite" if database_of(records) == "sqlite" else "PostgreSQL"
+    return f"-- {spoken}\n\n{schema_of(relations_of(records).values(), lang)}"
 
 
 def _described(relation: Relation, lang: Lang) -> str:
@@ -266,7 +295,7 @@ def _described(relation: Relation, lang: Lang) -> str:
 def _name(name: str) -> str:
     from daeri.tools.sql_words import RESERVED  # noqa: PLC0415 - as in _checked
 
-    plain = re.fullmatch(r"[^\W\d]\w*", name) and name.upper() not in RESERVED
+    plain = re.fullmatch(r"[^\W\d]\w*", name) and name.upper() not in RESERVED and name == folded(name)
     return name if plain else '"' + name.replace('"', '""') + '"'
 
 
@@ -298,15 +327,18 @@ def query_catalog(limits: Limits | None = None, allow: Allow = anyone) -> Catalo
     async def run(
         records: Records,
         sql: Annotated[str, Field(description="SELECT 문 하나 (one SELECT statement)", min_length=1)],
-        dialect: Annotated[DialectName, Field(description="SQL 방언 (the dialect it is written in)")] = "sqlite",
+        dialect: Annotated[
+            DialectName | None,
+            Field(description="SQL 방언, 없으면 데이터베이스의 것 (its dialect; the database's own if none)"),
+        ] = None,
     ) -> Table:
         """Answer a question in SQL over the records that you may see (SQL로 묻기).
 
         Takes one SELECT: joins, WITH, window functions, set operations and subqueries work. Ask query.schema first
         for the tables and columns. Use a more specific operation where there is one. It changes nothing.
         """
-        relations = relations_of(records)
-        rewritten = reader.rewrite(sql, dialect, relations)
+        relations, database = relations_of(records), database_of(records)
+        rewritten = reader.rewrite(sql, dialect or database, relations, database)
         if not turns.acquire(timeout=PATIENCE):
             raise RateLimited(
                 Text("다른 SQL이 돌고 있어요. 잠시 뒤 다시 해 주세요.", "Other statements are running: try again.")
@@ -395,11 +427,11 @@ def _worded(failure: Failed, relations: Mapping[str, Relation], limits: Limits |
             "허용되지 않은 테이블이나 함수를 쓰고 있어요. 보이는 테이블과 함수만 써 주세요.",
             "It uses a table or function that is not allowed: use the tables that you may see.",
         )
-    missing = re.match(r"no such column: (.+)", failure.said)
+    missing = re.match(r"no such column: (.+)|column (.+) does not exist", failure.said)
     if missing:
-        return _no_column(missing[1], relations)
+        return _no_column((missing[1] or missing[2]).strip('"'), relations)
     said = re.sub(r"d[0-9a-f]{16}_", "", failure.said)[:200]
-    return refused(fit_josa(f"SQL을 실행할 수 없어요: {said}"), f"SQLite cannot carry it out: {said}")
+    return refused(fit_josa(f"SQL을 실행할 수 없어요: {said}"), f"The database cannot carry it out: {said}")
 
 
 def _no_column(name: str, relations: Mapping[str, Relation]) -> ValidationFailed:

@@ -73,7 +73,7 @@ def check(sql: str) -> Checked:
         body=rest,
         tables=frozenset(tables),
         named=frozenset(own.values()),
-        outermost=frozenset(folded(cte.alias) for cte in _ctes_of(tree)),
+        outermost=frozenset(folded(cte.alias) for cte in ctes_of(tree)),
         names=frozenset(folded(identifier.name) for identifier in tree.find_all(exp.Identifier)),
         star=any(not isinstance(star.parent, exp.Count) for star in tree.find_all(exp.Star)),
         may_fail=any(_fails_on_rows(node) for node in tree.walk()),
@@ -92,7 +92,7 @@ def parsed(sql: str, dialect: Dialect) -> tuple[list[Token], exp.Expr]:
             f"The statement is too long: write at most {LENGTH_MAX:,} characters.",
         )
     if "\0" in sql:
-        raise _unwelcome("NUL")
+        raise unwelcome("NUL")
     try:
         tokens = dialect.tokenize(sql)
         while tokens and tokens[-1].token_type is TokenType.SEMICOLON:
@@ -147,10 +147,10 @@ def _plain(sql: str, tokens: list[Token]) -> Iterator[str]:
             yield "'" + token.text.replace("'", "''") + "'"
         elif kind is TokenType.IDENTIFIER:
             yield quoted(token.text)
-        elif raw in words.SYMBOLS or _NUMBER.fullmatch(raw) or _is_word(raw):
+        elif raw in words.SYMBOLS or _NUMBER.fullmatch(raw) or is_word(raw):
             yield raw
         else:
-            raise _unwelcome(raw)
+            raise unwelcome(raw)
 
 
 def _meets_word(sql: str, at: int) -> bool:
@@ -158,8 +158,8 @@ def _meets_word(sql: str, at: int) -> bool:
     return at > 0 and all(char.isalnum() or char == "_" or not char.isascii() for char in sql[at - 1 : at + 1])
 
 
-def _is_word(raw: str) -> bool:
-    """Say whether a token is a word to SQLite as well: letters, digits, _ and whatever is not ASCII."""
+def is_word(raw: str) -> bool:
+    """Say whether a token is a word to the database as well: letters, digits, _ and whatever is not ASCII."""
     parts = raw.split() if raw.isascii() else [raw]
     return all(
         not part[0].isdigit() and all(c.isalnum() or c == "_" or (not c.isascii() and not c.isspace()) for c in part)
@@ -167,7 +167,8 @@ def _is_word(raw: str) -> bool:
     )
 
 
-def _unwelcome(raw: str) -> ValidationFailed:
+def unwelcome(raw: str) -> ValidationFailed:
+    """Return the refusal of a token that has no place in a question."""
     return refused(
         f"'{raw[:20]}'은(는) 쓸 수 없어요. 값은 '따옴표' 안에 직접 써 주세요.",
         f"'{raw[:20]}' cannot be used here: write values directly, texts in 'single quotes'.",
@@ -175,31 +176,38 @@ def _unwelcome(raw: str) -> ValidationFailed:
 
 
 def _check_nodes(tree: exp.Expr) -> None:
-    root = tree
-    if not isinstance(root, words.ROOTS):
-        raise refused(
-            "SELECT 문만 쓸 수 있어요. 바꾸거나 설정하는 문장은 쓸 수 없어요.",
-            "Only a SELECT can be asked: nothing that changes or sets anything.",
-        )
-    joins = 0
+    check_root(tree)
     for node in tree.walk():
         kind = type(node)
         if isinstance(node, exp.Func) and kind not in words.NODES:
             if not words.is_function_allowed(node):
-                name = node.name if kind is exp.Anonymous else node.sql_name()
-                raise refused(
-                    f"{name[:40].lower()}() 함수는 쓸 수 없어요. SQLite의 집계·날짜·문자 함수를 써 주세요.",
-                    f"No function {name[:40].lower()}() here: use SQLite's aggregates, date and text functions.",
-                )
+                raise no_function(node.name if kind is exp.Anonymous else node.sql_name(), "SQLite")
             _check_cost(node)
         elif kind not in words.NODES:
-            raise _not_allowed(kind.__name__)
-        _check_parts(node)
-        joins += kind is exp.Join
-    if joins > JOINS_MAX:
+            raise not_allowed(kind.__name__)
+        check_parts(node)
+
+
+def check_root(tree: exp.Expr) -> None:
+    """Refuse what is no SELECT, and one that joins too much."""
+    if not isinstance(tree, words.ROOTS):
+        raise refused(
+            "SELECT 문만 쓸 수 있어요. 바꾸거나 설정하는 문장은 쓸 수 없어요.",
+            "Only a SELECT can be asked: nothing that changes or sets anything.",
+        )
+    if sum(1 for _ in tree.find_all(exp.Join)) > JOINS_MAX:
         raise refused(
             f"테이블은 {JOINS_MAX}개까지만 이을 수 있어요.", f"Join at most {JOINS_MAX} tables in one statement."
         )
+
+
+def no_function(name: str, database: str) -> ValidationFailed:
+    """Return the refusal of a function."""
+    called = name[:40].lower()
+    return refused(
+        f"{called}() 함수는 쓸 수 없어요. {database}의 집계·날짜·문자 함수를 써 주세요.",
+        f"No function {called}() here: use {database}'s aggregates, date and text functions.",
+    )
 
 
 def _check_cost(node: exp.Expr) -> None:
@@ -218,14 +226,15 @@ def _check_cost(node: exp.Expr) -> None:
         )
 
 
-def _not_allowed(what: str) -> ValidationFailed:
+def not_allowed(what: str) -> ValidationFailed:
+    """Return the refusal of a construct."""
     return refused(
         f"{what} 구문은 쓸 수 없어요. SELECT, JOIN, WITH, GROUP BY, 윈도 함수로 다시 써 주세요.",
         f"{what} is not available: write it with SELECT, JOIN, WITH, GROUP BY and window functions.",
     )
 
 
-def _check_parts(node: exp.Expr) -> None:
+def check_parts(node: exp.Expr) -> None:
     """Refuse the parts of allowed nodes that are not plain."""
     used = {name for name, value in node.args.items() if value}
     if isinstance(node, exp.Table):
@@ -250,10 +259,11 @@ def _check_parts(node: exp.Expr) -> None:
             "After IN write a list, (1, 2), or a subquery, (SELECT ...).",
         )
     elif isinstance(node, exp.Select) and used - words.SELECT_PARTS:
-        raise _not_allowed(", ".join(sorted(used - words.SELECT_PARTS)).upper())
+        raise not_allowed(", ".join(sorted(used - words.SELECT_PARTS)).upper())
 
 
-def _ctes_of(node: exp.Expr) -> list[exp.CTE]:
+def ctes_of(node: exp.Expr) -> list[exp.CTE]:
+    """Return the common table expressions that stand in front of a SELECT."""
     clause = node.args.get("with_")
     return list(clause.expressions) if clause is not None else []
 
@@ -263,7 +273,7 @@ def _tables(tree: exp.Expr) -> Iterator[str]:
     for table in tree.find_all(exp.Table):
         name = folded(table.name)
         around: exp.Expr | None = table
-        while around is not None and all(folded(cte.alias) != name for cte in _ctes_of(around)):
+        while around is not None and all(folded(cte.alias) != name for cte in ctes_of(around)):
             around = around.parent
         if around is None:
             yield name
@@ -281,10 +291,11 @@ def _fails_on_rows(node: exp.Expr) -> bool:
         below, above = above, above.parent
     # In the outermost SELECT's own list, only rows that passed every condition arrive.
     outermost = above is not None and (above.parent is None or isinstance(above.parent, exp.SetOperation))
-    return not (outermost and below.arg_key in _SAFE_AFTER_ROWS and _is_top(above))
+    return not (outermost and below.arg_key in _SAFE_AFTER_ROWS and is_top(above))
 
 
-def _is_top(select: exp.Expr | None) -> bool:
+def is_top(select: exp.Expr | None) -> bool:
+    """Say whether a SELECT is the outermost one, or one of those that a UNION of the outermost is made of."""
     while select is not None and select.parent is not None:
         if not isinstance(select.parent, exp.SetOperation):
             return False
