@@ -106,6 +106,9 @@ async def test_a_document_of_the_first_release_is_decided_and_applied_after_the_
     director = await world.actor(DIRECTOR)
     page = await world.approvals.box(director, "waiting")
     assert [body["approval_id"] for body in page["data"]] == ["apr_old"]
+    for name, ids in (("in_progress", ["apr_old"]), ("done", [])):
+        page = await world.approvals.box(await world.actor(LEAD), name)  # type: ignore[arg-type]  # two of its names
+        assert [body["approval_id"] for body in page["data"]] == ids
     body = await world.approvals.decide(director, "apr_old", "approve", version=2)
     assert (body["status"], body["number"]) == ("applied", "DR-2026-000042")
     assert [step["status"] for step in body["line"]] == ["approved", "approved"]

@@ -26,7 +26,7 @@ from daeri.operations.notices import RETRY_SECONDS
 from daeri.settings import Settings
 from gateway.gateway_house import House, Keys, opened
 from gateway.live import served
-from worlds import Employee
+from worlds import COLLEAGUE, LEAD, OWNER, Employee
 
 pytestmark = pytest.mark.anyio
 HERE = "https://daeri.example"
@@ -102,6 +102,18 @@ async def test_the_next_one_and_then_the_drafter_are_told_and_strangers_never(ho
         ("p5@small.example", "결재할 차례예요"),
         ("p1@small.example", "승인되어 반영됐어요"),
     ]
+
+
+async def test_whoever_decides_for_someone_absent_is_told_too_unless_they_drafted_it(house: House, box: Box) -> None:
+    lead, now = await house.world.actor(LEAD), house.world.clock.now()
+    set_absence = house.services.office.absences.set
+    async with mail_server(box) as url:
+        for deputy, told in ((COLLEAGUE, ["p4@small.example", "p2@small.example"]), (OWNER, ["p4@small.example"])):
+            away = await set_absence(lead, deputy_id=deputy, starts_at=now, ends_at=now + timedelta(days=1))
+            await filed(house)
+            await notifier(house, smtp_url=url).send_due()
+            await house.services.office.absences.end(lead, away["absence_id"])
+            assert box.mails.pop()[0].rcpt_tos == told
 
 
 async def test_a_server_that_is_busy_is_tried_again_later_and_given_up_in_the_end(house: House, box: Box) -> None:

@@ -9,7 +9,7 @@ import pytest
 from approvals.claims import claims
 from daeri.gateway import Options
 from gateway.gateway_house import House, Keys, opened
-from worlds import COLLEAGUE, DIRECTOR, LEAD
+from worlds import COLLEAGUE, DIRECTOR, LEAD, OWNER
 
 pytestmark = pytest.mark.anyio
 
@@ -385,6 +385,23 @@ async def test_json_rpc_has_the_same_under_the_same_names(office: House) -> None
     chosen = [{"approval_id": await filed(office), "version": 1}]
     several = await result("lead", "approvals.approve_several", approvals=chosen)
     assert several["data"][0]["status"] == "in_progress"
+
+
+@pytest.mark.parametrize("method", ["drafts.list", "drafts.create", "drafts.file", "approvals.redraft"])
+async def test_an_agent_neither_reads_nor_writes_drafts(office: House, method: str) -> None:
+    draft = await office.post("owner", "/v1/drafts", {"operation": "claims.claim", "arguments": {"amount": 7}})
+    rejected = await filed(office)
+    await act(office, "lead", rejected, "reject", comment="아니요")
+    owner = await office.world.actor(OWNER)
+    office.keys = office.keys | {"agent": await office.services.keys.exchange(owner, "assistant", None, ())}
+    params: dict[str, Any] = {
+        "drafts.list": {},
+        "drafts.create": {"operation": "claims.claim", "arguments": {"amount": 1}},
+        "drafts.file": {"draft_id": draft.json()["draft_id"]},
+        "approvals.redraft": {"approval_id": rejected},
+    }[method]
+    assert (await office.rpc("agent", method, params))["error"]["data"]["code"] == "permission-denied"
+    assert len((await office.get("owner", "/v1/drafts")).json()["data"]) == 1
 
 
 @pytest.mark.parametrize("method", ["absences.set", "consents.give", "approvals.approve_several"])

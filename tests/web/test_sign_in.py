@@ -2,7 +2,7 @@ import pytest
 from httpx import ASGITransport, AsyncClient
 
 from web.conftest import Browser, application_of, screens_of, text_of
-from worlds import AUDITOR, OWNER
+from worlds import FINANCE, OWNER
 
 pytestmark = pytest.mark.anyio
 
@@ -13,8 +13,8 @@ PASSWORD = "correct horse"
 @pytest.fixture
 async def account(world):
     """Someone with a password."""
-    await world.identity.add_account("auditor", AUDITOR, password=PASSWORD)
-    return "auditor"
+    await world.identity.add_account("finance", FINANCE, password=PASSWORD)
+    return "finance"
 
 
 async def test_a_password_opens_the_door(anybody, account):
@@ -23,7 +23,7 @@ async def test_a_password_opens_the_door(anybody, account):
     assert (await anybody.get("/")).headers["location"] == "/ask"
 
 
-@pytest.mark.parametrize(("login", "password"), [("auditor", "wrong"), ("nobody", PASSWORD), ("", "")])
+@pytest.mark.parametrize(("login", "password"), [("finance", "wrong"), ("nobody", PASSWORD), ("", "")])
 @pytest.mark.usefixtures("account")
 async def test_a_wrong_password_and_an_unknown_person_look_the_same(anybody, login, password):
     answer = await anybody.post("/login", {"login": login, "password": password})

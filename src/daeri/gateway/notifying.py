@@ -81,7 +81,7 @@ class Notifier:
     async def _send(self, notice: Notice) -> None:
         if self._news.hook:
             await self._post(notice)
-        if self._news.smtp_url and notice.address:
+        if self._news.smtp_url and notice.addresses:
             await asyncio.to_thread(mailed, self._news.smtp_url, self.message(notice))
 
     async def _post(self, notice: Notice) -> None:
@@ -116,7 +116,7 @@ class Notifier:
         message, says = EmailMessage(), notice.says
         drafter = _line(notice.drafter.called)
         message["From"] = Address("Daeri", addr_spec=self._news.mail_from)
-        message["To"] = Address(_line(notice.person.name), addr_spec=notice.address or "")
+        message["To"] = [Address(addr_spec=address) for address in notice.addresses]
         message["Subject"] = _line(f"[결재] {notice.title.ko} · {drafter}: {says.ko}")
         message["Message-ID"] = f"<{notice.id}@{self._news.mail_from.rpartition('@')[2]}>"
         message["Auto-Submitted"] = "auto-generated"

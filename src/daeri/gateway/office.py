@@ -91,7 +91,7 @@ class OfficeRoutes:
         Query(request)
         fitted(Nothing, await read_object(request))
         lang = language(request.headers)
-        outcome = await self._office.drafts.file(actor, request.path_params["draft_id"], lang=lang)
+        outcome = await self._office.drafts.file(actor, request.path_params["draft_id"], lang)
         body = outcome.body(lang)
         headers = {"Idempotency-Replayed": "true"} if isinstance(outcome, Replayed) else {}
         if "approval_id" in body:

@@ -49,7 +49,7 @@ class OfficeMethods:
 
     async def file_draft(self, caller: Caller, named: office_bodies.DraftNamed) -> Any:
         """File a draft."""
-        return (await self._office.drafts.file(caller.actor, named.draft_id, lang=caller.lang)).body(caller.lang)
+        return (await self._office.drafts.file(caller.actor, named.draft_id, caller.lang)).body(caller.lang)
 
     async def list_absences(self, caller: Caller, _: bodies.Nothing) -> Any:
         """List the absences that concern the caller."""

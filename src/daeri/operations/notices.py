@@ -13,6 +13,8 @@ from sqlalchemy import Connection, Row, select, update
 
 from daeri.clock import Clock
 from daeri.operations.company import Company
+from daeri.operations.deciding.absences import away_at
+from daeri.operations.deciding.model import DECIDING
 from daeri.operations.documents import approval, notice
 from daeri.records.people import Someone
 from daeri.records.store import Store
@@ -25,6 +27,8 @@ RETRY_SECONDS: Final = (0, 60, 300, 1800, 7200, 21600)
 """How long after the act each attempt may begin; after the last one the notice is given up."""
 UNTOLD: Final = frozenset({"withdrawn", "approved"})
 """What its own person did, or what another notice follows at once."""
+DECIDED_FOR: Final = DECIDING | {"after", "overdue"}
+"""What a deputy does for someone absent (대결), and so hears of too."""
 _SENT = update(notice)
 
 WORDS: Final = {
@@ -54,12 +58,12 @@ class Notice:
     """One thing to tell one person.
 
     Attributes:
-        address: where to mail it; None where the person has none.
+        addresses: where to mail it: to the person, and to whoever decides for them now; those who have one.
     """
 
     id: str
     person: Someone
-    address: str | None
+    addresses: tuple[str, ...]
     approval_id: str
     number: str | None
     kind: str
@@ -102,9 +106,13 @@ class Notices:
 
     def _notices(self, connection: Connection, rows: list[Row[tuple[object, ...]]], now: datetime) -> list[Notice]:
         """Return what is to be told; what is not worth telling is settled at once."""
+        away = away_at(connection, now)
+        deputies = {
+            row.id: away.deputy_of(row.person_id, row.operation) if row.kind in DECIDED_FOR else None for row in rows
+        }
         ids = {row.person_id for row in rows} | {row.drafter_id for row in rows}
         people = {key: Someone.unknown(key) for key in ids} | self._company.people.many(connection, ids)
-        addresses = self._company.people.addresses(connection, ids)
+        addresses = self._company.people.addresses(connection, ids | {each for each in deputies.values() if each})
         found = []
         for row in rows:
             if row.kind in UNTOLD or people[row.person_id].left:
@@ -115,7 +123,11 @@ class Notices:
                 Notice(
                     id=row.id,
                     person=people[row.person_id],
-                    address=addresses.get(row.person_id),
+                    addresses=tuple(
+                        addresses[each]
+                        for each in (row.person_id, deputies[row.id])
+                        if each in addresses and (each == row.person_id or each != row.drafter_id)
+                    ),
                     approval_id=row.approval_id,
                     number=row.number,
                     kind=row.kind,

@@ -59,7 +59,7 @@ class DraftScreens:
             sent = arguments_of(form, operation)
             draft = await self._drafts.rewrite(actor, draft["draft_id"], sent, lang)
             if act == "call":
-                body = (await self._drafts.file(actor, draft["draft_id"], lang=lang)).body(lang)
+                body = (await self._drafts.file(actor, draft["draft_id"], lang)).body(lang)
                 return see_other(f"/approvals/{body['approval_id']}" if "approval_id" in body else "/drafts")
             if act == "try":
                 state["draft"] = (await self._desk.services.door.dry_run(actor, operation.name, sent, lang=lang)).body(

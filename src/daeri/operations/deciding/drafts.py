@@ -1,7 +1,8 @@
 """What have people written and not filed yet (임시저장)? Kept unchecked and private; filing checks everything.
 
 A document that was rejected or withdrawn becomes a draft again (재기안), with all that stood in it. A draft is filed
-once: its id is the key under which the answer is kept, so a second try gives the first one's.
+once: its id is the key under which the answer is kept, so a second try gives the first one's. Agents keep none: what
+they wrote would come out of a draft as the person's own words.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from ulid import ULID
 
 from daeri.canonical import canonical_json
 from daeri.clock import Clock, rfc3339
-from daeri.errors import Conflict, FieldError, NotFound, PermissionDenied, StaleVersion, ValidationFailed
+from daeri.errors import Conflict, FieldError, NotFound, PermissionDenied, ValidationFailed
 from daeri.operations import filing, repeats
 from daeri.operations.documents import approval_draft
 from daeri.operations.invoke import Door
@@ -110,14 +111,11 @@ class Drafts:
 
         return await self._store.write(write)
 
-    async def file(self, actor: Actor, draft_id: str, *, version: str | None = None, lang: Lang = "ko") -> Outcome:
+    async def file(self, actor: Actor, draft_id: str, lang: Lang = "ko") -> Outcome:
         """File a draft (상신), as any call of its operation; it is gone then.
-
-        `version` is when the draft was changed last, as the actor read it; None means as it is now.
 
         Raises:
             NotFound: there is none, or it is someone else's.
-            StaleVersion: it was changed since.
             DaeriError: whatever stands in the way of the operation; the draft stays.
         """
         _within_scope(actor, "write")
@@ -131,8 +129,6 @@ class Drafts:
         if isinstance(draft, Replayed):
             outcome = draft
         else:
-            if version is not None and version != draft["updated_at"]:
-                raise StaleVersion
             outcome = await self._door.call(
                 actor,
                 draft["operation"],
@@ -218,5 +214,12 @@ class Drafts:
 
 
 def _within_scope(actor: Actor, effect: Effect) -> None:
+    if actor.agent is not None:
+        raise PermissionDenied(
+            Text(
+                "임시저장은 사람이 직접 해요. 에이전트는 바로 기안해요",
+                "Only people keep drafts; an agent files at once",
+            )
+        )
     if not actor.may_call("approval.draft", effect):
         raise PermissionDenied(Text("이 키로는 결재 문서를 다룰 수 없어요", "This key may not handle approvals"))
