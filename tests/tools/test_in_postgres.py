@@ -243,6 +243,23 @@ def test_a_row_hidden_by_what_another_table_says_has_no_say_either(
     assert outcome(lambda: guarded(whole_pg, sql).columns[:0]) == ("failed" if expected == "failed" else "[]")
 
 
+@pytest.mark.parametrize(
+    "long",
+    [
+        "(SELECT count(*) FROM 매출 a, 매출 b, 매출 c WHERE a.번호 > 매출.번호 - 1000) > 0",
+        "EXISTS (SELECT 1 FROM 매출 a, 매출 b, 매출 c WHERE a.금액 + b.금액 + c.금액 = 매출.번호 + 1)",
+        "CASE WHEN 번호 > 0 THEN (SELECT count(*) FROM 매출 a, 매출 b, 매출 c, 매출 d) > 0 END",
+        "CASE WHEN 번호 > 0 THEN (SELECT n FROM (SELECT count(*) AS n FROM 매출 a, 매출 b, 매출 c, 매출 d) x) > 0 END",
+        "CASE WHEN 번호 > 0 THEN (SELECT count(*) FROM generate_series(1, 1000000000)) > 0 END",
+        "번호 < (WITH RECURSIVE c(n) AS (SELECT 매출.번호 UNION ALL SELECT n FROM c) SELECT count(*) FROM c)",
+    ],
+)
+@pytest.mark.parametrize("condition", ["거래처 LIKE 'CANARY%'", "거래처 = 'CANARY상사'"])
+def test_a_hidden_row_has_no_say_in_how_long_it_takes(condition: str, long: str, whole_pg: Connection) -> None:
+    assert guarded(whole_pg, f"SELECT 번호 FROM 매출 WHERE {condition} AND {long}").rows == []
+    assert guarded(whole_pg, f"SELECT 번호 FROM department d JOIN 매출 ON {condition} AND {long}").rows == []
+
+
 def test_what_can_be_decided_on_every_row_alike_is_mixed_with_the_rule(whole_pg: Connection) -> None:
     """An index serves a question only where its conditions may be decided before the row rule."""
     calm = rewrite(whole_pg, "SELECT name FROM employee WHERE id = 3 AND name LIKE 'K%'", here(CLOSED))
