@@ -236,14 +236,29 @@ def _fails_on_rows(node: exp.Expr) -> bool:
     if isinstance(node, exp.Like | exp.ILike):
         if isinstance(node.expression, exp.Literal) and not node.expression.name.endswith("\\"):
             return False
+    elif _is_long(node):
+        return _place_of(node)[1] in ("where", "having", "on")
     elif type(node) in words.CALM or isinstance(node, exp.AggFunc) or _is_moment(node):
         return False
-    below, above = node, node.parent
-    while above is not None and not isinstance(above, exp.Select):
-        below, above = above, above.parent
+    above, place = _place_of(node)
     # In the outermost SELECT's own list, only rows that passed every condition arrive.
     outermost = above is not None and (above.parent is None or isinstance(above.parent, exp.SetOperation))
-    return not (outermost and below.arg_key in _SAFE_AFTER_ROWS and is_top(above))
+    return not (outermost and place in _SAFE_AFTER_ROWS and is_top(above))
+
+
+def _place_of(node: exp.Expr) -> tuple[exp.Expr | None, str | None]:
+    """Return the SELECT that a node is a part of, and which part; "on" for a condition of its joins."""
+    below, above = node, node.parent
+    place = below.arg_key
+    while above is not None and not isinstance(above, exp.Select):
+        below, above = above, above.parent
+        place = "on" if place == "on" else below.arg_key
+    return above, place
+
+
+def _is_long(node: exp.Expr) -> bool:
+    """Say whether a node is a subquery that could take long, which PostgreSQL runs when a first row asks for it."""
+    return isinstance(node, exp.Select) and node.find(exp.Join, exp.With, exp.ExplodingGenerateSeries) is not None
 
 
 def _is_moment(node: exp.Expr) -> bool:

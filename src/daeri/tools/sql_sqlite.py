@@ -89,7 +89,7 @@ def _part(node: Any) -> Any:
 
 
 def _single(node: Any) -> Any:
-    """The largest of several values is NULL in SQLite where one is; a day with modifiers is not a day."""
+    """A day with modifiers is not a day."""
     if node.expressions or (isinstance(node, exp.Date) and node.args.get("zone")):
         raise _without_counterpart(f"{node.sql_name().lower()}()")
     return node
@@ -108,14 +108,18 @@ _CHANGES: dict[type[exp.Expr], Callable[[Any], Any]] = {
     exp.Cast: _cast,
     exp.Round: _rounded,
     exp.Substring: _part,
-    exp.Max: _single,
-    exp.Min: _single,
     exp.Date: _single,
     exp.TsOrDsToDate: _single,
     exp.GroupConcat: _joined,
     exp.Anonymous: _none,
     exp.Collate: _none,
     exp.Glob: _none,
+    exp.Greatest: _none,  # NULL in SQLite where one of the values is
+    exp.JSONArrayAgg: _none,  # PostgreSQL spaces it otherwise
+    exp.JSONObjectAgg: _none,
+    exp.Least: _none,
+    exp.Max: _single,
+    exp.Min: _single,
     exp.Rand: _none,
     exp.Typeof: _none,
 }
