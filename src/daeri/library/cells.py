@@ -30,6 +30,7 @@ FRAME_MAX: Final = 16 * 1024 * 1024
 PROBLEMS_MAX: Final = 200
 """Problems of one file that are kept; a thousand scanned pages say the same."""
 START_SECONDS: Final = 120
+PASSED_ON: Final = ("PATH", "PYTHONPATH", "LANG", "LD_LIBRARY_PATH", "TESSDATA_PREFIX")
 _OUT_OF_TIME: Final = (signal.SIGXCPU, signal.SIGKILL)
 
 Told = Callable[[int], None]
@@ -134,10 +135,13 @@ class _Cell:
 
     def __init__(self) -> None:
         own, theirs = socket.socketpair()
-        environment = {
-            name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG", "LD_LIBRARY_PATH") if name in os.environ
+        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        environment |= {
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+            "OMP_THREAD_LIMIT": "1",
+            "PYTHONHASHSEED": "0",
         }
-        environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
         self._process = subprocess.Popen(  # noqa: S603 - our own program, no word of it from outside
             [sys.executable, "-P", "-m", "daeri.library.cell", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],

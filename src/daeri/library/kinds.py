@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 
 from daeri.library.blocks import Block, Found, Limits, Place, Problem, Unreadable
 from daeri.library.formats import mail
+from daeri.library.ocr import recogniser
 
 Format = Literal["pdf", "docx", "xlsx", "pptx", "hwp", "hwpx", "office", "html", "md", "txt", "csv", "eml", "image"]
 
@@ -89,6 +90,8 @@ def read(data: bytes, name: str, limits: Limits, nested: int = 0) -> Found:
         raise Unreadable("scanned")
     if kind == "eml":
         found: Found = mail.read(data, limits, read, nested)
+    elif kind == "pdf":
+        found = _reader(kind)(data, limits, recogniser())
     else:
         found = _reader(kind)(data, limits)
     return _bounded(found, limits)
@@ -118,6 +121,7 @@ def preload() -> None:
     """Import every parser now, so that processes forked from this one need not."""
     for kind in _READERS:
         _reader(kind)
+    recogniser()
 
 
 def _bounded(found: Iterable[Block | Problem], limits: Limits) -> Iterator[Block | Problem]:

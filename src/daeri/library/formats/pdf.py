@@ -9,7 +9,7 @@ import itertools
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -20,6 +20,7 @@ from daeri.library.blocks import Block, Found, Limits, Place, Problem, Unreadabl
 from daeri.library.formats.grids import Grid, Ruling, grids_of
 from daeri.library.formats.layout import Line, Segment, Stretch, Table, stretches_of
 from daeri.library.headings import article_of, depth_of
+from daeri.library.ocr import DPI, Recognise
 
 MARGIN_SHARE = 0.12
 MARGIN_LINES = 2
@@ -37,9 +38,6 @@ LARGER = 1.25
 HEADING_CHARACTERS_MAX = 80
 SAME_COLUMN = 8.0
 """Points by which the columns of a table may differ from one page to the next."""
-
-Recognise = Callable[[bytes, int, int], str]
-"""Reads the text of a picture: grey pixels, width, height."""
 
 
 @dataclass(slots=True)
@@ -104,7 +102,7 @@ def _page(document: pdfium.PdfDocument, index: int, recognise: Recognise | None)
 def _scan(page: pdfium.PdfPage, index: int, recognise: Recognise | None) -> Page | Problem:
     if recognise is None:
         return Problem("scanned", Place(page=index + 1))
-    image = page.render(scale=300 / 72, grayscale=True)
+    image = page.render(scale=DPI / 72, grayscale=True)
     array = bytes(image.buffer)
     rows = [array[row * image.stride : row * image.stride + image.width] for row in range(image.height)]
     said = recognise(b"".join(rows), image.width, image.height)
