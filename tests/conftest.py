@@ -1,5 +1,6 @@
 """What may every test ask for? One event loop library, and a small company with an owner, a colleague, a stranger."""
 
+import gc
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,6 +9,9 @@ from hypothesis import settings
 
 import databases
 from worlds import World, furnish, open_world
+
+# A worker holds much that never becomes garbage; to look it all over again and again is slow.
+gc.set_threshold(50_000, 20, 100)
 
 settings.register_profile("daeri", deadline=None, database=None, print_blob=True)
 settings.load_profile("daeri")

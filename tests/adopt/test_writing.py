@@ -170,6 +170,7 @@ def test_the_command_tells_what_is_wrong_without_the_password(tmp_path: Path) ->
     assert not (tmp_path / "company.py").exists()
 
 
+@pytest.mark.night
 def test_a_database_that_daeri_already_lives_in_is_adopted_again_without_daeris_tables(tmp_path: Path) -> None:
     nasty.build(tmp_path / "erp.db")
     assert run("adopt", "sqlite:///erp.db", cwd=tmp_path).returncode == 0

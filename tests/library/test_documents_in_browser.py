@@ -165,7 +165,7 @@ def test_markup_in_a_document_is_shown_as_text(page: Page) -> None:
     assert said == []
 
 
-@pytest.mark.parametrize("lang", ["ko", "en"])
+@pytest.mark.parametrize("lang", ["ko", pytest.param("en", marks=pytest.mark.night)])
 @pytest.mark.parametrize("name", ["list", "found", "nothing", "document"])
 def test_the_screens_of_documents_are_accessible_and_fit_in_every_theme_and_width(
     site: Site, contexts: dict[str, BrowserContext], name: str, lang: str

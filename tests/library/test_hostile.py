@@ -15,14 +15,17 @@ SECONDS = 30
 """Of the clock, for one file; most take a hundredth of a second."""
 
 
-def test_three_hundred_hostile_files_end_in_a_clear_word_and_leave_the_next_file_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("files", [FILES[::5], pytest.param(FILES, marks=pytest.mark.night)], ids=["some", "all"])
+def test_three_hundred_hostile_files_end_in_a_clear_word_and_leave_the_next_file_alone(
+    files: list[tuple[str, bytes]], tmp_path: Path
+) -> None:
     assert len(FILES) >= 300
     limits = Limits(characters_max=200_000, cells_max=20_000)
     bounds = Bounds(seconds=10, memory=512 * 1024 * 1024, talk=200 * 1024 * 1024)
     slow, silent = [], []
     path = tmp_path / "file"
     with Cells(1, limits, bounds) as cells:
-        for name, content in FILES:
+        for name, content in files:
             path.write_bytes(content)
             began = time.monotonic()
             reading = cells.read(path, name)

@@ -118,6 +118,7 @@ async def _status(daeri: Daeri, actor: Actor, key: int) -> str:
     return str(row["status"])
 
 
+@pytest.mark.night
 def test_a_server_killed_while_it_reads_goes_on_and_reads_every_file_once(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     server = Server(folder, "demo").start()

@@ -74,9 +74,10 @@ async def test_every_person_may_call_exactly_the_operations_it_says(house, polic
             assert await door_says(house, actor, operation["name"]) == operation["verdict"], operation["name"]
 
 
-async def test_every_person_sees_exactly_the_rows_and_fields_it_says(house, policies):
+@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.night)], ids=["every-fourth", "everyone"])
+async def test_every_person_sees_exactly_the_rows_and_fields_it_says(house, policies, every):
     rows, compared = await sample(house), 0
-    for actor in await everyone(house):
+    for actor in (await everyone(house))[::every]:
         for kind, ids in ((kind, ids) for kind, ids in rows.items() if ids):
             wanted = ListQuery(filters=[("id", "in", ",".join(map(str, ids)))])
             page = await house.shelf.page(actor, kind, wanted, "ko")
@@ -86,7 +87,7 @@ async def test_every_person_sees_exactly_the_rows_and_fields_it_says(house, poli
                 (record,) = told["records"]
                 agrees(record, shown.get(key))
                 compared += 1
-    assert compared > 240 * 8 * ROWS
+    assert compared > 240 // every * 8 * ROWS
 
 
 def agrees(record, row):

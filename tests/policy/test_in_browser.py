@@ -36,7 +36,8 @@ def chromium():
 
 @pytest.mark.parametrize(
     ("login", "address", "locale"),
-    [(*one, "ko-KR") for one in ADDRESSES] + [(*one, "en-GB") for one in ADDRESSES[:2]],
+    [(*one, "ko-KR") for one in ADDRESSES]
+    + [pytest.param(*one, "en-GB", marks=pytest.mark.night) for one in ADDRESSES[:2]],
 )
 def test_the_explorer_is_accessible_and_fits(server, chromium, login, address, locale):
     context = chromium.new_context(locale=locale)

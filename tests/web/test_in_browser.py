@@ -180,7 +180,7 @@ def listen(page: Page) -> Heard:
     return heard
 
 
-@pytest.mark.parametrize("lang", ["ko", "en"])
+@pytest.mark.parametrize("lang", ["ko", pytest.param("en", marks=pytest.mark.night)])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_screen_is_accessible_quiet_and_fits_in_every_theme_and_width(
     site: Site, signed_in: dict[tuple[str, str], BrowserContext], name: str, lang: str

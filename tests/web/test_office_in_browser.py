@@ -45,7 +45,7 @@ async def furnish(world: World) -> list[str]:
     return [*pages, "/absences", "/consents", "/delegations", "/approvals?box=in_progress"]
 
 
-@pytest.mark.parametrize("lang", ["ko", "en"])
+@pytest.mark.parametrize("lang", ["ko", pytest.param("en", marks=pytest.mark.night)])
 async def test_a_screen_with_everything_on_it_is_accessible_and_fits(world: World, lang: str) -> None:
     pages = await furnish(world)
     await world.identity.add_account("lead", LEAD, demo=True)
