@@ -79,3 +79,11 @@ def test_a_name_is_never_a_path(name: str, kept: str) -> None:
 
 def test_a_folder_has_no_steps_upwards() -> None:
     assert in_folder("../규정//인사/./x\\y/..") == "규정/인사/x/y"
+
+
+def test_a_process_that_reads_while_its_cells_are_closed_ends_with_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "조항.md"
+    path.write_text("## 제1조\n\n비둘기는 오후 두 시에 난다.", encoding="utf-8")
+    cells = Cells(1)
+    assert cells.read(path, "조항.md", told=lambda _: cells.close()).is_readable
+    assert cells._free == []

@@ -77,6 +77,7 @@ class Cells:
         self._free: list[_Cell] = []
         self._places = threading.Semaphore(count)
         self._lock = threading.Lock()
+        self._closed = False
 
     def read(self, path: Path, name: str, known: Sequence[str] = (), told: Told | None = None) -> Reading:
         """Read a file; what cannot be read of it is in the problems, nothing is raised for it.
@@ -105,17 +106,18 @@ class Cells:
                 raise
             if not reading.passages and not reading.problems:
                 reading.problems.append(Problem("empty"))
-            if whole:
-                with self._lock:
+            with self._lock:
+                kept = whole and not self._closed
+                if kept:
                     self._free.append(cell)
-            else:
+            if not kept:
                 cell.kill()
             return reading
 
     def close(self) -> None:
-        """End the processes that wait."""
+        """End the processes that wait; one that reads ends with its file."""
         with self._lock:
-            cells, self._free = self._free, []
+            cells, self._free, self._closed = self._free, [], True
         for cell in cells:
             cell.kill()
 
