@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from daeri.agent import dates_en, dates_ko
@@ -74,6 +74,8 @@ def test_a_full_date_is_read_back_as_it_was_written(today: date, value: date) ->
 
 
 @given(TODAYS, st.dates(date(2004, 1, 1), date(2004, 12, 31)), st.sampled_from(["future", "past", "near"]))
+@example(date(2001, 1, 1), date(2004, 2, 29), "future")
+@example(date(2003, 1, 1), date(2004, 2, 29), "past")
 def test_a_date_without_year_takes_the_year_that_fits(today: date, value: date, sense: Sense) -> None:
     span = korean(f"{value.month}월 {value.day}일", today, sense)
     assert (span.first.month, span.first.day) == (value.month, value.day)

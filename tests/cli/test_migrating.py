@@ -156,6 +156,7 @@ def test_of_servers_that_start_at_once_on_an_empty_database_one_makes_the_tables
     assert look(tmp_path, "SELECT count(*) FROM audit") == [(0,)]
 
 
+@pytest.mark.night
 def test_of_servers_that_start_at_once_on_an_old_database_one_migrates_it(shop: Path) -> None:
     where = {**environment(), **environment_for(shop)}
     command = [sys.executable, "-m", "daeri.cli", "migrate", "--company", "shop", "--json", "--dir", str(shop)]

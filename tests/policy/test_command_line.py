@@ -132,6 +132,7 @@ EDITED = """
 """
 
 
+@pytest.mark.night
 def test_impact_says_who_would_newly_see_what(folder, tmp_path):
     (tmp_path / "wider.py").write_text(textwrap.dedent(EDITED), encoding="utf-8")
     line = ("policy", "impact", "--company", "wider:company", "--dir", folder)

@@ -16,6 +16,9 @@ Grain = Literal["day", "days", "week", "month", "quarter", "half", "year", "span
 Edge = Literal["", "from", "until"]
 
 MONTHS_A_YEAR = 12
+LEAP_DAY = (2, 29)
+LEAP_YEARS_APART = 8
+"""At most: 1896 to 1904."""
 MONTHS_A_QUARTER = 3
 DAYS_A_WEEK = 7
 DAYS_A_MONTH_MAX = 31
@@ -300,10 +303,10 @@ def day_without_year(frame: Frame, number: int, day: int) -> Span:
         raise ImpossibleDate(str(number))
     if frame.anchor is not None:
         return one_day(_first_after(frame.anchor.first, number, day))
-    this = frame.today.year
-    candidates = [value for year in (this - 1, this, this + 1) if (value := _maybe(year, number, day))]
-    if not candidates:  # 29 February away from a leap year, or a day that never is
-        candidates = [_first_after(frame.today, number, day)]
+    this, away = frame.today.year, LEAP_YEARS_APART if (number, day) == LEAP_DAY else 1
+    candidates = [value for year in range(this - away, this + away + 1) if (value := _maybe(year, number, day))]
+    if not candidates:
+        raise ImpossibleDate(f"{number}-{day}")
     return one_day(_choose(candidates, frame), assumed=True)
 
 
@@ -366,7 +369,7 @@ def _maybe(year: int, number: int, day: int) -> date | None:
 
 
 def _first_after(start: date, number: int, day: int) -> date:
-    for year in range(start.year, start.year + 9):  # a leap day is at most eight years away
+    for year in range(start.year, start.year + LEAP_YEARS_APART + 1):
         value = _maybe(year, number, day)
         if value is not None and value >= start:
             return value
