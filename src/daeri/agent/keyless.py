@@ -86,14 +86,8 @@ class Keyless:
     async def next(self, situation: Situation) -> Sequence[Call] | Answer:
         """Plan at the first turn; tell what came of it at the second."""
         if situation.happened:
-            answer = answers.told(situation, {operation.name: operation for operation in situation.tools})
-        else:
-            decided = await self._first(situation)
-            if not isinstance(decided, Answer):
-                return decided
-            answer = decided
-        await situation.say(answer.text)
-        return answer
+            return answers.told(situation, {operation.name: operation for operation in situation.tools})
+        return await self._first(situation)
 
     async def _first(self, situation: Situation) -> Sequence[Call] | Answer:
         text = _picked(situation) or situation.analysis.text

@@ -5,6 +5,7 @@ The table of delegated decisions (위임전결규정, 거래처 단가) says who
 keeps it in their box for three days (후결).
 """
 
+from collections.abc import Callable
 from datetime import date
 from typing import Annotated
 
@@ -12,7 +13,21 @@ from pydantic import BaseModel, Field
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Mapped, mapped_column
 
-from daeri.operations import Change, Delegation, Form, Line, Ref, Won, agree, band, edition, holder, receive, superior
+from daeri.operations import (
+    Change,
+    Delegation,
+    Form,
+    Line,
+    Ref,
+    Won,
+    agree,
+    band,
+    department,
+    edition,
+    holder,
+    receive,
+    superior,
+)
 from daeri.operations.form import Deadline
 from daeri.records import WON, Actor, Clock, Record, Records, labelled
 from daeri.sample.sales_records import Customer, Product, customer, customers_of_the_division, sees_sales
@@ -51,19 +66,23 @@ def prices_by_document(actor: Actor) -> ColumnElement[bool]:
     return customers_of_the_division(actor)
 
 
-def price_line(price: Won) -> Line:
-    """Take the ladder to the chief executive; the table ends it earlier. The purchasing team hears of the outcome."""
-    because = Text("새 단가에 따라 위임전결규정대로 결재해요", "The table of delegated decisions goes by the new price")
-    return Line(
-        superior(1),
-        agree(FINANCE, why=Text("마진을 확인해요", "looks at the margin")),
-        superior(2),
-        superior(3),
-        receive(holder("hr", Text("계약 보관", "contract files"))),
-        rule="customer-price",
-        because=because,
-        delegated=TABLE.at(date(2026, 1, 1), amount=price),
-    )
+def price_line(since: date) -> Callable[[Won], Line]:
+    """Return the line under the edition of a day: the ladder to the chief executive, which the table ends earlier."""
+
+    def line(price: Won) -> Line:
+        """Let Finance agree after the lead; the company's lawyers keep the outcome (수신)."""
+        return Line(
+            superior(1),
+            agree(FINANCE, why=Text("마진을 확인해요", "looks at the margin")),
+            superior(2),
+            superior(3),
+            receive(department("법무팀", role=Text("계약 보관", "contract files"))),
+            rule="customer-price",
+            because=Text("새 단가에 따라 위임전결규정대로 결재해요", "The table goes by the new price"),
+            delegated=TABLE.at(since, amount=price),
+        )
+
+    return line
 
 
 class PriceAgreed(BaseModel):
@@ -104,7 +123,7 @@ async def price_effect(records: Records, customer: Ref[Customer], product: Ref[P
     label=Text("단가 변경", "Change a unit price"),
     allow=sees_sales,
     approval=Form(
-        price_line,
+        {each.since: price_line(each.since) for each in TABLE.editions},
         prefix="PC",
         early=True,
         after_days=3,

@@ -1,6 +1,6 @@
-"""Who moves to another team? Transfers (인사발령): HR drafts, both teams agree at once, the person reads the outcome.
+"""Who moves to another team? Transfers (인사발령): HR drafts, the new team agrees, the person reads the outcome.
 
-Both teams are asked at the same time (병렬 합의), each decides inside itself; the head of HR looks first (검토); the
+The new team and General Affairs, which moves the desk, are asked at once (병렬 합의); HR's lead looks first (검토); the
 person and the IT team, which changes accounts, receive it once it is complete (열람, 수신).
 """
 
@@ -46,10 +46,10 @@ people.changes(Transfer)(kept_by_hr)
 
 
 def transfer_line(employee: Ref[Employee], team: Ref[Department]) -> Line:
-    """Ask HR's lead to look, the new team and HR to agree at once, and the head of HR's division to decide."""
+    """Ask HR's lead to look, the new team and General Affairs to agree at once, and the head of division to decide."""
     return Line(
         review(superior(1)),
-        agree(department(team), department("총무팀"), parallel=True, quorum=1, may_reject=True),
+        agree(department(team), department("총무팀"), parallel=True),
         superior(2),
         view(person(employee)),
         receive(ACCOUNTS),
