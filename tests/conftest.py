@@ -1,6 +1,7 @@
 """What may every test ask for? One event loop library, and a small company with an owner, a colleague, a stranger."""
 
 import gc
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 import databases
+import servers
 from worlds import World, furnish, open_world
 
 # A worker holds much that never becomes garbage; to look it all over again and again is slow.
@@ -24,6 +26,14 @@ def pytest_sessionfinish() -> None:
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def read_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of `daeri demo` whose documents are read; for all workers on SQLite, for this one on PostgreSQL."""
+    here = tmp_path_factory.getbasetemp()
+    is_shared = "PYTEST_XDIST_WORKER" in os.environ and not databases.POSTGRES
+    return servers.demo_with_documents(here.parent if is_shared else here)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """A real server process over HTTP, for tests that kill it: start, call, kill -9, start again."""
 
+import fcntl
 import json
 import os
 import signal
@@ -14,7 +15,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from databases import environment_for
+from databases import environment_for, look
 
 START_SECONDS = 180
 
@@ -114,6 +115,25 @@ class Server:
                 return body
             time.sleep(0.02)
         raise AssertionError(f"{path} was not as expected after {seconds} s: {body}")
+
+
+def demo_with_documents(shelf: Path) -> Path:
+    """Return the demo as it is once its documents are read: made by the first process that asks, for all to copy."""
+    folder = shelf / "demo"
+    with (shelf / "demo.lock").open("w") as alone:
+        fcntl.flock(alone, fcntl.LOCK_EX)
+        if not folder.exists():
+            server = Server(folder, "demo").start()
+            server.until("/v1/documents", server.keys()["hr"], lambda _: _is_read(folder), 120)
+            server.stop()
+    return folder
+
+
+def _is_read(folder: Path) -> bool:
+    done = json.loads((folder / "demo.json").read_text()).get("documents") == "brought"
+    waiting = look(folder, "SELECT count(*) FROM company_file WHERE status = 'waiting'")
+    reading = look(folder, "SELECT count(*) FROM run WHERE status IN ('queued', 'running')")
+    return done and (waiting, reading) == ([(0,)], [(0,)])
 
 
 def _json(data: bytes) -> Any:

@@ -36,9 +36,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 
 
 @pytest.fixture(scope="module")
-def folder(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(read_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the demo for one module."""
-    return copied(built.folder, tmp_path_factory.mktemp("copy") / "demo")
+    return copied(read_demo, tmp_path_factory.mktemp("copy") / "demo")
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, text
 
-from cli.processes import daeri, environment, talk, typed
+from cli.processes import Built, daeri, environment, talk, typed
 from daeri import verify_audit
 from daeri.clock import Clock
 from daeri.records import audit
@@ -20,8 +20,8 @@ from databases import copied, database_of, look, only_sqlite
 
 
 @pytest.fixture
-def copy(folder: Path, tmp_path: Path) -> Path:
-    return copied(folder, tmp_path / "demo")
+def copy(built: Built, tmp_path: Path) -> Path:
+    return copied(built.folder, tmp_path / "demo")
 
 
 def tamper(folder: Path, statement: str) -> None:
@@ -132,11 +132,13 @@ def test_the_tail_goes_on_as_rows_are_written(copy: Path) -> None:
         env=environment() | {"PYTHONUNBUFFERED": "1"},
     ) as following:
         assert following.stdout is not None
-        assert json.loads(following.stdout.readline())["action"] == "key.add"
-        made = talk("key", "create", "hr", "--dir", copy)
-        assert made.returncode == 0
-        assert json.loads(following.stdout.readline())["action"] == "key.add"
-        following.terminate()
+        try:
+            assert json.loads(following.stdout.readline())["action"] == "key.add"
+            made = talk("key", "create", "hr", "--dir", copy)
+            assert made.returncode == 0
+            assert json.loads(following.stdout.readline())["action"] == "key.add"
+        finally:
+            following.terminate()
 
 
 def test_the_log_proves_itself_elsewhere(copy: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from databases import copied
 from servers import Server
 
 ROOT = Path(__file__).parents[2]
@@ -19,11 +20,9 @@ def blocks(readme: str, language: str = "sh") -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """`make demo` itself, where the README says it puts its data, on another port."""
-    server = Server(tmp_path_factory.mktemp("readme") / "daeri-demo")
-    server.command = "demo"
-    server.start()
+def demo(read_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """What `make demo` runs, where the README says it puts its data, on another port."""
+    server = Server(copied(read_demo, tmp_path_factory.mktemp("readme") / "daeri-demo"), "demo").start()
     yield server
     server.stop()
 

@@ -14,6 +14,7 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.shared.inbound import decode_header_value
 
 from daeri.cli import bridge
+from databases import copied
 from gateway.mcp_client import ERAS, client, message
 from servers import Server
 
@@ -21,8 +22,8 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    one = Server(tmp_path_factory.mktemp("mcp") / "demo", "demo").start()
+def server(read_demo, tmp_path_factory):
+    one = Server(copied(read_demo, tmp_path_factory.mktemp("mcp") / "demo"), "demo").start()
     yield one
     one.stop()
 

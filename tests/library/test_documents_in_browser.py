@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from cli.processes import talk
-from databases import look
+from databases import copied
 from servers import Server
 
 CHROMIUM = "/usr/bin/chromium"
@@ -31,18 +31,10 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    server = Server(tmp_path_factory.mktemp("site") / "demo", "demo").start()
-    key = server.keys()["hr"]
-    found = "/v1/documents?limit=200"
-    server.until(found, key, lambda body: len(body["data"]) >= 20 and not _waiting(server.folder), 90)
+def site(read_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    server = Server(copied(read_demo, tmp_path_factory.mktemp("site") / "demo"), "demo").start()
     yield Site(server)
     server.stop()
-
-
-def _waiting(folder: Path) -> bool:
-    ((total, left),) = look(folder, "SELECT count(*), coalesce(sum(status = 'waiting'), 0) FROM company_file")
-    return total < 42 or bool(left)
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
+from databases import copied
 from servers import Server
 
 CHROMIUM = "/usr/bin/chromium"
@@ -20,8 +21,8 @@ ADDRESSES = (
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    server = Server(tmp_path_factory.mktemp("site") / "demo", "demo").start()
+def server(read_demo, tmp_path_factory):
+    server = Server(copied(read_demo, tmp_path_factory.mktemp("site") / "demo"), "demo").start()
     yield server
     server.stop()
 

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from databases import copied
 from servers import Server
 
 CHROMIUM = "/usr/bin/chromium"
@@ -130,8 +132,8 @@ NAMES = (
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    site = Site(Server(tmp_path_factory.mktemp("site") / "demo", "demo").start())
+def site(read_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    site = Site(Server(copied(read_demo, tmp_path_factory.mktemp("site") / "demo"), "demo").start())
     furnish(site)
     yield site
     site.server.stop()

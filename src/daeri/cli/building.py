@@ -128,13 +128,19 @@ async def _built(settings: Settings, clock: Clock, progress: Progress) -> dict[s
 
 
 async def bring_documents(daeri: Daeri) -> None:
-    """Bring the sample's documents in while the server answers: writing and reading them takes longer than the rest."""
+    """Bring the sample's documents in, once, while the server answers: to write and read them takes the longest."""
+    marker = daeri.settings.dir / MARKER
+    told = _marked(marker) or {}
+    if told.get("documents") == "brought":
+        return
     from daeri.sample.papers.bring import bring  # noqa: PLC0415 - what writes documents is loaded beside, not before
 
     try:
         await bring(daeri.librarian, daeri.door, daeri.shelf, daeri.clock)
     except DaeriError as error:
         log.warning("demo.documents", detail=error.detail.en)
+        return
+    write_private(marker, told | {"documents": "brought"})
 
 
 async def _people_in(daeri: Daeri) -> dict[str, str]:
