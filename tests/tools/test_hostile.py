@@ -9,7 +9,7 @@ import pytest
 
 from daeri.errors import DaeriError
 from daeri.records.guarded import Failed, Limits, Walls, folded, quoted, run
-from daeri.tools.query import Permitted, Reader
+from daeri.tools.query import Permitted, Reader, rewrite
 from tools.hostile import HEAVY, HOSTILE
 from tools.house import CLOSED, EMPLOYEES, answered
 
@@ -122,6 +122,43 @@ def test_an_error_tells_nothing_of_hidden_rows(
         return run(part, rewritten.sql, rewritten.walls, SHORT)
 
     assert outcome(lambda: guarded(whole, sql)) == outcome(on_copy)
+
+
+@pytest.mark.parametrize(
+    "long",
+    [
+        "(SELECT count(*) FROM 매출 a, 매출 b, 매출 c, 매출 d WHERE a.번호 > 매출.번호 - 1000) > 0",
+        "EXISTS (SELECT 1 FROM 매출 a, 매출 b, 매출 c, 매출 d WHERE a.금액 + b.금액 + c.금액 = 매출.번호 + 1)",
+        "CASE WHEN 번호 > 0 THEN (SELECT count(*) FROM 매출 a, 매출 b, 매출 c, 매출 d) > 0 END",
+        "번호 < (WITH RECURSIVE c(n) AS (SELECT 매출.번호 UNION ALL SELECT n FROM c) SELECT count(*) FROM c)",
+        "번호 IN (SELECT a.번호 FROM 매출 a, 매출 b, 매출 c, 매출 d)",
+    ],
+)
+@pytest.mark.parametrize("condition", ["거래처 LIKE 'CANARY%'", "거래처 = 'CANARY상사'"])
+@pytest.mark.parametrize(
+    "question",
+    [
+        "SELECT 번호 FROM 매출 WHERE {}",
+        "SELECT 번호 FROM department d JOIN 매출 ON {}",
+        "SELECT 번호 FROM (SELECT 번호, {} AS x FROM 매출) WHERE x",
+        "SELECT 거래처 FROM 매출 GROUP BY 번호, 거래처 HAVING {}",
+    ],
+)
+def test_a_hidden_row_has_no_say_in_how_long_it_takes(
+    condition: str, long: str, question: str, whole: sqlite3.Connection
+) -> None:
+    relations = {name: one.relation(name, ()) for name, one in CLOSED.items()}
+    asked = Reader().rewrite(question.replace("{}", f"{condition} AND {long}"), "sqlite", relations)
+    assert run(whole, asked.sql, asked.walls, SHORT).rows == []
+
+
+def test_what_can_be_decided_on_every_row_alike_is_mixed_with_the_rule(whole: sqlite3.Connection) -> None:
+    """An index serves a question only where its conditions may be decided before the row rule."""
+    calm = "SELECT name FROM employee WHERE id = 3 AND name LIKE '%K%'"
+    slow = ["WHERE name LIKE '%a%a%a%a%'", "WHERE id IN (SELECT id FROM employee)", "WHERE abs(id) = 3"]
+    assert "OFFSET 0" not in rewrite(whole, calm, CLOSED)
+    for condition in slow:
+        assert "OFFSET 0" in rewrite(whole, f"SELECT name FROM employee {condition}", CLOSED)
 
 
 @pytest.mark.parametrize(

@@ -285,6 +285,9 @@ def test_a_row_hidden_by_what_another_table_says_has_no_say_either(
 def test_a_hidden_row_has_no_say_in_how_long_it_takes(condition: str, long: str, whole_pg: Connection) -> None:
     assert guarded(whole_pg, f"SELECT 번호 FROM 매출 WHERE {condition} AND {long}").rows == []
     assert guarded(whole_pg, f"SELECT 번호 FROM department d JOIN 매출 ON {condition} AND {long}").rows == []
+    assert (
+        guarded(whole_pg, f"SELECT 번호 FROM (SELECT 번호, {condition} AND {long} AS x FROM 매출) s WHERE x").rows == []
+    )
 
 
 def test_what_can_be_decided_on_every_row_alike_is_mixed_with_the_rule(whole_pg: Connection) -> None:

@@ -8,7 +8,7 @@ runs as that role, which can read what was granted to it and do nothing else.
 
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, cast
 
 import psycopg
@@ -46,6 +46,8 @@ FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamesp
 JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 WHERE c.oid = pg_catalog.to_regclass(%s) ORDER BY a.attnum
 """
+_UNDOING = 5
+"""Times to undo a failed statement, of which a late timeout cancels one, or a second where it left a millisecond."""
 _LARGE = "daeri: a row is too large"
 _SIZED = """
 DECLARE daeri_asked NO SCROLL CURSOR FOR
@@ -160,7 +162,7 @@ def _walled(
         f"SET LOCAL {name} = {value if name == 'search_path' else repr(value)}" for name, value in settings.items()
     )
     try:
-        with connection.transaction(force_rollback=True), connection.cursor() as cursor:
+        with connection.transaction(force_rollback=True), connection.cursor() as cursor, _undone(cursor):
             if path is not None:
                 cursor.execute(_AS_ROLE.encode())
             cursor.execute(said.encode())
@@ -169,6 +171,20 @@ def _walled(
         raise _meaning(connection, error) from None
     except UnicodeError as error:
         raise Failed("wrong", str(error)) from None
+
+
+@contextmanager
+def _undone(cursor: "psycopg.Cursor[Any]") -> Iterator[None]:
+    """Undo what failed here, before the transaction does: a timeout that comes late cancels the undoing itself."""
+    cursor.execute("SAVEPOINT daeri_walls")
+    try:
+        yield
+    except (psycopg.Error, Failed, UnicodeError):
+        for _ in range(_UNDOING):
+            with suppress(psycopg.errors.QueryCanceled):
+                cursor.execute("ROLLBACK TO SAVEPOINT daeri_walls")
+                break
+        raise
 
 
 def _meaning(connection: "psycopg.Connection[Any]", error: psycopg.Error) -> Exception:

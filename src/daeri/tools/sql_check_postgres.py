@@ -23,11 +23,14 @@ from daeri.tools.sql_check import (
     check_parts,
     check_root,
     ctes_of,
+    is_asked_by_rows,
+    is_calm_pattern,
     is_top,
     is_word,
     no_function,
     not_allowed,
     parsed,
+    place_of,
     unwelcome,
 )
 
@@ -233,32 +236,16 @@ def _may_fail(tree: exp.Expr) -> bool:
 
 
 def _fails_on_rows(node: exp.Expr) -> bool:
+    if isinstance(node, exp.Select):
+        return is_asked_by_rows(node)
     if isinstance(node, exp.Like | exp.ILike):
-        if isinstance(node.expression, exp.Literal) and not node.expression.name.endswith("\\"):
+        if is_calm_pattern(node.expression) and not node.expression.name.endswith("\\"):
             return False
-    elif _is_long(node):
-        return _place_of(node)[1] in ("where", "having", "on")
     elif type(node) in words.CALM or isinstance(node, exp.AggFunc) or _is_moment(node):
         return False
-    above, place = _place_of(node)
+    above, place = place_of(node)
     # In the outermost SELECT's own list, only rows that passed every condition arrive.
-    outermost = above is not None and (above.parent is None or isinstance(above.parent, exp.SetOperation))
-    return not (outermost and place in _SAFE_AFTER_ROWS and is_top(above))
-
-
-def _place_of(node: exp.Expr) -> tuple[exp.Expr | None, str | None]:
-    """Return the SELECT that a node is a part of, and which part; "on" for a condition of its joins."""
-    below, above = node, node.parent
-    place = below.arg_key
-    while above is not None and not isinstance(above, exp.Select):
-        below, above = above, above.parent
-        place = "on" if place == "on" else below.arg_key
-    return above, place
-
-
-def _is_long(node: exp.Expr) -> bool:
-    """Say whether a node is a subquery that could take long, which PostgreSQL runs when a first row asks for it."""
-    return isinstance(node, exp.Select) and node.find(exp.Join, exp.With, exp.ExplodingGenerateSeries) is not None
+    return not (place in _SAFE_AFTER_ROWS and above is not None and is_top(above))
 
 
 def _is_moment(node: exp.Expr) -> bool:
