@@ -12,7 +12,7 @@ demo: .venv/runtime  ## the sample company on http://127.0.0.1:8787, no key and 
 
 test: .venv/dev check  ## everything that must hold, in less than ten minutes
 	@scripts/chromium
-	$(BIN)/python -m pytest -m "not night" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -m "not night" -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: .venv/dev  ## style, types, floors and limits
 	$(BIN)/ruff check src tests bench scripts
