@@ -12,6 +12,7 @@ demo: .venv/runtime  ## the sample company on http://127.0.0.1:8787, no key and 
 
 test: .venv/dev check  ## everything that must hold, in less than ten minutes
 	@scripts/chromium
+	@$(BIN)/python -m compileall -qq -j 0 src tests
 	$(BIN)/python -m pytest -m "not night" -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: .venv/dev  ## style, types, floors and limits
@@ -22,10 +23,12 @@ check: .venv/dev  ## style, types, floors and limits
 	$(BIN)/python scripts/limits.py
 
 bench: .venv/dev  ## figures: CPU per call, p50 and p99, start-up, memory
+	@$(BIN)/python -m compileall -qq -j 0 src bench
 	$(BIN)/python -m bench $(ARGS)
 
 night: .venv/dev  ## slow evidence: 200 kills and longer histories
 	@scripts/chromium
+	@$(BIN)/python -m compileall -qq -j 0 src tests
 	$(BIN)/python -m pytest -m night $(ARGS)
 
 lock:  ## resolve the dependencies anew (needs uv)
