@@ -1,14 +1,17 @@
 """How does Daeri log? One JSON object a line on stderr, with request and run ids, and no secrets."""
 
 import logging
+import random
 import re
-import secrets
 import sys
+import time
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
+from ulid import ULID
 
+_dice = random.Random()  # noqa: S311 - names of requests are no secrets, and the system's own dice are slow
 _TRACE = re.compile(r"00-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})")
 _SECRET_KEYS = re.compile(r"(authorization|cookie|password|secret|token|api_?key)", re.IGNORECASE)
 _SECRET_VALUES = re.compile(r"(dk_(live|test|tok)_[\w-]{6})[\w-]+|(Bearer\s+)\S+|(sk-[\w-]{4})[\w-]+", re.IGNORECASE)
@@ -46,6 +49,12 @@ def set_up(level: str) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
+def new_request_id() -> str:
+    """Return a name for a request: req_ and a ULID."""
+    moment, chance = time.time_ns() // 1_000_000, _dice.getrandbits(80)
+    return f"req_{ULID(moment.to_bytes(6, 'big') + chance.to_bytes(10, 'big'))}"
+
+
 def follow_trace(header: str) -> dict[str, str]:
     """Take part in a caller's trace (W3C trace context), or begin one; what is bound to it, logs and calls carry on.
 
@@ -57,9 +66,9 @@ def follow_trace(header: str) -> dict[str, str]:
     """
     found = _TRACE.fullmatch(header)
     usable = found is not None and set(found["trace"]) != {"0"} and set(found["span"]) != {"0"}
-    trace = found["trace"] if found is not None and usable else secrets.token_hex(16)
+    trace = found["trace"] if found is not None and usable else f"{_dice.getrandbits(128):032x}"
     flags = found["flags"] if found is not None and usable else "00"
-    return {"trace_id": trace, "span_id": secrets.token_hex(8), "trace_flags": flags}
+    return {"trace_id": trace, "span_id": f"{_dice.getrandbits(64):016x}", "trace_flags": flags}
 
 
 def traceparent(part: Mapping[str, str]) -> str:

@@ -18,7 +18,6 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from ulid import ULID
 
 from daeri.errors import DaeriError, PermissionDenied, Unauthenticated
 from daeri.gateway.issuer import Issuer, IssuerOptions
@@ -27,7 +26,7 @@ from daeri.gateway.refusals import HeadersTooLarge, Misdirected, PayloadTooLarge
 from daeri.gateway.resource import EVERYTHING, WELL_KNOWN, InsufficientScope, limits_of
 from daeri.gateway.timing import Timing
 from daeri.gateway.wire import language
-from daeri.log import follow_trace, traceparent
+from daeri.log import follow_trace, new_request_id, traceparent
 from daeri.records.actor import Actor
 from daeri.records.identity import Identity
 from daeri.wording import Text
@@ -420,7 +419,7 @@ def _bearer(authorization: str) -> str:
 
 def _request_id(headers: Headers) -> str:
     sent = headers.get("x-request-id", "")
-    return sent if _REQUEST_ID.fullmatch(sent) else f"req_{ULID()}"
+    return sent if _REQUEST_ID.fullmatch(sent) else new_request_id()
 
 
 def _is_known_host(header: str, hosts: Sequence[str]) -> bool:

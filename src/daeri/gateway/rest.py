@@ -44,11 +44,12 @@ WAIT_MAX: Final = 60.0
 def rest(services: Services, keeper: Doorkeeper, lines: Lifelines) -> APIRouter:
     """Return the routes of every resource."""
     table = Table(keeper)
-    RunRoutes(services, keeper, lines).add_to(table)
-    OperationRoutes(services).add_to(table)
-    OfficeRoutes(services).add_to(table)
-    ApprovalRoutes(services).add_to(table)
+    # A path is tried against one route after the other: what is asked for most stands first.
     RecordRoutes(services, keeper).add_to(table)
+    OperationRoutes(services).add_to(table)
+    RunRoutes(services, keeper, lines).add_to(table)
+    ApprovalRoutes(services).add_to(table)
+    OfficeRoutes(services).add_to(table)
     DocumentRoutes(services).add_to(table)
     return table.router
 

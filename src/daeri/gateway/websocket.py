@@ -15,7 +15,6 @@ import structlog
 from fastapi import APIRouter
 from pydantic import AliasChoices, Field
 from starlette.websockets import WebSocket, WebSocketDisconnect
-from ulid import ULID
 
 from daeri.errors import DaeriError, RateLimited, Unauthenticated
 from daeri.gateway.bodies import RunNamed
@@ -24,6 +23,7 @@ from daeri.gateway.jsonrpc import Caller, Dispatcher, Find, Method
 from daeri.gateway.lifelines import Cut, Ended, Lifelines, Reason, end, while_held
 from daeri.gateway.problems import problem_response
 from daeri.gateway.wire import INTEGER_MAX, encode, fitted, language
+from daeri.log import new_request_id
 from daeri.records.actor import Actor
 from daeri.runs.runs import Runs
 from daeri.wording import Lang, Text
@@ -162,7 +162,7 @@ class Session:
         self._places.release()
 
     async def _answer(self, text: str, lang: Lang) -> None:
-        request_id = f"req_{ULID()}"
+        request_id = new_request_id()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
             actor = await self._who()

@@ -76,8 +76,14 @@ def _engine(url: URL, *, writer: bool) -> Engine:
         for setting in settings if writer else [*settings, "query_only=ON"]:
             connection.execute(f"PRAGMA {setting}")
 
+    statement = "BEGIN IMMEDIATE" if writer else "BEGIN"
+
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
+        driver: Any = connection.connection.driver_connection
+        try:
+            driver.execute(statement)
+        except sqlite3.Error as error:
+            raise DBAPIError.instance(statement, None, error, sqlite3.Error, dialect=connection.dialect) from error
 
     return engine
