@@ -86,13 +86,13 @@ class Client:
         check(got == status, f"{path}: {got} {answer}")
         return answer
 
-    async def drive(self, pieces: Sequence[Piece]) -> Round:
-        """Do all pieces of work, as many at once as there are connections."""
+    async def drive(self, pieces: Sequence[Piece], width: int = WIDTH) -> Round:
+        """Do all pieces of work, so many at once."""
         left = iter(pieces)
         took: list[float] = []
         cpu, started = self.server.cpu(), time.perf_counter()
         async with asyncio.TaskGroup() as group:
-            for _ in range(WIDTH):
+            for _ in range(width):
                 group.create_task(self._worker(left, took))
         wall = time.perf_counter() - started
         done = len(pieces)

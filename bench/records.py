@@ -37,11 +37,12 @@ Prepare = Callable[[Client, int], Awaitable[Sequence[Piece]]]
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One kind of work: `count` pieces in each round, the same of each server."""
+    """One kind of work: `count` pieces in each round, `width` at once, the same of each server."""
 
     what: str
     prepare: Prepare
     count: int
+    width: int = WIDTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ async def _measured(each: Work, daeri: Client, hand: Client, what: str) -> Pair:
         left[client] = work.rounds(pieces[WARM_UP:], ROUNDS)
     for number in range(ROUNDS):
         for client, rounds in took.items():
-            rounds.append(await client.drive(left[client][number]))
+            rounds.append(await client.drive(left[client][number], each.width))
     return Pair(what, took[daeri], took[hand])
 
 
@@ -164,6 +165,8 @@ async def _add(client: Client, number: str) -> dict[str, Any]:
 WORKS = (
     Work("list 20, filter, sort, row rule: one team", work.listing, 300),
     Work("list 20, filter, sort, row rule: team or own", work.listing_by_or, 48),
+    Work("the same first pages, one asker: one team", work.listing, 60, width=1),
+    Work("the same first pages, one asker: team or own", work.listing_by_or, 60, width=1),
     Work("get by id", work.getting, 500),
     Work("create", adding, 250),
     Work("figures of a month (SQL, each text new)", asking, 250),
