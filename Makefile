@@ -26,10 +26,11 @@ bench: .venv/dev  ## figures: CPU per call, p50 and p99, start-up, memory
 	@$(BIN)/python -m compileall -qq -j 0 src bench
 	$(BIN)/python -m bench $(ARGS)
 
-night: .venv/dev  ## slow evidence: 200 kills and longer histories
+night: .venv/dev  ## slow evidence: 200 kills, longer histories, and all of it once more on PostgreSQL
 	@scripts/chromium
 	@$(BIN)/python -m compileall -qq -j 0 src tests
 	$(BIN)/python -m pytest -m night $(ARGS)
+	DAERI_TEST_DATABASE=postgres $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lock:  ## resolve the dependencies anew (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url pyproject.toml --extra build -o requirements.lock
