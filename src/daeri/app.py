@@ -27,11 +27,13 @@ from daeri.library.cells import Bounds, Cells
 from daeri.library.librarian import LIBRARIAN, Librarian
 from daeri.library.originals import Originals
 from daeri.models.relay import RawModels
-from daeri.models.table import models_in
+from daeri.models.table import budgets_in, models_in
 from daeri.models.wire import Model
 from daeri.operations.approval import Approvals
 from daeri.operations.auditing import AuditLog
+from daeri.operations.budgets import Budget, Budgets
 from daeri.operations.company import Company
+from daeri.operations.costs import Costs
 from daeri.operations.invoke import Door
 from daeri.operations.listing import Shelf
 from daeri.operations.office import Office
@@ -92,7 +94,10 @@ class Daeri:
         self._hearing: set[asyncio.Task[None]] = set()
         self._models: ModelClient | None = None
         self.audit_log = AuditLog(company, self.store, self.clock, self.anchors)
-        self.raw = RawModels(*raw_models_of(settings), UseBook(self.store, self.clock))
+        self._book = UseBook(self.store, self.clock)
+        self.budgets = Budgets(budgets_of(settings), self.store, self.clock, self._book)
+        self.raw = RawModels(*raw_models_of(settings), self._book, self.budgets)
+        self.costs = Costs(company, self.store, self.clock, self.budgets)
         bench = Workbench(self.store, self.clock, self._wakeups, self._fleet.me)
         self.librarian = self._librarian()
         workers = {LIBRARIAN: self.librarian.work}
@@ -118,7 +123,7 @@ class Daeri:
         from daeri.models.route import Models  # noqa: PLC0415
 
         self._models = ModelClient(self.clock)
-        return Modelled(Models(self._models, models), self.company.name.en)
+        return Modelled(Models(self._models, models), self.company.name.en, self._book, self.budgets)
 
     async def _due(self) -> list[tuple[str, int]]:
         """Return the runs to take up, those of servers that are gone among them."""
@@ -212,6 +217,7 @@ def _services_of(daeri: Daeri) -> Services:
         raw=daeri.raw,
         keys=daeri.keys,
         audit_log=daeri.audit_log,
+        costs=daeri.costs,
         clock=daeri.clock,
         figures=daeri.figures,
         checks={"database": partial(is_reachable, daeri.store), "audit": daeri.anchors.is_noting},
@@ -337,6 +343,15 @@ def models_of(settings: Settings) -> list[Model]:
     if settings.openrouter_api_key:
         return [Model(settings.model, OPENROUTER, settings.openrouter_api_key.get_secret_value(), settings.model)]
     return []
+
+
+def budgets_of(settings: Settings) -> list[Budget]:
+    """Return how much the settings let people spend on models.
+
+    Raises:
+        TableError: the file of models cannot be used.
+    """
+    return budgets_in(settings.models) if settings.models is not None else []
 
 
 def raw_models_of(settings: Settings) -> tuple[list[Model], list[Model]]:

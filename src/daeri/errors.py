@@ -151,6 +151,17 @@ class RateLimited(DaeriError):
     help = Text("Retry-After 초만큼 기다렸다가 다시 해 주세요.", "Wait for the seconds in Retry-After and try again.")
 
 
+class BudgetExceeded(DaeriError):
+    """What may be spent on models in this time is spent."""
+
+    code, status, rpc_code = "budget-exceeded", 402, -32077
+    title = Text("AI 모델 예산을 다 썼어요", "The budget for AI models is spent")
+    help = Text(
+        "다음 기간을 기다리거나, 관리자에게 예산을 늘려 달라고 해 주세요. 모델이 필요 없는 작업은 그대로 할 수 있어요.",
+        "Wait for the next period, or ask your administrator for more. What needs no model works as before.",
+    )
+
+
 class ModelUnavailable(DaeriError):
     """No language model answered."""
 
@@ -207,6 +218,7 @@ ALL_ERRORS: tuple[type[DaeriError], ...] = (
     StaleVersion,
     IdempotencyMismatch,
     RateLimited,
+    BudgetExceeded,
     ModelUnavailable,
     Timeout,
     NotReady,

@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from daeri.agent.modelled import tool_name
 from daeri.app import Daeri
+from daeri.operations.budgets import Budget
 from daeri.records import Actor
 from daeri.runs import journal
 from daeri.sample import hanbit
@@ -180,3 +181,28 @@ def test_an_operation_of_a_korean_table_gets_a_name_that_endpoints_take() -> Non
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,64}", named)
     assert named != tool_name("부서.update")
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,64}", tool_name("t" * 80 + ".update"))
+
+
+async def test_a_run_says_what_its_model_was_asked_and_cost_and_by_whom(office: Office) -> None:
+    office.model.always(says("안녕하세요.", spent=Spent(200, 12, cost_usd=0.0004)))
+    run = await office.ask("안녕")
+    await office.daeri.raw._book.write()
+    told = await office.daeri.costs.page(office.deputy, {"by": "run"})
+    assert [row["run"] for row in told["data"]] == [run["run_id"]]
+    assert told["total"]["cost_usd"] == pytest.approx(0.0004)
+    assert (told["total"]["input_tokens"], told["total"]["output_tokens"]) == (200, 12)
+    by_agent = await office.daeri.costs.page(office.deputy, {"by": "agent"})
+    assert [row["agent"] for row in by_agent["data"]] == ["assistant"]
+    assert (await office.daeri.costs.page(office.lead, {}))["total"]["calls"] == 0
+
+
+async def test_a_run_over_its_budget_ends_in_words_that_say_so_and_asks_no_model(office: Office) -> None:
+    office.daeri.budgets._budgets = [Budget("person", "*", "day", tokens=100)]
+    office.model.always(says("안녕하세요.", spent=Spent(200, 12)))
+    assert (await office.ask("안녕"))["status"] == "succeeded"
+    asked = len(office.model.requests)
+    run = await office.ask("안녕")
+    assert (run["status"], run["error"]["code"]) == ("failed", "budget-exceeded")
+    assert "예산" in run["error"]["detail"]
+    assert len(office.model.requests) == asked
+    await office.daeri.door.call(office.deputy, "leave.balance", {})

@@ -16,6 +16,8 @@ from daeri.gateway import Options, Services, gateway
 from daeri.models.relay import RawModels
 from daeri.operations import Company
 from daeri.operations.approval import Approvals
+from daeri.operations.budgets import Budgets
+from daeri.operations.costs import Costs
 from daeri.operations.office import Office
 from daeri.operations.outcome import Held
 from daeri.operations.policy import Policies
@@ -74,6 +76,8 @@ class House:
         world.office = Office(world.door, world.approvals, world.store, world.clock)
         self.identity: Identity = world.identity
         self.keys = keys
+        book = UseBook(world.store, world.clock)
+        budgets = Budgets(more.get("budgets", ()), world.store, world.clock, book)
         services = self.services = Services(
             identity=world.identity,
             door=world.door,
@@ -83,7 +87,8 @@ class House:
             runs=world.runs,
             policies=Policies(world.door, world.store, world.clock),
             pushes=Pushes(world.store, world.clock),
-            raw=RawModels(more.get("models", ()), more.get("embedders", ()), UseBook(world.store, world.clock)),
+            raw=RawModels(more.get("models", ()), more.get("embedders", ()), book, budgets),
+            costs=Costs(world.company, world.store, world.clock, budgets),
             clock=world.clock,
             figures=Counting(world.store, world.clock),
             keys=Credentials(world.identity, world.store, world.clock),

@@ -1,7 +1,7 @@
 """The house at a real socket with models behind it, and OpenAI's own client before it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +11,7 @@ import openai
 
 from daeri.gateway import Options
 from daeri.models.wire import Model
+from daeri.operations.budgets import Budget
 from daeri.testing.model_server import ModelServer
 from gateway.gateway_house import House, Keys, opened
 from gateway.live import served
@@ -67,12 +68,12 @@ class Place:
 
 
 @asynccontextmanager
-async def place(keyed: Keys, folder: Path, **limits: Any) -> AsyncIterator[Place]:
+async def place(keyed: Keys, folder: Path, budgets: Sequence[Budget] = (), **limits: Any) -> AsyncIterator[Place]:
     """Open the house before a model server."""
     async with ModelServer(api_key="sk-upstream") as upstream:
         large = Model(MODEL, upstream.base_url, "sk-upstream", "scripted-large", **limits)
         embedder = Model("vendor/embed", upstream.base_url, "sk-upstream", "scripted-embed")
-        async with opened(keyed, folder, Options(), models=[large], embedders=[embedder]) as house:
+        async with opened(keyed, folder, Options(), models=[large], embedders=[embedder], budgets=budgets) as house:
             keys = dict(house.keys)
             for name, scopes in SCOPES.items():
                 made = await house.identity.add_key(OWNER, name, decides=False, scopes=scopes)

@@ -12,8 +12,8 @@ import pytest
 from daeri.clock import FixedClock
 from daeri.errors import ModelUnavailable
 from daeri.models.client import ModelClient
-from daeri.models.route import BUDGET_LEAST, FAILURES_MAX, PAUSE_SECONDS, Health, Models
-from daeri.models.table import TableError, models_in
+from daeri.models.route import RETRY_LEAST, FAILURES_MAX, PAUSE_SECONDS, Health, Models
+from daeri.models.table import TableError, budgets_in, models_in
 from daeri.models.wire import EndpointFailed, Finished, Model, Price, Usage
 from daeri.testing.model_server import ModelServer, fails, says
 
@@ -128,12 +128,12 @@ async def test_fallbacks_stop_when_too_many_of_a_minutes_requests_needed_one(cli
     router = Models(client, models, now=watch)
     servers[0].always(fails(400))
     answers = Counter[str]()
-    for _ in range(BUDGET_LEAST + 5):
+    for _ in range(RETRY_LEAST + 5):
         try:
             answers[await answered_by(router)] += 1
         except EndpointFailed:
             answers["failed"] += 1
-    assert answers == {"second": BUDGET_LEAST, "failed": 5}
+    assert answers == {"second": RETRY_LEAST, "failed": 5}
     watch.seconds += 61
     assert await answered_by(router) == "second"
 
@@ -209,6 +209,33 @@ async def test_a_wrong_table_says_where_and_never_holds_a_key(tmp_path: Path, te
     file.write_text(text, encoding="utf-8")
     with pytest.raises(TableError, match=told):
         models_in(file, {"KEY": "sk-secret"})
+
+
+async def test_a_table_names_the_budgets(tmp_path: Path):
+    file = tmp_path / "models.toml"
+    file.write_text(
+        TABLE
+        + "\n[[budgets]]\nof = 'person'\nusd = 20\n\n[[budgets]]\nof = 'team'\nwho = '7'\ntokens = 9\nper = 'day'\n"
+    )
+    monthly, daily = budgets_in(file)
+    assert (monthly.of, monthly.who, monthly.per, monthly.usd, monthly.tokens) == ("person", "*", "month", 20, None)
+    assert (daily.of, daily.who, daily.per, daily.usd, daily.tokens) == ("team", "7", "day", None, 9)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("of = 'person'", "usd, tokens or both"),
+        ("of = 'robot'\nusd = 1", "budgets.0.of"),
+        ("of = 'person'\nusd = 0", "budgets.0.usd"),
+        ("of = 'person'\nusd = 1\nper = 'year'", "budgets.0.per"),
+    ],
+)
+async def test_a_wrong_budget_says_where(tmp_path: Path, text: str, told: str):
+    file = tmp_path / "models.toml"
+    file.write_text(f"{TABLE}\n[[budgets]]\n{text}\n")
+    with pytest.raises(TableError, match=told):
+        budgets_in(file)
 
 
 async def test_a_missing_table_is_told(tmp_path: Path):

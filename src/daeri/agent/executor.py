@@ -216,6 +216,7 @@ class Executor:
             plan=progress.plan,
             usage=progress.usage,
             history=[_said(turn) for turn in work.history],
+            run_id=work.lease.run_id,
         )
         answer = await self._loop(work, progress, situation, voice)
         if answer is not None:

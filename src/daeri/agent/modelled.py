@@ -18,15 +18,20 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from daeri.agent.planner import Answer, Call, Declined, Happened, Situation, Waits
 from daeri.errors import ModelUnavailable
 from daeri.models.route import Models
-from daeri.models.wire import InvalidToolCall, TextDelta, ToolCall, Usage, assistant_message, tool_message
+from daeri.models.wire import Finished, InvalidToolCall, TextDelta, ToolCall, Usage, assistant_message, tool_message
+from daeri.operations.budgets import ANSWER_TOKENS, Budgets, ending
 from daeri.operations.operation import Operation
 from daeri.operations.outcome import Done
+from daeri.records.usage import UseBook
 from daeri.wording import Text
 
 REPAIRS_MAX = 2
 """Times a model may mend a call that cannot be read."""
 RESULT_MAX = 20_000
 """Characters of one result that a model is shown."""
+
+CHARACTERS_OF_A_TOKEN = 2
+"""Of Korean; English has twice as many, so what is set aside for it is too much rather than too little."""
 
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PROMPTS = Path(__file__).parent / "prompts"
@@ -37,9 +42,11 @@ class Modelled:
 
     waits = True
 
-    def __init__(self, models: Models, company: str) -> None:
-        """Take the models, in order of preference, and the company's name."""
+    def __init__(self, models: Models, company: str, book: UseBook, budgets: Budgets) -> None:
+        """Take the models, in order of preference, the company's name, where use is noted, and its limits."""
         self._models = models
+        self._book = book
+        self._budgets = budgets
         self._company = company
         self.name = models.names[0]
         self._templates = Environment(
@@ -55,6 +62,7 @@ class Modelled:
 
         Raises:
             ModelUnavailable: no model answered, or none of its calls could be read.
+            BudgetExceeded: what may be spent is spent.
         """
         messages = self._messages(situation)
         tools = [_tool(operation) for operation in situation.tools]
@@ -81,17 +89,26 @@ class Modelled:
         pieces: list[str] = []
         calls: list[ToolCall] = []
         broken: list[InvalidToolCall] = []
-        async with aclosing(self._models.stream(messages, tools)) as items:
-            async for item in items:
-                if isinstance(item, TextDelta):
-                    pieces.append(item.text)
-                    await situation.say(item.text)
-                elif isinstance(item, ToolCall):
-                    calls.append(item)
-                elif isinstance(item, InvalidToolCall):
-                    broken.append(item)
-                elif isinstance(item, Usage):
-                    _add_usage(situation.usage, item)
+        use = self._book.begin(situation.actor, self.name, "plan", situation.run_id)
+        asked = sum(len(message.get("content") or "") for message in messages) // CHARACTERS_OF_A_TOKEN
+        price = self._models.price(self.name)
+        usd = price.of(asked, ANSWER_TOKENS) if price is not None else None
+        reservation = await self._budgets.begin(use, situation.actor, asked + ANSWER_TOKENS, usd)
+        with ending(reservation):
+            async with aclosing(self._models.stream(messages, tools)) as items:
+                async for item in items:
+                    if isinstance(item, TextDelta):
+                        pieces.append(item.text)
+                        await situation.say(item.text)
+                    elif isinstance(item, ToolCall):
+                        calls.append(item)
+                    elif isinstance(item, InvalidToolCall):
+                        broken.append(item)
+                    elif isinstance(item, Usage):
+                        _add_usage(situation.usage, item)
+                        reservation.came_to(item.input_tokens, item.output_tokens, item.cost_usd)
+                    elif isinstance(item, Finished):
+                        reservation.answered_by(item.name)
         return "".join(pieces), calls, broken
 
     def _messages(self, situation: Situation) -> list[dict[str, Any]]:

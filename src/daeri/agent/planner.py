@@ -124,6 +124,7 @@ class Situation:
     happened: Sequence[Happened] = ()
     history: Sequence[Said] = ()
     usage: dict[str, Any] = field(default_factory=dict)
+    run_id: str | None = None
 
 
 class Planner(Protocol):

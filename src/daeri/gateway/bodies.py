@@ -232,6 +232,15 @@ class AuditAsked(Sent):
     cursor: Cursor = None
 
 
+class UsageAsked(Sent):
+    """usage.get."""
+
+    by: str = "model"
+    since: str | None = None
+    until: str | None = None
+    person: str | None = None
+
+
 class RpcRequest(Sent):
     """One JSON-RPC 2.0 call; a body may also be an array of up to 50 of them."""
 

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, get_args
 from daeri.gateway.bodies import Arguments, Decided, Nothing, RpcRequest, RunAsked, Withdrawn
 from daeri.gateway.wire import INTEGER_MAX, KEY_PATTERN, Sent
 from daeri.operations.approval import Box
+from daeri.operations.costs import GROUPS
 
 Place = Literal["query", "header", "path"]
 
@@ -445,6 +446,23 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         "row that is not as it was written. For auditors only; takes about ten seconds for a million rows.",
         {200: described_json("What was found.", "AuditProof")},
         problems=("permission-denied",),
+    ),
+    Endpoint(
+        "get",
+        "/v1/usage",
+        "usage.get",
+        "audit",
+        "모델 사용량과 비용 (what models were used and cost)",
+        "Tokens and US dollars in groups, and how the budgets stand that concern the caller. Everyone is told of "
+        "themself, auditors of everyone. A cost that neither the endpoint nor a price tells is counted as unknown.",
+        {200: described_json("What was used.", "Usage")},
+        (
+            Parameter("by", "query", {"type": "string", "enum": list(GROUPS)}, "나누는 기준 (grouped by).", "model"),
+            Parameter("since", "query", {"type": "string"}, "첫날 (first day); this month's if missing.", "2026-11-01"),
+            Parameter("until", "query", {"type": "string"}, "마지막 날 (last day), included.", "2026-11-30"),
+            Parameter("person", "query", {"type": "string"}, "사람 (person): id, login or name.", "deputy"),
+        ),
+        problems=("validation-failed",),
     ),
     Endpoint(
         "get",

@@ -73,6 +73,7 @@ class Methods:
             "policies.explain": _method(bodies.PolicyAsked, self.explain_policy),
             "audit.list": _method(bodies.AuditAsked, self.list_audit),
             "audit.verify": _method(bodies.Nothing, self.verify_audit),
+            "usage.get": _method(bodies.UsageAsked, self.get_usage),
         }
 
     def find(self, name: str) -> Method | None:
@@ -230,6 +231,10 @@ class Methods:
     async def verify_audit(self, caller: Caller, _: bodies.Nothing) -> Any:
         """Prove that no row of the audit was changed."""
         return await self._services.audit_log.verify(caller.actor, caller.lang)
+
+    async def get_usage(self, caller: Caller, asked: bodies.UsageAsked) -> Any:
+        """Tell what models were used and what they cost."""
+        return await self._services.costs.page(caller.actor, asked.model_dump())
 
 
 def _method(model: type[S], run: Callable[[Caller, S], Awaitable[Any]]) -> Method:

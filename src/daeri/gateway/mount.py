@@ -27,6 +27,7 @@ from daeri.gateway.resource import resource
 from daeri.gateway.rest import rest
 from daeri.gateway.services import Services
 from daeri.gateway.timing import Timing
+from daeri.gateway.usage import used
 from daeri.gateway.websocket import Sockets
 
 
@@ -79,6 +80,7 @@ def gateway(
             rest(services, keeper, lines),
             policies(services, keeper),
             audited(services, keeper),
+            used(services, keeper),
             rpc(methods.find, keeper),
             Sockets(methods.find, services.runs, keeper, lines).router(),
             keys(services, keeper),

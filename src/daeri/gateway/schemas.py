@@ -63,6 +63,15 @@ RUN_STATUS: Final = (
     "expired",
 )
 
+_USED: Final[dict[str, Schema]] = {
+    "calls": WHOLE,
+    "failed": WHOLE,
+    "input_tokens": WHOLE,
+    "output_tokens": WHOLE,
+    "cost_usd": or_null("number"),
+    "unknown_costs": WHOLE,
+}
+
 SCHEMAS: Final[dict[str, Schema]] = {
     "Person": object_of(
         "Person",
@@ -336,6 +345,37 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "agent": or_null("string"),
         },
     },
+    "Used": {
+        "title": "Used",
+        "description": "What a group of uses came to; what they have in common stands under the name of `by`.",
+        "type": "object",
+        "required": list(_USED),
+        "properties": _USED,
+    },
+    "Usage": object_of(
+        "Usage",
+        "What models were used, and how the budgets stand that concern the caller.",
+        by=TEXT,
+        since=or_null("string"),
+        until=or_null("string"),
+        data=list_of(named("Used")),
+        total=named("Used"),
+        budgets=list_of(
+            object_of(
+                "BudgetStanding",
+                "A budget, and what is spent of it.",
+                of={"enum": ["everyone", "team", "person", "agent", "key"]},
+                who=TEXT,
+                per={"enum": ["day", "month"]},
+                limit_usd=or_null("number"),
+                limit_tokens=or_null("integer"),
+                spent_usd={"type": "number"},
+                spent_tokens=WHOLE,
+                state={"enum": ["ok", "warn", "over"]},
+                renews_on=TEXT,
+            )
+        ),
+    ),
     "HistoryEntry": object_of(
         "HistoryEntry",
         "One time that a row was written.",

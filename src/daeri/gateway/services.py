@@ -8,6 +8,7 @@ from daeri.library.librarian import Librarian
 from daeri.models.relay import RawModels
 from daeri.operations.approval import Approvals
 from daeri.operations.auditing import AuditLog
+from daeri.operations.costs import Costs
 from daeri.operations.invoke import Door
 from daeri.operations.listing import Shelf
 from daeri.operations.office import Office
@@ -43,5 +44,6 @@ class Services:
     clock: Clock
     figures: Counting
     audit_log: AuditLog
+    costs: Costs
     checks: Mapping[str, Check] = field(default_factory=dict)
     librarian: Librarian | None = None

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from fnmatch import fnmatchcase
 from http import HTTPStatus
 from typing import Any, Final, Literal
@@ -15,7 +16,8 @@ from typing import Any, Final, Literal
 from daeri.errors import DaeriError, NotFound, PermissionDenied
 from daeri.models.sentences import Embedded, Sentences
 from daeri.models.splice import Reply, Splice
-from daeri.models.wire import EndpointFailed, Model, ModelRefused, error_message
+from daeri.models.wire import EndpointFailed, Model, ModelRefused, Price, error_message
+from daeri.operations.budgets import ANSWER_TOKENS, Budgets, Reservation
 from daeri.records.actor import Actor
 from daeri.records.usage import Outcome, Use, UseBook
 from daeri.wording import Text
@@ -93,8 +95,8 @@ class Passage:
 
     reply: Reply
     meter: Meter | None
-    use: Use
-    book: UseBook
+    reservation: Reservation
+    price: Price | None = None
 
     @property
     def media_type(self) -> str:
@@ -117,22 +119,23 @@ class Passage:
         if self.meter is not None:
             # A stream that was cut has told no usage: about one token for each event is close enough to account for.
             self._count(self.meter.counted if any(self.meter.counted) else (0, self.meter.events))
-        self.book.note(replace(self.use, outcome=outcome))
+        self.reservation.end(outcome)
 
     def _count(self, counted: tuple[int, int]) -> None:
-        self.use = replace(self.use, input_tokens=counted[0], output_tokens=counted[1])
+        self.reservation.came_to(*counted, self.price.of(*counted) if self.price else None)
 
 
 class RawModels:
     """The models that may be used as they are."""
 
-    def __init__(self, models: Sequence[Model], embedders: Sequence[Model], book: UseBook) -> None:
-        """Take the models for text and those for embeddings, and where use is noted."""
+    def __init__(self, models: Sequence[Model], embedders: Sequence[Model], book: UseBook, budgets: Budgets) -> None:
+        """Take the models for text and those for embeddings, where use is noted, and how much there may be of it."""
         self._models: Mapping[bool, Mapping[str, Model]] = {
             False: {model.name: model for model in models},
             True: {model.name: model for model in embedders},
         }
         self._book = book
+        self._budgets = budgets
         self._splice = Splice()
         self._sentences = Sentences()
 
@@ -162,22 +165,25 @@ class RawModels:
         Raises:
             NotFound: no such model.
             PermissionDenied: the caller's key does not name it in its scopes.
+            BudgetExceeded: what may be spent is spent.
             RelayRefused: the endpoint refused the request itself.
             EndpointFailed, ModelTimeout: no reply.
         """
         model = self._models[kind == "embeddings"].get(name)
         if model is None:
             raise NotFound(Text(f"'{name}' 모델은 없어요.", f"There is no model '{name}'."))
-        use = self._permitted(actor, name)
+        usd = model.price.of(0, ANSWER_TOKENS) if model.price else None
+        reservation = await self._budgets.begin(self._permitted(actor, name), actor, usd=usd)
         streams = sent.get("stream") is True
         try:
             reply = await self._answered(model, kind, sent)
         except BaseException as error:
-            self._book.note(replace(use, outcome="failed" if isinstance(error, DaeriError) else "cancelled"))
+            reservation.end("failed" if isinstance(error, DaeriError) else "cancelled")
             raise
         asked = sent.get("stream_options")
         wants_usage = kind != "chat/completions" or (isinstance(asked, dict) and asked.get("include_usage") is True)
-        return Passage(reply, Meter(drops_usage=not wants_usage) if streams else None, use, self._book)
+        meter = Meter(drops_usage=not wants_usage) if streams else None
+        return Passage(reply, meter, reservation, model.price)
 
     async def _answered(self, model: Model, kind: Kind, sent: Mapping[str, Any]) -> Reply:
         reply = await self._splice.ask(model, f"/{kind}", _body(model, kind, sent))
@@ -193,7 +199,7 @@ class RawModels:
         """
         use = self._permitted(actor, OFFLINE)
         embedded = await self._sentences.embed(texts)
-        self._book.note(replace(use, input_tokens=embedded.tokens))
+        self._book.note(replace(use, input_tokens=embedded.tokens, cost_usd=Decimal(0)))
         return embedded
 
     def _permitted(self, actor: Actor, name: str) -> Use:

@@ -15,7 +15,7 @@ from typing import Final
 
 from daeri.errors import ModelUnavailable, NotFound
 from daeri.models.client import ModelClient
-from daeri.models.wire import EndpointFailed, Item, Json, Model, ModelRefused, ModelTimeout, Usage
+from daeri.models.wire import EndpointFailed, Item, Json, Model, ModelRefused, ModelTimeout, Price, Usage
 from daeri.wording import Text
 
 FAILURES_MAX: Final = 3
@@ -27,9 +27,9 @@ OUR_FAULT: Final = frozenset({400, 413, 422})
 """Refusals that tell of the request, not of the model's health."""
 SMOOTHING: Final = 0.2
 """The share of the newest reply in a model's time to its first piece."""
-BUDGET_SECONDS: Final = 60.0
-BUDGET_SHARE: Final = 0.25
-BUDGET_LEAST: Final = 10
+RETRY_SECONDS: Final = 60.0
+RETRY_SHARE: Final = 0.25
+RETRY_LEAST: Final = 10
 """Of the requests in the last minute a quarter, but ten at least, may be asked of another model: when everything is
 down, fallbacks must not double the load that keeps it down."""
 
@@ -72,7 +72,7 @@ class Health:
             self.paused_until = now + min(doubled, PAUSE_SECONDS_MAX)
 
 
-class Budget:
+class Retries:
     """How many requests of the last minute may be asked a second time."""
 
     def __init__(self) -> None:
@@ -87,9 +87,9 @@ class Budget:
     def takes(self, now: float) -> bool:
         """Count one that is asked again; False when there were too many."""
         for times in (self._asked, self._again):
-            while times and times[0] < now - BUDGET_SECONDS:
+            while times and times[0] < now - RETRY_SECONDS:
                 times.popleft()
-        if len(self._again) >= max(BUDGET_LEAST, BUDGET_SHARE * len(self._asked)):
+        if len(self._again) >= max(RETRY_LEAST, RETRY_SHARE * len(self._asked)):
             return False
         self._again.append(now)
         return True
@@ -121,12 +121,16 @@ class Models:
         if len({model.name for model in models}) != len(models):
             raise ValueError("two models have the same name")
         self._health = {model.name: Health() for model in models}
-        self._budget = Budget()
+        self._retries = Retries()
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names in order of preference; empty when Daeri works keyless."""
         return tuple(model.name for model in self._models)
+
+    def price(self, name: str) -> Price | None:
+        """Return what a model costs, where it is known."""
+        return next((model.price for model in self._models if model.name == name), None)
 
     def health(self, name: str) -> Health:
         """Return what is known of a model."""
@@ -154,7 +158,7 @@ class Models:
         started = self._now()
         order = self._order(name, started)
         deadline = started + order[0].total_seconds
-        self._budget.ask(started)
+        self._retries.ask(started)
         for model in order:
             began = False
             limited = replace(model, total_seconds=min(model.total_seconds, max(deadline - self._now(), 0.001)))
@@ -165,7 +169,7 @@ class Models:
                         yield item
             except (EndpointFailed, ModelTimeout):
                 now = self._now()
-                if began or model is order[-1] or now >= deadline or not self._budget.takes(now):
+                if began or model is order[-1] or now >= deadline or not self._retries.takes(now):
                     raise
             else:
                 return

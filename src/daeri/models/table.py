@@ -1,4 +1,4 @@
-"""Which models are there? Read from a TOML file: what each is called, where it answers, what it costs.
+"""Which models are there, and how much may be spent? Read from a TOML file: names, addresses, prices, budgets.
 
 ```toml
 [models.main]
@@ -12,6 +12,11 @@ context = 1000000
 url = "http://10.0.0.5:8000/v1"
 model = "qwen3-32b"
 tier = 2                          # asked when the models of lower tiers do not answer
+
+[[budgets]]
+of = "person"                     # or everyone, team, agent, key
+usd = 20                          # or tokens = 2000000, or both
+per = "month"                     # or day
 ```
 """
 
@@ -23,6 +28,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from daeri.models.wire import Model, Price
+from daeri.operations.budgets import Budget, Of, Per
 
 
 class TableError(Exception):
@@ -65,10 +71,27 @@ class _Entry(BaseModel):
         )
 
 
+class _Budget(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    of: Of
+    who: str = "*"
+    per: Per = "month"
+    usd: Decimal | None = Field(default=None, gt=0)
+    tokens: int | None = Field(default=None, gt=0)
+    warn_at: float = Field(default=0.8, gt=0, le=1)
+
+    def named(self) -> Budget:
+        if self.usd is None and self.tokens is None:
+            raise TableError("budgets: each needs usd, tokens or both")
+        return Budget(**self.model_dump())
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     models: dict[str, _Entry]
+    budgets: list[_Budget] = Field(default_factory=list)
 
 
 def models_in(file: Path, environment: Mapping[str, str]) -> list[Model]:
@@ -77,17 +100,31 @@ def models_in(file: Path, environment: Mapping[str, str]) -> list[Model]:
     Raises:
         TableError: the file is missing or wrong, or a key's variable is not set.
     """
+    table = _read(file)
     try:
-        table = _Table.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
         found = [entry.named(name, environment) for name, entry in table.models.items()]
+    except ValueError as error:
+        raise TableError(f"{file}: {error}") from None
+    if not found:
+        raise TableError(f"{file}: it names no model")
+    return sorted(found, key=lambda model: model.tier or 0)
+
+
+def budgets_in(file: Path) -> list[Budget]:
+    """Return the budgets of a file.
+
+    Raises:
+        TableError: the file is missing or wrong.
+    """
+    return [budget.named() for budget in _read(file).budgets]
+
+
+def _read(file: Path) -> _Table:
+    try:
+        return _Table.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise TableError(f"{file}: {error}") from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise TableError(f"{file}: {where}: {first['msg']}") from None
-    except ValueError as error:
-        raise TableError(f"{file}: {error}") from None
-    if not found:
-        raise TableError(f"{file}: it names no model")
-    return sorted(found, key=lambda model: model.tier or 0)

@@ -10,18 +10,17 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, select
 
 from daeri.clock import Clock, rfc3339
 from daeri.errors import BrokenChain, FieldError, PermissionDenied, ValidationFailed
-from daeri.operations.arguments import resolve
 from daeri.operations.company import Company
+from daeri.operations.directory import person_named
 from daeri.operations.documents import approval
 from daeri.operations.history import AUDITOR, position
 from daeri.records import audit, pruning
 from daeri.records.actor import Actor
 from daeri.records.anchors import Anchors, prove
-from daeri.records.identity import account
 from daeri.records.inquiry import Found, Inquiry, find, instant_of
 from daeri.records.people import Someone, person_body
 from daeri.records.store import Store
@@ -158,9 +157,9 @@ class AuditLog:
                 errors=[FieldError("/type", "required beside id")],
             )
         return Inquiry(
-            person=self._person(connection, actor, sent, "person"),
+            person=person_named(connection, self._company, actor, "person", sent.get("person")),
             person_type=self._company.people.person.__tablename__,
-            actor=self._person(connection, actor, sent, "actor"),
+            actor=person_named(connection, self._company, actor, "actor", sent.get("actor")),
             action=action,
             outcome=sent.get("outcome"),
             type=kind,
@@ -169,18 +168,6 @@ class AuditLog:
             until=instant_of(sent.get("until"), "until"),
             notes=(action or "").startswith("audit."),
         )
-
-    def _person(self, connection: Connection, actor: Actor, sent: Mapping[str, str | None], field: str) -> int | None:
-        """Return whom an id, a login or a name means; of the latter two, only people whom the actor may see."""
-        named, people = sent.get(field), self._company.people
-        if named is None or named.isdecimal():
-            return None if named is None else int(named)
-        columns = people.person.__table__.c
-        shown = self._company.rules.visible(people.person, actor)
-        signing_in = select(account.c.person_id).where(account.c.login == named)
-        by_login = select(columns.id).where(or_(columns.login == named, columns.id.in_(signing_in)), shown)
-        known = connection.execute(by_login).scalars().first()
-        return int(known or resolve(connection, self._company.rules, actor, people.person, field, named))
 
     def _body(self, row: Mapping[str, Any], people: Mapping[int, Someone], lang: Lang) -> dict[str, Any]:
         detail = row["detail"]

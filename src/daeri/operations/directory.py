@@ -6,12 +6,30 @@ see, so nobody learns by a name that somebody works here.
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, or_, select
 
 from daeri.operations.arguments import resolve
 from daeri.operations.company import Company
 from daeri.records.actor import Actor
+from daeri.records.identity import account
 from daeri.records.store import Store
+
+
+def person_named(connection: Connection, company: Company, actor: Actor, field: str, named: str | None) -> int | None:
+    """Return whom an id, a login or a name means; of the latter two, only people whom the actor may see.
+
+    Raises:
+        ValidationFailed: a name is nobody's, or several people's; with the candidates.
+    """
+    if named is None or (named.isascii() and named.isdecimal()):
+        return None if named is None else int(named)
+    people = company.people
+    columns = people.person.__table__.c
+    shown = company.rules.visible(people.person, actor)
+    signing_in = select(account.c.person_id).where(account.c.login == named)
+    by_login = select(columns.id).where(or_(columns.login == named, columns.id.in_(signing_in)), shown)
+    known = connection.execute(by_login).scalars().first()
+    return int(known or resolve(connection, company.rules, actor, people.person, field, named))
 
 
 class Directory:
