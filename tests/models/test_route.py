@@ -12,7 +12,7 @@ import pytest
 from daeri.clock import FixedClock
 from daeri.errors import ModelUnavailable
 from daeri.models.client import ModelClient
-from daeri.models.route import RETRY_LEAST, FAILURES_MAX, PAUSE_SECONDS, Health, Models
+from daeri.models.route import FAILURES_MAX, PAUSE_SECONDS, RETRY_LEAST, Health, Models
 from daeri.models.table import TableError, budgets_in, models_in
 from daeri.models.wire import EndpointFailed, Finished, Model, Price, Usage
 from daeri.testing.model_server import ModelServer, fails, says
