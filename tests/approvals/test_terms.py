@@ -433,6 +433,21 @@ async def test_decision_by_deputy_is_in_the_absent_persons_name(plain: House) ->
     assert (row["person_id"], row["detail"]) == (OTHER_LEAD, {"for": [LEAD]})
 
 
+async def test_decision_by_deputy_may_come_as_early_as_the_absent_persons(house: Open) -> None:
+    steps = [superior(1), agree(holder("hr"))]
+    for early in (True, False):
+        async with house(Form(line(*steps), agree_early=early)) as h:
+            approval_id = await h.file()
+            await away(h, HR, STRANGER)
+            if not early:
+                with pytest.raises(NotFound):
+                    await h.show(STRANGER, approval_id)
+                continue
+            assert (await h.show(STRANGER, approval_id))["status"] == "in_progress"
+            body = await h.approve(approval_id, STRANGER)
+            assert (body["line"][1]["person"]["id"], body["line"][1]["by"]["id"]) == (HR, STRANGER)
+
+
 async def test_decision_by_deputy_cannot_be_undone(plain: House) -> None:
     await away(plain, LEAD, OTHER_LEAD)
     approval_id = await plain.file()

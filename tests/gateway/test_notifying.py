@@ -151,7 +151,8 @@ async def test_two_servers_tell_a_thing_once(house: House, box: Box) -> None:
 
 
 async def test_a_name_cannot_write_headers(house: House, box: Box) -> None:
-    await house.world.sql("update w_employee set name = '김' || char(10) || 'Bcc: x@evil.example' where id = 1")
+    name = "김\nBcc: x@evil.example"
+    await house.world.sql("update w_employee set name = :name where id = 1", name=name)
     async with mail_server(box) as url:
         await filed(house)
         await notifier(house, smtp_url=url).send_due()

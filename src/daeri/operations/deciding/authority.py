@@ -14,7 +14,7 @@ from daeri.clock import Clock
 from daeri.errors import Conflict, DaeriError, FieldError, NotFound, PermissionDenied, ValidationFailed
 from daeri.operations.deciding.absences import ADMIN, Away, away_at
 from daeri.operations.deciding.ledger import Document
-from daeri.operations.deciding.model import OPEN, Basis, Kind, Reason, Seat
+from daeri.operations.deciding.model import OPEN, Basis, Kind, Reason, Seat, State
 from daeri.records.actor import Actor
 from daeri.records.identity import is_current
 from daeri.records.people import People, Someone
@@ -144,14 +144,14 @@ class Present:
         if any(_shows(seat, self.person.id) for seat in document.state.seats):
             return True
         deputised = self.stands_for(document.operation)
-        if any(seat.person in deputised for seat in document.state.seats if lies_open(seat)):
+        if any(seat.person in deputised for seat in document.state.seats if lies_open(document.state, seat)):
             return True
         return self.actor.has(ADMIN) and is_stuck(document, self.left)
 
 
-def lies_open(seat: Seat) -> bool:
-    """Say whether a deciding seat lies in its holder's box: it is their turn, or they were passed over (후결)."""
-    return seat.decides and (seat.state in OPEN or seat.state == "after")
+def lies_open(state: State, seat: Seat) -> bool:
+    """Say whether a deciding seat's holder may act: in their turn, 합의 before it, 후결 after they were passed over."""
+    return seat.decides and (seat.state in OPEN or seat.state == "after" or state.may_agree_early(seat))
 
 
 def _shows(seat: Seat, person: int) -> bool:

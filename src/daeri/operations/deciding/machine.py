@@ -222,8 +222,7 @@ def _reject(state: State, act: Act) -> State | Refusal:
         return joined(replace(changed(state, objected), undoable=()), follow_up)
     if state.status != "in_progress":
         return Refusal("closed")
-    early = seat.state == "upcoming" and seat.part == "agree" and state.policy.agree_early
-    if not seat.decides or not (seat.state in OPEN or early):
+    if not seat.decides or not (seat.state in OPEN or state.may_agree_early(seat)):
         return Refusal("not_your_turn")
     if not seat.may_reject:
         return _after_approval(state, [_decided(act, seat, "opposed")])

@@ -174,6 +174,11 @@ class State:
         """The deciding seats whose turn it is."""
         return tuple(seat for seat in self.seats if seat.decides and seat.state in OPEN)
 
+    def may_agree_early(self, seat: Seat) -> bool:
+        """Say whether a seat's holder may agree although it is not their turn yet."""
+        running = self.status == "in_progress" and seat.state == "upcoming"
+        return running and seat.part == "agree" and self.policy.agree_early
+
 
 @dataclass(frozen=True, slots=True)
 class Act:
