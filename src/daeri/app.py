@@ -260,6 +260,7 @@ def application(
             daeri.clock,
             daeri.policies,
             daeri.audit_log,
+            daeri.costs,
             daeri.librarian,
         ),
         desk.Options(

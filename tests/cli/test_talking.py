@@ -153,3 +153,10 @@ def test_without_a_server_one_can_read_but_not_ask(server: Server) -> None:
     assert "바로 읽어요" in listed.stderr
     assert server.run("run", "list", "--server", "http://127.0.0.1:9").returncode == 6
     server.start()
+
+
+def test_without_a_model_nothing_was_used_and_that_is_said(server: Server) -> None:
+    assert "쓴 모델이 없어요" in server.run("usage").stdout
+    told = server.json("usage", "--by", "day")
+    assert (told["by"], told["data"], told["total"]["calls"], told["budgets"]) == ("day", [], 0, [])
+    assert server.run("usage", "--by", "colour").returncode == 2

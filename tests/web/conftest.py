@@ -10,7 +10,10 @@ import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
 
+from daeri.operations.budgets import Budgets
+from daeri.operations.costs import Costs
 from daeri.operations.policy import Policies
+from daeri.records.usage import UseBook
 from daeri.web.desk import Options, Services
 from daeri.web.pages import Pages, pages
 from worlds import AUDITOR, COLLEAGUE, HR, LEAD, OWNER, STRANGER, World
@@ -47,6 +50,7 @@ def text_of(response: Response) -> str:
 
 def screens_of(world: World, **options: bool) -> Pages:
     policies = Policies(world.door, world.store, world.clock)
+    budgets = Budgets((), world.store, world.clock, UseBook(world.store, world.clock))
     services = Services(
         world.identity,
         world.door,
@@ -57,6 +61,7 @@ def screens_of(world: World, **options: bool) -> Pages:
         world.clock,
         policies,
         world.audit_log,
+        Costs(world.company, world.store, world.clock, budgets),
     )
     return pages(services, Options(**{"demo": True, "secure_cookies": False} | options))
 

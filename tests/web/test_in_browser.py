@@ -94,6 +94,7 @@ def furnish(site: Site) -> None:
         "operations": ("deputy", "/ops"),
         "operation": ("deputy", "/ops/leave.request"),
         "audit": ("admin", "/audit?person=deputy"),
+        "models": ("admin", "/models?by=person"),
         "not found": ("deputy", "/records/nope"),
         "sign-in": ("", "/login"),
     }
@@ -126,6 +127,7 @@ NAMES = (
     "operations",
     "operation",
     "audit",
+    "models",
     "not found",
     "sign-in",
 )

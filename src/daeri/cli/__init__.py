@@ -16,6 +16,7 @@ from daeri.cli import (
     acts,
     adopting,
     asking,
+    costs,
     deciding,
     keys,
     migrating,
@@ -83,6 +84,7 @@ def application() -> Typer:
     operating.add_to(app)
     papers.add_to(app)
     policies.add_to(app)
+    costs.add_to(app)
     sealing.add_to(proving.add_to(app))
     keys.add_to(app)
     migrating.add_to(app)

@@ -144,7 +144,7 @@ class Budgets:
             told.append(
                 {
                     "of": budget.of,
-                    "who": subject,
+                    "who": (actor.login or subject) if budget.of == "person" else subject,
                     "per": budget.per,
                     "limit_usd": None if budget.usd is None else float(budget.usd),
                     "limit_tokens": budget.tokens,

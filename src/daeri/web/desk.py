@@ -18,6 +18,7 @@ from daeri.errors import DaeriError, Unauthenticated
 from daeri.library.librarian import Librarian
 from daeri.operations.approval import Approvals
 from daeri.operations.auditing import AuditLog
+from daeri.operations.costs import Costs
 from daeri.operations.invoke import Door
 from daeri.operations.listing import Shelf
 from daeri.operations.office import Office
@@ -51,6 +52,7 @@ class Services:
     clock: Clock
     policies: Policies
     audit_log: AuditLog
+    costs: Costs
     librarian: Librarian | None = None
 
 

@@ -27,6 +27,7 @@ from daeri.web.policies import PolicyScreens
 from daeri.web.records import RecordScreens
 from daeri.web.runs import RunScreens
 from daeri.web.signin import SignIn
+from daeri.web.usage import UsageScreens
 
 KEPT: Final = "public, max-age=31536000, immutable"
 """A marked address changes with its content, so browsers may keep the file for good."""
@@ -75,6 +76,7 @@ def pages(services: Services, options: Options) -> Pages:
         OperationScreens(desk),
         PolicyScreens(desk),
         AuditScreens(desk),
+        UsageScreens(desk),
     ):
         screens.add_to(router)
     return Pages(router, StaticPages(directory=STATIC), desk.error_page)
