@@ -50,7 +50,12 @@ class Server:
     ) -> None:
         """Take the folder, what serves it, and variables for it; nothing runs yet."""
         self.folder = folder
-        self._environment = {"OPENROUTER_API_KEY": "", "DAERI_MODEL_URL": "", **(environment or {})}
+        self._environment = {
+            "OPENROUTER_API_KEY": "",
+            "DAERI_MODEL_URL": "",
+            "DAERI_RATE_LIMITS": "",
+            **(environment or {}),
+        }
         self.command = command
         self._port = _free_port()
         self._log = folder.path / "server.log"

@@ -35,6 +35,7 @@ from daeri.operations.budgets import Budget, Budgets
 from daeri.operations.company import Company
 from daeri.operations.costs import Costs
 from daeri.operations.invoke import Door
+from daeri.operations.limits import Limit, Limiter
 from daeri.operations.listing import Shelf
 from daeri.operations.office import Office
 from daeri.operations.policy import Policies
@@ -78,7 +79,8 @@ class Daeri:
         self.store = Store(settings.store_url)
         self.identity = Identity(self.store, company.people, self.clock, demo=settings.demo, narrow=company.narrowed)
         self.keys = Credentials(self.identity, self.store, self.clock)
-        self.door = Door(company, self.store, self.clock)
+        self.limiter = Limiter([Limit.read(text) for text in settings.rate_limits])
+        self.door = Door(company, self.store, self.clock, self.limiter)
         self.shelf = Shelf(company, self.store, self.clock)
         self.policies = Policies(self.door, self.store, self.clock)
         self._fleet = Fleet(self.store, self.clock)
@@ -95,7 +97,7 @@ class Daeri:
         self._models: ModelClient | None = None
         self.audit_log = AuditLog(company, self.store, self.clock, self.anchors)
         self._book = UseBook(self.store, self.clock)
-        self.budgets = Budgets(budgets_of(settings), self.store, self.clock, self._book)
+        self.budgets = Budgets(budgets_of(settings), self.store, self.clock, self._book, self.limiter)
         self.raw = RawModels(*raw_models_of(settings), self._book, self.budgets)
         self.costs = Costs(company, self.store, self.clock, self.budgets)
         bench = Workbench(self.store, self.clock, self._wakeups, self._fleet.me)
@@ -222,6 +224,7 @@ def _services_of(daeri: Daeri) -> Services:
         figures=daeri.figures,
         checks={"database": partial(is_reachable, daeri.store), "audit": daeri.anchors.is_noting},
         librarian=daeri.librarian,
+        limiter=daeri.limiter,
     )
 
 

@@ -57,6 +57,11 @@ class Settings(BaseSettings):
     hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Names this server answers to, separated by commas; on loopback only its own names."
     )
+    rate_limits: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("person=6000/minute",),
+        description="How often may be asked, separated by commas: person=600/minute, key=600/minute, "
+        "operation:leave.request=10/hour, model=60/minute; empty for no limit.",
+    )
     public_url: str = Field(default="", description="Where clients reach this server, e.g. https://daeri.example.com.")
     smtp_url: SecretStr | None = Field(
         default=None,
@@ -120,7 +125,7 @@ class Settings(BaseSettings):
         description="The first model endpoint's name for its embeddings; without one Daeri makes them itself.",
     )
 
-    @field_validator("cors_origins", "hosts", mode="before")
+    @field_validator("cors_origins", "hosts", "rate_limits", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

@@ -18,6 +18,7 @@ from daeri.operations import Company
 from daeri.operations.approval import Approvals
 from daeri.operations.budgets import Budgets
 from daeri.operations.costs import Costs
+from daeri.operations.limits import Limit, Limiter
 from daeri.operations.office import Office
 from daeri.operations.outcome import Held
 from daeri.operations.policy import Policies
@@ -77,7 +78,8 @@ class House:
         self.identity: Identity = world.identity
         self.keys = keys
         book = UseBook(world.store, world.clock)
-        budgets = Budgets(more.get("budgets", ()), world.store, world.clock, book)
+        limiter = world.door._limiter = Limiter([Limit.read(text) for text in more.get("limits", ())])
+        budgets = Budgets(more.get("budgets", ()), world.store, world.clock, book, limiter)
         services = self.services = Services(
             identity=world.identity,
             door=world.door,
@@ -93,6 +95,7 @@ class House:
             figures=Counting(world.store, world.clock),
             keys=Credentials(world.identity, world.store, world.clock),
             audit_log=world.audit_log,
+            limiter=limiter,
             checks=more.get("checks") or {"database": lambda: is_reachable(world.store)},
         )
         parts = self.parts = gateway(services, options, more.get("error_page"), more.get("extras"))

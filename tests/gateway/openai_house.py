@@ -68,12 +68,16 @@ class Place:
 
 
 @asynccontextmanager
-async def place(keyed: Keys, folder: Path, budgets: Sequence[Budget] = (), **limits: Any) -> AsyncIterator[Place]:
+async def place(
+    keyed: Keys, folder: Path, budgets: Sequence[Budget] = (), rates: Sequence[str] = (), **limits: Any
+) -> AsyncIterator[Place]:
     """Open the house before a model server."""
     async with ModelServer(api_key="sk-upstream") as upstream:
         large = Model(MODEL, upstream.base_url, "sk-upstream", "scripted-large", **limits)
         embedder = Model("vendor/embed", upstream.base_url, "sk-upstream", "scripted-embed")
-        async with opened(keyed, folder, Options(), models=[large], embedders=[embedder], budgets=budgets) as house:
+        async with opened(
+            keyed, folder, Options(), models=[large], embedders=[embedder], budgets=budgets, limits=rates
+        ) as house:
             keys = dict(house.keys)
             for name, scopes in SCOPES.items():
                 made = await house.identity.add_key(OWNER, name, decides=False, scopes=scopes)

@@ -18,7 +18,11 @@ pytestmark = pytest.mark.anyio
 CALLER = Caller(Actor(1, "김하은"), "en", "req-1")
 
 
-DISPATCHER = Dispatcher(METHODS.get)
+async def uncounted(_: Actor) -> None:
+    """There is no limit."""
+
+
+DISPATCHER = Dispatcher(METHODS.get, uncounted, one_is_counted=True)
 
 
 @pytest.mark.parametrize(("sent", "expected"), EXAMPLES)
@@ -111,7 +115,7 @@ async def test_errors_carry_the_problem():
 @pytest.mark.parametrize("method", ["rpc.discover", "rpc.", "rpc.echo"])
 async def test_reserved_names_are_not_found(method):
     sent = json.dumps({"jsonrpc": "2.0", "method": method, "id": 1}).encode()
-    everything = Dispatcher(lambda _: METHODS["echo"])
+    everything = Dispatcher(lambda _: METHODS["echo"], uncounted, one_is_counted=True)
     assert (await everything.handle(sent, CALLER))["error"]["code"] == -32601
 
 

@@ -27,6 +27,7 @@ from daeri.gateway.resource import EVERYTHING, WELL_KNOWN, InsufficientScope, li
 from daeri.gateway.timing import Timing
 from daeri.gateway.wire import language
 from daeri.log import follow_trace, new_request_id, traceparent
+from daeri.operations.limits import Left, Limiter
 from daeri.records.actor import Actor
 from daeri.records.identity import Identity
 from daeri.wording import Text
@@ -145,7 +146,7 @@ class Guard:
         about = {"request_id": request_id, **trace} | ({"client": client[0]} if client else {})
         scope["state"]["straight"] = send
         told: dict[str, int] = {}
-        marked = self._marked(send, {b"x-request-id": request_id, b"traceresponse": traceparent(trace)}, told)
+        marked = self._marked(scope, send, {b"x-request-id": request_id, b"traceresponse": traceparent(trace)}, told)
         bound = structlog.contextvars.bind_contextvars(**about)
         started = time.perf_counter()
         try:
@@ -198,7 +199,7 @@ class Guard:
 
         return count
 
-    def _marked(self, send: Send, more: Mapping[bytes, str], told: dict[str, int]) -> Send:
+    def _marked(self, scope: Scope, send: Send, more: Mapping[bytes, str], told: dict[str, int]) -> Send:
         """Put headers on an answer, and note its status."""
         always = [(name, value.encode()) for name, value in more.items()]
         if self._options.secure_cookies:
@@ -210,6 +211,7 @@ class Guard:
                 own = message["headers"] = list(message.get("headers", ()))
                 names = {name.lower() for name, _ in own}
                 own += [header for header in (*_SAFE, *always) if header[0] not in names]
+                own += _limits_of(scope["state"].get("left"))
             await send(message)
 
         return mark
@@ -218,9 +220,12 @@ class Guard:
 class Doorkeeper:
     """Turns the credential of a request into an actor."""
 
-    def __init__(self, identity: Identity, options: Options, issuer: Issuer | None = None) -> None:
-        """Take who knows the accounts, how the server is reached, and who else vouches for people."""
+    def __init__(
+        self, identity: Identity, options: Options, issuer: Issuer | None = None, limiter: Limiter | None = None
+    ) -> None:
+        """Take who knows the accounts, how the server is reached, who else vouches for people, and who counts."""
         self._identity = identity
+        self._limiter = limiter or Limiter()
         self._options = options
         self._recent: dict[Credential, tuple[float, Actor]] = {}
         self._issuer = issuer
@@ -231,11 +236,12 @@ class Doorkeeper:
         Raises:
             Unauthenticated: neither, or it does not hold.
             PermissionDenied: a write with a cookie that another site's page sent.
+            RateLimited: they ask too often.
         """
         credential = self.credential(request, door)
         if credential.kind == "session":
             check_origin(request)
-        return await self.actor_of(credential)
+        return await self._admitted(request, await self.actor_of(credential))
 
     def credential(self, connection: HTTPConnection, door: str) -> Credential:
         """Return what a request or a WebSocket shows: a key, else a session cookie.
@@ -273,8 +279,8 @@ class Doorkeeper:
             check_origin(request)
         known = self._recent.get(credential)
         if known is not None and now - known[0] < RECENT_SECONDS:
-            return known[1]
-        actor = await self.actor_of(credential)
+            return await self._admitted(request, known[1])
+        actor = await self._admitted(request, await self.actor_of(credential))
         if len(self._recent) >= RECENT_MAX:
             self._recent.clear()
         self._recent[credential] = (now, actor)
@@ -286,7 +292,21 @@ class Doorkeeper:
         Raises:
             Unauthenticated: there is no key, or it does not hold.
         """
-        return await self.holder(_bearer(request.headers.get("authorization", "")), door)
+        holder = await self.holder(_bearer(request.headers.get("authorization", "")), door)
+        return await self._admitted(request, holder)
+
+    async def count(self, actor: Actor) -> object:
+        """Count one more call of an actor who is let in already.
+
+        Raises:
+            RateLimited: they ask too often.
+        """
+        return await self._limiter.request(actor)
+
+    async def _admitted(self, request: Request, actor: Actor) -> Actor:
+        """Count the request against its sender's limits, and keep for the answer how much is left."""
+        request.state.left = await self._limiter.request(actor)
+        return actor
 
     async def holder(self, credential: str, door: str) -> Actor:
         """Return who stands behind a key or a token.
@@ -420,6 +440,17 @@ def _bearer(authorization: str) -> str:
 def _request_id(headers: Headers) -> str:
     sent = headers.get("x-request-id", "")
     return sent if _REQUEST_ID.fullmatch(sent) else new_request_id()
+
+
+def _limits_of(left: Left | None) -> list[tuple[bytes, bytes]]:
+    """Tell how much of the nearest limit is left (draft-ietf-httpapi-ratelimit-headers-10)."""
+    if left is None:
+        return []
+    limit = left.limit
+    return [
+        (b"ratelimit-policy", f'"{limit.policy}";q={limit.most};w={limit.seconds}'.encode()),
+        (b"ratelimit", f'"{limit.policy}";r={left.left};t={left.seconds}'.encode()),
+    ]
 
 
 def _is_known_host(header: str, hosts: Sequence[str]) -> bool:

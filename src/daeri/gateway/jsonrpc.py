@@ -13,7 +13,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from daeri.errors import DaeriError, InvalidRequest, NotFound, Unauthenticated, ValidationFailed
+from daeri.errors import DaeriError, InvalidRequest, NotFound, RateLimited, Unauthenticated, ValidationFailed
 from daeri.gateway.guard import Doorkeeper
 from daeri.gateway.problems import problem_response, request_id_of
 from daeri.gateway.wire import answer, decode, idempotency_key, language, read_json
@@ -62,6 +62,7 @@ class Method:
 
 
 Find = Callable[[str], Method | None]
+Count = Callable[[Actor], Awaitable[object]]
 
 
 class UnknownMethod(NotFound):
@@ -84,9 +85,11 @@ class _Call:
 class Dispatcher:
     """Answers the bytes of a request with the value of its response."""
 
-    def __init__(self, find: Find) -> None:
-        """Take what finds a method by name."""
+    def __init__(self, find: Find, count: Count, *, one_is_counted: bool) -> None:
+        """Take what finds a method by name, and what counts calls; of each message `one_is_counted` already."""
         self._find = find
+        self._count = count
+        self._one_is_counted = one_is_counted
 
     async def handle(self, body: bytes, caller: Caller) -> Any:
         """Return the response: an object, a list of them, or None where nothing is to be answered."""
@@ -95,24 +98,29 @@ class Dispatcher:
         except InvalidRequest as error:
             return _error(None, error, caller.lang, caller.request_id)
         if not isinstance(sent, list):
-            return await self._one(sent, caller)
+            return await self._one(sent, caller, counted=self._one_is_counted)
         if not 1 <= len(sent) <= BATCH_MAX:
             size = Text(f"배치는 1개부터 {BATCH_MAX}개까지예요", f"A batch has 1 to {BATCH_MAX} calls")
             return _error(None, InvalidRequest(size), caller.lang, caller.request_id)
         # §6 leaves the order free; in order is what people expect of "do this, then that".
-        responses = [await self._one(item, caller) for item in sent]
+        responses = [
+            await self._one(item, caller, counted=self._one_is_counted and not number)
+            for number, item in enumerate(sent)
+        ]
         return [response for response in responses if response is not None] or None
 
-    async def _one(self, sent: Any, caller: Caller) -> dict[str, Any] | None:
+    async def _one(self, sent: Any, caller: Caller, *, counted: bool) -> dict[str, Any] | None:
         try:
             call = _read(sent)
         except InvalidRequest as error:
             return _error(_id_of(sent), error, caller.lang, caller.request_id)
-        response = await self._answered(call, caller)
+        response = await self._answered(call, caller, counted=counted)
         return None if call.id is _NO_ID else response
 
-    async def _answered(self, call: _Call, caller: Caller) -> dict[str, Any]:
+    async def _answered(self, call: _Call, caller: Caller, *, counted: bool) -> dict[str, Any]:
         try:
+            if not counted:
+                await self._count(caller.actor)
             method = self._method(call.method)
             result = await method.run(caller, _by_name(call.params, method.names))
         except DaeriError as error:
@@ -186,15 +194,15 @@ def _by_name(params: list[Any] | dict[str, Any], names: tuple[str, ...]) -> dict
 
 def rpc(find: Find, keeper: Doorkeeper) -> APIRouter:
     """Return the route POST /rpc."""
-    dispatcher = Dispatcher(find)
+    dispatcher = Dispatcher(find, keeper.count, one_is_counted=True)
 
     async def serve(request: Request) -> Response:
         lang, request_id = language(request.headers), request_id_of(request)
         try:
             actor = await keeper.actor(request, DOOR)
-        except Unauthenticated as error:
-            refused = problem_response(error, lang, request_id)
-            headers = {"WWW-Authenticate": refused.headers["WWW-Authenticate"]}
+        except (Unauthenticated, RateLimited) as error:
+            told = problem_response(error, lang, request_id).headers
+            headers = {name: told[name] for name in ("WWW-Authenticate", "Retry-After") if name in told}
             return answer(_error(None, error, lang, request_id), error.status, headers)
         body = await read_json(request)
         key = None if body.lstrip().startswith(b"[") else idempotency_key(request)

@@ -66,7 +66,7 @@ def gateway(
 ) -> Gateway:
     """Build the protocols over the services; `error_page` shows errors to browsers, MCP offers `extras` besides."""
     issuer = Issuer(options.issuer, services.clock) if options.issuer is not None else None
-    keeper = Doorkeeper(services.identity, options, issuer)
+    keeper = Doorkeeper(services.identity, options, issuer, services.limiter)
     tools = Mcp(services, keeper, options.version, extras or Extras())
     deliverer = Deliverer(services, private=options.push_private)
     agents = A2A(services, keeper, deliverer, options.version)

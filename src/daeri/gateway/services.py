@@ -10,6 +10,7 @@ from daeri.operations.approval import Approvals
 from daeri.operations.auditing import AuditLog
 from daeri.operations.costs import Costs
 from daeri.operations.invoke import Door
+from daeri.operations.limits import Limiter
 from daeri.operations.listing import Shelf
 from daeri.operations.office import Office
 from daeri.operations.policy import Policies
@@ -29,6 +30,7 @@ class Services:
     Attributes:
         checks: what must hold for the server to be ready, by name ("database").
         librarian: takes files in; None where the server keeps none.
+        limiter: counts requests; None where there is no limit.
     """
 
     identity: Identity
@@ -47,3 +49,4 @@ class Services:
     costs: Costs
     checks: Mapping[str, Check] = field(default_factory=dict)
     librarian: Librarian | None = None
+    limiter: Limiter | None = None

@@ -19,7 +19,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from daeri.errors import DaeriError, RateLimited, Unauthenticated
 from daeri.gateway.bodies import RunNamed
 from daeri.gateway.guard import Doorkeeper
-from daeri.gateway.jsonrpc import Caller, Dispatcher, Find, Method
+from daeri.gateway.jsonrpc import Caller, Count, Dispatcher, Find, Method
 from daeri.gateway.lifelines import Cut, Ended, Lifelines, Reason, end, while_held
 from daeri.gateway.problems import problem_response
 from daeri.gateway.wire import INTEGER_MAX, encode, fitted, language
@@ -95,7 +95,7 @@ class Sockets:
             await socket.accept()
             with self._lines.hold(credential) as ended:
                 who = partial(self._keeper.actor_of, credential)
-                await Session(socket, self._find, self._runs, who, ended).run(lang)
+                await Session(socket, self._find, self._keeper.count, self._runs, who, ended).run(lang)
         finally:
             self._open[actor.person_id] -= 1
             self._open += Counter()  # forgets those who have none
@@ -107,8 +107,8 @@ WhoIsIt = Callable[[], Awaitable[Actor]]
 class Session:
     """One connection."""
 
-    def __init__(self, socket: WebSocket, find: Find, runs: Runs, who: WhoIsIt, ended: Ended) -> None:
-        """Take the socket, the methods, what tells who calls, and what ends it all."""
+    def __init__(self, socket: WebSocket, find: Find, count: Count, runs: Runs, who: WhoIsIt, ended: Ended) -> None:
+        """Take the socket, the methods, what counts calls and tells who calls, and what ends it all."""
         self._socket = socket
         self._runs = runs
         self._who = who
@@ -117,7 +117,7 @@ class Session:
             "runs.subscribe": Method(("run_id", "after"), self._subscribe),
             "runs.unsubscribe": Method(("run_id",), self._unsubscribe),
         }
-        self._dispatcher = Dispatcher(lambda name: self._own.get(name) or find(name))
+        self._dispatcher = Dispatcher(lambda name: self._own.get(name) or find(name), count, one_is_counted=False)
         self._places = asyncio.Semaphore(CALLS_MAX)
         self._calls: set[asyncio.Task[None]] = set()
         self._followed: dict[str, asyncio.Task[None]] = {}

@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Connection
 
 from daeri.clock import SEOUL, Clock, rfc3339
 from daeri.errors import BudgetExceeded, DaeriError
+from daeri.operations.limits import Limiter
 from daeri.records.actor import Actor
 from daeri.records.spending import GROUPS, Spent, between, total
 from daeri.records.store import Store
@@ -99,8 +100,11 @@ class Purse:
 class Budgets:
     """The budgets of one server."""
 
-    def __init__(self, budgets: Sequence[Budget], store: Store, clock: Clock, book: UseBook) -> None:
-        """Take them, the account and where uses are noted."""
+    def __init__(
+        self, budgets: Sequence[Budget], store: Store, clock: Clock, book: UseBook, limiter: Limiter | None = None
+    ) -> None:
+        """Take them, the account, where uses are noted, and who counts requests."""
+        self._limiter = limiter or Limiter()
         self._budgets = budgets
         self._store = store
         self._clock = clock
@@ -120,7 +124,9 @@ class Budgets:
 
         Raises:
             BudgetExceeded: a budget is spent; nothing is set aside.
+            RateLimited: the actor asks the model too often.
         """
+        await self._limiter.model(actor, use.model)
         concerned = [(budget, subject) for budget in self._budgets if (subject := budget.subject(actor)) is not None]
         purses = [(budget, await self._purse(budget, subject, actor)) for budget, subject in concerned]
         for budget, purse in purses:  # nothing is awaited from here on, so no other request comes between

@@ -27,6 +27,7 @@ from daeri.operations.deciding.riding import Riding, complete
 from daeri.operations.deciding.seating import Seater, beside_body
 from daeri.operations.declare import parameters_of
 from daeri.operations.form import CONFIRM, Form, confirming
+from daeri.operations.limits import Limiter
 from daeri.operations.line import Change, Line
 from daeri.operations.operation import Having, Operation
 from daeri.operations.outcome import Done, Draft, Held, Journal, Outcome, Replayed, dump
@@ -64,9 +65,10 @@ class Call:
 class Door:
     """Runs operations for actors; the only holder of operation functions."""
 
-    def __init__(self, company: Company, store: Store, clock: Clock) -> None:
-        """Take the company's declarations, its database and the clock."""
+    def __init__(self, company: Company, store: Store, clock: Clock, limiter: Limiter | None = None) -> None:
+        """Take the company's declarations, its database, the clock, and who counts calls."""
         self.company = company
+        self._limiter = limiter or Limiter()
         self._store = store
         self._clock = clock
         self._digests: dict[str, tuple[Operation, str]] = {}
@@ -133,6 +135,7 @@ class Door:
         call = None
         try:
             call = Call(self.operation(actor, name), actor, arguments, lang, idempotency_key, journal, previous_id)
+            await self._limiter.operation(actor, call.operation.name)
             if call.operation.effect == "read":
                 return await self._read(call)
             return await self._store.write(lambda connection: self._write(connection, call))

@@ -1,0 +1,133 @@
+"""Too many requests are refused alike at every door, whoever else asks meanwhile; callers are told what is left."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import openai
+import pytest
+from websockets.asyncio.client import connect
+
+from daeri.errors import RateLimited
+from daeri.gateway import Options
+from daeri.operations.limits import Limit, Limiter
+from daeri.records import Actor
+from daeri.testing.model_server import says
+from gateway.gateway_house import House, Keys, opened
+from gateway.live import served
+from gateway.openai_house import MODEL, place
+
+pytestmark = pytest.mark.anyio
+
+
+@asynccontextmanager
+async def limited(keyed: Keys, folder: Path, *limits: str) -> AsyncIterator[House]:
+    async with opened(keyed, folder, Options(), limits=limits) as house:
+        yield house
+
+
+async def test_a_person_who_asks_too_often_waits_and_nobody_else_does(keyed, tmp_path):
+    async with limited(keyed, tmp_path, "person=3/minute") as house:
+        answers = [await house.get("owner", "/v1/me") for _ in range(5)]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
+        assert [answer.headers["ratelimit"].split(";")[1] for answer in answers[:3]] == ["r=2", "r=1", "r=0"]
+        assert answers[0].headers["ratelimit-policy"] == '"person";q=3;w=60'
+        refused = answers[3]
+        assert refused.json()["code"] == "rate-limited"
+        assert 1 <= int(refused.headers["retry-after"]) <= 60
+        assert "한도" in refused.json()["detail"]
+        for who in ("colleague", "stranger"):
+            assert (await house.get(who, "/v1/me")).status_code == 200
+
+
+async def test_two_keys_of_a_person_share_the_persons_limit_and_have_their_own(keyed, tmp_path):
+    async with limited(keyed, tmp_path, "person=5/minute", "key=3/minute") as house:
+        second = await house.identity.add_key(1, "second", decides=False)
+        house.keys["second"] = second.secret
+        first = [(await house.get("owner", "/v1/me")).status_code for _ in range(4)]
+        other = [(await house.get("second", "/v1/me")).status_code for _ in range(3)]
+        assert first == [200, 200, 200, 429]
+        assert 429 in other
+
+
+async def test_a_limit_counts_exactly_however_many_ask_at_once(keyed, tmp_path):
+    async with limited(keyed, tmp_path, "person=20/minute") as house:
+        answers = await asyncio.gather(*[house.get("owner", "/v1/me") for _ in range(60)])
+        assert sorted(answer.status_code for answer in answers) == [200] * 20 + [429] * 40
+
+
+async def test_without_credentials_nothing_is_counted(keyed, tmp_path):
+    async with limited(keyed, tmp_path, "person=1/minute") as house:
+        for _ in range(3):
+            assert (await house.http.get("/v1/me")).status_code == 401
+        assert (await house.get("owner", "/v1/me")).status_code == 200
+
+
+async def test_without_a_limit_nothing_is_told(house):
+    assert "ratelimit" not in (await house.get("owner", "/v1/me")).headers
+
+
+async def test_an_operation_has_a_limit_of_its_own_at_every_door_and_leaves_a_trace(keyed, tmp_path):
+    async with limited(keyed, tmp_path, "operation:work.find=2/hour") as house:
+        asked = {"employee": 1}
+        assert (await house.post("owner", "/v1/ops/work.find", asked)).status_code == 200
+        assert "result" in await house.rpc("owner", "work.find", asked)
+        assert (await house.post("owner", "/v1/ops/work.find", asked)).status_code == 429
+        assert (await house.rpc("owner", "work.find", asked))["error"]["code"] == RateLimited.rpc_code
+        assert (await house.post("colleague", "/v1/ops/work.find", asked)).status_code == 200
+        assert (await house.get("owner", "/v1/me")).status_code == 200
+        refusals = [row for row in await house.world.audited() if row["outcome"] == "refused"]
+        assert {row["detail"]["code"] for row in refusals} == {"rate-limited"}
+
+
+async def test_each_call_of_a_batch_counts(keyed, tmp_path):
+    async with limited(keyed, tmp_path, "person=3/minute") as house:
+        call = {"jsonrpc": "2.0", "method": "work.find", "params": {"employee": 1}}
+        batch = [call | {"id": number} for number in range(5)]
+        answers = (await house.post("owner", "/rpc", batch)).json()
+        assert ["error" in answer for answer in answers] == [False, False, False, True, True]
+        after = await house.post("owner", "/rpc", batch[0])
+        assert (after.status_code, after.json()["error"]["code"]) == (429, RateLimited.rpc_code)
+        assert "retry-after" in after.headers
+
+
+async def test_each_message_of_a_websocket_counts_and_the_connection_stays(keyed, tmp_path):
+    async with limited(keyed, tmp_path, "person=2/minute") as house, served(house.app, "auto") as url:
+        headers = {"Authorization": f"Bearer {house.keys['owner']}"}
+        async with connect(url.replace("http", "ws") + "/ws", additional_headers=headers, proxy=None) as socket:
+            codes = []
+            for number in range(4):
+                call = {"jsonrpc": "2.0", "method": "work.find", "params": {"employee": 1}, "id": number}
+                await socket.send(json.dumps(call))
+                codes.append(json.loads(await socket.recv()).get("error", {}).get("code"))
+        assert codes == [None, None, RateLimited.rpc_code, RateLimited.rpc_code]
+
+
+async def test_a_model_has_a_limit_of_its_own(keyed, tmp_path):
+    async with place(keyed, tmp_path, rates=["model=2/minute"]) as here:
+        here.upstream.always(says("네"))
+        client = here.client("raw")
+        asked = {"model": MODEL, "messages": [{"role": "user", "content": "hi"}], "stream": True}
+        for _ in range(2):
+            assert [chunk async for chunk in await client.chat.completions.create(**asked)]
+        with pytest.raises(openai.RateLimitError):
+            await client.chat.completions.create(**asked)
+        assert len(here.upstream.requests) == 2
+
+
+async def test_a_window_moves_on():
+    limiter, actor = Limiter([Limit.read("person=2/second")]), Actor(1, "김하은")
+    await limiter.request(actor)
+    await limiter.request(actor)
+    with pytest.raises(RateLimited):
+        await limiter.request(actor)
+    await asyncio.sleep(1.1)
+    await limiter.request(actor)
+
+
+@pytest.mark.parametrize("text", ["", "person", "person=0/minute", "person:1=3/minute", "robot=1/minute", "key=1/week"])
+def test_what_is_no_limit_is_said(text):
+    with pytest.raises(ValueError, match="is no limit"):
+        Limit.read(text)
