@@ -10,10 +10,11 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from databases import environment_for, look
 
@@ -42,10 +43,15 @@ def free_port() -> int:
 class Server:
     """`daeri serve` (or `daeri demo`) on a folder of its own."""
 
-    def __init__(self, folder: Path, command: str = "serve") -> None:
+    def __init__(
+        self, folder: Path, command: str = "serve", *, more: Mapping[str, str] | None = None, beside: Self | None = None
+    ) -> None:
+        """Take further environment variables, and a server whose database (not on SQLite) and audit key it shares."""
         self.folder = folder
         self.port = free_port()
         self.command = command
+        self.more = dict(more or {})
+        self.beside = beside
         self.process: subprocess.Popen[bytes] | None = None
         self.log = folder.parent / f"{folder.name}.log"
 
@@ -55,7 +61,10 @@ class Server:
 
     def start(self) -> "Server":
         arguments = [self.command, "--dir", str(self.folder), "--port", str(self.port)]
-        environment = {**os.environ, "DAERI_DEMO": "true", **environment_for(self.folder)}
+        first = self.beside.folder if self.beside else self.folder
+        environment = {**os.environ, "DAERI_DEMO": "true", **environment_for(first), **self.more}
+        if self.beside:
+            environment["DAERI_AUDIT_KEY"] = str(first / "audit.key")
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "daeri.cli", *arguments], stdout=log, stderr=log, env=environment

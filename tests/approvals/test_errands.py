@@ -141,6 +141,24 @@ async def test_an_unknown_outcome_reaches_a_person_who_settles_it(house: House, 
     assert (body["status"], body["number"], len(bank.sent)) == ("applied", "DR-2026-000001", 1)
 
 
+async def test_what_a_person_found_not_to_have_happened_is_tried_again_without_a_new_approval(
+    house: House, bank: Bank
+) -> None:
+    approval_id = await approved(house)
+    bank.behaves = "breaks"
+    await house.world.approvals.errands.sweep()
+    bank.sent.clear()  # it never arrived
+    body = await house.act(OWNER, approval_id, "settle", "안 왔대요", outcome="apply_failed")
+    assert body["status"] == "apply_failed"
+    bank.behaves = "well"
+    assert (await house.act(OWNER, approval_id, "retry"))["status"] == "approved"
+    with pytest.raises(Conflict):
+        await house.act(OWNER, approval_id, "retry")
+    await house.world.approvals.errands.sweep()
+    assert (await house.show(OWNER, approval_id))["status"] == "applied"
+    assert (len(bank.sent), await house.projects()) == (1, 1)
+
+
 async def test_a_call_whose_process_died_is_made_again_only_under_an_idempotency_contract(
     house: House, bank: Bank, safe: bool
 ) -> None:

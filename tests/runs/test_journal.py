@@ -1,11 +1,9 @@
 """Does the journal keep a run true? Contiguous events, fencing, and steps that commit with their effects."""
 
 import asyncio
-import contextlib
 from typing import Any
 
 import pytest
-from sqlalchemy.exc import NoResultFound
 
 from daeri.errors import DaeriError, PermissionDenied, Refused
 from daeri.operations.outcome import Held, Settlement
@@ -232,10 +230,29 @@ async def test_settling_twice_makes_the_run_due_once(world: World) -> None:
     run_id, _, held = await parked(world)
     await world.approvals.decide(await world.actor(LEAD), held.approval_id, "reject", "바빠요")
     again = Settlement(held.approval_id, run_id, "rejected", None, None, "박서연 팀장", None)
-    with contextlib.suppress(NoResultFound):  # refusing is as good as doing nothing
-        await world.store.write(lambda connection: journal.settle(connection, again, world.clock.now()))
+    await world.store.write(lambda connection: journal.settle(connection, again, world.clock.now()))
     assert await state(world, run_id) == ("queued", 2, 1)
     assert (await kinds(world, run_id)).count("approval.decided") == 1
+
+
+@pytest.mark.parametrize("meanwhile", ["due", "waiting for another", "ended"])
+async def test_a_failed_effect_is_tried_again_while_its_run_goes_on(world: World, meanwhile: str) -> None:
+    run_id, _, held = await parked(world)
+    await world.sql(
+        "insert into w_leave (version, employee_id, start, days, reason) values (1, 1, '2026-12-01', 1, '')"
+    )
+    await world.approvals.decide(await world.actor(LEAD), held.approval_id, "approve")
+    if meanwhile != "due":
+        lease = (await claimed(world, run_id, 2)).lease
+        if meanwhile == "ended":
+            await workbench(world).succeed(lease, Ending("답", "answer", [], [], {}))
+        else:
+            await call(world, lease, 2, "work.request", {"start": "2026-12-24", "days": "1"})
+    before = await state(world, run_id), await kinds(world, run_id)
+    await world.sql("delete from w_leave")
+    body = await world.approvals.decide(await world.actor(OWNER), held.approval_id, "retry")
+    assert body["status"] == "applied"
+    assert (await state(world, run_id), await kinds(world, run_id)) == before
 
 
 async def test_a_decision_that_is_rolled_back_tells_the_run_nothing(

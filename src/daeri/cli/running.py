@@ -80,6 +80,7 @@ def hold_folder(folder: Path) -> IO[str]:
     Raises:
         Trouble: another server works in it; two would carry the same runs.
     """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # the database of a second server lies elsewhere
     held = (folder / LOCK_FILE).open("w")
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -23,10 +23,10 @@ from daeri.operations.deciding.bodies import Reading, document_body, people_in
 from daeri.operations.deciding.boxes import Box
 from daeri.operations.deciding.ledger import Document, Label, Writer, Written
 from daeri.operations.deciding.machine import aim, step
-from daeri.operations.deciding.model import SPACING, Act, Kind, Part, Refusal, Seat
+from daeri.operations.deciding.model import SAID, SPACING, Act, Kind, Part, Refusal, Seat
 from daeri.operations.deciding.riding import completed, next_number
 from daeri.operations.deciding.tending import Tending
-from daeri.operations.errands import Errands, done_of, intend, intend_again
+from daeri.operations.errands import Errands, done_of, found_out, intend, intend_again
 from daeri.operations.outcome import Done, Heard, Settlement
 from daeri.records import audit
 from daeri.records.actor import Actor, Effect
@@ -94,11 +94,16 @@ _PART_OF: Mapping[str, Part] = {"consult": "consult", "share": "view"}
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """One act as it was asked for."""
+    """One act as it was asked for.
+
+    Attributes:
+        aware: whether it names the version or the seat that it means, so that it is no click that came twice.
+    """
 
     kind: Kind
     comment: str
     more: More = field(default_factory=More)
+    aware: bool = False
 
 
 class Approvals:
@@ -209,7 +214,9 @@ class Approvals:
                 Text(f"결정은 {known} 중 하나예요", f"decision is one of {known}"),
                 errors=[FieldError("/decision", known)],
             )
-        asked = _Asked(cast("Kind", decision), (comment or "").strip() and (comment or ""), more or More())
+        more = more or More()
+        aware = version is not None or more.position is not None
+        asked = _Asked(cast("Kind", decision), (comment or "").strip() and (comment or ""), more, aware)
 
         def act(connection: Connection) -> dict[str, Any]:
             self._within_scope(actor, "withdraw" if decision == "withdraw" else "decide", "write")
@@ -272,7 +279,7 @@ class Approvals:
     def _act(
         self, connection: Connection, present: Present, document: Document, asked: _Asked, lang: Lang
     ) -> dict[str, Any]:
-        now, actor = self._clock.now(), present.actor
+        now, actor = present.at, present.actor
         act, labels = self._meant(connection, present, document, asked)
         after = step(document.state, act)
         if isinstance(after, Refusal):
@@ -326,6 +333,8 @@ class Approvals:
         if isinstance(aimed, Refusal):
             raise refused(aimed.reason, kind)
         positions, basis = aimed
+        if not asked.aware and _is_second_click(document, me, positions[0]):
+            raise refused("not_your_turn", kind)
         for position in positions:
             seat = document.state.seat(position)
             if seat is not None and kind != "read":
@@ -419,7 +428,7 @@ class Approvals:
         comment: str,
     ) -> dict[str, Any]:
         """Carry out what was approved, exactly once: a failure leaves the records as they were."""
-        document, now = writer.document, self._clock.now()
+        document, now = writer.document, present.at
         if document.state.status == "apply_failed" and intend_again(connection, document):
             return {"failure": None}
         at_hand = Document(document.row, document.steps, writer.state)
@@ -444,7 +453,8 @@ class Approvals:
 
     def _settled(self, connection: Connection, writer: Writer, present: Present, comment: str) -> dict[str, Any]:
         """Take a person's word for what became of a call of unknown outcome; the run goes on with it."""
-        document, now, by = writer.document, self._clock.now(), present.person.called
+        document, now, by = writer.document, present.at, present.person.called
+        found_out(connection, document, happened=writer.state.status == "applied")
         if writer.state.status != "applied":
             self._tell(connection, document, "apply_failed", by, comment, error=DaeriError(Text(comment, comment)))
             return {"completed_at": now}
@@ -532,6 +542,16 @@ class Approvals:
 
 def _may_be_followed(document: Document) -> bool:
     return document.state.status in ("rejected", "withdrawn", "apply_failed")
+
+
+def _is_second_click(document: Document, person: int, position: int) -> bool:
+    """Say whether someone who has decided already would now pass over others (선결): the first click meant neither."""
+    aimed = document.state.seat(position)
+    if aimed is None or aimed.part != "approve" or aimed.state != "upcoming":
+        return False
+    return any(
+        seat.decides and seat.state in SAID and (seat.by or seat.person) == person for seat in document.state.seats
+    )
 
 
 def _for_whom(document: Document, act: Act) -> dict[str, Any]:

@@ -88,6 +88,13 @@ def intend_again(connection: Connection, document: Document) -> bool:
     return True
 
 
+def found_out(connection: Connection, document: Document, *, happened: bool) -> None:
+    """Write down what a person found out about a call whose outcome nobody knew."""
+    row = connection.execute(_LAST, {"key": document.id}).one_or_none()
+    if row is not None and row.state == "unknown":
+        connection.execute(update(errand).where(errand.c.id == row.id).values(state="done" if happened else "failed"))
+
+
 class Errands:
     """Makes the calls outside and writes down what became of them."""
 

@@ -23,6 +23,7 @@ from daeri.operations.company import Company
 from daeri.operations.deciding import ledger
 from daeri.operations.deciding.binding import check_writes
 from daeri.operations.deciding.ledger import Document
+from daeri.operations.deciding.presence import still
 from daeri.operations.deciding.riding import Riding, complete
 from daeri.operations.deciding.seating import Seater, beside_body
 from daeri.operations.declare import parameters_of
@@ -306,6 +307,9 @@ class Door:
 
     def _write(self, connection: Connection, call: Call) -> Outcome:
         self._check_journal(connection, call)
+        call.actor = still(connection, self.company.people, call.actor, self._clock.now())
+        if not _allowed(call.operation, call.actor):
+            raise self._not_allowed(call.operation, call.actor)
         call.seen = Trail()
         model = self._validated(connection, call)
         canonical = args.canonical(model)

@@ -369,7 +369,9 @@ def settle(connection: Connection, settlement: Settlement, at: datetime) -> None
     if row is None or row.status in TERMINAL:
         return
     waiting = select(step).where(step.c.approval_id == settlement.approval_id, step.c.status == "waiting")
-    held = connection.execute(waiting).one()
+    held = connection.execute(waiting).one_or_none()
+    if held is None:  # the run has heard of a first failure and gone on; what a later try led to is told by notices
+        return
     output = {**held.output, "settled": _settled(settlement)}
     if settlement.done is not None:
         output["done"] = _done_body(settlement.done)

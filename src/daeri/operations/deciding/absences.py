@@ -14,6 +14,7 @@ from ulid import ULID
 
 from daeri.clock import Clock, rfc3339
 from daeri.errors import Conflict, FieldError, NotFound, PermissionDenied, ValidationFailed
+from daeri.operations.deciding.presence import still
 from daeri.operations.documents import absence
 from daeri.records import audit
 from daeri.records.actor import Actor
@@ -125,6 +126,7 @@ class Absences:
         named = None if operations is None else sorted(set(operations))
 
         def write(connection: Connection) -> dict[str, Any]:
+            _check_may_set(still(connection, self._people, actor, self._clock.now()), person)
             self._check(connection, person, deputy_id, starts_at, ends_at)
             row = {
                 "id": f"abs_{ULID()}",
@@ -153,11 +155,12 @@ class Absences:
         """
 
         def write(connection: Connection) -> dict[str, Any]:
-            row = self._row(connection, absence_id)
-            if row.person_id != actor.person_id and not actor.has(ADMIN):
-                raise _no_such()
-            _check_may_set(actor, row.person_id)
             now = self._clock.now()
+            present = still(connection, self._people, actor, now)
+            row = self._row(connection, absence_id)
+            if row.person_id != actor.person_id and not present.has(ADMIN):
+                raise _no_such()
+            _check_may_set(present, row.person_id)
             if row.ended_at is not None or row.ends_at <= now:
                 raise Conflict(Text("이미 끝난 부재예요", "This absence is over already"))
             connection.execute(update(absence).where(absence.c.id == absence_id).values(ended_at=now))

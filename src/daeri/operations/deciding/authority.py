@@ -7,6 +7,7 @@ the deputy's period are all read again here.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -15,6 +16,7 @@ from daeri.errors import Conflict, DaeriError, FieldError, NotFound, PermissionD
 from daeri.operations.deciding.absences import ADMIN, Away, away_at
 from daeri.operations.deciding.ledger import Document
 from daeri.operations.deciding.model import OPEN, Basis, Kind, Reason, Seat, State
+from daeri.operations.deciding.presence import narrowed
 from daeri.records.actor import Actor
 from daeri.records.identity import is_current
 from daeri.records.people import People, Someone
@@ -106,6 +108,7 @@ class Present:
 
     Attributes:
         in_person: whether a person acts by themself, with a credential that may decide.
+        at: the instant; what is done is done then, so that no act is dated after the period of a deputy.
         left: people of the documents at hand who do not work here any more.
     """
 
@@ -113,6 +116,7 @@ class Present:
     person: Someone
     away: Away
     in_person: bool
+    at: datetime
     left: frozenset[int] = frozenset()
 
     def stands_for(self, operation: str) -> frozenset[int]:
@@ -187,7 +191,8 @@ class Authority:
             person = self._people.many(connection, [actor.person_id]).get(
                 actor.person_id, Someone.unknown(actor.person_id)
             )
-        return Present(actor, person, away_at(connection, self._clock.now()), actor.agent is None and actor.decides)
+        now, in_person = self._clock.now(), actor.agent is None and actor.decides
+        return Present(narrowed(actor, person), person, away_at(connection, now), in_person, now)
 
     def check(self, connection: Connection, present: Present, kind: Kind) -> None:
         """Refuse whoever may not act in person now.
@@ -198,7 +203,7 @@ class Authority:
         actor = present.actor
         if kind in IN_PERSON and not present.in_person:
             raise PermissionDenied(NOT_IN_PERSON)
-        if present.person.left or not is_current(connection, actor, self._clock.now()):
+        if present.person.left or not is_current(connection, actor, present.at):
             raise PermissionDenied
 
     def check_right(self, connection: Connection, present: Present, document: Document, seat: Seat) -> None:

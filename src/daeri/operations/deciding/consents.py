@@ -21,6 +21,7 @@ from daeri.operations.company import Company
 from daeri.operations.deciding.absences import ADMIN
 from daeri.operations.deciding.ledger import Document
 from daeri.operations.deciding.model import Seat
+from daeri.operations.deciding.presence import still
 from daeri.operations.documents import consent, consent_use
 from daeri.operations.form import Limit
 from daeri.operations.operation import Operation
@@ -169,6 +170,7 @@ class Consents:
         request = digest(["consent.grant", asdict(wish) | {"ends_at": rfc3339(wish.ends_at)}])
 
         def write(connection: Connection) -> dict[str, Any]:
+            still(connection, self._company.people, actor, self._clock.now())
             before = repeats.kept(connection, actor.person_id, idempotency_key, request) if idempotency_key else None
             if before is not None:
                 return before.body()
@@ -211,10 +213,11 @@ class Consents:
             raise PermissionDenied(_IN_PERSON)
 
         def write(connection: Connection) -> dict[str, Any]:
-            row = _row(connection, consent_id)
-            if row is None or (row.person_id != actor.person_id and not actor.has(ADMIN)):
-                raise NotFound(Text("그런 사전 승인이 없어요", "No such consent"))
             now = self._clock.now()
+            present = still(connection, self._company.people, actor, now)
+            row = _row(connection, consent_id)
+            if row is None or (row.person_id != actor.person_id and not present.has(ADMIN)):
+                raise NotFound(Text("그런 사전 승인이 없어요", "No such consent"))
             if row.revoked_at is not None or row.ends_at <= now:
                 raise Conflict(Text("이미 끝난 사전 승인이에요", "This consent is over already"))
             changed = update(consent).where(consent.c.id == consent_id)
