@@ -24,6 +24,7 @@ AUTOMATIC = ("draft", "apply", "apply_failed", "apply_unknown")
 COMPLETE = ("approved", "applied", "apply_failed", "apply_unknown")
 SIGNED = frozenset({"approve", "reject", "return_step", "hold", "release", "undo", "replace"})
 _EFFECTS = text("SELECT approval_id, person_id, agent, arguments_digest FROM audit WHERE outcome = 'applied'")
+_ERRANDS = text("SELECT approval_id FROM errand")
 _AUDIT = text(
     "SELECT seq, person_id, agent, credential, action, outcome, records, approval_id, detail FROM audit ORDER BY seq"
 )
@@ -62,8 +63,9 @@ def check_documents(connection: Connection, ids: Sequence[str]) -> dict[str, Doc
 def check_effects(connection: Connection, documents: Mapping[str, Document]) -> None:
     """I05, I06, I08, I17: once each, as the drafter and their agent, with exactly the arguments that were approved."""
     effects = connection.execute(_EFFECTS).all()
-    applied = [key for key, document in documents.items() if document.state.status == "applied"]
-    assert sorted(row.approval_id for row in effects) == sorted(applied)
+    sent = {row.approval_id for row in connection.execute(_ERRANDS)}  # applied here, and on its way outside
+    applied = {key for key, document in documents.items() if document.state.status == "applied"}
+    assert sorted(row.approval_id for row in effects) == sorted(applied | sent)
     for row in effects:
         document = documents[row.approval_id]
         assert (row.person_id, row.agent) == (document.state.drafter, document.row["agent"])
@@ -90,7 +92,23 @@ def check(connection: Connection, roles: Mapping[int, Sequence[str]], start: int
     added = connection.execute(text("SELECT name FROM w_project WHERE id > 3")).scalars().all()
     wanted = [one.row["arguments"]["title"] for one in applied if one.operation.startswith("papers.")]
     assert sorted(added) == sorted(wanted)
+    booked = connection.execute(text("SELECT count(*) FROM w_leave")).scalar_one()
+    assert booked == sum(one.operation == "work.request" for one in applied)
     return documents
+
+
+def check_runs(connection: Connection) -> None:
+    """I02, I13: every run has ended well, its events have no gap, and what was said in pieces is the answer."""
+    runs = {row.id: row for row in connection.execute(text("SELECT id, status, answer FROM run"))}
+    assert {row.status for row in runs.values()} <= {"succeeded"}
+    said, numbers = dict.fromkeys(runs, ""), {key: list[int]() for key in runs}
+    for row in connection.execute(text("SELECT run_id, seq, type, data FROM event ORDER BY run_id, seq")):
+        numbers[row.run_id].append(row.seq)
+        if row.type == "message.delta":
+            data = json.loads(row.data) if isinstance(row.data, str) else row.data
+            said[row.run_id] += data["text"]
+    assert all(found == list(range(1, len(found) + 1)) for found in numbers.values())
+    assert said == {key: row.answer for key, row in runs.items()}
 
 
 def _check_instants(connection: Connection, documents: Mapping[str, Document], facts: Facts) -> None:

@@ -5,18 +5,34 @@ so the audit tells in one order what was true when someone decided (see `invaria
 """
 
 import asyncio
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
 from sqlalchemy import insert
 
 from approvals.house import WHY
 from daeri.app import Daeri
 from daeri.errors import Refused
-from daeri.operations import Catalog, Company, Form, Line, Ref, Won, agree, anyone, having, holder, superior
+from daeri.operations import (
+    Catalog,
+    Change,
+    Company,
+    Errand,
+    Form,
+    Line,
+    Ref,
+    Won,
+    agree,
+    anyone,
+    having,
+    holder,
+    superior,
+)
 from daeri.operations.line import Step
 from daeri.records import Actor, Records
 from daeri.settings import Settings
@@ -75,6 +91,49 @@ async def spend(records: Records, amount: Won) -> Said:
         raise Refused(Text("예산이 모자라요", "The budget does not suffice"))
     await records.change(row, cost=row.cost + amount)
     return Said(value=str(amount))
+
+
+class Sent(BaseModel):
+    """What is sent to the world outside."""
+
+    name: str
+
+
+def sender(number: int) -> Line:
+    """The lead."""
+    del number
+    return Line(superior(1), rule="send", because=WHY)
+
+
+async def send_preview(number: int) -> list[Change]:
+    """What is sent."""
+    return [Change(Text("보낼 것", "what is sent"), "", str(number))]
+
+
+async def reach_out(intent: Sent, key: str) -> None:
+    """Reach the world outside: a file with one line for each call."""
+    _write_down(Path(os.environ["RACING_OUTSIDE"]), f"{intent.name} {key}\n")
+
+
+def _write_down(outside: Path, line: str) -> None:
+    with outside.open("a") as file:
+        file.write(line)
+
+
+def declare_sending(name: str, *, idempotent: bool) -> None:
+    """Declare an operation that acts outside the database."""
+
+    async def send(number: int) -> Sent:
+        """Send something."""
+        return Sent(name=str(number))
+
+    send.__name__ = name
+    errand = Errand(reach_out, idempotent=idempotent)
+    books.irreversible(label=Text(name, name), allow=anyone, approval=sender, preview=send_preview, errand=errand)(send)
+
+
+declare_sending("send", idempotent=False)
+declare_sending("send_safely", idempotent=True)
 
 
 @books.write(label=Text("보정", "Adjust"), allow=anyone)

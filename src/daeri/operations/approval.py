@@ -13,6 +13,7 @@ from typing import Any, Literal, cast, get_args
 from sqlalchemy import Connection
 
 from daeri.clock import Clock
+from daeri.crash import crash_at
 from daeri.errors import DaeriError, FieldError, PermissionDenied, StaleVersion, ValidationFailed
 from daeri.operations.company import Company
 from daeri.operations.deciding import boxes, ledger
@@ -268,6 +269,7 @@ class Approvals:
             entry = self._entry(actor, approval_id, name, "refused", detail={"code": error.code})
             await self._store.note(lambda connection: audit.append(connection, entry))
             raise
+        crash_at("decision.committed")
         if body["status"] == "approved":
             self.errands.wake()
         elif body["status"] != "in_progress":
@@ -284,11 +286,13 @@ class Approvals:
         after = step(document.state, act)
         if isinstance(after, Refusal):
             raise refused(after.reason, act.kind)
+        crash_at("decision.begun")
         earlier = ledger.acts(connection, [document.id]).get(document.id, [])
         writer = Writer(connection, document)
         told = _for_whom(document, act)
         writer.write(Written(act, after, now, labels=labels, detail=told, quiet=act.kind == "read"))
         self._audit(connection, actor, document, act.kind, detail=told)
+        crash_at("decision.written")
         values: dict[str, Any] = {}
         if writer.state.status == "approved" and document.state.status != "approved":
             values = self._complete(connection, writer, [*earlier, *writer.acts], present, act.comment)
@@ -298,6 +302,7 @@ class Approvals:
             values = {"completed_at": now}
             self._tell(connection, document, writer.state.status, present.person.called, act.comment)
         done = writer.finish(now, **values)
+        crash_at("decision.whole")
         return self._bodies(connection, present, [done], lang, {done.id: [*earlier, *writer.acts]})[0]
 
     def _meant(
@@ -444,6 +449,7 @@ class Approvals:
             failure = [error.detail.ko, error.detail.en]
             return {"failure": failure, "difference": difference, "completed_at": now}
         savepoint.commit()
+        crash_at("effect.done")
         operation = self._company.operations.get(document.operation)
         if operation is not None and operation.errand is not None:
             intend(connection, at_hand, done, now)

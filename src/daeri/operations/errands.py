@@ -18,6 +18,7 @@ from sqlalchemy import BindParameter, Connection, Row, bindparam, insert, select
 from ulid import ULID
 
 from daeri.clock import Clock
+from daeri.crash import crash_at
 from daeri.errors import DaeriError
 from daeri.operations.company import Company
 from daeri.operations.deciding import ledger
@@ -134,6 +135,7 @@ class Errands:
             if claimed is None:
                 continue
             count += 1
+            crash_at("errand.claimed")
             declared = operation.errand if operation else None
             if operation is None or declared is None:
                 outcome = _Outcome("failed", Text("작업이 없어졌어요", "the operation is gone"))
@@ -141,6 +143,7 @@ class Errands:
                 outcome = _Outcome("unknown", _UNKNOWN)
             else:
                 outcome = await self._call(operation, declared, row)
+            crash_at("errand.called")
             await self._write(row, operation, outcome)
         return count
 
@@ -189,6 +192,7 @@ class Errands:
             return None if document is None else self._end(connection, document, operation, outcome, row, now)
 
         run_id = await self._store.write(write)
+        crash_at("errand.written")
         if run_id is not None:
             await self._heard.resume(run_id)
 

@@ -45,7 +45,7 @@ SEALED_FIRST = (
 SEALED = (*SEALED_FIRST, "form", "line", "bound", "provenance", "bundled", "previous_id", "round")
 # fmt: on
 _AUTOMATIC = frozenset({"draft", "apply", "apply_failed", "apply_unknown"})
-"""Acts that the audit tells in other words than approval.*."""
+"""Acts of no person: the audit tells them in other words than approval.*, or not in this order."""
 
 _INSERT = insert(approval)
 _INSERT_STEPS = insert(approval_step)
@@ -150,7 +150,8 @@ def is_intact(connection: Connection, document: Document, acts: Sequence[Mapping
         return False
     told = connection.execute(_AUDITED, {"key": document.id}).all()
     filed = [row.arguments_digest for row in told if row.outcome == "filed"]
-    people = [(row.action, row.person_id) for row in told if row.outcome == "done"]
+    done = [row for row in told if row.outcome == "done" and row.action.removeprefix("approval.") not in _AUTOMATIC]
+    people = [(row.action, row.person_id) for row in done]
     acted = [(f"approval.{act['act']}", act["person_id"]) for act in acts if act["act"] not in _AUTOMATIC]
     return filed == [digest(document.row["arguments"])] and people == acted
 

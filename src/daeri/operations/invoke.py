@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from daeri.canonical import digest
 from daeri.clock import Clock, rfc3339
+from daeri.crash import crash_at
 from daeri.errors import Conflict, DaeriError, NotFound, PermissionDenied
 from daeri.operations import arguments as args
 from daeri.operations import filing, noting, repeats
@@ -139,12 +140,14 @@ class Door:
             await self._limiter.operation(actor, call.operation.name)
             if call.operation.effect == "read":
                 return await self._read(call)
-            return await self._store.write(lambda connection: self._write(connection, call))
+            outcome = await self._store.write(lambda connection: self._write(connection, call))
         except DaeriError as error:
             await self._refused(actor, name, arguments, error, call, journal)
             if journal is not None:
                 await self._store.note(partial(_refused_step, journal, error))
             raise
+        crash_at("call.committed")
+        return outcome
 
     async def dry_run(self, actor: Actor, name: str, arguments: Mapping[str, Any], *, lang: Lang = "ko") -> Draft:
         """Tell what a call would do: it is carried out and rolled back, so the answer is the real one.
@@ -329,6 +332,7 @@ class Door:
             outcome = done or self._held(call, content, document)
         self._record(connection, call, outcome)
         self._remember(connection, call, request, outcome)
+        crash_at("call.whole")
         return outcome
 
     def _rehearsed(self, connection: Connection, call: Call, model: BaseModel) -> filing.Content | None:

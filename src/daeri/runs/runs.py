@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from ulid import ULID
 
 from daeri.clock import Clock, rfc3339
+from daeri.crash import crash_at
 from daeri.errors import Conflict, FieldError, IdempotencyMismatch, NotFound, PermissionDenied, ValidationFailed
 from daeri.operations.company import Company
 from daeri.operations.outcome import Settlement
@@ -103,6 +104,7 @@ class Runs:
             return self._row(connection, actor, run_id), True
 
         row, is_new = await self._store.write(accept)
+        crash_at("run.accepted")
         if is_new and self.start is not None:
             await self.start(row.id, 1)
         return self._body(row, [], lang)
@@ -276,6 +278,7 @@ class Runs:
             return
         self._wakeups.notify(run_id)
         due = dict(await self.due())
+        crash_at("run.due")
         if self.start is not None and run_id in due:
             await self.start(run_id, due[run_id])
 

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from daeri.clock import Clock
+from daeri.crash import crash_at
 from daeri.errors import DaeriError
 from daeri.operations.provenance import Origins
 from daeri.records.store import Store
@@ -115,7 +116,9 @@ class Workbench:
             lease = journal.claim(connection, run_id, segment, self._me)
             return None if lease is None else _load(connection, lease)
 
-        return await self._store.note(take)
+        work = await self._store.note(take)
+        crash_at("run.claimed")
+        return work
 
     async def write(self, lease: Lease, notes: Sequence[Note] = (), *events: Event) -> None:
         """Write steps without effect, and events that belong to no step (text as it is spoken)."""
@@ -169,8 +172,10 @@ class Workbench:
                 choices=ending.choices,
                 usage=ending.usage,
             )
+            crash_at("run.ending")
 
         await self._write(lease, write)
+        crash_at("run.ended")
 
     async def fail(self, lease: Lease, error: DaeriError, lang: Lang, notes: Sequence[Note] = ()) -> None:
         """End the run with an error."""
