@@ -122,7 +122,8 @@ def _check_instants(connection: Connection, documents: Mapping[str, Document], f
             _learn(facts, row, detail, absences)
         if row.outcome == "applied":
             _check_effect(facts, documents[row.approval_id])
-        if row.outcome == "done" and row.action.startswith("approval.") and row.approval_id in people:
+        kind = row.action.removeprefix("approval.")
+        if row.outcome == "done" and kind != row.action and kind not in AUTOMATIC and row.approval_id in people:
             act = next(people[row.approval_id])
             assert (f"approval.{act['act']}", act["person_id"]) == (row.action, row.person_id)
             if act["act"] in SIGNED:
