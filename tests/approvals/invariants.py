@@ -39,6 +39,7 @@ class Facts:
     left: set[int] = field(default_factory=set)
     revoked: set[str] = field(default_factory=set)
     away: dict[str, tuple[int, int]] = field(default_factory=dict)
+    taken_back: set[str] = field(default_factory=set)
     version: int = 1
 
 
@@ -144,6 +145,8 @@ def _learn(facts: Facts, row: Any, detail: Mapping[str, Any], absences: Mapping[
             facts.left.discard(person)
     if row.action == "key.revoke":
         facts.revoked.add(detail["key"])
+    elif row.action == "consent.revoke":
+        facts.taken_back.add(detail["consent"])
     elif row.action == "absence.set":
         facts.away[detail["absence"]] = absences[detail["absence"]]
     elif row.action == "absence.end":
@@ -168,6 +171,7 @@ def _check_decision(
     assert act["agent"] is None
     assert person not in facts.left, (document.id, "left")
     assert row.credential not in facts.revoked, (document.id, "revoked")
+    assert told.get("consent_id") not in facts.taken_back, (document.id, "consent taken back")
     if act["act"] == "replace":
         return
     for position in told.get("positions", ()):

@@ -24,6 +24,7 @@ from daeri.operations import (
     Company,
     Errand,
     Form,
+    Limit,
     Line,
     Ref,
     Won,
@@ -48,6 +49,7 @@ FORMS: dict[str, tuple[tuple[Step, ...], dict[str, Any]]] = {
     "free": ((superior(1), superior(2)), {"recall": "in_progress"}),
     "early": ((superior(1), superior(2)), {"early": True}),
     "twice": ((superior(1), holder("finance"), superior(1)), {"early": True}),
+    "agreed": ((superior(1),), {"consent": Limit()}),
     "hidden": ((holder("finance"),), {}),
     "quorum": ((agree(holder("finance"), holder("auditor"), holder("hr"), parallel=True, quorum=2),), {}),
 }

@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from approvals import invariants
 from approvals.racing import FIRST_ROLES, Keys, furnished
@@ -113,19 +114,29 @@ class House:
         assert not [answer.body for answer in found if answer.status >= 500]
         return found
 
-    def check(self) -> None:
+    def check(self, statement: str = "", roles: Mapping[int, Sequence[str]] = FIRST_ROLES) -> None:
+        """Check everything, as if a statement had been carried out."""
         folder = self.servers[0].folder
         engine = engine_of(folder / NOTE if POSTGRES else folder / "daeri.db")
         with engine.connect() as connection:
-            invariants.check(connection, FIRST_ROLES, start=100)
-        engine.dispose()
+            try:
+                if statement:
+                    connection.execute(text(statement))
+                invariants.check(connection, roles, start=100)
+            finally:
+                connection.rollback()
+                engine.dispose()
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("racing") / "data"
     keys = furnished(folder)
-    more = {"DAERI_COMPANY": "approvals.racing:company", "PYTHONPATH": f"{HERE}:{os.environ.get('PYTHONPATH', '')}"}
+    more = {
+        "DAERI_COMPANY": "approvals.racing:company",
+        "PYTHONPATH": f"{HERE}:{os.environ.get('PYTHONPATH', '')}",
+        "RACING_OUTSIDE": str(folder.parent / "outside"),
+    }
     servers = [Server(folder, more=more)]
     if POSTGRES:
         servers.append(Server(folder.parent / "other", more=more, beside=servers[0]))
@@ -299,4 +310,90 @@ def test_documents_that_change_one_record_are_not_both_carried_out(house: House,
         answers = house.at_once(*(house.decision(LEAD, key) for key in keys))
         assert told(answers) == {200: 4}
         assert Counter(map(house.status, keys)) == {"applied": 1, "apply_failed": 3}
+    house.check()
+
+
+@pytest.mark.parametrize("rounds", ROUNDS)
+def test_a_consent_covers_what_it_says_however_many_file_at_once(house: House, rounds: int) -> None:
+    for _ in range((rounds + 2) // 3):
+        until = datetime.now(UTC) + timedelta(days=1)
+        wish = {"operation": "papers.agreed", "ends_at": f"{until:%FT%T}Z", "count": 2}
+        given = house.call(LEAD, "/v1/consents", wish)
+        assert given.status == 201, given.body
+        titles = [{"title": f"agreed {next(house.numbers)}"} for _ in range(6)]
+        key = house.keys[OWNER].first
+        answers = house.at_once(*(Request(key, "/v1/ops/papers.agreed", title) for title in titles))
+        assert told(answers) == {200: 2, 202: 4}
+    house.check()
+
+
+@pytest.mark.parametrize("rounds", ROUNDS)
+def test_a_consent_that_is_taken_back_in_the_same_instant_covers_nothing_after(house: House, rounds: int) -> None:
+    for number in range(rounds):
+        until = datetime.now(UTC) + timedelta(days=1)
+        wish = {"operation": "papers.agreed", "ends_at": f"{until:%FT%T}Z", "count": 1}
+        given = house.call(LEAD, "/v1/consents", wish).body["consent_id"]
+        title = {"title": f"agreed {next(house.numbers)}"}
+        filing = Request(house.keys[OWNER].first, "/v1/ops/papers.agreed", title, late=0.002 * (number % 3))
+        filed, back = house.at_once(filing, Request(house.keys[LEAD].first, f"/v1/consents/{given}/revoke", {}))
+        assert (filed.status, back.status) in {(200, 200), (202, 200)}
+    house.check()
+
+
+@pytest.mark.parametrize("rounds", ROUNDS)
+def test_a_run_that_is_stopped_while_its_document_is_approved_ends_once_and_so_does_the_document(
+    house: House, rounds: int
+) -> None:
+    owner = house.keys[OWNER].first
+    for number in range(rounds):
+        day = datetime(2027, 1, 1, tzinfo=UTC) + timedelta(days=next(house.numbers))
+        words = {"input": f"{day:%Y년 %m월 %d일} 하루 휴가 신청해줘"}
+        run = house.call(OWNER, "/v1/runs?wait=20", words).body
+        assert run["status"] == "waiting_approval", run
+        (key,) = run["approvals"]
+        path = f"/v1/runs/{run['run_id']}"
+        decided, stopped = house.at_once(
+            house.decision(LEAD, key, late=0.002 * (number % 3)), Request(owner, f"{path}/cancel", {})
+        )
+        assert (decided.status, house.status(key)) == (200, "applied")
+        assert stopped.status in (200, 409)
+        ended = house.servers[0].until(path, owner, lambda run: run["status"] in ("succeeded", "cancelled"))
+        assert (ended["status"] == "cancelled") == (stopped.status == 200)
+    house.check()
+
+
+@pytest.mark.parametrize("rounds", ROUNDS)
+def test_what_goes_outside_is_sent_once_whichever_server_sends_it(house: House, rounds: int) -> None:
+    for _ in range((rounds + 2) // 3):
+        numbers = [next(house.numbers) for _ in range(6)]
+        keys = [house._filed(house.call(OWNER, "/v1/ops/books.send", {"number": number})) for number in numbers]
+        assert told(house.at_once(*(house.decision(LEAD, key) for key in keys))) == {200: 6}
+        for key in keys:
+            path = f"/v1/approvals/{key}"
+            house.servers[0].until(path, house.keys[OWNER].first, lambda body: body["status"] == "applied")
+        lines = (house.servers[0].folder.parent / "outside").read_text().splitlines()
+        sent = {number: sum(line.startswith(f"{number} ") for line in lines) for number in numbers}
+        assert sent == dict.fromkeys(numbers, 1)
+    house.check()
+
+
+def test_the_checks_see_what_is_wrong(house: House) -> None:
+    key = house.file("hidden")
+    assert told(house.at_once(house.decision(FINANCE, key))) == {200: 1}
+    wrong = (
+        "UPDATE w_project SET cost = cost + 1 WHERE id = 1",
+        "DELETE FROM w_project WHERE id = (SELECT max(id) FROM w_project)",
+        "UPDATE approval SET question = '다른 것' WHERE id = :key",
+        "UPDATE approval SET status = 'rejected' WHERE id = :key",
+        "UPDATE approval SET number = 'DR-2026-999999' WHERE id = :key",
+        "UPDATE approval_step SET status = 'waiting' WHERE approval_id = :key",
+        f"UPDATE approval_step SET by_id = {OWNER} WHERE approval_id = :key",
+        "UPDATE approval_act SET digest = 'x' WHERE approval_id = :key",
+    )
+    for statement in wrong:
+        with pytest.raises(AssertionError):
+            house.check(statement.replace(":key", f"'{key}'"))
+    nobody: dict[int, list[str]] = {person: [] for person in FIRST_ROLES}
+    with pytest.raises(AssertionError, match="no role"):
+        house.check(roles=nobody)
     house.check()
