@@ -118,14 +118,13 @@ class House:
         """Check everything, as if a statement had been carried out."""
         folder = self.servers[0].folder
         engine = engine_of(folder / NOTE if POSTGRES else folder / "daeri.db")
-        with engine.connect() as connection:
-            try:
+        try:
+            with engine.connect() as connection:  # nothing of it is committed
                 if statement:
                     connection.execute(text(statement))
                 invariants.check(connection, roles, start=100)
-            finally:
-                connection.rollback()
-                engine.dispose()
+        finally:
+            engine.dispose()
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ import pytest
 
 from approvals import invariants
 from approvals.racing import FIRST_ROLES, Keys, furnished
-from daeri.crash import VARIABLE
+from daeri.crash import VARIABLE, crash_at
 from databases import NOTE, POSTGRES, engine_of, look, only_postgres
 from servers import Answer, Gone, Server
 from worlds import LEAD, OWNER
@@ -101,10 +101,12 @@ class House:
     def check(self) -> None:
         folder = self.server.folder
         engine = engine_of(folder / NOTE if POSTGRES else folder / "daeri.db")
-        with engine.connect() as connection:
-            invariants.check(connection, FIRST_ROLES, start=100)
-            invariants.check_runs(connection)
-        engine.dispose()
+        try:
+            with engine.connect() as connection:
+                invariants.check(connection, FIRST_ROLES, start=100)
+                invariants.check_runs(connection)
+        finally:
+            engine.dispose()
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +132,16 @@ DECIDED = most_at_night(
     "decision.committed", "run.due", "run.claimed", "run.ending", "run.ended", by_day="decision.committed"
 )
 OUTSIDE = most_at_night("errand.claimed", "errand.called", "errand.written", by_day="errand.called")
+
+
+def test_nothing_dies_where_nobody_asks_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    crash_at("decision.begun")
+    monkeypatch.setenv(VARIABLE, str(tmp_path / POINT))
+    crash_at("decision.begun")
+    (tmp_path / POINT).write_text("decision.whole")
+    crash_at("decision.begun")
+    assert (tmp_path / POINT).exists()
 
 
 @pytest.mark.parametrize("point", REQUESTED)
