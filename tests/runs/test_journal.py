@@ -226,6 +226,24 @@ async def test_an_intermediate_approval_leaves_the_run_waiting(world: World) -> 
     assert await world.runs.due() == []
 
 
+@pytest.mark.parametrize("lost", ["roles = '[]'", "left_on = '2026-11-20'"])
+async def test_a_run_reads_and_writes_nothing_by_a_right_that_its_person_lost_meanwhile(
+    world: World, lost: str
+) -> None:
+    await world.sql("update w_employee set roles = '[\"hr\"]' where id = :id", id=OWNER)
+    run_id, actor = await create(world), await world.deputy(OWNER)
+    lease = (await claimed(world, run_id)).lease
+    asked = workbench(world).call(lease, Asked(1, "work.headcount", {}), "몇 명이야?")
+    assert (await world.door.call(actor, "work.headcount", {}, journal=asked)).status == 200
+    await world.sql(f"update w_employee set {lost} where id = :id", id=OWNER)
+    for number, (name, arguments) in enumerate([("work.headcount", {}), ("work.farewell", {"employee": LEAD})], 2):
+        asked = workbench(world).call(lease, Asked(number, name, arguments), "몇 명이야?")
+        with pytest.raises(PermissionDenied):
+            await world.door.call(actor, name, arguments, journal=asked)
+    steps = await world.sql("select status from step where run_id = :id order by seq", id=run_id)
+    assert [step["status"] for step in steps] == ["done", "refused", "refused"]
+
+
 async def test_settling_twice_makes_the_run_due_once(world: World) -> None:
     run_id, _, held = await parked(world)
     await world.approvals.decide(await world.actor(LEAD), held.approval_id, "reject", "바빠요")

@@ -294,6 +294,8 @@ class Door:
 
     async def _read(self, call: Call) -> Done:
         def look(connection: Connection) -> tuple[Done, str]:
+            if call.journal is not None:  # a run takes its time; a request has just been let in
+                self._stand(connection, call)
             call.seen = Trail()
             model = self._validated(connection, call)
             return self._run(connection, call, model, call.seen), digest(args.canonical(model))
@@ -310,9 +312,7 @@ class Door:
 
     def _write(self, connection: Connection, call: Call) -> Outcome:
         self._check_journal(connection, call)
-        call.actor = still(connection, self.company.people, call.actor, self._clock.now())
-        if not _allowed(call.operation, call.actor):
-            raise self._not_allowed(call.operation, call.actor)
+        self._stand(connection, call)
         call.seen = Trail()
         model = self._validated(connection, call)
         canonical = args.canonical(model)
@@ -334,6 +334,12 @@ class Door:
         self._remember(connection, call, request, outcome)
         crash_at("call.whole")
         return outcome
+
+    def _stand(self, connection: Connection, call: Call) -> None:
+        """Take the caller as they stand now: what they lost since they were let in is gone."""
+        call.actor = still(connection, self.company.people, call.actor, self._clock.now())
+        if not _allowed(call.operation, call.actor):
+            raise self._not_allowed(call.operation, call.actor)
 
     def _rehearsed(self, connection: Connection, call: Call, model: BaseModel) -> filing.Content | None:
         """Return what is to be filed, bound to the rows that it would write; None where nobody has to decide."""
