@@ -211,18 +211,20 @@ class _Weighing:
     def _sure(self, often: dict[str, float], meaning: float) -> float:
         """Return how much of what was asked a passage speaks of: by its words, or other names of them, and by sense."""
         total = held = 0.0
-        for ways in self.query.ideas:
-            weights = (self.rarity[token] * self.query.tokens[token] for token in ways[0] if token in self.rarity)
-            weight = max(weights, default=0.0)
+        for ways, share in zip(self.query.ideas, self.query.shares, strict=True):
+            weight = share * max((self.rarity[token] for token in ways[0] if token in self.rarity), default=0.0)
             total += weight
             held += weight * max(_share(way, often) for way in ways)
         return round(WORDS_SURE * (held / total if total else 0.0) + (1 - WORDS_SURE) * max(0.0, float(meaning)), 4)
 
 
 def _share(way: frozenset[str], often: dict[str, float]) -> float:
-    """Return how much of one way of saying a word is there; less than half of its syllables is nothing."""
+    """Return how much of one way of saying a word is there.
+
+    Less than half of its syllables is nothing, and a part is less than its share: 퇴직 is not yet 퇴직금.
+    """
     share = sum(1 for token in way if often.get(token)) / len(way)
-    return share if share >= 0.5 else 0.0  # noqa: PLR2004
+    return share * share if share >= 0.5 else 0.0  # noqa: PLR2004
 
 
 def _held(connection: Connection, view: View, chosen: Ints, query: Query) -> dict[str, frozenset[int]]:

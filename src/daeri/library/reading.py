@@ -21,7 +21,7 @@ from daeri.library.vectors import Embedder
 from daeri.records.access import Records
 from daeri.wording import Text
 
-GOOD: Final = 0.3
+GOOD: Final = 0.375
 """Hits that are less sure than this are not told as an answer: nothing good enough was found."""
 READ_AT_ONCE: Final = 40
 """Passages that one reading returns."""
