@@ -25,6 +25,7 @@ from daeri.gateway.mcp import Extras
 from daeri.library.blocks import Limits
 from daeri.library.cells import Bounds, Cells
 from daeri.library.librarian import LIBRARIAN, Librarian
+from daeri.library.meaning import Meaning
 from daeri.library.originals import Originals
 from daeri.models.relay import RawModels
 from daeri.models.table import budgets_in, models_in
@@ -58,6 +59,7 @@ from daeri.web import desk
 from daeri.web.pages import pages
 
 if TYPE_CHECKING:
+    from daeri.library.outside import Outside
     from daeri.models.client import ModelClient
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -111,9 +113,24 @@ class Daeri:
         limits = Limits(bytes_max=settings.file_max, pages_max=settings.file_pages_max)
         bounds = Bounds(seconds=settings.file_seconds, memory=settings.file_memory)
         cells = Cells(settings.file_readers, limits, bounds)
-        return Librarian(
-            self.door, self.store, self.clock, self.runs, Originals(settings.files, settings.file_max), cells
-        )
+        originals = Originals(settings.files, settings.file_max)
+        self._outside = self._embeddings()
+        if self._outside is not None:
+            self.door.senses = self._outside.sense
+        meaning = Meaning(self.store, self._outside, self.clock.now)
+        return Librarian(self.door, self.store, self.clock, self.runs, originals, cells, meaning)
+
+    def _embeddings(self) -> "Outside | None":
+        settings = self.settings
+        model = embedder_of(settings)
+        if model is None:
+            return None
+        from daeri.library.outside import Outside  # noqa: PLC0415 - it takes the model client, as below
+        from daeri.models.client import ModelClient  # noqa: PLC0415
+        from daeri.models.embedding import Embeddings  # noqa: PLC0415
+
+        asked = Embeddings(ModelClient(self.clock), model, settings.embedding_dimensions, settings.embedding_batch)
+        return Outside(asked, settings.embedding_levels)
 
     def _planner(self) -> Planner:
         models = models_of(self.settings)
@@ -153,6 +170,8 @@ class Daeri:
         """Migrate the databases and, where it is `working`, take up the runs that are due."""
         await self.migrate()
         await self.store.read(partial(check_fit, records=self.company.records.values()))
+        if self._outside is not None:
+            await self._outside.open()
         if working:
             await self.door.forget_old_keys()
             if self._models is not None:
@@ -168,6 +187,7 @@ class Daeri:
             self._tending = [
                 asyncio.create_task(self.approvals.keep_tending()),
                 asyncio.create_task(self.approvals.errands.keep()),
+                asyncio.create_task(self.librarian.keep_meaning()),
             ]
 
     async def close(self) -> None:
@@ -185,6 +205,8 @@ class Daeri:
             await self._wakeups.close()
             if self._models is not None:
                 await self._models.close()
+        if self._outside is not None:
+            await self._outside.close()
         await self.raw.close()
         await self.store.close()
 
@@ -358,10 +380,17 @@ def budgets_of(settings: Settings) -> list[Budget]:
     return budgets_in(settings.models) if settings.models is not None else []
 
 
+def embedder_of(settings: Settings) -> Model | None:
+    """Return the endpoint whose vectors documents are found by, if the settings name one."""
+    if not settings.embedding_url:
+        return None
+    key = settings.embedding_api_key.get_secret_value() if settings.embedding_api_key else ""
+    return Model(settings.embedding_model, settings.embedding_url, key, settings.embedding_model)
+
+
 def raw_models_of(settings: Settings) -> tuple[list[Model], list[Model]]:
     """Return the models that may be used as they are: those for text, those for embeddings."""
-    main = models_of(settings)
-    if not main:
-        return [], []
-    embedder = settings.embedding_model
-    return main, [replace(main[0], name=embedder, model=embedder)] if embedder else []
+    main, own, name = models_of(settings), embedder_of(settings), settings.embedding_model
+    if own is not None:
+        return main, [own]
+    return main, [replace(main[0], name=name, model=name)] if main and name else []

@@ -122,10 +122,24 @@ class Settings(BaseSettings):
 
     embedding_model: str = Field(
         default="",
-        description="The first model endpoint's name for its embeddings; without one Daeri makes them itself.",
+        description="Name of the model for embeddings, at DAERI_EMBEDDING_URL or, for /v1/embeddings alone, at the "
+        "first model endpoint; without one Daeri makes them itself.",
+    )
+    embedding_url: str = Field(
+        default="",
+        description="Base address of an OpenAI-compatible endpoint whose vectors documents are found by; it is sent "
+        "passages of DAERI_EMBEDDING_LEVELS and what people search for.",
+    )
+    embedding_api_key: SecretStr | None = Field(default=None, description="Key for that endpoint.")
+    embedding_dimensions: int = Field(default=0, ge=0, le=8192, description="Numbers in each of its vectors.")
+    embedding_batch: int = Field(default=64, ge=1, le=2048, description="Texts that it is sent at once.")
+    embedding_levels: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("public", "internal"),
+        description="Security levels of documents that may be sent there, separated by commas; Daeri itself makes the "
+        "vectors of all others. For an endpoint of your own add confidential,secret.",
     )
 
-    @field_validator("cors_origins", "hosts", "rate_limits", mode="before")
+    @field_validator("cors_origins", "hosts", "rate_limits", "embedding_levels", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -147,6 +161,13 @@ class Settings(BaseSettings):
     def _an_audience_needs_an_address(self) -> Self:
         if self.issuer and not self.public_url:
             msg = "DAERI_ISSUER needs DAERI_PUBLIC_URL: tokens are made for that address"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _embeddings_need_a_name_and_a_length(self) -> Self:
+        if self.embedding_url and not (self.embedding_model and self.embedding_dimensions):
+            msg = "DAERI_EMBEDDING_URL needs DAERI_EMBEDDING_MODEL and DAERI_EMBEDDING_DIMENSIONS"
             raise ValueError(msg)
         return self
 

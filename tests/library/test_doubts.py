@@ -9,7 +9,8 @@ from sqlalchemy import Connection
 
 from daeri.app import Daeri
 from daeri.library.queries import read_query
-from daeri.library.reading import GOOD, Reader
+from daeri.library.reading import GOOD, Reader, Where
+from daeri.operations.sense import Sense
 from daeri.records import Actor
 from daeri.records.access import Records
 from daeri.records.trail import Trail
@@ -36,7 +37,7 @@ async def _sure(daeri: Daeri, texts: Sequence[str]) -> dict[str, float]:
 
     def look(connection: Connection) -> dict[str, float]:
         records = Records(connection, daeri.company.rules, keeper, Trail())
-        found = {text: reader.search(records, text, 1) for text in texts}
+        found = {text: reader.search(records, text, 1, Where(), Sense()) for text in texts}
         return {text: hits[0].sure if hits else 0.0 for text, hits in found.items()}
 
     return await daeri.store.read(look)

@@ -12,15 +12,14 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, select
 
-from daeri.library.embedding import DIMENSIONS, MODEL
+from daeri.library.embedding import dimensions_of
 from daeri.library.holdings import passage, stamp, version_of
 from daeri.library.lexicon import lexicon_of
-from daeri.library.vectors import Codes
+from daeri.library.vectors import Codes, words_of
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-WORDS: int = DIMENSIONS // 64
 DEAD_SHARE_MAX = 0.3
 LISTS_MAX = 8_000_000
 """Numbers of remembered lists in all, 64 MB."""
@@ -50,6 +49,14 @@ class Lists:
 
 
 @dataclass(frozen=True, slots=True)
+class Signs:
+    """The signs of one model's vectors: codes of windows, and the row of each."""
+
+    codes: Codes
+    owners: Ints
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """The library at one version, as arrays; a row is a passage.
 
@@ -57,7 +64,7 @@ class View:
         ids: of passages, ascending.
         files: the file of each passage.
         lengths: in tokens.
-        codes: of windows; `owners` is the row of each.
+        signs: of vectors, by the name of their model.
         alive: false for rows that are no more.
     """
 
@@ -65,8 +72,7 @@ class View:
     ids: Ints
     files: Ints
     lengths: Ints
-    codes: Codes
-    owners: Ints
+    signs: dict[str, Signs]
     alive: Bools
     lists: Lists = field(default_factory=Lists)
 
@@ -93,8 +99,7 @@ _NOTHING = View(
     np.zeros(0, np.int64),
     np.zeros(0, np.int64),
     np.zeros(0, np.int64),
-    np.zeros((0, WORDS), np.uint64),
-    np.zeros(0, np.int64),
+    {},
     np.zeros(0, np.bool_),
 )
 
@@ -137,7 +142,7 @@ class Board:
 def _with(connection: Connection, view: View, alive: Bools, news: tuple[Sequence[int], int]) -> View:
     """Return a view with the passages of further files."""
     come, version = news
-    ids, files, lengths, codes, counts = [], [], [], [], []
+    ids, files, lengths, codes = [], [], [], []
     columns = (passage.c.id, passage.c.file_id, passage.c.length, passage.c.codes, passage.c.model)
     for at in range(0, len(come), FILES_AT_ONCE):
         statement = select(*columns).where(passage.c.file_id.in_(come[at : at + FILES_AT_ONCE]))
@@ -145,19 +150,40 @@ def _with(connection: Connection, view: View, alive: Bools, news: tuple[Sequence
             ids.append(key)
             files.append(file_id)
             lengths.append(length)
-            own = code if model == MODEL else b""
-            codes.append(own)
-            counts.append(len(own) // (8 * WORDS))
+            codes.append((model, code))
     order = np.argsort(np.asarray(ids, np.int64), kind="stable")
-    joined = b"".join(codes[at] for at in order)
-    first = len(view.ids)
-    owners = np.repeat(np.arange(first, first + len(ids)), np.asarray(counts, np.int64)[order] if ids else [])
+    signs = _signs([codes[at] for at in order], len(view.ids))
     return View(
         version=version,
         ids=np.concatenate([view.ids, np.asarray(ids, np.int64)[order]]),
         files=np.concatenate([view.files, np.asarray(files, np.int64)[order]]),
         lengths=np.concatenate([view.lengths, np.asarray(lengths, np.int64)[order]]),
-        codes=np.concatenate([view.codes, np.frombuffer(joined, np.uint64).reshape(-1, WORDS)]),
-        owners=np.concatenate([view.owners, owners.astype(np.int64)]),
+        signs={
+            model: _joined([each[model] for each in (view.signs, signs) if model in each])
+            for model in view.signs | signs
+        },
         alive=np.concatenate([alive, np.ones(len(ids), np.bool_)]),
     )
+
+
+def _signs(codes: Sequence[tuple[str, bytes]], first: int) -> dict[str, Signs]:
+    """Return the signs of rows that follow one another, by model; those of no known length are left out."""
+    found: dict[str, tuple[list[bytes], list[int], list[int]]] = {}
+    for row, (model, code) in enumerate(codes, first):
+        size = 8 * words_of(dimensions_of(model))
+        if size and code:
+            parts, rows, counts = found.setdefault(model, ([], [], []))
+            parts.append(code)
+            rows.append(row)
+            counts.append(len(code) // size)
+    return {
+        model: Signs(
+            np.frombuffer(b"".join(parts), np.uint64).reshape(-1, words_of(dimensions_of(model))),
+            np.repeat(np.asarray(rows, np.int64), np.asarray(counts, np.int64)),
+        )
+        for model, (parts, rows, counts) in found.items()
+    }
+
+
+def _joined(parts: Sequence[Signs]) -> Signs:
+    return Signs(np.concatenate([each.codes for each in parts]), np.concatenate([each.owners for each in parts]))

@@ -101,7 +101,7 @@ class Job:
     known: list[str]
 
 
-def job(connection: Connection, file_id: int, model: str) -> Job | None:
+def job(connection: Connection, file_id: int, models: Sequence[str]) -> Job | None:
     """Return what is needed to read a file; None where it does not wait any more."""
     columns = company_file.c
     row = connection.execute(
@@ -113,7 +113,7 @@ def job(connection: Connection, file_id: int, model: str) -> Job | None:
         return None
     series = row.series or file_id
     same = list(connection.execute(select(columns.id).where(columns.series == series)).scalars())
-    return Job(file_id, row.name, row.folder, row.digest, series, holdings.digests(connection, same, model))
+    return Job(file_id, row.name, row.folder, row.digest, series, holdings.digests(connection, same, models))
 
 
 def finished(connection: Connection, done: Job, reading: Reading, size: int) -> str:

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import ColumnElement, Connection, Row, select
 
-from daeri.library.board import Board, Bools, Ints, View
-from daeri.library.embedding import MODEL
+from daeri.library.board import Board, Bools, Ints, Signs, View
+from daeri.library.embedding import MODEL, dimensions_of
 from daeri.library.files import CompanyFile
 from daeri.library.holdings import head_of, passage
 from daeri.library.queries import Query
@@ -71,10 +71,14 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One search: what for, how its meaning is found (only where there is anything to search), how many, among what."""
+    """One search: what for, what it means to a model (asked only where there is anything to search), how many, where.
+
+    Attributes:
+        embed: returns the query's vector of the model of a name; None where that model was not asked or is not there.
+    """
 
     query: Query
-    embed: Callable[[], Vectors] | None
+    embed: Callable[[str], Vectors | None]
     limit: int
     visible: ColumnElement[bool]
 
@@ -91,13 +95,15 @@ def find(connection: Connection, board: Board, asked: Asked) -> list[Hit]:
         return []
     rarity: dict[str, float] = {}
     first = _by_words(connection, view, seen, (asked.query, rarity))
-    vector = asked.embed() if asked.embed is not None else None
-    chosen = np.union1d(first, _by_meaning(view, seen, vector))
+    told = {model: asked.embed(model) for model in view.signs}
+    vectors = {model: vector for model, vector in told.items() if vector is not None}
+    near = [_by_meaning(view.signs[model], seen, vector) for model, vector in vectors.items()]
+    chosen = np.unique(np.concatenate([first, *near]))
     if not len(chosen):
         return []
     weighing = _Weighing(
         query=asked.query,
-        vector=vector,
+        vectors=vectors,
         rarity=rarity,
         held=_held(connection, view, chosen, asked.query),
         average=max(float(view.lengths[seen].mean()), 1.0),
@@ -118,17 +124,15 @@ def _by_words(connection: Connection, view: View, seen: Bools, known: tuple[Quer
     return _best(weight, CANDIDATES)
 
 
-def _by_meaning(view: View, seen: Bools, vector: Vectors | None) -> Ints:
-    """Return the rows whose vectors point the way of the query's."""
-    if vector is None or not len(view.owners):
-        return np.zeros(0, np.int64)
-    shown, code = seen[view.owners], codes_of(vector)[0]
+def _by_meaning(signs: Signs, seen: Bools, vector: Vectors) -> Ints:
+    """Return the rows whose vectors point the way of the query's, both of one model."""
+    shown, code = seen[signs.owners], codes_of(vector)[0]
     if shown.mean() > COPIED_MAX:
-        best = _best(np.where(shown, likeness(view.codes, code), 0), WINDOWS)
+        best = _best(np.where(shown, likeness(signs.codes, code), 0), WINDOWS)
     else:
         windows = np.flatnonzero(shown)
-        best = windows[_best(likeness(view.codes[windows], code), WINDOWS)]
-    return np.unique(view.owners[best])
+        best = windows[_best(likeness(signs.codes[windows], code), WINDOWS)]
+    return np.unique(signs.owners[best])
 
 
 def _best(values: Floats | Ints, count: int) -> Ints:
@@ -160,12 +164,13 @@ class _Weighing:
     """Weighs passages exactly.
 
     Attributes:
+        vectors: the query's, by the name of their model.
         held: the passages that hold a token that is not plainly a part of the text: a number, a Latin word, initials.
         average: tokens of a passage, over those that may be seen.
     """
 
     query: Query
-    vector: Vectors | None
+    vectors: dict[str, Vectors]
     rarity: dict[str, float]
     held: dict[str, frozenset[int]]
     average: float
@@ -177,7 +182,7 @@ class _Weighing:
         heads = {(row.name, row.folder): folded(head_of(row.name, row.folder)) for row in rows}
         often = [self._often(row, heads[row.name, row.folder]) for row in rows]
         words = np.asarray([self._bm25(row, counts) for row, counts in zip(rows, often, strict=True)])
-        meaning = np.asarray([self._cosine(row) for row in rows])
+        meaning = self._meaning(rows)
         score = LEXICAL * _spread(words) + (1 - LEXICAL) * _spread(meaning)
         sure = np.asarray([self._sure(counts, float(alike)) for counts, alike in zip(often, meaning, strict=True)])
         score = (1 - RERANKED) * score + RERANKED * sure
@@ -203,10 +208,22 @@ class _Weighing:
             for token, share in self.query.tokens.items()
         )
 
-    def _cosine(self, row: Row[Any]) -> float:
-        if self.vector is None or row.model != MODEL or not row.vectors:
-            return 0.0
-        return float((unpacked(row.vectors) @ self.vector[0]).max())
+    def _meaning(self, rows: Sequence[Row[Any]]) -> Floats:
+        """Return how near each passage is to what the query means, as its own model tells.
+
+        How near "not at all" is differs from model to model, so for one outside it is measured on these passages.
+        """
+        alike = np.zeros(len(rows), np.float64)
+        for model, vector in self.vectors.items():
+            own = [at for at, row in enumerate(rows) if row.model == model and row.vectors]
+            if not own:
+                continue
+            near = np.asarray([(unpacked(rows[at].vectors, dimensions_of(model)) @ vector[0]).max() for at in own])
+            if model != MODEL:
+                usual = float(np.median(near))
+                near = np.maximum(near - usual, 0.0) / max(1.0 - usual, 1e-6)
+            alike[own] = near
+        return alike
 
     def _sure(self, often: dict[str, float], meaning: float) -> float:
         """Return how much of what was asked a passage speaks of: by its words, or other names of them, and by sense."""

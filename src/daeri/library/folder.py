@@ -98,7 +98,7 @@ class Folder:
         """Return the k passages that answer a query best, best first."""
         self._open()
         read = read_query(query, self._terms)
-        asked = Asked(read, lambda: self._embedder.embed([read.text]), k, true())
+        asked = Asked(read, lambda model: self._embedder.embed([read.text]) if model == MODEL else None, k, true())
         hits: list[Hit] = self._run(self._store.read(lambda connection: find(connection, self._board, asked)))
         return [replace(hit, document=str(Path(hit.folder) / hit.name)) for hit in hits]
 
@@ -117,7 +117,7 @@ class Folder:
     def _take_in(self, cells: Cells, path: Path, digest: str) -> Sequence[Problem]:
         before = self._write(lambda connection: _known(connection).get(str(path)))
         ids = [before[0]] if before else []
-        known = self._write(lambda connection: holdings.digests(connection, ids, MODEL)) if ids else []
+        known = self._write(lambda connection: holdings.digests(connection, ids, [MODEL])) if ids else []
         reading = cells.read(path, path.name, known)
 
         def write(connection: Connection) -> None:

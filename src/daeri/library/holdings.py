@@ -51,6 +51,7 @@ passage = Table(
 )
 Index("ix_passage_file", passage.c.file_id, passage.c.ordinal)
 Index("ix_passage_digest", passage.c.digest)
+Index("ix_passage_model", passage.c.model, passage.c.file_id)
 
 stamp = Table(
     "file_stamp",
@@ -149,21 +150,37 @@ def _row(file_id: int, ordinal: int, item: Passage, own: Embedded) -> dict[str, 
     }
 
 
-def embedded(connection: Connection, digests: Iterable[str]) -> dict[str, Embedded]:
-    """Return the vectors of passages that are held, by what they say."""
+def embedded(connection: Connection, digests: Iterable[str], model: str | None = None) -> dict[str, Embedded]:
+    """Return the vectors of passages that are held, by what they say; those of one model where it is named."""
     found: dict[str, Embedded] = {}
     wanted = list(dict.fromkeys(digests))
     columns = (passage.c.digest, passage.c.model, passage.c.codes, passage.c.vectors)
+    of_it = passage.c.model != "" if model is None else passage.c.model == model
     for at in range(0, len(wanted), 500):
-        statement = select(*columns).where(passage.c.digest.in_(wanted[at : at + 500]), passage.c.model != "")
+        statement = select(*columns).where(passage.c.digest.in_(wanted[at : at + 500]), of_it)
         found |= {row.digest: Embedded(row.model, row.codes, row.vectors) for row in connection.execute(statement)}
     return found
 
 
-def digests(connection: Connection, file_ids: Sequence[int], model: str) -> list[str]:
-    """Return what the passages of files say, as far as they have vectors of a model."""
-    statement = select(passage.c.digest).where(passage.c.file_id.in_(file_ids), passage.c.model == model).distinct()
-    return list(connection.execute(statement).scalars())
+def digests(connection: Connection, file_ids: Sequence[int], models: Sequence[str]) -> list[str]:
+    """Return what the passages of files say, as far as they have vectors of one of some models."""
+    statement = select(passage.c.digest).where(passage.c.file_id.in_(file_ids), passage.c.model.in_(models))
+    return list(connection.execute(statement.distinct()).scalars())
+
+
+def embed(connection: Connection, fresh: Mapping[int, Embedded]) -> None:
+    """Give passages other vectors; searches take them into their first look once their files are stamped."""
+    for key, own in fresh.items():
+        values = {"model": own.model, "codes": own.codes, "vectors": own.vectors}
+        connection.execute(update(passage).where(passage.c.id == key).values(**values))
+
+
+def stamped(connection: Connection, file_ids: Iterable[int]) -> None:
+    """Let searches read what they remember of files anew; those that hold nothing any more are passed over."""
+    wanted = set(file_ids)
+    for file_id in connection.execute(select(stamp.c.file_id).order_by(stamp.c.file_id)).scalars().all():
+        if file_id in wanted:
+            _stamped(connection, file_id)
 
 
 def take_out(connection: Connection, file_id: int) -> None:

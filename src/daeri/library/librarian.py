@@ -20,8 +20,8 @@ from daeri.errors import DaeriError, NotFound
 from daeri.library import editions
 from daeri.library.cells import Cells, Reading
 from daeri.library.editions import Job, Uploaded
-from daeri.library.embedding import MODEL
 from daeri.library.files import CompanyFile, Level
+from daeri.library.meaning import Embedding, Meaning
 from daeri.library.originals import Original, Originals
 from daeri.operations.invoke import Door, run_to_end
 from daeri.operations.outcome import Done
@@ -41,6 +41,8 @@ ADD: Final = "documents.add"
 TOLD_SECONDS: Final = 1.0
 """Progress of one file is told at most so often."""
 DETAILS_MAX: Final = 20
+MEANING_SECONDS: Final = 600.0
+"""How often it is looked whether passages lack the vectors that they should have."""
 ATTEMPTS_MAX: Final = 10
 """Times a run is taken up without a file being read; one that ends its process must not do so for ever."""
 
@@ -61,14 +63,18 @@ class Brought:
 class Librarian:
     """Takes files in and reads them."""
 
-    def __init__(self, door: Door, store: Store, clock: Clock, runs: Runs, originals: Originals, cells: Cells) -> None:
-        """Take the door, the database, the clock, the runs, where originals are kept, and who reads them."""
+    def __init__(
+        self, door: Door, store: Store, clock: Clock, runs: Runs, originals: Originals, cells: Cells, meaning: Meaning
+    ) -> None:
+        """Take the door, the database, the clock, the runs, where originals are kept, who reads them, who embeds."""
         self._door = door
         self._store = store
         self._clock = clock
         self._runs = runs
         self.originals = originals
         self._cells = cells
+        self.meaning = meaning
+        self._is_stopped = False
 
     async def add(
         self, actor: Actor, brought: Brought, pieces: AsyncIterator[bytes], lang: Lang = "ko"
@@ -143,12 +149,36 @@ class Librarian:
             words = f"문서 {len(orphans)}개 읽기"
             await self._runs.begin(actor, LIBRARIAN, words, {"files": orphans}, "ko")
 
+    async def see_to_meaning(self) -> str | None:
+        """Begin a run that makes the vectors that passages lack, unless one is open; return its id.
+
+        Nothing is begun while the endpoint does not answer, nor after such a run was stopped, until the next start.
+        """
+        outside = self.meaning.outside
+        if self._is_stopped or not await self.meaning.lacking():
+            return None
+        if await self._runs.is_open(LIBRARIAN) or (outside is not None and not await outside.answers()):
+            return None
+        words = Text("구절의 뜻 새로 새기기", "Make the vectors of passages anew")
+        run = await self._runs.begin(Actor.system(LIBRARIAN), LIBRARIAN, words.to("ko"), {"files": []}, "ko")
+        return str(run["run_id"])
+
+    async def keep_meaning(self) -> None:
+        """See to it now and again; never returns."""
+        while True:
+            try:
+                await self.see_to_meaning()
+            except DaeriError:
+                log.exception("documents.meaning")
+            await asyncio.sleep(MEANING_SECONDS)
+
     async def work(self, work: Work, bench: Workbench) -> None:
         """Carry one run: read its files that still wait, tell how far it is, end it; never raises."""
         try:
             await self._work(work, bench)
         except Fenced:
             log.info("run.fenced", run_id=work.lease.run_id)
+            self._is_stopped = self._is_stopped or not _files_of(work)
             await self._store.write(_stop)
         except asyncio.CancelledError:
             await asyncio.shield(self._store.write(_stop))
@@ -173,19 +203,50 @@ class Librarian:
             raise DaeriError(
                 Text(f"{ATTEMPTS_MAX}번 다시 시작해도 끝내지 못했어요", f"It did not end in {ATTEMPTS_MAX} attempts")
             )
-        plan = next(step for step in work.steps if step.kind == "plan")
-        ids: list[int] = plan.output["files"]
+        ids = _files_of(work)
         done = [step.output for step in work.steps if step.kind == "read"]
         began = time.perf_counter()
         while len(done) < len(ids):
             place = (len(done), len(ids))
             done.append(await self._one(work, bench, ids[len(done)], place))
-        await bench.succeed(work.lease, _ending(done, work.lang, round((time.perf_counter() - began) * 1000)))
+        meaning = await self.meaning.bring_up(work, bench)
+        if meaning.failure is not None and not ids:
+            raise meaning.failure
+        await bench.succeed(
+            work.lease, self._ending(work, (done, meaning), round((time.perf_counter() - began) * 1000))
+        )
+
+    def _ending(self, work: Work, came: tuple[Sequence[dict[str, Any]], Embedding], milliseconds: int) -> Ending:
+        """Word how it went: what was read, what could not be, and how far the vectors are."""
+        done, meaning = came
+        outside = self.meaning.outside
+        told = _told_of_files(done, work.lang) if done else []
+        if meaning.passages or not done:
+            count = meaning.passages
+            told.append(
+                Text(f"구절 {count:,}개의 뜻을 새겼어요.", f"Made the vectors of {count:,} passages.").to(work.lang)
+            )
+        if meaning.failure is not None:
+            why = meaning.failure.detail
+            told.append(
+                Text(
+                    f"바깥 모델의 뜻은 아직 새기지 못했어요. 나중에 다시 해요: {why.ko}",
+                    f"The outside model's vectors are still to be made, it is tried again later: {why.en}",
+                ).to(work.lang)
+            )
+        usage = {
+            "model": outside.key if outside is not None and meaning.tokens else "keyless",
+            "input_tokens": meaning.tokens,
+            "output_tokens": 0,
+            "cost_usd": None,
+            "milliseconds": milliseconds,
+        }
+        return Ending("\n".join(told), "answer", [], [], usage)
 
     async def _one(self, work: Work, bench: Workbench, file_id: int, place: tuple[int, int]) -> dict[str, Any]:
         """Read one file, and write its passages and its step in one transaction."""
         began = time.perf_counter()
-        waiting = await self._store.read(lambda connection: editions.job(connection, file_id, MODEL))
+        waiting = await self._store.read(lambda connection: editions.job(connection, file_id, self.meaning.names))
         reading, size = Reading(), 0
         if waiting is not None:
             await bench.write(work.lease, (), _progress(waiting.name, place, 0))
@@ -219,6 +280,13 @@ def _stop(connection: Connection) -> None:
     """Let what still waits of cancelled runs be read no more, but what another run has in its plan."""
     stopped = journal.planned_files(connection, LIBRARIAN, ["cancelled"])
     editions.stop(connection, sorted(stopped - journal.planned_files(connection, LIBRARIAN)))
+
+
+def _files_of(work: Work) -> list[int]:
+    """Return the files that a run is to read; none where it makes vectors only."""
+    plan = next(step for step in work.steps if step.kind == "plan")
+    files: list[int] = plan.output["files"]
+    return files
 
 
 class _Told:
@@ -291,8 +359,8 @@ def _summary(output: dict[str, Any], lang: Lang) -> str:
     return " · ".join(filter(None, (words.to(lang), problems)))
 
 
-def _ending(done: Sequence[dict[str, Any]], lang: Lang, milliseconds: int) -> Ending:
-    """Word how it went: how many were read, and what could not be."""
+def _told_of_files(done: Sequence[dict[str, Any]], lang: Lang) -> list[str]:
+    """Say how many files were read, and what could not be."""
     read = [output for output in done if output["status"] == "ready"]
     bad = [output for output in done if output["status"] == "unreadable" or output["problems"]]
     passages = sum(output["passages"] for output in read)
@@ -305,6 +373,4 @@ def _ending(done: Sequence[dict[str, Any]], lang: Lang, milliseconds: int) -> En
     ]
     if same:
         told.append(Text(f"{same}개는 이미 있던 그대로예요.", f"{same} were there already, unchanged.").to(lang))
-    told += [_summary(output, lang) for output in bad[:DETAILS_MAX]]
-    usage = {"model": "keyless", "input_tokens": 0, "output_tokens": 0, "cost_usd": None, "milliseconds": milliseconds}
-    return Ending("\n".join(told), "answer", [], [], usage)
+    return told + [_summary(output, lang) for output in bad[:DETAILS_MAX]]

@@ -5,6 +5,7 @@ and passage, so that answers cite what they used.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import and_, select
@@ -12,12 +13,14 @@ from sqlalchemy import and_, select
 from daeri.errors import NotFound
 from daeri.library.board import Board
 from daeri.library.editions import connection_of
+from daeri.library.embedding import MODEL, dimensions_of
 from daeri.library.files import CompanyFile
 from daeri.library.finder import Asked, Hit, find
 from daeri.library.holdings import passage
 from daeri.library.queries import Terms, read_query
 from daeri.library.terms import GENERAL
-from daeri.library.vectors import Embedder
+from daeri.library.vectors import Embedder, Vectors, told
+from daeri.operations.sense import Sense
 from daeri.records.access import Records
 from daeri.wording import Text
 
@@ -25,6 +28,14 @@ GOOD: Final = 0.375
 """Hits that are less sure than this are not told as an answer: nothing good enough was found."""
 READ_AT_ONCE: Final = 40
 """Passages that one reading returns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Among which files: a folder and those below it, earlier editions too."""
+
+    folder: str = ""
+    old: bool = False
 
 
 class Reader:
@@ -36,16 +47,22 @@ class Reader:
         self._embedder = Embedder()
         self._terms = Terms.of((*GENERAL, *terms))
 
-    def search(self, records: Records, query: str, limit: int, *, folder: str = "", old: bool = False) -> list[Hit]:
+    def search(self, records: Records, query: str, limit: int, where: Where, sense: Sense) -> list[Hit]:
         """Return what answers a query best among the files that the records' actor may see."""
         read = read_query(query, self._terms)
         conditions = [records._rules.visible(CompanyFile, records._actor), CompanyFile.status == "ready"]  # noqa: SLF001
-        if not old:
+        if not where.old:
             conditions.append(CompanyFile.is_current.is_(True))
-        if folder:
-            inside = CompanyFile.folder.startswith(f"{folder}/", autoescape=True)
-            conditions.append((CompanyFile.folder == folder) | inside)
-        asked = Asked(read, lambda: self._embedder.embed([read.text]), limit, and_(*conditions))
+        if where.folder:
+            inside = CompanyFile.folder.startswith(f"{where.folder}/", autoescape=True)
+            conditions.append((CompanyFile.folder == where.folder) | inside)
+
+        def embed(model: str) -> Vectors | None:
+            if model == MODEL:
+                return self._embedder.embed([read.text])
+            return told([sense.vector], dimensions_of(model)) if model == sense.model and sense.vector else None
+
+        asked = Asked(read, embed, limit, and_(*conditions))
         return find(connection_of(records), self._board, asked)
 
 

@@ -5,7 +5,7 @@ model (32 MB on disk, about 110 MB of memory), so both happen when the first tex
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -51,20 +51,31 @@ def packed(vectors: Vectors) -> bytes:
     return vectors.astype(np.float16).tobytes()
 
 
-def unpacked(data: bytes) -> Vectors:
-    """Return kept vectors."""
-    return np.frombuffer(data, np.float16).reshape(-1, DIMENSIONS).astype(np.float32)
+def unpacked(data: bytes, dimensions: int = DIMENSIONS) -> Vectors:
+    """Return kept vectors of a length."""
+    return np.frombuffer(data, np.float16).reshape(-1, dimensions).astype(np.float32)
+
+
+def told(vectors: Iterable[bytes], dimensions: int) -> Vectors:
+    """Return vectors as an endpoint told them: numbers of four bytes."""
+    return np.frombuffer(b"".join(vectors), np.float32).reshape(-1, dimensions)
+
+
+def words_of(dimensions: int) -> int:
+    """Return in how many words of 64 bits the signs of a vector stand."""
+    return -(-dimensions // 64)
 
 
 def codes_of(vectors: Vectors) -> Codes:
-    """Return the signs of vectors as bits, 8 words each: what a first look compares, at 1/16 of the memory."""
-    return np.packbits(vectors > 0, axis=1).view(np.uint64)
+    """Return the signs of vectors as bits, in whole words: what a first look compares, at 1/16 of the memory."""
+    bits = np.packbits(vectors > 0, axis=1)
+    return np.pad(bits, ((0, 0), (0, -bits.shape[1] % 8))).view(np.uint64)
 
 
 def likeness(codes: Codes, code: Codes) -> npt.NDArray[np.int64]:
-    """Return in how many signs each code agrees with one."""
+    """Return in how many signs each code agrees with one; bits that fill the last word up agree too."""
     counts = np.bitwise_count(codes ^ code)
-    alike = np.full(len(codes), DIMENSIONS, np.int64)
+    alike = np.full(len(codes), 64 * codes.shape[1], np.int64)
     for column in range(counts.shape[1]):  # eight long additions are done in half the time of many short sums
         alike -= counts[:, column]
     return alike

@@ -110,13 +110,35 @@ class ModelClient:
         finally:
             response.close()
 
-    async def _begin(self, model: Model, body: bytes) -> tuple[aiohttp.ClientResponse, bytes]:
+    async def whole(self, model: Model, path: str, body: Json) -> bytes:
+        """Send a request that is answered at once, and return the body of the reply.
+
+        Raises:
+            EndpointFailed, ModelTimeout: as `stream`.
+        """
+        response, chunk = await self._begin(
+            model, json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"), path
+        )
+        try:
+            content = b""
+            while chunk:
+                content += chunk
+                if len(content) > model.reply_bytes_max:
+                    raise EndpointFailed(model, Text("응답이 너무 길어요", "sent more than the limit of a reply"))
+                chunk = await _read(model, response)
+            return content
+        finally:
+            response.close()
+
+    async def _begin(
+        self, model: Model, body: bytes, path: str = "/chat/completions"
+    ) -> tuple[aiohttp.ClientResponse, bytes]:
         """Send the request until the first bytes of a reply are here, repeating it where that can help."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + model.total_seconds
         for attempt in range(RETRIES_MAX + 1):
             try:
-                return await self._attempt(model, body, deadline - loop.time())
+                return await self._attempt(model, body, path, deadline - loop.time())
             except EndpointFailed as failure:
                 wait = failure.wait_seconds
                 if wait is None:
@@ -128,13 +150,15 @@ class ModelClient:
             await asyncio.sleep(wait)
         raise AssertionError  # the last attempt returns or raises
 
-    async def _attempt(self, model: Model, body: bytes, seconds: float) -> tuple[aiohttp.ClientResponse, bytes]:
+    async def _attempt(
+        self, model: Model, body: bytes, path: str, seconds: float
+    ) -> tuple[aiohttp.ClientResponse, bytes]:
         if self._session is None:
             raise RuntimeError("ModelClient.open() comes first")
         limits = aiohttp.ClientTimeout(
             total=max(seconds, 0.001), sock_connect=model.connect_seconds, sock_read=model.idle_seconds
         )
-        url = model.base_url.rstrip("/") + "/chat/completions"
+        url = model.base_url.rstrip("/") + path
         try:
             response = await self._session.post(
                 url, data=body, headers=_headers(model), timeout=limits, allow_redirects=False
@@ -226,7 +250,7 @@ def _network_failure(model: Model, error: Exception, *, began: bool) -> Endpoint
 def _headers(model: Model) -> dict[str, str]:
     headers = {
         "Content-Type": "application/json",
-        "Accept": "text/event-stream",
+        "Accept": "text/event-stream, application/json",
         "Accept-Encoding": "identity",  # compression holds small events back
     }
     if model.api_key:

@@ -26,13 +26,14 @@ from pydantic_core import CoreSchema, core_schema
 from daeri.clock import Clock
 from daeri.errors import DeclarationError
 from daeri.operations.pending import Pending
+from daeri.operations.sense import Sense
 from daeri.records.access import Records
 from daeri.records.actor import Actor
 from daeri.records.keys import ID_MAX
 from daeri.records.record import Record
 
 R = TypeVar("R", bound=Record)
-INJECTED: tuple[type, ...] = (Records, Actor, Clock, Pending)
+INJECTED: tuple[type, ...] = (Records, Actor, Clock, Pending, Sense)
 
 
 class Ref(int, Generic[R]):
@@ -96,7 +97,7 @@ class Signature:
     """A function's parameters: what is injected, what the caller sends, what comes back.
 
     Attributes:
-        injected: parameter name to Records, Actor, Clock or Pending.
+        injected: parameter name to Records, Actor, Clock, Pending or Sense.
         references: parameter name to the record its id names.
         money: the parameters that are amounts.
         control: the parameters that decide who, what and how much: an agent's values for them must be vouched for.

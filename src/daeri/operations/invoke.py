@@ -35,6 +35,7 @@ from daeri.operations.operation import Having, Operation
 from daeri.operations.outcome import Done, Draft, Held, Journal, Outcome, Replayed, dump
 from daeri.operations.pending import Pending
 from daeri.operations.provenance import Origins, Provenance, trace
+from daeri.operations.sense import Sense, Senses
 from daeri.records import audit
 from daeri.records.access import Records
 from daeri.records.actor import Actor
@@ -52,6 +53,7 @@ class Call:
 
     Attributes:
         seen: what its caller is shown, and what it writes; begun anew at each attempt.
+        sense: what the words of a search mean to a model outside.
     """
 
     operation: Operation
@@ -62,6 +64,7 @@ class Call:
     journal: Journal | None = None
     previous_id: str | None = None
     seen: Trail = field(default_factory=Trail)
+    sense: Sense = field(default_factory=Sense)
 
 
 class Door:
@@ -74,6 +77,8 @@ class Door:
         self._store = store
         self._clock = clock
         self._digests: dict[str, tuple[Operation, str]] = {}
+        self.senses: Senses | None = None
+        """Asks a model outside what the words of a search mean; None where there is none."""
 
     def operations(self, actor: Actor) -> list[Operation]:
         """Return the operations the actor may call, in name order."""
@@ -208,17 +213,27 @@ class Door:
         For planners: whether to call it at all. The call itself is audited, this is not, as no content leaves it.
         """
 
-        def look(connection: Connection) -> float:
-            call = Call(self.operation(actor, name), actor, arguments, "ko")
-            if call.operation.effect != "read" or not call.operation.signature.searched:
-                return 0.0
+        def look(connection: Connection, call: Call) -> float:
             result = self._run(connection, call, self._validated(connection, call), Trail()).result
             return float(result.get("sure", 1.0)) if result.get("found") else 0.0
 
         try:
-            return await self._store.read(look)
+            call = Call(self.operation(actor, name), actor, arguments, "ko")
+            if call.operation.effect != "read" or not call.operation.signature.searched:
+                return 0.0
+            await self._sense(call)
+            return await self._store.read(partial(look, call=call))
         except DaeriError:
             return 0.0
+
+    async def _sense(self, call: Call) -> None:
+        """Ask what the words of a search mean, before the database is visited."""
+        signature = call.operation.signature
+        if self.senses is None or Sense not in signature.injected.values():
+            return
+        said = next((call.sent.get(name) for name in sorted(signature.searched)), None)
+        if isinstance(said, str) and said.strip():
+            call.sense = await self.senses(said)
 
     def describe(self, operation: Operation, lang: Lang) -> dict[str, Any]:
         """Render an operation as the resource shape."""
@@ -300,6 +315,7 @@ class Door:
             model = self._validated(connection, call)
             return self._run(connection, call, model, call.seen), digest(args.canonical(model))
 
+        await self._sense(call)
         done, arguments_digest = await self._store.read(look)
 
         def write_down(connection: Connection) -> None:
@@ -358,7 +374,7 @@ class Door:
     def _run(self, connection: Connection, call: Call, model: BaseModel, trail: Trail) -> Done:
         started = time.perf_counter()
         values = {name: getattr(model, name) for name in type(model).model_fields}
-        values |= self._injected(connection, call.actor, call.operation.signature.injected, trail)
+        values |= self._injected(connection, call, call.operation.signature.injected, trail)
         result = run_to_end(call.operation.function(**values))
         if not isinstance(result, call.operation.output):
             msg = f"{call.operation.name} returned {type(result).__name__}, not {call.operation.output.__name__}"
@@ -387,15 +403,15 @@ class Door:
             withheld=sorted(trail.withheld),
         )
 
-    def _injected(
-        self, connection: Connection, actor: Actor, wanted: Mapping[str, type], trail: Trail
-    ) -> dict[str, Any]:
+    def _injected(self, connection: Connection, call: Call, wanted: Mapping[str, type], trail: Trail) -> dict[str, Any]:
         def make(kind: type) -> Any:
             if kind is Records:
-                return Records(connection, self.company.rules, actor, trail)
+                return Records(connection, self.company.rules, call.actor, trail)
             if kind is Pending:
-                return Pending(connection, actor)
-            return actor if kind is Actor else self._clock
+                return Pending(connection, call.actor)
+            if kind is Sense:
+                return call.sense
+            return call.actor if kind is Actor else self._clock
 
         return {name: make(kind) for name, kind in wanted.items()}
 
@@ -403,7 +419,7 @@ class Door:
         """Call an approval or preview function with the parameters it names."""
         names, injected = parameters_of(hook)
         values = {name: getattr(model, name) for name in names}
-        return hook(**values, **self._injected(connection, call.actor, injected, call.seen))
+        return hook(**values, **self._injected(connection, call, injected, call.seen))
 
     def _preview(self, connection: Connection, call: Call, model: BaseModel) -> Sequence[Change]:
         if call.operation.preview is None:

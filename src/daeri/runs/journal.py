@@ -253,6 +253,12 @@ def planned(connection: Connection, run_id: str, at: datetime, plan: dict[str, A
     connection.execute(_INSERT_STEP, {**values, "summary": "", "milliseconds": 0})
 
 
+def is_open(connection: Connection, worker: str) -> bool:
+    """Say whether any run of a worker is queued or under way."""
+    mine = select(run.c.id).where(run.c.agent == worker, run.c.status.in_(("queued", "running")))
+    return connection.execute(mine.limit(1)).one_or_none() is not None
+
+
 def planned_files(connection: Connection, worker: str, statuses: Sequence[str] = ("queued", "running")) -> set[int]:
     """Return the files in the plans of a worker's runs of some statuses, the open ones unless others are named."""
     mine = run.c.agent == worker, run.c.status.in_(statuses)

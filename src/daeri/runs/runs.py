@@ -143,6 +143,10 @@ class Runs:
             await self.start(row.id, 1)
         return self._body(row, [], lang)
 
+    async def is_open(self, worker: str) -> bool:
+        """Say whether any run of a worker is still to be carried out."""
+        return await self._store.read(lambda connection: journal.is_open(connection, worker))
+
     async def planned(self, worker: str) -> set[int]:
         """Return the files that open runs of a worker have in their plans."""
         return await self._store.read(lambda connection: journal.planned_files(connection, worker))
