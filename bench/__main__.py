@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from bench import documents, mcp, query, records, relay, store, work
+from bench import documents, indexing, mcp, query, records, relay, store, work
 from bench.folder import LARGE_ROWS, Folder, large_folder, sample_folder
 from bench.load import WIDTH, Client, Piece
 from bench.server import Server
@@ -50,10 +50,12 @@ QUERY = "query"
 DOCUMENTS = "documents"
 MCP = "mcp"
 RELAY = "relay"
+INDEXING = "indexing"
+"""Takes minutes, so it is measured only where it is named."""
 NAMES = [*MEASURES, MCP, PROCESS, STORE, RELAY, RECORDS, QUERY, DOCUMENTS]
 
 
-async def main(names: Sequence[str]) -> None:
+async def main(names: Sequence[str], files: int) -> None:
     """Measure what is named and print the table."""
     before = yardstick()
     print(facts())
@@ -61,11 +63,11 @@ async def main(names: Sequence[str]) -> None:
     print(
         f"medians of {ROUNDS} rounds, {WIDTH} keep-alive connections; CPU of the server's processes per correct reply\n"
     )
-    chosen = [name for name in NAMES if not names or name in names]
+    chosen = [name for name in [*NAMES, INDEXING] if name in (names or NAMES)]
     with tempfile.TemporaryDirectory(prefix="daeri-bench-") as name:
         place = Path(name)
         sample = None
-        if set(chosen) - {STORE, QUERY, DOCUMENTS}:
+        if set(chosen) - {STORE, QUERY, DOCUMENTS, INDEXING}:
             _say("building the sample company")
             sample = await sample_folder(place / "sample")
         lines = await _measured(chosen, place, sample)
@@ -80,6 +82,8 @@ async def main(names: Sequence[str]) -> None:
             print("\n" + query.answer(place))
         if DOCUMENTS in chosen:
             print("\n" + documents.answer(place, _say))
+        if INDEXING in chosen:
+            print("\n" + table(await indexing.indexing(place, files, _say)))
     print("\n" + table([Line("yardstick, before and after", median((before, yardstick())), measured="fixed work")]))
 
 
@@ -155,15 +159,16 @@ def _say(what: str) -> None:
     print(f"  … {what}", file=sys.stderr, flush=True)
 
 
-def _arguments() -> list[str]:
+def _arguments() -> tuple[list[str], int]:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure what Daeri costs.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
-    names: list[str] = parser.parse_args().names
-    unknown = [name for name in names if name not in NAMES]
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join([*NAMES, f"{INDEXING} (only where named)"]))
+    parser.add_argument("--files", type=int, default=indexing.FILES, help=f"how many documents {INDEXING} takes in")
+    asked = parser.parse_args()
+    unknown = [name for name in asked.names if name not in {*NAMES, INDEXING}]
     if unknown:
-        parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(NAMES)}")
-    return names
+        parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join([*NAMES, INDEXING])}")
+    return asked.names, asked.files
 
 
 if __name__ == "__main__":
-    asyncio.run(main(_arguments()))
+    asyncio.run(main(*_arguments()))

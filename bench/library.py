@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 from sqlalchemy import Connection, insert, select
 
+from bench import postgres
 from bench.load import percentile
 from bench.table import Line
 from daeri.clock import Clock
@@ -42,15 +43,26 @@ SEED: Final = 20261121
 
 
 def searching(place: Path, questions: Sequence[str], say: Callable[[str], None]) -> list[Line]:
-    """Return the cost of searching; below `place` lie the files to take words from."""
+    """Return the cost of searching in SQLite, and in PostgreSQL; below `place` lie the files to take words from."""
+    lines = _grown(place, place / "large.db", "SQLite", (questions, say))
+    if postgres.is_there():
+        with postgres.server() as address:
+            lines += _grown(place, address, "PostgreSQL", (questions, say))
+    return lines
+
+
+def _grown(
+    place: Path, index: Path | str, where: str, asking: tuple[Sequence[str], Callable[[str], None]]
+) -> list[Line]:
+    questions, say = asking
     lines = []
-    with Folder(place / "large.db") as folder:
+    with Folder(index) as folder:
         folder.ingest([place / "files"])
         grow = _Growing(folder)
         for size in SIZES:
-            say(f"{size:,} passages")
+            say(f"{size:,} passages in {where}")
             grow.to(size)
-            lines.append(_searching(folder, questions, size))
+            lines.append(_searching(folder, questions, f"{size:,} passages in {where}"))
     return lines
 
 
@@ -77,7 +89,7 @@ def _sentence(number: int, part: int) -> str:
     return f"{number}-{part}항은 부서 {part}의 업무 {number * part}을 언제 어떻게 하는지 정한다."
 
 
-def _searching(folder: Folder, questions: Sequence[str], size: int) -> Line:
+def _searching(folder: Folder, questions: Sequence[str], among: str) -> Line:
     began = time.perf_counter()
     folder.search("연차", LIMIT)
     first = (time.perf_counter() - began) * 1000
@@ -91,9 +103,7 @@ def _searching(folder: Folder, questions: Sequence[str], size: int) -> Line:
         cpu.append((time.process_time() - before) * 1000)
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     told = f"p95 {percentile(each, 95):.1f} ms, of CPU {percentile(cpu, 95):.1f}; the first {first:.0f}; {own:.0f} MB"
-    return Line(
-        f"search among {size:,} passages", sum(cpu) / len(cpu), percentile(each, 50), percentile(each, 99), told
-    )
+    return Line(f"search among {among}", sum(cpu) / len(cpu), percentile(each, 50), percentile(each, 99), told)
 
 
 class _Growing:

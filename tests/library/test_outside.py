@@ -3,6 +3,7 @@
 The endpoint is a real HTTP server on loopback. It knows one thing that words do not tell: 바다 and ocean are the same.
 """
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Callable
@@ -14,6 +15,8 @@ from sqlalchemy import text
 
 from daeri.app import Daeri
 from daeri.library import meaning
+from daeri.library.blocks import Place
+from daeri.library.cut import Passage, windows_of
 from daeri.library.librarian import LIBRARIAN, Brought
 from daeri.library.outside import Outside
 from daeri.operations.outcome import Done
@@ -96,11 +99,11 @@ class House:
         found = await self.daeri.door.mentions(Actor.system("test"), [name])
         return await self.daeri.identity.actor_of_person(found[0].id, "test")
 
-    async def add(self, name: str, content: str, **more: Any) -> dict[str, Any]:
+    async def add(self, name: str, content: str, by: str = "정도윤", **more: Any) -> dict[str, Any]:
         async def pieces() -> AsyncIterator[bytes]:
             yield content.encode()
 
-        keeper = await self.person("정도윤")
+        keeper = await self.person(by)
         run = await self.daeri.librarian.add(
             keeper, Brought(name, **({"folder": "시험", "level": "internal"} | more)), pieces()
         )
@@ -169,6 +172,25 @@ async def test_what_words_do_not_tell_is_found_by_the_outside_model(house: House
     rows = (await house.search("ocean"))["rows"]
     assert rows[0]["name"] == "휴양.md", rows
     assert "바다" in rows[0]["text"]
+
+
+async def test_owner_and_colleague_find_a_file_by_outside_vectors_and_a_stranger_learns_nothing(house: House) -> None:
+    await house.close()
+    await house.open(embedding_levels=("public", "internal", "confidential"))
+    await house.daeri.librarian.see_to_meaning()
+    await read_due(house.daeri)
+    owner, stranger = await house.person("김하은"), await house.person("김도현")
+    statement = text("SELECT id FROM employee WHERE team_id = :team AND title = '' AND id != :me AND left_on IS NULL")
+    values = {"team": owner.team_id, "me": owner.person_id}
+    near = await house.daeri.store.read(lambda connection: connection.execute(statement, values).scalars().first())
+    colleague = await house.daeri.identity.actor_of_person(near, "test")
+    before = await house.search("ocean", stranger)
+    run = await house.add("휴양.md", OCEAN, "김하은", level="confidential")
+    assert run["status"] == "succeeded", run
+    assert "여름에는 바다에서" in json.dumps(house.sent, ensure_ascii=False)
+    for seer in (owner, colleague):
+        assert (await house.search("ocean", seer))["rows"][0]["name"] == "휴양.md"
+    assert await house.search("ocean", stranger) == before
 
 
 async def test_only_what_changed_of_a_new_edition_is_sent(house: House) -> None:
@@ -266,6 +288,52 @@ async def test_making_vectors_stops_when_it_is_cancelled_and_goes_on_after_the_n
     await house.close()
     await house.open()
     assert await house.daeri.librarian.see_to_meaning() is not None
+
+
+async def test_a_run_that_a_crash_ended_goes_on_where_it_was(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(meaning, "LOT", 20)
+    run_id = await house.daeri.librarian.see_to_meaning()
+    librarian, lots = house.daeri.librarian, []
+    written: Any = librarian.meaning._write
+
+    async def crashes_at_the_third(*arguments: Any) -> None:
+        lots.append(arguments)
+        if len(lots) == 3:
+            raise asyncio.CancelledError
+        await written(*arguments)
+
+    monkeypatch.setattr(librarian.meaning, "_write", crashes_at_the_third)
+    bench = Workbench(house.daeri.store, house.daeri.clock, Wakeups())
+    ((due, segment),) = await house.daeri.runs.due()
+    with pytest.raises(asyncio.CancelledError):
+        await librarian.work(await bench.claim(due, segment), bench)
+    before, kept = len(house.sent), [each for lot in lots[:2] for each in lot[2][1]]
+    await read_due(house.daeri)
+    run = await house.daeri.runs.get(Actor.system(LIBRARIAN), run_id)
+    assert run["status"] == "succeeded", run
+    assert (await house.models())["internal"] == {NAME}
+    statement = text("SELECT id, section, text FROM passage")
+    rows = await house.daeri.store.read(lambda connection: connection.execute(statement).all())
+    done = {window for row in rows if row.id in kept for window in windows_of(Passage(row.text, row.section, Place()))}
+    assert len(done) > 20
+    assert not done & set(house.sent[before:]), "what was written before the crash is not asked again"
+
+
+async def test_a_server_sees_to_it_by_itself_when_it_starts(
+    furnished_library: Path, tmp_path: Path, endpoint: ModelServer
+) -> None:
+    place = House(copied(furnished_library, tmp_path / "hanbit"), endpoint)
+    await place.open()
+    await place.daeri.close()
+    async with place.daeri.__class__(hanbit(), place.daeri.settings) as daeri:
+        place.daeri = daeri
+        for _ in range(400):
+            if (await place.models())["internal"] == {NAME}:
+                break
+            await asyncio.sleep(0.05)
+        assert (await place.models())["internal"] == {NAME}
+        assert (await place.search("출장비 한도 얼마야?"))["by_meaning"] is True
+    forget(place.folder)
 
 
 async def test_a_text_that_is_too_long_for_the_endpoint_is_shortened_and_holds_up_no_other(house: House) -> None:

@@ -56,11 +56,11 @@ class Report:
 
 
 class Folder:
-    """An index of files in one SQLite file; `with Folder(path) as folder`."""
+    """An index of files in one SQLite file, or in a database of its own; `with Folder(path) as folder`."""
 
     def __init__(self, index: Path | str = INDEX, limits: Limits | None = None, terms: Terms | None = None) -> None:
-        """Take where the index lies (made where it is missing), the limits of reading, and what things are called."""
-        self._store = Store(f"sqlite:///{Path(index)}")
+        """Take where the index lies (a file, made where it is missing, or the address of a database), limits, terms."""
+        self._store = Store(str(index) if "://" in str(index) else f"sqlite:///{Path(index)}")
         self._limits = limits or Limits()
         self._terms = terms or Terms.of(GENERAL)
         self._board = Board()

@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy import Connection
 
 from daeri.clock import Clock
-from daeri.errors import DaeriError, NotFound
+from daeri.errors import Conflict, DaeriError, NotFound
 from daeri.library import editions
 from daeri.library.cells import Cells, Reading
 from daeri.library.editions import Job, Uploaded
@@ -157,10 +157,13 @@ class Librarian:
         outside = self.meaning.outside
         if self._is_stopped or not await self.meaning.lacking():
             return None
-        if await self._runs.is_open(LIBRARIAN) or (outside is not None and not await outside.answers()):
+        if outside is not None and not await outside.answers():
             return None
-        words = Text("구절의 뜻 새로 새기기", "Make the vectors of passages anew")
-        run = await self._runs.begin(Actor.system(LIBRARIAN), LIBRARIAN, words.to("ko"), {"files": []}, "ko")
+        actor, words = Actor.system(LIBRARIAN), Text("구절의 뜻 새로 새기기", "Make the vectors of passages anew")
+        try:
+            run = await self._runs.begin(actor, LIBRARIAN, words.to("ko"), {"files": []}, "ko", alone=True)
+        except Conflict:  # what is read sees to it when it ends
+            return None
         return str(run["run_id"])
 
     async def keep_meaning(self) -> None:

@@ -110,14 +110,19 @@ class Runs:
         return self._body(row, [], lang)
 
     async def begin(
-        self, actor: Actor, worker: str, words: str, plan: dict[str, Any], lang: Lang = "ko"
+        self, actor: Actor, worker: str, words: str, plan: dict[str, Any], lang: Lang = "ko", *, alone: bool = False
     ) -> dict[str, Any]:
         """Accept work that is no request to an agent: `worker` carries it by `plan`; it is watched and stopped alike.
 
         Whoever calls this has seen to it that the actor may have it done.
+
+        Raises:
+            Conflict: it is to be done `alone`, and another run of the worker is open, on whichever server.
         """
 
         def accept(connection: Connection) -> Row[Any]:
+            if alone and journal.is_open(connection, worker):
+                raise Conflict(Text("다른 작업이 아직 끝나지 않았어요", "Another run is still open"))
             run_id, now = f"run_{ULID()}", self._clock.now()
             connection.execute(
                 insert(journal.run).values(
@@ -142,10 +147,6 @@ class Runs:
         if self.start is not None:
             await self.start(row.id, 1)
         return self._body(row, [], lang)
-
-    async def is_open(self, worker: str) -> bool:
-        """Say whether any run of a worker is still to be carried out."""
-        return await self._store.read(lambda connection: journal.is_open(connection, worker))
 
     async def planned(self, worker: str) -> set[int]:
         """Return the files that open runs of a worker have in their plans."""
