@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from bench import documents, indexing, mcp, query, records, relay, store, work
+from bench import documents, indexing, mcp, pgvector, query, records, relay, store, work
 from bench.folder import LARGE_ROWS, Folder, large_folder, sample_folder
 from bench.load import WIDTH, Client, Piece
 from bench.server import Server
@@ -51,11 +51,13 @@ DOCUMENTS = "documents"
 MCP = "mcp"
 RELAY = "relay"
 INDEXING = "indexing"
-"""Takes minutes, so it is measured only where it is named."""
+PGVECTOR = "pgvector"
+NAMED = [INDEXING, PGVECTOR]
+"""What is measured only where it is named: it takes minutes, or is there to decide once."""
 NAMES = [*MEASURES, MCP, PROCESS, STORE, RELAY, RECORDS, QUERY, DOCUMENTS]
 
 
-async def main(names: Sequence[str], files: int) -> None:
+async def main(names: Sequence[str], files: int, passages: int) -> None:
     """Measure what is named and print the table."""
     before = yardstick()
     print(facts())
@@ -63,11 +65,11 @@ async def main(names: Sequence[str], files: int) -> None:
     print(
         f"medians of {ROUNDS} rounds, {WIDTH} keep-alive connections; CPU of the server's processes per correct reply\n"
     )
-    chosen = [name for name in [*NAMES, INDEXING] if name in (names or NAMES)]
+    chosen = [name for name in [*NAMES, *NAMED] if name in (names or NAMES)]
     with tempfile.TemporaryDirectory(prefix="daeri-bench-") as name:
         place = Path(name)
         sample = None
-        if set(chosen) - {STORE, QUERY, DOCUMENTS, INDEXING}:
+        if set(chosen) - {STORE, QUERY, DOCUMENTS, *NAMED}:
             _say("building the sample company")
             sample = await sample_folder(place / "sample")
         lines = await _measured(chosen, place, sample)
@@ -84,6 +86,10 @@ async def main(names: Sequence[str], files: int) -> None:
             print("\n" + documents.answer(place, _say))
         if INDEXING in chosen:
             print("\n" + table(await indexing.indexing(place, files, _say)))
+        if PGVECTOR in chosen:
+            documents.found(place)
+            asks = [ask["text"] for ask in documents.questions()]
+            print("\n" + table(pgvector.compared(place, asks, passages, _say)))
     print("\n" + table([Line("yardstick, before and after", median((before, yardstick())), measured="fixed work")]))
 
 
@@ -159,15 +165,17 @@ def _say(what: str) -> None:
     print(f"  … {what}", file=sys.stderr, flush=True)
 
 
-def _arguments() -> tuple[list[str], int]:
+def _arguments() -> tuple[list[str], int, int]:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure what Daeri costs.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join([*NAMES, f"{INDEXING} (only where named)"]))
+    every = ", ".join([*NAMES, *(f"{name} (only where named)" for name in NAMED)])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=every)
     parser.add_argument("--files", type=int, default=indexing.FILES, help=f"how many documents {INDEXING} takes in")
+    parser.add_argument("--passages", type=int, default=10_000, help=f"how many passages {PGVECTOR} compares")
     asked = parser.parse_args()
-    unknown = [name for name in asked.names if name not in {*NAMES, INDEXING}]
+    unknown = [name for name in asked.names if name not in {*NAMES, *NAMED}]
     if unknown:
-        parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join([*NAMES, INDEXING])}")
-    return asked.names, asked.files
+        parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join([*NAMES, *NAMED])}")
+    return asked.names, asked.files, asked.passages
 
 
 if __name__ == "__main__":

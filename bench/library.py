@@ -58,7 +58,7 @@ def _grown(
     lines = []
     with Folder(index) as folder:
         folder.ingest([place / "files"])
-        grow = _Growing(folder)
+        grow = Growing(folder)
         for size in SIZES:
             say(f"{size:,} passages in {where}")
             grow.to(size)
@@ -106,10 +106,11 @@ def _searching(folder: Folder, questions: Sequence[str], among: str) -> Line:
     return Line(f"search among {among}", sum(cpu) / len(cpu), percentile(each, 50), percentile(each, 99), told)
 
 
-class _Growing:
+class Growing:
     """Fills an index with recombined passages."""
 
     def __init__(self, folder: Folder) -> None:
+        """Take the index."""
         self._write: Any = folder._write  # noqa: SLF001 - filled by hand, searched as ever
         self._clock = Clock()
         self._chance = random.Random(SEED)  # noqa: S311 - not for secrets
