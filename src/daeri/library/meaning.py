@@ -30,8 +30,8 @@ from daeri.wording import Text
 if TYPE_CHECKING:
     from daeri.library.outside import Outside
 
-LOT: Final = 256
-"""Passages that are taken up together."""
+LOT: Final = 64
+"""Passages that are taken up together; whether their file's level lets them out is asked anew for each lot."""
 STAMP_SECONDS: Final = 10.0
 """Searches take new vectors into their first look so often; each time they read the whole library anew."""
 
@@ -73,7 +73,7 @@ class Meaning:
             Fenced: the run was stopped.
         """
         done, total, after = Embedding(), await self.lacking(), 0
-        if total and work.attempts > 1:  # what was written before a crash may not have been told to searches
+        if any(step.kind == "embed" for step in work.steps):  # a crash may have kept that from searches
             done.files |= set(await self._store.read(lambda connection: _files_with(connection, self.names)))
         while total and done.failure is None:
             rows = await self._store.read(partial(self._lot, after=after))

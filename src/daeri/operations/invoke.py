@@ -186,6 +186,7 @@ class Door:
 
         try:
             call = Call(self.operation(actor, name), actor, arguments, lang)
+            await self._sense(call)
             return await self._store.write(partial(try_it, call=call))
         except DaeriError as error:
             await self._refused(actor, name, arguments, error, call)
