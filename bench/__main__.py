@@ -1,4 +1,4 @@
-"""What is measured, in which order? `python -m bench [NAME…]`; without names everything, in about eleven minutes."""
+"""What is measured, in which order? `python -m bench [NAME…]`; without names everything, in about a quarter of an hour."""
 
 import argparse
 import asyncio

@@ -3,7 +3,7 @@
 import os
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from dotenv import dotenv_values
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
@@ -15,6 +15,8 @@ AUDIT_KEY_FILE = "audit.key"
 """The private key that signs them."""
 ENV_FILE = ".env"
 DATABASES = ("sqlite", "postgresql", "postgres")
+OutLevel = Literal["public", "internal", "confidential", "secret"]
+"""The security levels of company files (`library/files.py`), as settings may name them."""
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -133,7 +135,7 @@ class Settings(BaseSettings):
     embedding_api_key: SecretStr | None = Field(default=None, description="Key for that endpoint.")
     embedding_dimensions: int = Field(default=0, ge=0, le=8192, description="Numbers in each of its vectors.")
     embedding_batch: int = Field(default=64, ge=1, le=2048, description="Texts that it is sent at once.")
-    embedding_levels: Annotated[tuple[str, ...], NoDecode] = Field(
+    embedding_levels: Annotated[tuple[OutLevel, ...], NoDecode] = Field(
         default=("public", "internal"),
         description="Security levels of documents that may be sent there, separated by commas; Daeri itself makes the "
         "vectors of all others. For an endpoint of your own add confidential,secret.",

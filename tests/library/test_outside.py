@@ -8,23 +8,24 @@ import json
 import re
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from pydantic import ValidationError
 from sqlalchemy import text
 
 from daeri.app import Daeri
 from daeri.library import meaning
 from daeri.library.blocks import Place
 from daeri.library.cut import Passage, windows_of
+from daeri.library.files import LEVELS
 from daeri.library.librarian import LIBRARIAN, Brought
-from daeri.library.outside import Outside
 from daeri.operations.outcome import Done
 from daeri.records import Actor
 from daeri.runs.wakeups import Wakeups
 from daeri.runs.work import Workbench
 from daeri.sample import hanbit
-from daeri.settings import Settings
+from daeri.settings import OutLevel, Settings
 from daeri.testing.model_server import ModelServer, Received, Reply, fails, whole
 from databases import copied, forget, settings_for
 from library.conftest import read_due
@@ -363,6 +364,16 @@ async def test_an_odd_reply_is_no_vector(house: House, data: Any) -> None:
     assert (told.vector, bool(told.why)) == (b"", True)
 
 
-def test_only_levels_that_there_are_can_be_let_out() -> None:
-    with pytest.raises(ValueError, match="no security level internl"):
-        Outside(type("Any", (), {"key": "x/1"})(), ["public", "internl"])
+def test_only_levels_that_there_are_can_be_let_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert get_args(OutLevel) == tuple(LEVELS)
+    monkeypatch.setenv("DAERI_EMBEDDING_LEVELS", "public, confidential")
+    assert Settings().embedding_levels == ("public", "confidential")
+    monkeypatch.setenv("DAERI_EMBEDDING_LEVELS", "public,internl")
+    with pytest.raises(ValidationError, match="internl"):
+        Settings()
+
+
+def test_an_endpoint_needs_a_name_and_a_length_and_its_key_is_never_shown() -> None:
+    with pytest.raises(ValidationError, match="DAERI_EMBEDDING_MODEL and DAERI_EMBEDDING_DIMENSIONS"):
+        Settings(embedding_url="http://127.0.0.1:9/v1", embedding_model="maker/embed-1")
+    assert KEY not in repr(Settings(embedding_api_key=KEY))

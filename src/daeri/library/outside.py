@@ -12,7 +12,6 @@ from typing import Final
 import structlog
 
 from daeri.errors import DaeriError
-from daeri.library.files import LEVELS
 from daeri.models.embedding import Embeddings
 from daeri.operations.sense import Sense
 
@@ -32,15 +31,7 @@ class Outside:
     def __init__(
         self, embeddings: Embeddings, levels: Sequence[str], seconds: Callable[[], float] = time.monotonic
     ) -> None:
-        """Take whom to ask, and the levels of documents that may be sent there.
-
-        Raises:
-            ValueError: there is no such level.
-        """
-        unknown = sorted(set(levels) - set(LEVELS))
-        if unknown:
-            msg = f"there is no security level {', '.join(unknown)}; there are {', '.join(LEVELS)}"
-            raise ValueError(msg)
+        """Take whom to ask, and the levels of documents that may be sent there."""
         self.embeddings = embeddings
         self.key = embeddings.key
         self.levels = tuple(levels)
