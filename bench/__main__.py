@@ -1,4 +1,4 @@
-"""What is measured, in which order? `python -m bench [NAME…]`; without names everything, in about a quarter of an hour."""
+"""What is measured, in which order? `python -m bench [NAME…]`; without names all, in about a quarter of an hour."""
 
 import argparse
 import asyncio
