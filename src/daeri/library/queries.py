@@ -307,13 +307,17 @@ def read_query(text: str, terms: Terms | None = None) -> Query:
 
 
 def _ways(word: str, named: Sequence[tuple[list[str], list[str]]]) -> tuple[frozenset[str], ...]:
-    """Return the ways of saying a word: itself, and the other names of what it is a part of the name of."""
+    """Return the ways of saying a word: itself, and the other names of what it names, with what it says beside that."""
     does = _DOES.fullmatch(word)
     own = frozenset(tokens_of(does[1] if does else word))
     if not own:
         return ()
-    others = [names for said, names in named if any(not own.isdisjoint(tokens_of(name)) for name in said)]
-    return (own, *(frozenset(tokens_of(name)) for names in others for name in names))
+    ways = [own]
+    for said, others in named:
+        meant = [own & tokens for name in said if not own.isdisjoint(tokens := frozenset(tokens_of(name)))]
+        rest = own - max(meant, key=len) if meant else own
+        ways += [frozenset(tokens_of(name)) | rest for name in others if meant]
+    return tuple(ways)
 
 
 def _share_of(word: str) -> float:
