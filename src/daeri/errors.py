@@ -6,7 +6,7 @@ Nothing here knows HTTP bodies or JSON-RPC envelopes: protocols read `code`, `st
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from daeri.wording import Lang, Text, fit_josa
 
@@ -44,6 +44,14 @@ class DaeriError(Exception):
         self.errors = tuple(errors)
         self.extra = extra or {}
         super().__init__(self.detail.en)
+
+    def about(self, what: Text) -> Self:
+        """Return the same error, its detail headed by what it is about."""
+        again = type(self).__new__(type(self))
+        detail = Text(f"{what.ko}: {self.detail.ko}", f"{what.en}: {self.detail.en}")
+        again.__dict__ |= self.__dict__ | {"detail": detail}
+        again.args = (detail.en,)
+        return again
 
     def problem(self, lang: Lang, request_id: str = "") -> dict[str, Any]:
         """Render as an RFC 9457 problem object (members of UX section 5)."""

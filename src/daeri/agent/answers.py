@@ -271,7 +271,11 @@ def _refusal(label: str, outcome: Declined, lang: Lang) -> str:
 
 
 def _filed(label: str, body: Mapping[str, Any], lang: Lang) -> str:
-    changes = ", ".join(f"{each['label']} {each['before']} → {each['after']}" for each in body.get("preview", ()))
+    changes = ", ".join(
+        f"{each['label']} {each['before']} → {each['after']}"
+        for call in (body, *body.get("bundled", ()))
+        for each in call.get("preview", ())
+    )
     line = " → ".join(_called(step["person"]) for step in body.get("line", ()))
     because = body.get("because") or ""
     if lang == "ko":

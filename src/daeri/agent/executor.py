@@ -25,7 +25,7 @@ from daeri.operations.outcome import Done, Held, Replayed
 from daeri.operations.provenance import Origins
 from daeri.records.actor import Actor
 from daeri.records.identity import Identity
-from daeri.runs.journal import Fenced, Note
+from daeri.runs.journal import Fenced, Note, StepJournal
 from daeri.runs.work import Asked, Ending, StepView, Turn, Work, Workbench
 from daeri.wording import Lang, Text
 
@@ -226,8 +226,9 @@ class Executor:
     async def _loop(self, work: Work, progress: Progress, situation: Situation, voice: Voice) -> Answer | None:
         """Alternate between planning and calling; None when the run waits for an approval."""
         while True:
-            for call in progress.pending[: CALLS_MAX - len(progress.happened)]:
-                happened = await self._execute(work, progress, situation, call)
+            due = progress.pending[: CALLS_MAX - len(progress.happened)]
+            for at, call in enumerate(due, 1):
+                happened = await self._execute(work, progress, situation, call, due[at:])
                 progress.happened.append(happened)
                 if isinstance(happened.outcome, Waits):
                     return None
@@ -256,11 +257,14 @@ class Executor:
             planning = {"step": progress.steps + 1, "kind": "plan", "summary": ""}
             await self._bench.write(work.lease, progress.take_notes(), ("step.started", planning))
 
-    async def _execute(self, work: Work, progress: Progress, situation: Situation, call: Call) -> Happened:
+    async def _execute(
+        self, work: Work, progress: Progress, situation: Situation, call: Call, later: Sequence[Call]
+    ) -> Happened:
         progress.steps += 1
-        asked = Asked(progress.steps, call.operation, call.arguments, call.note, situation.lang)
-        origins = await self._origins(progress, situation, call)
-        journal = self._bench.call(work.lease, asked, work.input, progress.notes, origins)
+        journal = await self._journal(work, progress, situation, call)
+        if self._bundles(call):
+            beside = [each for each in later if self._bundles(each)]
+            journal.beside = [await self._journal(work, progress, situation, each) for each in beside]
         try:
             outcome = await self._door.call(
                 situation.actor, call.operation, call.arguments, lang=situation.lang, journal=journal
@@ -278,6 +282,16 @@ class Executor:
             msg = "a run's call has no idempotency key and cannot be a replay"
             raise TypeError(msg)
         return Happened(call, outcome)
+
+    async def _journal(self, work: Work, progress: Progress, situation: Situation, call: Call) -> StepJournal:
+        asked = Asked(progress.steps, call.operation, call.arguments, call.note, situation.lang)
+        origins = await self._origins(progress, situation, call)
+        return self._bench.call(work.lease, asked, work.input, progress.notes, origins)
+
+    def _bundles(self, call: Call) -> bool:
+        """Say whether a call may share a document with others of its plan, which happen in no particular order."""
+        called = self._door.company.operations.get(call.operation)
+        return called is not None and called.form is not None and called.form.bundle
 
     async def _origins(self, progress: Progress, situation: Situation, call: Call) -> Origins | None:
         """Return from where the arguments of a call that changes something may come; None for one that reads."""
@@ -366,9 +380,16 @@ def replay(steps: Sequence[StepView], lang: Lang) -> Progress:
             progress.milliseconds = step.output["milliseconds"]
             progress.pending = [Call(**call) for call in step.output["calls"]]
         elif step.kind == "execute":
-            call = progress.pending.pop(0)
+            call = _called(progress.pending, step)
+            progress.pending.remove(call)
             progress.happened.append(_happened(call, step.output, lang))
     return progress
+
+
+def _called(pending: Sequence[Call], step: StepView) -> Call:
+    """Return which call a step was; of calls that were filed together some may have come before their turn."""
+    same = (each for each in pending if (each.operation, each.arguments) == (step.name, step.input))
+    return next(same, pending[0])
 
 
 def _happened(call: Call, output: Mapping[str, Any], lang: Lang) -> Happened:

@@ -160,7 +160,8 @@ def several(
 
 
 def _facts(body: Mapping[str, Any]) -> str:
-    return " · ".join(str(item["value"]) for item in body["arguments"])
+    calls = (body, *body["bundled"])
+    return " | ".join(" · ".join(str(field["value"]) for field in call["arguments"]) for call in calls)
 
 
 def _named(people: list[str]) -> list[int | str]:

@@ -8,7 +8,7 @@ from typer import Argument, Exit, Option, Typer
 from daeri.cli.asking import LimitOption
 from daeri.cli.command import Desk, command, group
 from daeri.cli.finding import found, short
-from daeri.cli.follow import show_changes
+from daeri.cli.follow import numbered, show_calls
 from daeri.cli.terminal import Terminal, person
 from daeri.cli.trouble import Code, Trouble
 from daeri.cli.words import ACTS, BOXES, DOCUMENT_STATUS, LINE_STATUS, MANNERS, Words, both
@@ -137,9 +137,7 @@ def decide(desk: Desk, named: str, decision: str, comment: str | None, more: Map
     body = document_of(desk, named)
     if not terminal.as_json:
         terminal.talk(f"{body['title']} · {person(body['drafter'])}{_by_agent(terminal, body)}", "bold")
-        for item in body["arguments"]:
-            terminal.talk(f"  {item['label']}: {item['value']}")
-        show_changes(terminal, body["preview"])
+        show_calls(terminal, body)
     path = f"/v1/approvals/{body['approval_id']}/decisions"
     sent = {"decision": decision, "comment": comment, **(more or {})}
     # The version that was just shown: a document that changed in between is refused, not decided unseen.
@@ -201,6 +199,13 @@ def _show(terminal: Terminal, body: dict[str, Any]) -> None:
     terminal.tell("")
     terminal.tell(word(Words("승인하면 바뀌는 것", "What changes when approved")), "dim")
     terminal.table([], [[change["label"], f"{change['before']} → {change['after']}"] for change in body["preview"]])
+    for number, item in enumerate(body["bundled"], 2):
+        terminal.tell("")
+        terminal.tell(numbered(number, item), "bold")
+        terminal.fields([(field["label"], field["value"]) for field in item["arguments"]])
+        terminal.table([], [[change["label"], f"{change['before']} → {change['after']}"] for change in item["preview"]])
+        if item["provenance"]:
+            terminal.table([], [[each["label"], each["says"], _vouched(terminal, each)] for each in item["provenance"]])
     terminal.tell("")
     terminal.tell(f"{word(Words('결재선', 'Approval line'))}: {body['because']}", "dim")
     terminal.table([], [_line_row(terminal, step) for step in body["line"]])

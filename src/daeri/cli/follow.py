@@ -135,6 +135,21 @@ def show_changes(terminal: Terminal, preview: Sequence[Event]) -> None:
         terminal.talk(f"  {change['label']}: {change['before']} → {change['after']}")
 
 
+def show_calls(terminal: Terminal, document: Event) -> None:
+    """Show every call that a document decides: what is asked for, and what it would change."""
+    for number, item in enumerate((document, *document["bundled"]), 1):
+        if document["bundled"]:
+            terminal.talk(numbered(number, item), "dim")
+        for field in item["arguments"]:
+            terminal.talk(f"  {field['label']}: {field['value']}")
+        show_changes(terminal, item["preview"])
+
+
+def numbered(number: int, item: Event) -> str:
+    """Head one of several calls of a document; the first one's title is the document's."""
+    return f"{number}. {item['title'] if number > 1 else item['operation']}"
+
+
 def line_of(line: Sequence[Event]) -> str:
     """Write an approval line in one line: 박서연 팀장 → 최현우 본부장."""
     return " → ".join(f"{LINE_STATUS[step['status']][0]} {person(step['person'])}" for step in line)
@@ -144,9 +159,7 @@ def show_draft(terminal: Terminal, document: Event) -> None:
     """Show a draft that waits: what changes, who decides, why they."""
     head = Words(f"결재 올림: {document['title']}", f"Filed for approval: {document['title']}")
     terminal.talk(head, "bold")
-    for item in document["arguments"]:
-        terminal.talk(f"  {item['label']}: {item['value']}")
-    show_changes(terminal, document["preview"])
+    show_calls(terminal, document)
     terminal.talk(f"  {terminal.word(Words('결재선', 'Line'))}: {line_of(document['line'])}")
     terminal.talk(f"  {terminal.word(Words('왜', 'Why'))}: {document['because']}")
 

@@ -142,6 +142,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
         preview=list_of(named("Change")),
         line=list_of(named("Step")),
         because=TEXT,
+        bundled={**list_of(ANYTHING), "description": "Further calls of the run's step that the document decides too."},
     ),
     "DryRun": object_of(
         "DryRun",
@@ -188,6 +189,18 @@ SCHEMAS: Final[dict[str, Schema]] = {
         created_at=TIME,
         finished_at=or_null("string", format="date-time"),
     ),
+    "BundledCall": object_of(
+        "BundledCall",
+        "One more call that a document decides.",
+        operation=TEXT,
+        title=TEXT,
+        arguments=list_of(named("Argument")),
+        raw_arguments=ANYTHING,
+        preview=list_of(named("Change")),
+        fields=list_of(ANYTHING),
+        provenance=list_of(ANYTHING),
+        because=TEXT,
+    ),
     "Approval": object_of(
         "Approval",
         "An approval document (결재 문서).",
@@ -215,6 +228,10 @@ SCHEMAS: Final[dict[str, Schema]] = {
         fields={
             **list_of(ANYTHING),
             "description": "Which rows it writes, field by field, as far as the reader may see.",
+        },
+        bundled={
+            **list_of(named("BundledCall")),
+            "description": "일괄 상신: further calls that are decided and carried out together with the one above.",
         },
         difference={**list_of(ANYTHING), "description": "What changed meanwhile, where it could not be applied."},
         acts={**list_of(TEXT), "description": "What the caller may do to it now."},

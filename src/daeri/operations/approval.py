@@ -60,7 +60,7 @@ Decision = Literal[
     "withdraw",
 ]
 """What people do to a document; 회수 is `withdraw`."""
-Execute = Callable[[Connection, Document, Sequence[Mapping[str, Any]]], Done]
+Execute = Callable[[Connection, Document, Sequence[Mapping[str, Any]]], Sequence[Done]]
 PEOPLE_MAX = 20
 """People that one act may name."""
 
@@ -452,8 +452,8 @@ class Approvals:
         crash_at("effect.done")
         operation = self._company.operations.get(document.operation)
         if operation is not None and operation.errand is not None:
-            intend(connection, at_hand, done, now)
-            return {"result": done.result}
+            intend(connection, at_hand, done[0], now)
+            return {"result": done[0].result}
         self._tell(connection, document, "applied", present.person.called, comment, done=done)
         return completed(connection, writer, done, self._clock)
 
@@ -466,7 +466,7 @@ class Approvals:
             return {"completed_at": now}
         operation = self._company.operations.get(document.operation)
         done = done_of(document, operation, document.row["result"] or {})
-        self._tell(connection, document, "applied", by, comment, done=done)
+        self._tell(connection, document, "applied", by, comment, done=[done])
         number = next_number(connection, document, self._clock.today().year)
         return {"completed_at": now, "failure": None, "number": number, "result_say": done.say}
 

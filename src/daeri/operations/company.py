@@ -134,6 +134,13 @@ class Company:
         found = next((agent for agent in self.agents if agent.name == name), None)
         return found.label.to(lang) if found else name
 
+    def title(self, operations: Sequence[str]) -> Text:
+        """Return what a document is called that decides calls of these operations (…외 2건)."""
+        first, more = operations[0], len(operations) - 1
+        found = self.operations.get(first)
+        label = found.label if found else Text(first, first)
+        return Text(f"{label.ko} 외 {more}건", f"{label.en} and {more} more") if more else label
+
     def _only(self, base: type[Person] | type[Team]) -> type:
         found = [record for record in self.records.values() if issubclass(record, base)]
         if len(found) != 1:

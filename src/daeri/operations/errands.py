@@ -235,7 +235,7 @@ class Errands:
             return None
         settlement = Settlement(document.id, document.row["run_id"], after.status, None, None, SYSTEM.name, None)
         if outcome.state == "done":
-            settlement = replace(settlement, done=done_of(document, operation, row.intent))
+            settlement = replace(settlement, done=[done_of(document, operation, row.intent)])
         else:
             settlement = replace(settlement, error=DaeriError(outcome.says))
         self._heard.settled(connection, settlement)

@@ -31,7 +31,12 @@ from daeri.records.people import People
 from daeri.records.trail import Write
 from daeri.wording import Lang, Text
 
-__all__ = ["Content", "Origin", "file", "is_intact", "line_body", "operation_digest", "redraftable", "seal", "seats_of"]
+# fmt: off
+__all__ = [
+    "Content", "Origin", "file", "is_intact", "line_body", "operation_digest", "redraftable", "seal", "seats_of",
+    "share_a_line",
+]
+# fmt: on
 
 LANGUAGES: tuple[Lang, ...] = ("ko", "en")
 """A document is worded in both when it is filed: its approvers may read another language than its drafter."""
@@ -59,6 +64,7 @@ _PREVIOUS = (
         approval.c.status,
         approval.c.round,
         approval.c.arguments,
+        approval.c.bundled,
     )
     .where(approval.c.id == bindparam("key"))
     .with_for_update()
@@ -79,6 +85,7 @@ class Content:
         writes: the rows that a rehearsal wrote, each with the version it had.
         provenance: where each argument came from, for what an agent filed.
         doubtful: whether nobody stands for what an agent filed, so that no consent given beforehand covers it.
+        bundled: the further calls that the document decides, on the same line (일괄 상신).
     """
 
     operation: Operation
@@ -92,6 +99,7 @@ class Content:
     writes: Sequence[Write] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     doubtful: bool = False
+    bundled: Sequence["Content"] = ()
 
     @property
     def seats(self) -> Sequence[Place]:
@@ -150,10 +158,12 @@ def is_intact(connection: Connection, document: Document, acts: Sequence[Mapping
         return False
     told = connection.execute(_AUDITED, {"key": document.id}).all()
     filed = [row.arguments_digest for row in told if row.outcome == "filed"]
-    done = [row for row in told if row.outcome == "done" and row.action.removeprefix("approval.") not in _AUTOMATIC]
-    people = [(row.action, row.person_id) for row in done]
+    operations = set(document.operations)  # the calls that are done with the first one, which is told as applied
+    asked = [digest(item["arguments"]) for item in document.items]
+    done = [row for row in told if row.outcome == "done" and row.action not in operations]
+    people = [(row.action, row.person_id) for row in done if row.action.removeprefix("approval.") not in _AUTOMATIC]
     acted = [(f"approval.{act['act']}", act["person_id"]) for act in acts if act["act"] not in _AUTOMATIC]
-    return filed == [digest(document.row["arguments"])] and people == acted
+    return filed == asked and people == acted
 
 
 def _same(one: State, other: State) -> bool:
@@ -169,25 +179,17 @@ def file(connection: Connection, content: Content, origin: Origin) -> Document:
     actor, approval_id = origin.actor, f"apr_{ULID()}"
     round_ = _round(connection, content, origin)
     places = {place.seat.position: place for place in content.seats}
-    line = [_line_entry(place) for place in content.seats]
     state = opened(State(actor.person_id, tuple(place.seat for place in content.seats), content.form.policy))
     row: dict[str, Any] = {
         "id": approval_id,
-        "operation": content.operation.name,
-        "operation_digest": content.operation_digest,
+        **_item(content),
         "drafter_id": actor.person_id,
         "agent": actor.agent,
         "scopes": [list(scope) for scope in actor.scopes],
-        "arguments": content.arguments,
-        "worded": content.worded,
-        "preview": {lang: [change.body(lang) for change in content.preview] for lang in LANGUAGES},
         "rule": content.line.rule,
-        "because": [content.line.because.ko, content.line.because.en],
         "form": content.form.frozen(origin.today) | _rules(content),
-        "line": line,
-        "bound": [_bound(write) for write in content.writes],
-        "provenance": dict(content.provenance),
-        "bundled": [],
+        "line": [_line_entry(place) for place in content.seats],
+        "bundled": [_item(each) for each in content.bundled],
         "previous_id": origin.previous_id,
         "round": round_,
         "run_id": origin.run_id,
@@ -220,6 +222,29 @@ def file(connection: Connection, content: Content, origin: Origin) -> Document:
     return Document(_EMPTY | row, {step["position"]: step for step in steps}, state)
 
 
+def _item(content: Content) -> dict[str, Any]:
+    """Return what a document keeps of each call that it decides."""
+    return {
+        "operation": content.operation.name,
+        "operation_digest": content.operation_digest,
+        "arguments": content.arguments,
+        "worded": content.worded,
+        "preview": {lang: [change.body(lang) for change in content.preview] for lang in LANGUAGES},
+        "because": [content.line.because.ko, content.line.because.en],
+        "bound": [_bound(write) for write in content.writes],
+        "provenance": dict(content.provenance),
+    }
+
+
+def share_a_line(one: Content, other: Content, today: date) -> bool:
+    """Say whether two calls may become one document: both forms allow it, and the same people decide by one rule."""
+    first, second = (
+        [each.form.frozen(today), _rules(each), each.line.rule, [_line_entry(place) for place in each.seats]]
+        for each in (one, other)
+    )
+    return one.form.bundle and other.form.bundle and first == second
+
+
 _EMPTY: dict[str, Any] = dict.fromkeys(("number", "result", "result_say", "failure", "difference", "completed_at"))
 
 
@@ -238,13 +263,17 @@ def redraftable(connection: Connection, approval_id: str, drafter_id: int) -> An
 
     Raises:
         NotFound: there is none, or it is someone else's.
-        Conflict: it did not end badly, or was drafted anew already.
+        Conflict: it did not end badly, was drafted anew already, or decided several calls.
     """
     row = connection.execute(_PREVIOUS, {"key": approval_id}).one_or_none()
     if row is None or row.drafter_id != drafter_id:
         raise NotFound(Text("그런 결재 문서를 찾을 수 없어요", "No such approval document"))
     if row.status not in DRAFTABLE:
         raise _not_draftable()
+    if row.bundled:
+        raise Conflict(
+            Text("여러 건을 묶은 문서는 한 건씩 새로 기안해 주세요", "Draft what was bundled anew, each on its own")
+        )
     if connection.execute(_NEXT, {"key": row.id}).first() is not None:
         raise Conflict(Text("이미 다시 기안한 문서예요", "This document was drafted anew already"))
     return row

@@ -68,7 +68,8 @@ class Form:
         alone: 1인 결재, the drafter may be the final approver; never for what an agent started.
         deadline: how long one turn may take; None = as long as it takes.
         changed: what happens when a record it changes was changed in the meantime: it goes back, or is accepted.
-        bundle: held calls of one run on this form become one document.
+        bundle: held calls of one step of a run that need the same line become one document (일괄 상신), decided and
+            carried out as a whole; not for what acts outside, nor together with `consent`.
         consent: how much a standing consent may cover; None = none is possible.
         unvouched: the line where an agent fills a control argument with what nobody vouched for; None = the same.
         delegation: the table of delegated decisions that the line function looks up, for people to read.
@@ -100,6 +101,8 @@ class Form:
         """Put the line functions in order."""
         if not (self.prefix.isascii() and self.prefix.isalnum() and len(self.prefix) <= PREFIX_MAX):
             raise DeclarationError(f"a form's prefix is up to {PREFIX_MAX} letters and digits, not {self.prefix!r}")
+        if self.bundle and self.consent is not None:
+            raise DeclarationError("a form bundles or rides on consents: those count single documents")
         lines = self.line if isinstance(self.line, Mapping) else {date.min: self.line}
         if not lines:
             raise DeclarationError("a Form needs a line function")

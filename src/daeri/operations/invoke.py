@@ -7,9 +7,10 @@ anything else: no model, no network, no client can hold a transaction open.
 
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from pydantic import BaseModel
 from sqlalchemy import Connection
@@ -32,7 +33,7 @@ from daeri.operations.form import CONFIRM, Form, confirming
 from daeri.operations.limits import Limiter
 from daeri.operations.line import Change, Line
 from daeri.operations.operation import Having, Operation
-from daeri.operations.outcome import Done, Draft, Held, Journal, Outcome, Replayed, dump
+from daeri.operations.outcome import Done, Draft, Held, Item, Journal, Outcome, Replayed, dump
 from daeri.operations.pending import Pending
 from daeri.operations.provenance import Origins, Provenance, trace
 from daeri.operations.sense import Sense, Senses
@@ -54,6 +55,7 @@ class Call:
     Attributes:
         seen: what its caller is shown, and what it writes; begun anew at each attempt.
         sense: what the words of a search mean to a model outside.
+        joined: the calls beside it that go into its document, by their places; begun anew likewise.
     """
 
     operation: Operation
@@ -65,6 +67,7 @@ class Call:
     previous_id: str | None = None
     seen: Trail = field(default_factory=Trail)
     sense: Sense = field(default_factory=Sense)
+    joined: dict[int, "Call"] = field(default_factory=dict)
 
 
 class Door:
@@ -251,16 +254,17 @@ class Door:
             "output_schema": operation.output.model_json_schema(mode="serialization"),
         }
 
-    def execute_approved(self, connection: Connection, document: Document, acts: Sequence[Mapping[str, Any]]) -> Done:
-        """Run exactly what an approved document froze, in the deciding transaction.
+    def execute_approved(
+        self, connection: Connection, document: Document, acts: Sequence[Mapping[str, Any]]
+    ) -> list[Done]:
+        """Run exactly what an approved document froze, in the deciding transaction: all its calls, in order.
 
         Raises:
             Conflict: the operation, or the content's digest, is no longer what was approved.
             Changed: a record that it would change is not what it was when the document was filed.
             DaeriError: the drafter may no longer do it, or the company's rules refuse it now.
         """
-        operation = self.company.operations.get(document.operation)
-        if operation is None or self.shape(operation) != document.row["operation_digest"]:
+        if any(self._known(item) is None for item in document.items):
             raise Conflict(
                 Text("결재한 뒤 작업의 정의가 바뀌었어요", "The operation was changed after this was approved")
             )
@@ -268,16 +272,41 @@ class Door:
             raise Conflict(
                 Text("결재받은 내용과 문서의 내용이 달라요", "The document is not what its approvers approved")
             )
-        row = document.row
-        actor = self._drafter(connection, row)
-        self.operation(actor, operation.name)
-        call = Call(operation, actor, row["arguments"], row["lang"])
+        actor = self._drafter(connection, document.row)
+        if not document.row["bundled"]:
+            return [self._apply(connection, document, document.row, actor)]
+        done: list[Done] = []
+        for number, item in enumerate(document.items, 1):
+            try:  # its approval is used once, as the audit's own index on "applied" sees to; the rest is done with it
+                done.append(self._apply(connection, document, item, actor, "done" if done else "applied"))
+            except DaeriError as error:
+                title = self.company.title([item["operation"]])
+                raise error.about(Text(f"{number}번째 {title.ko}", f"{number}. {title.en}")) from error
+        return done
+
+    def _apply(
+        self,
+        connection: Connection,
+        document: Document,
+        item: Mapping[str, Any],
+        actor: Actor,
+        outcome: Literal["applied", "done"] = "applied",
+    ) -> Done:
+        """Run one call that an approved document froze."""
+        operation, row = self.operation(actor, item["operation"]), document.row
+        call = Call(operation, actor, item["arguments"], row["lang"])
         model = self._validated(connection, call)
         done = self._run(connection, call, model, call.seen)
         if document.form.get("changed") == "return":
-            check_writes(row["bound"], call.seen.writes)
-        self._audit(connection, call, done, outcome="applied", approval_id=document.id, run_id=row["run_id"])
+            check_writes(item["bound"], call.seen.writes)
+        self._audit(connection, call, done, outcome=outcome, approval_id=document.id, run_id=row["run_id"])
         return done
+
+    def _known(self, item: Mapping[str, Any]) -> Operation | None:
+        """Return the operation of a call that was filed; None where it has another shape now."""
+        operation = self.company.operations.get(item["operation"])
+        known = operation is not None and self.shape(operation) == item["operation_digest"]
+        return operation if known else None
 
     def shape(self, operation: Operation) -> str:
         """Return the digest of an operation's shape, worked out once: what approvals and consents are given for."""
@@ -330,7 +359,7 @@ class Door:
     def _write(self, connection: Connection, call: Call) -> Outcome:
         self._check_journal(connection, call)
         self._stand(connection, call)
-        call.seen = Trail()
+        call.seen, call.joined = Trail(), {}
         model = self._validated(connection, call)
         canonical = args.canonical(model)
         request = digest([call.operation.name, canonical])
@@ -362,12 +391,38 @@ class Door:
         """Return what is to be filed, bound to the rows that it would write; None where nobody has to decide."""
         if call.actor.everything or (call.operation.form is None and call.actor.agent is None):
             return None
-        trail = Trail()
         with savepoint(connection, keep=False):  # a draft that the rules would refuse is never filed
-            content = self._content(connection, call, model)
-            if content is not None:
-                self._run(connection, call, model, trail)
-        return None if content is None else filing.with_writes(content, trail.writes)
+            content = self._tried(connection, call, model)
+            if content is None or call.journal is None or not content.form.bundle:
+                return content
+            bundled = self._joining(connection, call, content)
+        return replace(content, bundled=bundled)
+
+    def _tried(self, connection: Connection, call: Call, model: BaseModel) -> filing.Content | None:
+        """Return what is to be filed for one call, and let its effect stand for those rehearsed after it."""
+        content = self._content(connection, call, model)
+        if content is None:
+            return None
+        trail = Trail()
+        self._run(connection, call, model, trail)
+        return filing.with_writes(content, trail.writes)
+
+    def _joining(self, connection: Connection, call: Call, content: filing.Content) -> list[filing.Content]:
+        """Rehearse the calls beside one, each after those before it; return those that go into its document.
+
+        What is refused here, or waits for other people, is called by itself afterwards and hears why then.
+        """
+        bundled = []
+        for at, beside in enumerate(call.journal.beside if call.journal else ()):
+            with suppress(_Apart, DaeriError), savepoint(connection):
+                operation = self.operation(call.actor, beside.operation)
+                other = Call(operation, call.actor, beside.arguments, call.lang, journal=beside)
+                joining = self._tried(connection, other, self._validated(connection, other))
+                if joining is None or not filing.share_a_line(content, joining, self._clock.today()):
+                    raise _Apart
+                bundled.append(joining)
+                call.joined[at] = other
+        return bundled
 
     def _validated(self, connection: Connection, call: Call) -> BaseModel:
         return args.validate(connection, self.company.rules, call.actor, call.operation, call.sent)
@@ -493,7 +548,7 @@ class Door:
         acts = ledger.acts(connection, [document.id])[document.id]
         done = self.execute_approved(connection, Document(document.row, document.steps, writer.state), acts)
         complete(connection, writer, done, self._clock)
-        return replace(done, approval_id=document.id)
+        return replace(done[0], approval_id=document.id)
 
     def _file(self, connection: Connection, call: Call, content: filing.Content) -> Document:
         journal = call.journal
@@ -507,8 +562,9 @@ class Door:
             previous_id=call.previous_id,
         )
         document = filing.file(connection, content, origin)
-        told = {"arguments_digest": digest(content.arguments), "approval_id": document.id, **noting.told(call.seen)}
-        self._write_down(connection, call, "filed", **told)
+        for one, filed in zip((call, *call.joined.values()), (content, *content.bundled), strict=True):
+            told = {"arguments_digest": digest(filed.arguments), "approval_id": document.id, **noting.told(one.seen)}
+            self._write_down(connection, one, "filed", **told)
         return document
 
     @staticmethod
@@ -521,6 +577,8 @@ class Door:
             beside=beside_body(content.seats, call.lang),
             because=content.line.because,
             worded=content.worded[call.lang],
+            bundled=[Item(each.operation.name, each.worded[call.lang], each.preview) for each in content.bundled],
+            joined=tuple(call.joined),
         )
 
     def _write_down(self, connection: Connection, call: Call, outcome: str, **more: Any) -> None:
@@ -587,6 +645,10 @@ def run_to_end(body: Awaitable[Any]) -> Any:
     name = getattr(coroutine, "__qualname__", "the operation")
     msg = f"{name} waits for something other than its records; a transaction may not be held for that"
     raise RuntimeError(msg)
+
+
+class _Apart(Exception):
+    """A call does not go into the document of another."""
 
 
 def _refused_step(journal: Journal, error: DaeriError, connection: Connection) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, select, update
 from daeri.clock import Clock
 from daeri.operations.company import Company
 from daeri.operations.deciding.absences import away_at
+from daeri.operations.deciding.ledger import operations_of
 from daeri.operations.deciding.model import DECIDING
 from daeri.operations.documents import approval, notice
 from daeri.records.people import Someone
@@ -107,8 +108,10 @@ class Notices:
     def _notices(self, connection: Connection, rows: list[Row[tuple[object, ...]]], now: datetime) -> list[Notice]:
         """Return what is to be told; what is not worth telling is settled at once."""
         away = away_at(connection, now)
+        called = {row.id: operations_of(row.operation, row.bundled) for row in rows}
         deputies = {
-            row.id: away.deputy_of(row.person_id, row.operation) if row.kind in DECIDED_FOR else None for row in rows
+            row.id: away.deputy_of_all(row.person_id, called[row.id]) if row.kind in DECIDED_FOR else None
+            for row in rows
         }
         ids = {row.person_id for row in rows} | {row.drafter_id for row in rows}
         people = {key: Someone.unknown(key) for key in ids} | self._company.people.many(connection, ids)
@@ -118,7 +121,6 @@ class Notices:
             if row.kind in UNTOLD or people[row.person_id].left:
                 connection.execute(_SENT.where(notice.c.id == row.id).values(sent_at=now))
                 continue
-            operation = self._company.operations.get(row.operation)
             found.append(
                 Notice(
                     id=row.id,
@@ -131,7 +133,7 @@ class Notices:
                     approval_id=row.approval_id,
                     number=row.number,
                     kind=row.kind,
-                    title=operation.label if operation else Text(row.operation, row.operation),
+                    title=self._company.title(called[row.id]),
                     drafter=people[row.drafter_id],
                     at=row.at,
                 )
@@ -140,7 +142,7 @@ class Notices:
 
 
 def _open(connection: Connection, now: datetime) -> list[Row[tuple[object, ...]]]:
-    columns = (*notice.c, approval.c.operation, approval.c.drafter_id, approval.c.number)
+    columns = (*notice.c, approval.c.operation, approval.c.bundled, approval.c.drafter_id, approval.c.number)
     waiting = (
         select(*columns)
         .join(approval, approval.c.id == notice.c.approval_id)

@@ -243,6 +243,8 @@ class Catalog:
                 msg = f"{name} is declared twice"
                 raise DeclarationError(msg)
             form = form_of(governed.get("approval"))
+            if form is not None and form.bundle and governed.get("errand") is not None:
+                raise DeclarationError(f"{name} acts outside, where several calls cannot be undone together: no bundle")
             lines = form.functions if form else ()
             signature = read_signature(
                 function, lines=lines, preview=governed.get("preview"), control=governed.get("control")

@@ -1,6 +1,6 @@
 """What can come of a call? The values that every protocol renders: done, held for approval, shown as a draft."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -83,8 +83,30 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class Item:
+    """One more call that a document decides (일괄 상신)."""
+
+    operation: str
+    worded: list[dict[str, str]]
+    preview: Sequence[Change]
+
+    def body(self, lang: Lang) -> dict[str, Any]:
+        """Render as the resource shape of one call of a document."""
+        return {
+            "operation": self.operation,
+            "worded": self.worded,
+            "preview": [change.body(lang) for change in self.preview],
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Held:
-    """The call became a document and waits for its approval line."""
+    """The call became a document and waits for its approval line.
+
+    Attributes:
+        bundled: the further calls of the run's step that the document decides too.
+        joined: which of the calls beside it those are.
+    """
 
     approval_id: str
     operation: str
@@ -93,6 +115,8 @@ class Held:
     because: Text
     worded: list[dict[str, str]] = field(default_factory=list)
     beside: list[dict[str, Any]] = field(default_factory=list)
+    bundled: Sequence[Item] = ()
+    joined: Sequence[int] = ()
 
     status = 202
 
@@ -107,6 +131,7 @@ class Held:
             "line": self.line,
             "beside": self.beside,
             "because": self.because.to(lang),
+            "bundled": [item.body(lang) for item in self.bundled],
         }
 
 
@@ -128,12 +153,16 @@ Outcome = Done | Held | Replayed
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """How a document ended, for the run that waits for it."""
+    """How a document ended, for the run that waits for it.
+
+    Attributes:
+        done: what came of each call that it decided, in order; None where nothing was done.
+    """
 
     approval_id: str
     run_id: str | None
     status: str
-    done: Done | None
+    done: Sequence[Done] | None
     error: DaeriError | None
     by: str
     comment: str | None
@@ -166,6 +195,18 @@ class Journal(Protocol):
     @property
     def question(self) -> str | None:
         """What the person asked for, in their words."""
+
+    @property
+    def operation(self) -> str:
+        """What is called in that step."""
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """With what it is called."""
+
+    @property
+    def beside(self) -> "Sequence[Journal]":
+        """Further calls of the same plan, which may be filed together with this one."""
 
     @property
     def origins(self) -> Origins | None:

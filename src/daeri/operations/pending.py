@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, String, bindparam, cast, or_, select
 
 from daeri.operations.documents import approval, approval_step
 from daeri.records.actor import Actor
 from daeri.records.prepared import Constant
 
 _UNDER_WAY = (
-    select(approval.c.id, approval.c.arguments, approval.c.drafted_at)
+    select(approval.c.id, approval.c.operation, approval.c.arguments, approval.c.bundled, approval.c.drafted_at)
     .where(
-        approval.c.operation == bindparam("operation"),
+        or_(approval.c.operation == bindparam("operation"), cast(approval.c.bundled, String) != "[]"),
         approval.c.drafter_id == bindparam("drafter"),
         approval.c.status == "in_progress",
     )
@@ -31,7 +31,7 @@ _DECIDED = Constant(_UNDER_WAY.where(approval.c.id.in_(_SEATS)), "operation", "d
 
 @dataclass(frozen=True, slots=True)
 class PendingDocument:
-    """A document under way: its id and the canonical arguments that will run."""
+    """A call of a document under way: the document's id and the canonical arguments that will run."""
 
     approval_id: str
     arguments: Mapping[str, Any]
@@ -47,10 +47,18 @@ class Pending:
         self._actor = actor
 
     async def of(self, operation: str, person_id: int) -> list[PendingDocument]:
-        """Return the documents under way that a person drafted for an operation, oldest first."""
+        """Return what is under way of an operation that a person drafted, oldest first."""
         if self._actor.everything or person_id == self._actor.person_id:
             rows = _OWN.rows(self._connection, operation=operation, drafter=person_id)
         else:
             asker = self._actor.person_id
             rows = _DECIDED.rows(self._connection, operation=operation, drafter=person_id, asker=asker)
-        return [PendingDocument(row.id, row.arguments, row.drafted_at) for row in rows]
+        return [
+            PendingDocument(row.id, arguments, row.drafted_at)
+            for row in rows
+            for called, arguments in (
+                (row.operation, row.arguments),
+                *((item["operation"], item["arguments"]) for item in row.bundled),
+            )
+            if called == operation
+        ]

@@ -5,7 +5,7 @@ The journal is the record: what carries runs forward (engine.py) may be lost and
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +29,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.exc import NoResultFound
 
 from daeri.clock import Clock, rfc3339
 from daeri.errors import DaeriError
@@ -155,6 +156,11 @@ _MORE = update(run).where(run.c.id == _KEY).values(events=run.c.events + bindpar
 _MORE_LEASED = _MORE.where(run.c.epoch == bindparam("held"), run.c.status == "running")
 _STEPPED = update(run).where(run.c.id == _KEY).values(attempts=0)
 _STEPS = select(step).where(step.c.run_id == _KEY).order_by(step.c.seq)
+_WAITING = (
+    select(step)
+    .where(step.c.run_id == _KEY, step.c.approval_id == bindparam("approval"), step.c.status == "waiting")
+    .order_by(step.c.seq)
+)
 _LAST_STEP = select(func.coalesce(func.max(step.c.seq), 0)).where(step.c.run_id == _KEY)
 _EVENTS = (
     select(event)
@@ -315,11 +321,12 @@ class StepJournal:
         notes: steps before this one that are not written yet; they go into the same transaction.
         note: an assumption under which the call is made.
         origins: what the run had heard and read, from which the call's arguments may come.
+        beside: further calls of the same plan, which may be filed together with this one.
     """
 
     lease: Lease
     step: int
-    name: str
+    operation: str
     arguments: dict[str, Any]
     question: str | None
     clock: Clock
@@ -327,6 +334,7 @@ class StepJournal:
     note: str = ""
     lang: Lang = "ko"
     origins: Origins | None = None
+    beside: Sequence["StepJournal"] = ()
 
     @property
     def run_id(self) -> str:
@@ -335,31 +343,40 @@ class StepJournal:
 
     def check(self, connection: Connection) -> None:
         """Refuse to go on under a lost lease; say that the call begins."""
-        started = {"step": self.step, "operation": self.name, "arguments": self.arguments, "note": self.note}
-        write_notes(connection, self.lease, self.clock.now(), self.notes, ("tool.started", started))
+        write_notes(connection, self.lease, self.clock.now(), self.notes, self.started())
 
     def record(self, connection: Connection, outcome: Done | Held | DaeriError) -> None:
         """Write the step and its events; a held call parks the run in the same transaction."""
         if isinstance(outcome, Done):
-            self._write(connection, "done", {"done": _done_body(outcome)}, milliseconds=round(outcome.milliseconds))
+            self.write(connection, "done", {"done": _done_body(outcome)}, milliseconds=round(outcome.milliseconds))
             self._emit(connection, ("tool.finished", _finished(self.step, outcome)))
         elif isinstance(outcome, Held):
             body = outcome.body(self.lang)
-            self._write(connection, "waiting", {"held": body}, approval_id=outcome.approval_id)
+            joined = [replace(self.beside[at], step=self.step + n) for n, at in enumerate(outcome.joined, 1)]
+            for each in (self, *joined):
+                each.write(connection, "waiting", {"held": body}, approval_id=outcome.approval_id)
             self._emit(
                 connection,
+                *(each.started() for each in joined),
                 ("approval.requested", {"step": self.step, **body}),
                 ("run.waiting", {"status": "waiting_approval", "approval_id": outcome.approval_id}),
             )
             connection.execute(update(run).where(run.c.id == self.run_id).values(status="waiting_approval"))
         else:
             problem = _problem(outcome)
-            self._write(connection, "refused", {"refused": problem})
-            self._emit(connection, ("tool.finished", {"step": self.step, "operation": self.name, "refused": problem}))
+            self.write(connection, "refused", {"refused": problem})
+            told = {"step": self.step, "operation": self.operation, "refused": problem}
+            self._emit(connection, ("tool.finished", told))
 
-    def _write(self, connection: Connection, status: str, output: dict[str, Any], **more: Any) -> None:
+    def started(self) -> tuple[str, dict[str, Any]]:
+        """Return the event that tells of the call."""
+        told = {"step": self.step, "operation": self.operation, "arguments": self.arguments, "note": self.note}
+        return "tool.started", told
+
+    def write(self, connection: Connection, status: str, output: dict[str, Any], **more: Any) -> None:
+        """Write the step's row."""
         values = {"approval_id": None, "milliseconds": 0, "summary": "", **more}
-        values |= {"run_id": self.run_id, "seq": self.step, "kind": "execute", "name": self.name, "status": status}
+        values |= {"run_id": self.run_id, "seq": self.step, "kind": "execute", "name": self.operation, "status": status}
         values |= {"input": self.arguments, "output": output, "at": self.clock.now()}
         connection.execute(_INSERT_STEP, values)
 
@@ -374,21 +391,21 @@ def settle(connection: Connection, settlement: Settlement, at: datetime) -> None
     row = connection.execute(_STATE_HELD, {"key": settlement.run_id}).one_or_none()
     if row is None or row.status in TERMINAL:
         return
-    waiting = select(step).where(step.c.approval_id == settlement.approval_id, step.c.status == "waiting")
-    held = connection.execute(waiting).one_or_none()
-    if held is None:  # the run has heard of a first failure and gone on; what a later try led to is told by notices
-        return
-    output = {**held.output, "settled": _settled(settlement)}
-    if settlement.done is not None:
-        output["done"] = _done_body(settlement.done)
-    connection.execute(
-        update(step)
-        .where(step.c.run_id == held.run_id, step.c.seq == held.seq)
-        .values(status="done" if settlement.done is not None else "refused", output=output)
-    )
+    held = connection.execute(_WAITING, {"key": settlement.run_id, "approval": settlement.approval_id}).all()
+    if not held:
+        raise NoResultFound
+    status = "refused" if settlement.done is None else "done"
+    outcomes: Sequence[Done | None] = settlement.done or [None] * len(held)
+    for each, done in zip(held, outcomes, strict=True):
+        output = {**each.output, "settled": _settled(settlement)}
+        if done is not None:
+            output["done"] = _done_body(done)
+        at_step = update(step).where(step.c.run_id == each.run_id, step.c.seq == each.seq)
+        connection.execute(at_step.values(status=status, output=output))
     decided = {"approval_id": settlement.approval_id, **_settled(settlement)}
-    emit(connection, held.run_id, at, ("approval.decided", decided), ("run.resumed", {"status": "queued"}))
-    connection.execute(update(run).where(run.c.id == held.run_id).values(status="queued", segment=row.segment + 1))
+    emit(connection, settlement.run_id, at, ("approval.decided", decided), ("run.resumed", {"status": "queued"}))
+    waiting = update(run).where(run.c.id == settlement.run_id)
+    connection.execute(waiting.values(status="queued", segment=row.segment + 1))
 
 
 def due(connection: Connection, me: str) -> list[tuple[str, int]]:

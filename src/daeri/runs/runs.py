@@ -356,7 +356,7 @@ class Runs:
             "answer": self._waiting_for(steps, lang) if row.status == "waiting_approval" else row.answer,
             "choices": row.choices or [],
             "citations": row.citations or [],
-            "approvals": [item.approval_id for item in steps if item.approval_id],
+            "approvals": list(dict.fromkeys(item.approval_id for item in steps if item.approval_id)),
             "usage": row.usage or {},
             "steps": [_step_body(item, lang) for item in steps],
             "error": row.error,
@@ -370,10 +370,11 @@ class Runs:
         if held is None:
             return None
         body = held.output["held"]
-        label = (
-            self._company.operations[held.name].label.to(lang) if held.name in self._company.operations else held.name
+        calls = [body, *body.get("bundled", ())]
+        label = self._company.title([call["operation"] for call in calls]).to(lang)
+        changes = ", ".join(
+            f"{each['label']} {each['before']} → {each['after']}" for call in calls for each in call["preview"]
         )
-        changes = ", ".join(f"{each['label']} {each['before']} → {each['after']}" for each in body["preview"])
         turns = " → ".join(
             f"{step['person']['name']} {step['person']['title'] or step['person']['rank']}" for step in body["line"]
         )

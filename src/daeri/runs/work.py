@@ -140,7 +140,7 @@ class Workbench:
         return StepJournal(
             lease=lease,
             step=call.step,
-            name=call.operation,
+            operation=call.operation,
             arguments=call.arguments,
             question=question,
             clock=self._clock,

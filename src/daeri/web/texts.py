@@ -179,6 +179,7 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
         "doc.seals.long": Text("결재란", "Approval line"),
         "doc.draft": Text("기안", "Drafter"),
         "doc.fields": Text("내용", "Content"),
+        "doc.item": Text("{of}건 중 {n}번째", "{n} of {of}"),
         "doc.diff": Text("승인하면 바뀌는 것", "What approval will change"),
         "doc.diff.done": Text("바뀐 것", "What changed"),
         "doc.what": Text("항목", "Item"),

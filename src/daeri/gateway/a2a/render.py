@@ -87,7 +87,7 @@ def status_of_run(run: Mapping[str, Any]) -> TaskStatus:
         parts = [text(run["error"]["detail"]), data({"problem": run["error"]})]
     elif state == TaskState.TASK_STATE_INPUT_REQUIRED and run["answer"]:
         held = [step["output"]["held"] for step in run["steps"] if step["status"] == "waiting"]
-        parts = [text(run["answer"]), *(data(each) for each in held)]
+        parts = [text(run["answer"]), *map(data, held[:1])]  # those filed together tell of one document
     message = _message(f"{run['run_id']}-{run['status']}", Role.ROLE_AGENT, parts, run) if parts else None
     return TaskStatus(state=state, message=message, timestamp=moment(run["finished_at"] or run["created_at"]))
 

@@ -67,6 +67,11 @@ class Away:
             seen.add(at)
         return None if at == person_id else at
 
+    def deputy_of_all(self, person_id: int, operations: Iterable[str]) -> int | None:
+        """Return who decides for a person on all these operations; None where it is not the same for each."""
+        found = {self.deputy_of(person_id, each) for each in operations}
+        return found.pop() if len(found) == 1 else None
+
     def stands_for(self, deputy_id: int, operation: str) -> frozenset[int]:
         """Return the people for whom someone decides on an operation now."""
         people = {each.person_id for each in self.absents}

@@ -5,7 +5,7 @@ token said when it was made counts for nothing; the person, the account, the cre
 the deputy's period are all read again here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -119,14 +119,16 @@ class Present:
     at: datetime
     left: frozenset[int] = frozenset()
 
-    def stands_for(self, operation: str) -> frozenset[int]:
-        """Return the people in whose name the actor decides on an operation now; nobody's for an agent."""
-        return self.away.stands_for(self.person.id, operation) if self.away.absents else frozenset()
+    def stands_for(self, operations: Iterable[str]) -> frozenset[int]:
+        """Return the people in whose name the actor decides on all these operations now; nobody's for an agent."""
+        if not self.away.absents:
+            return frozenset()
+        return frozenset.intersection(*(self.away.stands_for(self.person.id, each) for each in set(operations)))
 
     def reach(self, document: Document) -> dict[int, Basis]:
         """Return the seats that the actor may act on, and by what right."""
         found: dict[int, Basis] = {}
-        deputised = self.stands_for(document.operation)
+        deputised = self.stands_for(document.operations)
         for seat in document.state.seats:
             if seat.person == self.person.id:
                 found[seat.position] = "own"
@@ -147,7 +149,7 @@ class Present:
             return True
         if any(_shows(seat, self.person.id) for seat in document.state.seats):
             return True
-        deputised = self.stands_for(document.operation)
+        deputised = self.stands_for(document.operations)
         if any(seat.person in deputised for seat in document.state.seats if lies_open(document.state, seat)):
             return True
         return self.actor.has(ADMIN) and is_stuck(document, self.left)

@@ -72,26 +72,25 @@ def document_body(
     """Render a document for one reader."""
     row, lang, which = document.row, reading.lang, reading.which
     company = reading.company
-    operation = company.operations.get(document.operation)
     mine = offered(reading.present, document)
     return {
         "approval_id": document.id,
         "number": row["number"],
         "verification_code": code_of(row),
         "operation": document.operation,
-        "title": operation.label.to(lang) if operation else document.operation,
+        "title": company.title(document.operations).to(lang),
         "status": document.state.status,
         "version": row["version"],
         "drafter": person_body(reading.people[document.state.drafter]),
         "agent": row["agent"],
         "agent_label": company.agent_label(row["agent"], lang),
         "drafted_at": rfc3339(row["drafted_at"]),
-        "arguments": row["worded"][lang],
-        "raw_arguments": row["arguments"],
-        "preview": row["preview"][lang],
-        "fields": _written(company.rules, reading.present.actor, row["bound"] or [], lang),
-        "provenance": _provenance(row, lang),
-        "because": row["because"][which],
+        **_item_body(reading, row),
+        "bundled": [
+            {"operation": item["operation"], "title": company.title([item["operation"]]).to(lang)}
+            | _item_body(reading, item)
+            for item in row["bundled"]
+        ],
         "rule": row["rule"],
         "line": [
             _step_body(document.steps[seat.position], seat, reading)
@@ -127,6 +126,18 @@ def document_body(
     }
 
 
+def _item_body(reading: Reading, item: Mapping[str, Any]) -> dict[str, Any]:
+    """Render one call that a document decides."""
+    return {
+        "arguments": item["worded"][reading.lang],
+        "raw_arguments": item["arguments"],
+        "preview": item["preview"][reading.lang],
+        "fields": _written(reading.company.rules, reading.present.actor, item["bound"] or [], reading.lang),
+        "provenance": _provenance(item, reading.lang),
+        "because": item["because"][reading.which],
+    }
+
+
 def offered(present: Present, document: Document) -> list[str]:
     """Return what a reader may do to a document now, by the machine's own word."""
     state, me, actor = document.state, present.person.id, present.actor
@@ -148,7 +159,7 @@ def offered(present: Present, document: Document) -> list[str]:
     if me == state.drafter and actor.agent is None:
         if not isinstance(step(state, Act("withdraw", me, stuck=is_stuck(document, present.left))), Refusal):
             found.append("withdraw")
-        if state.status in DRAFTABLE:
+        if state.status in DRAFTABLE and not document.row["bundled"]:
             found.append("redraft")
     return found
 

@@ -48,7 +48,7 @@ _CAME_UP = {
     for order in (True, False)
 }
 _FOR_ABSENT = (
-    select(_STEP.approval_id, _DRAFT.operation)
+    select(_STEP.approval_id, _DRAFT.operation, _DRAFT.bundled)
     .join(approval, _DRAFT.id == _STEP.approval_id)
     .where(_STEP.person_id == _PERSON, _STEP.box == _BOX, _STEP.part.in_(sorted(DECIDING)))
     .where(_STEP.approval_id > _CURSOR, _DRAFT.drafter_id != bindparam("me"))
@@ -113,7 +113,11 @@ def _for_absent(connection: Connection, present: Present, asked: Mapping[str, An
     found: set[str] = set()
     for absent in present.away.might_stand_for(present.person.id):
         rows = connection.execute(_FOR_ABSENT, {**asked, "person": absent, "box": "waiting", "me": present.person.id})
-        found |= {row.approval_id for row in rows if absent in present.stands_for(row.operation)}
+        found |= {
+            row.approval_id
+            for row in rows
+            if absent in present.stands_for(ledger.operations_of(row.operation, row.bundled))
+        }
     return found
 
 

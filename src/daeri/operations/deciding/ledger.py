@@ -82,6 +82,16 @@ class Document:
         return str(self.row["operation"])
 
     @property
+    def items(self) -> Sequence[Mapping[str, Any]]:
+        """The calls that it decides, each with its columns: its own, and those bundled with it."""
+        return [self.row, *self.row["bundled"]]
+
+    @property
+    def operations(self) -> Sequence[str]:
+        """The operations that it would carry out, one for each call."""
+        return operations_of(self.operation, self.row["bundled"])
+
+    @property
     def form(self) -> Mapping[str, Any]:
         """What it keeps of its form."""
         return cast("Mapping[str, Any]", self.row["form"])
@@ -93,6 +103,11 @@ def read(connection: Connection, approval_id: str, *, lock: bool = False) -> Doc
     if row is None:
         return None
     return document_of(cells(row), list(map(cells, connection.execute(_STEPS, {"key": approval_id}))))
+
+
+def operations_of(first: str, bundled: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the operations of a document's calls."""
+    return [first, *(item["operation"] for item in bundled)]
 
 
 def cells(row: Row[Any]) -> dict[str, Any]:

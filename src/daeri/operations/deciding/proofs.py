@@ -16,6 +16,7 @@ from sqlalchemy import Connection, bindparam, select
 from daeri.clock import rfc3339
 from daeri.errors import NotFound
 from daeri.operations.company import Company
+from daeri.operations.deciding.ledger import operations_of
 from daeri.operations.documents import approval
 from daeri.records.store import Store
 from daeri.wording import Lang, Text
@@ -27,6 +28,7 @@ _NUMBERED = select(
     approval.c.id,
     approval.c.number,
     approval.c.operation,
+    approval.c.bundled,
     approval.c.status,
     approval.c.digest,
     approval.c.drafted_at,
@@ -66,11 +68,10 @@ class Proofs:
         row = await self._store.read(lambda connection: _row(connection, found[1])) if found else None
         if found is None or row is None or not hmac.compare_digest(_check(row).encode(), found[2].encode()):
             raise NotFound(Text("그런 확인 번호를 가진 문서가 없어요", "No document has this code"))
-        operation = self._company.operations.get(row["operation"])
         return {
             "verification_code": code_of(row),
             "number": row["number"],
-            "title": operation.label.to(lang) if operation else row["operation"],
+            "title": self._company.title(operations_of(row["operation"], row["bundled"])).to(lang),
             "status": row["status"],
             "digest": row["digest"],
             "drafted_at": rfc3339(row["drafted_at"]),

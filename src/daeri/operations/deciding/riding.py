@@ -1,6 +1,6 @@
 """How does a document ride on standing consents, and how is one completed? Acts that are written without a person."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -97,7 +97,7 @@ def next_number(connection: Connection, document: Document, year: int) -> str:
     return f"{prefix}-{year}-{count:06}"
 
 
-def completed(connection: Connection, writer: Writer, done: Done, clock: Clock) -> dict[str, Any]:
+def completed(connection: Connection, writer: Writer, done: Sequence[Done], clock: Clock) -> dict[str, Any]:
     """Write down that the effect happened; return what the document keeps of it, number and all.
 
     Raises:
@@ -111,14 +111,14 @@ def completed(connection: Connection, writer: Writer, done: Done, clock: Clock) 
     writer.write(Written(act, after, clock.now(), quiet=True))
     return {
         "number": next_number(connection, writer.document, clock.today().year),
-        "result": done.result,
-        "result_say": done.say,
+        "result": done[0].result if len(done) == 1 else [each.result for each in done],
+        "result_say": " ".join(each.say for each in done if each.say) or None,
         "failure": None,
         "difference": None,
         "completed_at": clock.now(),
     }
 
 
-def complete(connection: Connection, writer: Writer, done: Done, clock: Clock) -> None:
+def complete(connection: Connection, writer: Writer, done: Sequence[Done], clock: Clock) -> None:
     """Write down that the effect happened, and the document's row with it."""
     writer.finish(clock.now(), **completed(connection, writer, done, clock))

@@ -1,0 +1,354 @@
+"""Do the held calls of one step of a run become one document (일괄 상신), decided and carried out as a whole?"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, select, update
+
+from approvals.house import WHY, House
+from daeri.agent.executor import Executor
+from daeri.agent.planner import Answer, Call, Declined, Happened, Situation
+from daeri.errors import Conflict, DeclarationError, NotFound, PermissionDenied, Refused
+from daeri.operations import Catalog, Change, Errand, Form, Limit, Line, Pending, Ref, Won, anyone, superior
+from daeri.operations.approval import More
+from daeri.operations.documents import approval
+from daeri.operations.outcome import Done
+from daeri.records import Actor, Records
+from daeri.runs.wakeups import Wakeups
+from daeri.runs.work import Workbench
+from daeri.wording import Text
+from worlds import COLLEAGUE, DIRECTOR, LEAD, OWNER, STRANGER, Project, Said, open_world
+
+pytestmark = pytest.mark.anyio
+
+
+def lead_line() -> Line:
+    """The lead."""
+    return Line(superior(1), rule="lead", because=WHY)
+
+
+def by_amount(amount: Won) -> Line:
+    """The lead, and the director for a lot of money."""
+    if amount < 1_000:
+        return Line(superior(1), rule="lead", because=WHY)
+    return Line(superior(1), superior(2), rule="director", because=WHY)
+
+
+LEADS = Form(lead_line, prefix="BU", bundle=True)
+
+
+def catalog() -> Catalog:
+    """Operations whose forms bundle, and one whose form does not."""
+    bulk = Catalog("bulk", Text("일괄", "Bulk"))
+
+    @bulk.write(label=Text("과제 추가", "Add"), allow=anyone, approval=LEADS)
+    async def add(records: Records, actor: Actor, name: str) -> Said:
+        """Add a project that has no namesake."""
+        if await records.count(Project, Project.name == name):
+            raise Refused(Text("이미 있어요", "there is one already"))
+        row = await records.add(Project(name=name, team_id=actor.team_id or 0))
+        return Said(value=row.name)
+
+    @bulk.write(label=Text("비용 추가", "Spend"), allow=anyone, approval=Form(by_amount, prefix="BU", bundle=True))
+    async def spend(records: Records, project: Ref[Project], amount: Won) -> Said:
+        """Add to a project's cost."""
+        row = await records.get(Project, project)
+        row = await records.change(row, cost=row.cost + amount)
+        return Said(value=str(row.cost))
+
+    @bulk.write(label=Text("혼자", "Alone"), allow=anyone, approval=Form(lead_line, prefix="BU"))
+    async def alone(records: Records, actor: Actor, name: str) -> Said:
+        """Add a project, filed alone."""
+        row = await records.add(Project(name=name, team_id=actor.team_id or 0))
+        return Said(value=row.name)
+
+    @bulk.read(label=Text("올린 것", "Pending"), allow=anyone)
+    async def pending(asked: Pending, actor: Actor) -> Said:
+        """Say what is under way of one's own."""
+        documents = await asked.of("bulk.spend", actor.person_id)
+        return Said(value=str(sum(document.arguments["amount"] for document in documents)))
+
+    return bulk
+
+
+def add(name: str) -> Call:
+    return Call("bulk.add", {"name": name})
+
+
+def spend(amount: int, project: int = 1) -> Call:
+    return Call("bulk.spend", {"project": project, "amount": amount})
+
+
+@dataclass
+class Script:
+    """A planner that makes the calls it was given, turn by turn, then answers."""
+
+    turns: list[Sequence[Call]] = field(default_factory=list)
+    seen: Sequence[Happened] = ()
+
+    name = "script"
+    waits = False
+
+    async def next(self, situation: Situation) -> Sequence[Call] | Answer:
+        self.seen = situation.happened
+        made = situation.plan["turn"] = situation.plan.get("turn", 0) + 1
+        return self.turns[made - 1] if made <= len(self.turns) else Answer("다 했어요")
+
+
+class Desk(House):
+    """A house whose runs are carried by a script."""
+
+    def __init__(self, world: Any) -> None:
+        super().__init__(world)
+        self.script = Script()
+        bench = Workbench(world.store, world.clock, Wakeups())
+        self._executor = Executor(world.door, world.identity, bench, self.script, lambda *_: None)
+
+    async def run(self, *turns: Sequence[Call]) -> dict[str, Any]:
+        """Start a run and carry it as far as it goes."""
+        self.script.turns = list(turns)
+        accepted = await self.world.runs.create(await self.world.actor(OWNER), "여러 일을 한 번에 올려줘")
+        return await self.on(accepted["run_id"])
+
+    async def on(self, run_id: str) -> dict[str, Any]:
+        """Carry a run on."""
+        for due, segment in await self.world.runs.due():
+            await self._executor.segment(due, segment)
+        return dict(await self.world.runs.get(await self.world.actor(OWNER), run_id))
+
+    async def cost(self, project: int = 1) -> int:
+        (row,) = await self.world.sql("select cost from w_project where id = :id", id=project)
+        return int(row["cost"])
+
+    async def names(self) -> list[str]:
+        return [row["name"] for row in await self.world.sql("select name from w_project where id > 3 order by id")]
+
+
+@pytest.fixture
+async def desk(furnished: Path, tmp_path: Path) -> AsyncIterator[Desk]:
+    async with open_world(furnished, tmp_path, catalog()) as world:
+        yield Desk(world)
+
+
+def documents(run: dict[str, Any]) -> list[str]:
+    return list(dict.fromkeys(run["approvals"]))
+
+
+async def test_held_calls_of_one_step_on_one_line_become_one_document(desk: Desk) -> None:
+    run = await desk.run([add("가"), spend(20), add("나")])
+    assert run["status"] == "waiting_approval"
+    assert [step["status"] for step in run["steps"] if step["kind"] == "execute"] == ["waiting"] * 3
+    (approval_id,) = documents(run)
+    assert await desk.box(LEAD, "waiting") == [approval_id]
+    body = await desk.show(LEAD, approval_id)
+    assert body["title"] == "과제 추가 외 2건"
+    assert (body["operation"], body["raw_arguments"]) == ("bulk.add", {"name": "가"})
+    told = [(item["operation"], item["raw_arguments"]) for item in body["bundled"]]
+    assert told == [("bulk.spend", {"project": 1, "amount": 20}), ("bulk.add", {"name": "나"})]
+    (written,) = body["bundled"][0]["fields"]
+    assert [(each["before"], each["after"]) for each in written["fields"] if each["name"] == "cost"] == [(100, 120)]
+    assert run["answer"] is not None
+    assert "외 2건" in run["answer"]
+
+
+async def test_one_approval_carries_all_out_in_order_and_the_run_hears_of_each(desk: Desk) -> None:
+    run = await desk.run([add("가"), spend(20), spend(5), add("나")])
+    (approval_id,) = documents(run)
+    body = await desk.approve(approval_id, LEAD)
+    assert (body["status"], body["number"]) == ("applied", "BU-2026-000001")
+    assert await desk.names() == ["가", "나"]
+    assert await desk.cost() == 125
+    run = await desk.on(run["run_id"])
+    assert (run["status"], run["answer"]) == ("succeeded", "다 했어요")
+    values = [each.outcome.result["value"] for each in desk.script.seen if isinstance(each.outcome, Done)]
+    assert values == ["가", "120", "125", "나"]
+    told = [(row["action"], row["outcome"], row["approval_id"]) for row in await desk.world.audited()]
+    for outcomes in (("filed",), ("applied", "done")):
+        made = [action for action, each, key in told if each in outcomes and key == approval_id]
+        assert [each for each in made if each != "approval.approve"] == [
+            each.call.operation for each in desk.script.seen
+        ]
+    assert [each for _, each, key in told if key == approval_id].count("applied") == 1
+    with pytest.raises(Conflict):
+        await desk.approve(approval_id, LEAD)
+    assert await desk.names() == ["가", "나"]
+
+
+async def test_where_one_call_may_no_longer_run_none_does_and_the_difference_is_shown(desk: Desk) -> None:
+    run = await desk.run([add("가"), spend(20), add("나")])
+    (approval_id,) = documents(run)
+    await desk.world.sql("update w_project set cost = 900, version = version + 1 where id = 1")
+    body = await desk.approve(approval_id, LEAD)
+    assert (body["status"], body["number"]) == ("apply_failed", None)
+    assert body["failure"].startswith("2번째 비용 추가: ")
+    assert [(each["before"], each["after"]) for each in body["difference"]] == [(100, 900)]
+    assert (await desk.names(), await desk.cost()) == ([], 900)
+    run = await desk.on(run["run_id"])
+    declined = [each.outcome.status for each in desk.script.seen if isinstance(each.outcome, Declined)]
+    assert declined == ["apply_failed"] * 3
+
+
+async def test_a_rejection_covers_all_with_its_reason_and_the_agent_may_propose_anew(desk: Desk) -> None:
+    run = await desk.run([add("가"), add("나")], [add("다"), add("라")])
+    (first,) = documents(run)
+    await desk.act(LEAD, first, "reject", "이름을 바꿔 주세요")
+    run = await desk.on(run["run_id"])
+    reasons = [each.outcome.comment for each in desk.script.seen if isinstance(each.outcome, Declined)]
+    assert reasons == ["이름을 바꿔 주세요"] * 2
+    assert run["status"] == "waiting_approval"
+    _, second = documents(run)
+    await desk.approve(second, LEAD)
+    assert await desk.names() == ["다", "라"]
+    assert (await desk.on(run["run_id"]))["status"] == "succeeded"
+
+
+async def test_what_its_drafter_takes_back_is_declined_for_each_call(desk: Desk) -> None:
+    run = await desk.run([add("가"), add("나")])
+    (approval_id,) = documents(run)
+    await desk.act(OWNER, approval_id, "withdraw")
+    await desk.on(run["run_id"])
+    assert [each.outcome.status for each in desk.script.seen if isinstance(each.outcome, Declined)] == ["withdrawn"] * 2
+
+
+async def test_calls_on_another_line_or_a_form_that_does_not_bundle_are_filed_alone(desk: Desk) -> None:
+    run = await desk.run([spend(20), Call("bulk.alone", {"name": "혼자"}), spend(5_000), spend(30), spend(6_000)])
+    (small,) = documents(run)
+    assert [item["raw_arguments"]["amount"] for item in (await desk.show(LEAD, small))["bundled"]] == [30]
+    await desk.approve(small, LEAD)
+    run = await desk.on(run["run_id"])
+    (_, alone) = documents(run)
+    assert (await desk.show(LEAD, alone))["bundled"] == []
+    await desk.approve(alone, LEAD)
+    run = await desk.on(run["run_id"])
+    (_, _, large) = documents(run)
+    await desk.approve(large, LEAD, DIRECTOR)
+    run = await desk.on(run["run_id"])
+    assert run["status"] == "succeeded"
+    assert await desk.cost() == 100 + 20 + 30 + 5_000 + 6_000
+    done = [each.call.arguments.get("amount") for each in desk.script.seen if isinstance(each.outcome, Done)]
+    assert done == [20, 30, None, 5_000, 6_000]
+
+
+async def test_what_is_refused_after_those_before_it_stays_out_and_hears_why_later(desk: Desk) -> None:
+    run = await desk.run([add("가"), add("가"), add("나"), Call("bulk.add", {})])
+    (approval_id,) = documents(run)
+    assert [item["raw_arguments"]["name"] for item in (await desk.show(LEAD, approval_id))["bundled"]] == ["나"]
+    await desk.approve(approval_id, LEAD)
+    run = await desk.on(run["run_id"])
+    assert run["status"] == "succeeded"
+    assert await desk.names() == ["가", "나"]
+    codes = [
+        each.outcome.problem["code"]
+        for each in desk.script.seen
+        if isinstance(each.outcome, Declined) and each.outcome.problem
+    ]
+    assert codes == ["conflict", "validation-failed"]
+
+
+async def test_a_call_by_itself_bundles_nothing(desk: Desk) -> None:
+    run = await desk.run([add("가")], [add("나")])
+    (first,) = documents(run)
+    assert (await desk.show(LEAD, first))["bundled"] == []
+    await desk.approve(first, LEAD)
+    run = await desk.on(run["run_id"])
+    assert len(documents(run)) == 2
+
+
+@pytest.mark.parametrize("part", ["arguments", "preview", "bound", "because"])
+async def test_a_call_that_was_altered_after_the_filing_is_not_carried_out(desk: Desk, part: str) -> None:
+    (approval_id,) = documents(await desk.run([add("가"), add("나")]))
+
+    def alter(connection: Connection) -> None:
+        (item,) = connection.execute(select(approval.c.bundled)).scalar_one()
+        other = {"arguments": {"name": "돈"}, "preview": {"ko": [], "en": [{}]}, "bound": [], "because": ["", ""]}
+        connection.execute(update(approval).values(bundled=[item | {part: other[part]}]))
+
+    await desk.world.store.write(alter)
+    body = await desk.approve(approval_id, LEAD)
+    assert body["status"] == "apply_failed"
+    assert await desk.names() == []
+
+
+async def test_a_deputy_for_one_of_the_operations_does_not_decide_on_both(desk: Desk) -> None:
+    now = desk.world.clock.now()
+    await desk.absences.set(
+        await desk.world.actor(LEAD),
+        deputy_id=COLLEAGUE,
+        starts_at=now,
+        ends_at=now + timedelta(days=3),
+        operations=["bulk.add"],
+    )
+    mixed = documents(await desk.run([add("가"), spend(20)]))[0]
+    assert await desk.box(COLLEAGUE, "waiting") == []
+    with pytest.raises(NotFound):
+        await desk.approve(mixed, COLLEAGUE)
+    await desk.approve(mixed, LEAD)
+    alike = documents(await desk.run([add("다"), add("라")]))[0]
+    assert await desk.box(COLLEAGUE, "waiting") == [alike]
+    assert (await desk.approve(alike, COLLEAGUE))["status"] == "applied"
+
+
+async def test_only_the_people_of_its_line_decide_on_a_bundle(desk: Desk) -> None:
+    (approval_id,) = documents(await desk.run([add("가"), add("나")]))
+    for person in (COLLEAGUE, STRANGER):
+        with pytest.raises(NotFound):
+            await desk.show(person, approval_id)
+        with pytest.raises(NotFound):
+            await desk.approve(approval_id, person)
+    with pytest.raises(Conflict):
+        await desk.approve(approval_id, OWNER)
+    with pytest.raises(PermissionDenied):
+        await desk.world.approvals.decide(await desk.world.deputy(LEAD), approval_id, "approve", more=More())
+    assert await desk.names() == []
+
+
+async def test_a_rejected_bundle_is_drafted_anew_call_by_call_not_as_one_of_them(desk: Desk) -> None:
+    (approval_id,) = documents(await desk.run([add("가"), add("나")]))
+    body = await desk.act(LEAD, approval_id, "reject", "나눠 주세요")
+    assert "redraft" not in (await desk.show(OWNER, approval_id))["acts"]
+    owner = await desk.world.actor(OWNER)
+    with pytest.raises(Conflict):
+        await desk.drafts.again(owner, approval_id)
+    with pytest.raises(Conflict):
+        await desk.world.door.call(owner, "bulk.add", {"name": "가"}, previous_id=approval_id)
+    assert body["status"] == "rejected"
+
+
+async def test_what_is_under_way_counts_every_call_of_a_bundle(desk: Desk) -> None:
+    await desk.run([spend(20), add("가"), spend(30)])
+    await desk.run([add("나"), spend(4)])
+    outcome = await desk.world.done(await desk.world.actor(OWNER), "bulk.pending", {})
+    assert outcome.result["value"] == "54"
+
+
+async def test_a_person_who_calls_twice_files_two_documents(desk: Desk) -> None:
+    owner = await desk.world.actor(OWNER)
+    first = await desk.world.held(owner, "bulk.add", {"name": "가"})
+    second = await desk.world.held(owner, "bulk.add", {"name": "나"})
+    assert first.approval_id != second.approval_id
+
+
+def test_a_form_that_bundles_takes_no_standing_consents() -> None:
+    with pytest.raises(DeclarationError):
+        Form(lead_line, bundle=True, consent=Limit())
+
+
+def test_what_acts_outside_is_not_bundled() -> None:
+    bank = Catalog("bank", Text("은행", "Bank"))
+
+    async def send(intent: Said, key: str) -> None:
+        del intent, key
+
+    async def sent(name: str) -> list[Change]:
+        return [Change(Text("송금", "Sent"), "", name)]
+
+    with pytest.raises(DeclarationError):
+
+        @bank.irreversible(label=Text("송금", "Send"), allow=anyone, approval=LEADS, preview=sent, errand=Errand(send))
+        async def transfer(name: str) -> Said:
+            """Send money."""
+            return Said(value=name)
