@@ -4,8 +4,8 @@ import json
 import re
 import shutil
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +138,24 @@ async def test_a_filed_request_waits_and_the_model_words_its_end(office: Office)
     assert ended["answer"] == "박서연 팀장님이 승인해서 등록됐어요."
     last = json.loads(office.model.requests[-1].body["messages"][-1]["content"])
     assert "박서연" in last["approved_by"]
+
+
+async def test_what_a_model_calls_in_one_turn_is_filed_as_one_document_where_the_form_allows(office: Office) -> None:
+    until = (office.daeri.clock.today() + timedelta(days=20)).isoformat()
+    exempt = [Asked("security__exempt", {"what": what, "until": until}) for what in ("USB 저장장치", "원격 접속")]
+    asked = "USB 저장장치와 원격 접속 예외를 신청해줘"
+    office.model.when(asked, calls(*exempt), says("이번에는 하지 않을게요."))
+    run = await office.ask(asked)
+    assert run["status"] == "waiting_approval", run
+    (approval_id,) = run["approvals"]
+    body = await office.daeri.approvals.show(office.lead, approval_id)
+    told = [item["raw_arguments"]["what"] for item in (body, *body["bundled"])]
+    assert told == ["USB 저장장치", "원격 접속"]
+    await office.daeri.approvals.withdraw(replace(office.deputy, decides=True), approval_id, "다시 생각해 볼게요")
+    ended = await office.daeri.runs.wait(office.deputy, run["run_id"], 20)
+    assert (ended["status"], ended["answer"]) == ("succeeded", "이번에는 하지 않을게요.")
+    answers = [json.loads(each["content"]) for each in office.model.requests[-1].body["messages"][-3::2]]
+    assert [(each["status"], each["comment"]) for each in answers] == [("withdrawn", "다시 생각해 볼게요")] * 2
 
 
 async def test_a_model_that_does_not_answer_fails_the_run_with_a_reason_and_without_the_key(office: Office) -> None:

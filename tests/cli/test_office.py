@@ -1,6 +1,9 @@
 """Every act on a document, drafts, absences and consents by the command line."""
 
+from datetime import timedelta
+
 from cli.processes import Server
+from daeri.records import Clock
 
 TAXI = ("expense.request", "amount:=32000", "category=교통비")
 
@@ -83,3 +86,20 @@ def test_a_consent_to_what_is_not_there_is_refused_and_none_is_listed(server: Se
 def test_a_table_of_delegated_decisions_that_is_not_there_is_not_found(server: Server) -> None:
     assert isinstance(server.json("delegation", "list")["data"], list)
     assert server.run("delegation", "show", "none").returncode == 1
+
+
+def test_a_bundle_is_read_and_approved_with_every_call_in_sight(server: Server) -> None:
+    days = [(Clock().today() + timedelta(days=each)) for each in (20, 30)]
+    first, second = (f"{day.year}년 {day.month}월 {day.day}일" for day in days)
+    asked = server.run("ask", f"USB 저장장치 예외 {first}까지 신청하고 원격 접속 예외 {second}까지 신청해줘")
+    assert asked.returncode == 4, asked.stderr
+    (waiting, *_) = server.json("approve", "list", "--box", "drafted")["data"]
+    assert waiting["title"] == "정보보호 예외 신청 외 1건"
+    for said in (asked.stderr, server.run("approve", "show", waiting["approval_id"]).stdout):
+        assert "USB 저장장치" in said
+        assert "원격 접속" in said
+    done = server.run("approve", "yes", waiting["approval_id"], "--as", "admin")
+    assert "원격 접속" in done.stderr
+    listed = server.run("approve", "several", waiting["approval_id"], "--as", "lead")
+    assert "USB 저장장치" in listed.stdout
+    assert "원격 접속" in listed.stdout
