@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from shutil import copytree
 
+from pydantic import SecretStr
 from sqlalchemy import Connection, Row, select
 
 from bench.company import company, fill
@@ -33,6 +34,7 @@ class Folder:
         teams: the team of each person by id.
         deputy: the id of 김하은 in sales, who asks.
         outsider: the id of someone outside of sales and Finance.
+        database: the address of its database; None where that is SQLite's file in the folder.
     """
 
     path: Path
@@ -41,11 +43,13 @@ class Folder:
     teams: dict[int, int | None]
     deputy: int
     outsider: int
+    database: str | None = None
 
 
-async def sample_folder(path: Path) -> Folder:
-    """Build the sample company in an empty folder."""
-    async with _Opened(hanbit(), path) as daeri:
+async def sample_folder(path: Path, database: str | None = None) -> Folder:
+    """Build the sample company in an empty folder, or in an empty database."""
+    path.mkdir(parents=True, exist_ok=True)
+    async with _Opened(hanbit(), path, database) as daeri:
         await build(daeri.door, LOADER, daeri.clock, lambda *_: None)
         people = await daeri.store.read(_working)
         keys = {}
@@ -53,7 +57,7 @@ async def sample_folder(path: Path) -> Folder:
             keys[person.id] = (await daeri.identity.add_key(person.id, "bench", decides=True)).secret
     logins = {person.login: person.id for person in people}
     teams = {person.id: person.team_id for person in people}
-    return Folder(path, "daeri.sample:hanbit", keys, teams, logins["deputy"], logins["hr"])
+    return Folder(path, "daeri.sample:hanbit", keys, teams, logins["deputy"], logins["hr"], database)
 
 
 async def large_folder(sample: Folder, path: Path, rows: int = LARGE_ROWS) -> Folder:
@@ -68,14 +72,15 @@ async def large_folder(sample: Folder, path: Path, rows: int = LARGE_ROWS) -> Fo
 
 def opened(folder: Folder) -> "_Opened":
     """Return what opens Daeri on a folder of the sample company, answering but taking up no runs."""
-    return _Opened(hanbit(), folder.path)
+    return _Opened(hanbit(), folder.path, folder.database)
 
 
 class _Opened:
     """Daeri on a folder, answering but taking up no runs."""
 
-    def __init__(self, served: Company, path: Path) -> None:
-        self._daeri = Daeri(served, Settings(dir=path, demo=True))
+    def __init__(self, served: Company, path: Path, database: str | None = None) -> None:
+        address = {"database_url": SecretStr(database)} if database else {}
+        self._daeri = Daeri(served, Settings(dir=path, demo=True, **address))
 
     async def __aenter__(self) -> Daeri:
         await self._daeri.open(working=False)

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
@@ -54,6 +54,7 @@ class Server:
             "OPENROUTER_API_KEY": "",
             "DAERI_MODEL_URL": "",
             "DAERI_RATE_LIMITS": "",
+            **({"DAERI_DATABASE_URL": folder.database} if folder.database else {}),
             **(environment or {}),
         }
         self.command = command
@@ -94,11 +95,7 @@ class Server:
 
     def cpu(self) -> float:
         """Return the CPU time the server's processes were given until now, in milliseconds."""
-        ticks = 0
-        for pid in self._tree():
-            fields = _stat(pid)
-            ticks += int(fields[11]) + int(fields[12])
-        return ticks * 1000 / TICKS
+        return cpu_of(self._tree())
 
     def memory(self) -> float:
         """Return the resident memory of the server's processes in MB (10^6 bytes)."""
@@ -109,16 +106,7 @@ class Server:
         """Yield the process and all below it."""
         if self._process is None or self._process.poll() is not None:
             raise ServerFailed(self._said())
-        parents = {}
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit():
-                fields = _stat(int(entry.name))
-                if fields:
-                    parents[int(entry.name)] = int(fields[1])
-        found = [self._process.pid]
-        for pid in found:
-            yield pid
-            found += [child for child, parent in parents.items() if parent == pid]
+        yield from tree_of(self._process.pid)
 
     async def _ready(self, started: float) -> None:
         async with aiohttp.ClientSession() as session:
@@ -134,6 +122,26 @@ class Server:
 
     def _said(self) -> str:
         return self._log.read_text(encoding="utf-8", errors="replace")[-2000:]
+
+
+def tree_of(first: int) -> Iterator[int]:
+    """Yield a process and all below it."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            fields = _stat(int(entry.name))
+            if fields:
+                parents[int(entry.name)] = int(fields[1])
+    found = [first]
+    for pid in found:
+        yield pid
+        found += [child for child, parent in parents.items() if parent == pid]
+
+
+def cpu_of(processes: Iterable[int]) -> float:
+    """Return the CPU time that processes were given until now, in milliseconds."""
+    fields = [told for told in map(_stat, processes) if told]
+    return sum(int(told[11]) + int(told[12]) for told in fields) * 1000 / TICKS
 
 
 def _stat(pid: int) -> list[str]:
