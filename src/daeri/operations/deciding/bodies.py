@@ -1,7 +1,8 @@
 """What does a document look like on every protocol? Renders documents as their readers may see them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from daeri.clock import rfc3339
@@ -10,7 +11,7 @@ from daeri.operations.deciding.absences import ADMIN
 from daeri.operations.deciding.authority import Present, is_stuck
 from daeri.operations.deciding.ledger import Document
 from daeri.operations.deciding.machine import aim, step
-from daeri.operations.deciding.model import Act, Kind, Refusal, Seat
+from daeri.operations.deciding.model import Act, Basis, Kind, Refusal, Seat, State
 from daeri.operations.deciding.proofs import code_of
 from daeri.operations.deciding.turns import ordered
 from daeri.operations.provenance import WORDS
@@ -144,7 +145,7 @@ def offered(present: Present, document: Document) -> list[str]:
     found: list[str] = []
     if present.in_person and not actor.everything:
         reach = present.reach(document)
-        found += [kind for kind in OFFERED if reach and _possible(document, kind, reach, me)]
+        found += _possible(*_numbered(state, reach, me)) if reach else ()
         if present.decided_last(document) and state.policy.undo:
             found.append("undo")
         if me == state.drafter or any(seat.person == me and seat.decides for seat in state.seats):
@@ -164,12 +165,39 @@ def offered(present: Present, document: Document) -> list[str]:
     return found
 
 
-def _possible(document: Document, kind: Kind, reach: Mapping[int, Any], me: int) -> bool:
-    aimed = aim(document.state, kind, reach)
+Reach = tuple[tuple[int, Basis], ...]
+
+
+def _numbered(state: State, reach: Mapping[int, Basis], me: int) -> tuple[State, Reach, int]:
+    """Number people as they come: the machine only asks who is whom, so documents on one line are like each other."""
+    numbers: dict[int, int] = {}
+
+    def number(person: int) -> int:
+        return numbers.setdefault(person, len(numbers) + 1)
+
+    seats = tuple(
+        replace(
+            seat,
+            person=number(seat.person),
+            also=tuple(map(number, seat.also)),
+            by=None if seat.by is None else number(seat.by),
+        )
+        for seat in state.seats
+    )
+    return replace(state, drafter=number(state.drafter), seats=seats), tuple(reach.items()), number(me)
+
+
+@lru_cache(maxsize=4_096)
+def _possible(state: State, reach: Reach, me: int) -> tuple[Kind, ...]:
+    """Return what somebody may do by their seats; a box shows many documents that are like each other."""
+    return tuple(kind for kind in OFFERED if _is_possible(state, kind, dict(reach), me))
+
+
+def _is_possible(state: State, kind: Kind, reach: Mapping[int, Basis], me: int) -> bool:
+    aimed = aim(state, kind, reach)
     if isinstance(aimed, Refusal):
         return False
     positions, basis = aimed
-    state = document.state
     added: tuple[Seat, ...] = ()
     if kind in ("consult", "assign", "change_line"):
         first = max((seat.position for seat in state.seats), default=0) + 1

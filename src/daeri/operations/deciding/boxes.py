@@ -57,7 +57,11 @@ _FOR_ABSENT = (
 )
 _DRAFTED = _walk(_DRAFT.id, _DRAFT.drafter_id == _PERSON, oldest_first=False)
 _DRAFTED_IN = _walk(_DRAFT.id, _DRAFT.drafter_id == _PERSON, _DRAFT.status == bindparam("status"), oldest_first=False)
-_MANY = select(approval).where(_DRAFT.id.in_(bindparam("keys", expanding=True)))
+_UNSHOWN = frozenset({"operation_digest", "scopes", "line", "result"})
+"""What a page needs nothing of; a column of JSON costs as much as a row of others."""
+_MANY = select(*(column for column in _DRAFT if column.name not in _UNSHOWN)).where(
+    _DRAFT.id.in_(bindparam("keys", expanding=True))
+)
 _NEXT = select(_DRAFT.previous_id, _DRAFT.id).where(_DRAFT.previous_id.in_(bindparam("keys", expanding=True)))
 _LIES: Mapping[Box, Sequence[str]] = {"done": ("done", "rejected"), "in_progress": (PROGRESS,)}
 """Where the seats of a box lie, for those that are not called like it."""
