@@ -21,6 +21,14 @@ YEARS = 2
 BATCH = 2_000
 ENDS = {"applied": 88, "rejected": 4, "withdrawn": 1, "first": 2, "last": 5}
 """How documents stand, of a hundred: ended, or waiting for the first or the last of their line."""
+STATES = {
+    "applied": ("approved", "approved"),
+    "rejected": ("rejected", "skipped"),
+    "withdrawn": ("skipped", "skipped"),
+    "first": ("waiting", "upcoming"),
+    "last": ("approved", "waiting"),
+}
+"""How the two seats of a line stand then."""
 BUSY = 60
 """Of a hundred documents under way, those that wait for the busy approver."""
 COPIED = 20
@@ -84,15 +92,11 @@ def _copy(
     acts = 1 + (2 if status == "applied" else 1 if end in ("last", "rejected") else 0)
     row = dict(made.row) | {"id": key, "status": status, "drafted_at": at, "completed_at": ended, "number": numbered}
     row |= {"acts": acts, "run_id": None, "version": acts}
+    row |= {} if status == "applied" else {"result": None, "result_say": None}
     steps = [dict(step) | {"approval_id": key} for step in made.steps]
     if under_way and chance.randrange(100) < BUSY:
         steps[-1 if end == "last" else 0]["person_id"] = spread.busy
-    states = {
-        "applied": ["approved", "approved"],
-        "rejected": ["rejected", "upcoming"],
-        "last": ["approved", "waiting"],
-    }
-    for step, state in zip(steps, states.get(end, ["waiting", "upcoming"]), strict=True):
+    for step, state in zip(steps, STATES[end], strict=True):
         decided = state in ("approved", "rejected")
         step |= {"status": state, "decided_at": at + timedelta(hours=1) if decided else None, "due_at": None}
     if chance.randrange(100) < COPIED:

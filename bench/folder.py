@@ -48,7 +48,6 @@ class Folder:
 
 async def sample_folder(path: Path, database: str | None = None) -> Folder:
     """Build the sample company in an empty folder, or in an empty database."""
-    path.mkdir(parents=True, exist_ok=True)
     async with _Opened(hanbit(), path, database) as daeri:
         await build(daeri.door, LOADER, daeri.clock, lambda *_: None)
         people = await daeri.store.read(_working)
@@ -79,6 +78,7 @@ class _Opened:
     """Daeri on a folder, answering but taking up no runs."""
 
     def __init__(self, served: Company, path: Path, database: str | None = None) -> None:
+        path.mkdir(parents=True, exist_ok=True)
         address = {"database_url": SecretStr(database)} if database else {}
         self._daeri = Daeri(served, Settings(dir=path, demo=True, **address))
 

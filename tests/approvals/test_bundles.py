@@ -85,6 +85,20 @@ async def test_where_one_call_may_no_longer_run_none_does_and_the_difference_is_
     assert declined == ["apply_failed"] * 3
 
 
+async def test_what_failed_is_retried_as_a_whole_without_a_new_approval(desk: Desk) -> None:
+    run = await desk.run([add("가"), add("나")])
+    (approval_id,) = documents(run)
+    await desk.world.sql("insert into w_project (version, name, team_id, cost, code) values (1, '나', 1, 0, '')")
+    body = await desk.approve(approval_id, LEAD)
+    assert (body["status"], body["failure"]) == ("apply_failed", "2번째 과제 추가: 이미 있어요")
+    assert await desk.names() == ["나"]
+    await desk.on(run["run_id"])
+    await desk.world.sql("delete from w_project where name = '나'")
+    body = await desk.act(OWNER, approval_id, "retry")
+    assert body["status"] == "applied"
+    assert await desk.names() == ["가", "나"]
+
+
 async def test_a_rejection_covers_all_with_its_reason_and_the_agent_may_propose_anew(desk: Desk) -> None:
     run = await desk.run([add("가"), add("나")], [add("다"), add("라")])
     (first,) = documents(run)

@@ -29,7 +29,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import NoResultFound
 
 from daeri.clock import Clock, rfc3339
 from daeri.errors import DaeriError
@@ -392,8 +391,8 @@ def settle(connection: Connection, settlement: Settlement, at: datetime) -> None
     if row is None or row.status in TERMINAL:
         return
     held = connection.execute(_WAITING, {"key": settlement.run_id, "approval": settlement.approval_id}).all()
-    if not held:
-        raise NoResultFound
+    if not held:  # the run has heard of a first failure and gone on; what a later try led to is told by notices
+        return
     status = "refused" if settlement.done is None else "done"
     outcomes: Sequence[Done | None] = settlement.done or [None] * len(held)
     for each, done in zip(held, outcomes, strict=True):
