@@ -28,8 +28,8 @@ from daeri.operations.approval import Box
 ROUNDS = 3
 EACH = 120
 """Documents in a round."""
-PAGES = 60
-"""Times each box is opened."""
+PAGES = 25
+"""Times each box is opened in a round."""
 WON = 1_000_000
 """An expense on which the lead and then the head of division decide."""
 LINE = 2
@@ -42,6 +42,14 @@ class Filed:
     """Documents on their way through their lines."""
 
     waiting: list[tuple[str, Sequence[int]]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What one box took in one round: documents shown, and the figures of the table."""
+
+    shown: int
+    figures: Sequence[float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,25 +159,33 @@ async def _fill(folder: Folder) -> Spread:
 
 
 async def _boxes(client: Client, place: Place, spread: Spread) -> Lines:
-    """Open the first page of every box, one after the other."""
-    lines = []
+    """Open the first page of every box: rounds of all boxes, so that whatever else the machine does meets them all."""
     readers = {"the busy approver": spread.busy, "a drafter": client.server.folder.deputy, "a reader": spread.reader}
-    for who, person in readers.items():
-        for box in get_args(Box):
-            path = f"/v1/approvals?box={box}"
-            found = len((await client.get(person, path))["data"])
-            took: list[float] = []
-            database, cpu = place.database_cpu(), client.server.cpu()
-            for _ in range(PAGES):
-                started = time.perf_counter()
-                page = await client.get(person, path)
-                took.append((time.perf_counter() - started) * 1000)
-                check(len(page["data"]) == found, f"{path}: {len(page['data'])} of {found}")
-            cpu = (client.server.cpu() - cpu) / PAGES
-            database = (place.database_cpu() - database) / PAGES
-            figures = (1000 * PAGES / sum(took), cpu, database, percentile(took, 50), percentile(took, 95))
-            lines.append(_cells(f"{box}, {who}: {found} shown", place, figures))
+    asked = [(who, person, box) for who, person in readers.items() for box in get_args(Box)]
+    took: dict[tuple[str, Box], list[Opened]] = {(who, box): [] for who, _, box in asked}
+    for _ in range(ROUNDS):
+        for who, person, box in asked:
+            took[who, box].append(await _opened(client, place, person, f"/v1/approvals?box={box}"))
+    lines = []
+    for (who, box), rounds in took.items():
+        figures = [median(figures) for figures in zip(*(one.figures for one in rounds), strict=True)]
+        lines.append(_cells(f"{box}, {who}: {rounds[0].shown} shown", place, figures))
     return lines
+
+
+async def _opened(client: Client, place: Place, person: int, path: str) -> Opened:
+    """Open one box again and again."""
+    shown = len((await client.get(person, path))["data"])
+    took: list[float] = []
+    database, cpu = place.database_cpu(), client.server.cpu()
+    for _ in range(PAGES):
+        started = time.perf_counter()
+        page = await client.get(person, path)
+        took.append((time.perf_counter() - started) * 1000)
+        check(len(page["data"]) == shown, f"{path}: {len(page['data'])} of {shown}")
+    cpu = (client.server.cpu() - cpu) / PAGES
+    database = (place.database_cpu() - database) / PAGES
+    return Opened(shown, (1000 * PAGES / sum(took), cpu, database, percentile(took, 50), percentile(took, 95)))
 
 
 def _cells(what: str, place: Place, figures: Sequence[float]) -> tuple[str, ...]:
