@@ -14,13 +14,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any, get_args
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, make_url, text
 
-from bench import boxes, work
+from bench import boxes, postgres, work
 from bench.boxes import DOCUMENTS, Spread
-from bench.folder import Folder, opened, sample_folder
+from bench.folder import DATABASE, Folder, opened, sample_folder
 from bench.load import Client, Piece, check, percentile
-from bench.postgres import postgres
 from bench.server import Server, cpu_of, tree_of
 from bench.table import aligned
 from daeri.operations.approval import Box
@@ -69,7 +68,8 @@ async def compare(path: Path, say: Callable[[str], None]) -> str:
     """Measure both databases and return the table."""
     lines: Lines = []
     with ExitStack() as stack:
-        address, process = stack.enter_context(postgres())
+        address = stack.enter_context(postgres.server())
+        process = _settled(address)
         for name, database, processes in (
             ("SQLite", None, list[int]),
             ("PostgreSQL", address, partial(tree_of, process)),
@@ -86,6 +86,22 @@ async def compare(path: Path, say: Callable[[str], None]) -> str:
                 lines += await _boxes(client, place, spread)
     head = ("what", "database", "per second", "CPU ms", "of the database", "p50 ms", "p95 ms")
     return aligned(head, lines, left=(0, 1))
+
+
+def _engine(address: str) -> Engine:
+    url = make_url(address)
+    return create_engine(url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url)
+
+
+def _settled(address: str) -> int:
+    """Let commits wait for the disk, as they do where documents count; return the server's process."""
+    engine = _engine(address)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("ALTER SYSTEM SET synchronous_commit = on"))
+        connection.execute(text("SELECT pg_reload_conf()"))
+    engine.dispose()
+    folder = make_url(address).query["host"]
+    return int((Path(str(folder)) / "postmaster.pid").read_text(encoding="ascii").split()[0])
 
 
 async def _documents(client: Client, place: Place) -> Lines:
@@ -148,7 +164,7 @@ async def _fill(folder: Folder) -> Spread:
     decides = [template.steps[-1]["person_id"] for template in made]
     busy = max(set(decides), key=decides.count)
     spread = Spread(busy, folder.outsider, now)
-    engine = create_engine(folder.database or f"sqlite:///{folder.path / 'daeri.db'}")
+    engine = _engine(folder.database or f"sqlite:///{folder.path / DATABASE}")
     with engine.begin() as connection:
         boxes.fill(connection, made, spread)
     with engine.begin() as connection:
