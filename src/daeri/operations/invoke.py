@@ -8,7 +8,7 @@ anything else: no model, no network, no client can hold a transaction open.
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, cast
 
@@ -21,6 +21,7 @@ from daeri.crash import crash_at
 from daeri.errors import Conflict, DaeriError, NotFound, PermissionDenied
 from daeri.operations import arguments as args
 from daeri.operations import filing, noting, repeats
+from daeri.operations.call import Call
 from daeri.operations.company import Company
 from daeri.operations.deciding import ledger
 from daeri.operations.deciding.binding import check_writes
@@ -46,28 +47,6 @@ from daeri.records.prepared import savepoint
 from daeri.records.store import Store
 from daeri.records.trail import Trail
 from daeri.wording import Lang, Text, fit_josa
-
-
-@dataclass(slots=True)
-class Call:
-    """One request to the door, as it travels through it.
-
-    Attributes:
-        seen: what its caller is shown, and what it writes; begun anew at each attempt.
-        sense: what the words of a search mean to a model outside.
-        joined: the calls beside it that go into its document, by their places; begun anew likewise.
-    """
-
-    operation: Operation
-    actor: Actor
-    sent: Mapping[str, Any]
-    lang: Lang
-    idempotency_key: str | None = None
-    journal: Journal | None = None
-    previous_id: str | None = None
-    seen: Trail = field(default_factory=Trail)
-    sense: Sense = field(default_factory=Sense)
-    joined: dict[int, "Call"] = field(default_factory=dict)
 
 
 class Door:
