@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from pydantic import BaseModel
 from sqlalchemy import Connection
@@ -243,7 +243,7 @@ class Door:
             Changed: a record that it would change is not what it was when the document was filed.
             DaeriError: the drafter may no longer do it, or the company's rules refuse it now.
         """
-        if any(self._known(item) is None for item in document.items):
+        if not all(map(self._is_known, document.items)):
             raise Conflict(
                 Text("결재한 뒤 작업의 정의가 바뀌었어요", "The operation was changed after this was approved")
             )
@@ -253,7 +253,7 @@ class Door:
             )
         actor = self._drafter(connection, document.row)
         if not document.row["bundled"]:
-            return [self._apply(connection, document, document.row, actor)]
+            return [self._apply(connection, document, document.row, actor, "applied")]
         done: list[Done] = []
         for number, item in enumerate(document.items, 1):
             try:  # its approval is used once, as the audit's own index on "applied" sees to; the rest is done with it
@@ -264,12 +264,7 @@ class Door:
         return done
 
     def _apply(
-        self,
-        connection: Connection,
-        document: Document,
-        item: Mapping[str, Any],
-        actor: Actor,
-        outcome: Literal["applied", "done"] = "applied",
+        self, connection: Connection, document: Document, item: Mapping[str, Any], actor: Actor, outcome: str
     ) -> Done:
         """Run one call that an approved document froze."""
         operation, row = self.operation(actor, item["operation"]), document.row
@@ -281,11 +276,10 @@ class Door:
         self._audit(connection, call, done, outcome=outcome, approval_id=document.id, run_id=row["run_id"])
         return done
 
-    def _known(self, item: Mapping[str, Any]) -> Operation | None:
-        """Return the operation of a call that was filed; None where it has another shape now."""
+    def _is_known(self, item: Mapping[str, Any]) -> bool:
+        """Say whether the operation of a call that was filed has the shape that it had then."""
         operation = self.company.operations.get(item["operation"])
-        known = operation is not None and self.shape(operation) == item["operation_digest"]
-        return operation if known else None
+        return operation is not None and self.shape(operation) == item["operation_digest"]
 
     def shape(self, operation: Operation) -> str:
         """Return the digest of an operation's shape, worked out once: what approvals and consents are given for."""
