@@ -22,7 +22,8 @@ from daeri.errors import Refused
 from daeri.operations import Agent, Catalog, Change, Company, Line, Ref, Won, anyone, having, holder, superior
 from daeri.operations.approval import Approvals
 from daeri.operations.auditing import AuditLog
-from daeri.operations.invoke import Door, run_to_end
+from daeri.operations.call import run_to_end
+from daeri.operations.invoke import Door
 from daeri.operations.listing import Shelf
 from daeri.operations.office import Office
 from daeri.operations.outcome import Done, Held

@@ -20,7 +20,7 @@ from daeri.adopt.write import module
 from daeri.app import Daeri, application
 from daeri.clock import Clock
 from daeri.operations import Catalog, Company
-from daeri.operations.invoke import run_to_end
+from daeri.operations.call import run_to_end
 from daeri.records import Actor, Record, Records
 from daeri.records.trail import Trail
 from daeri.settings import Settings

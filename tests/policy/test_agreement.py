@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from daeri.errors import DaeriError, PermissionDenied, ValidationFailed
-from daeri.operations.invoke import run_to_end
+from daeri.operations.call import run_to_end
 from daeri.operations.listing import ListQuery
 from daeri.operations.policy import Policies, Question
 from daeri.records import Actor

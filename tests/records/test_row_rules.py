@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import ColumnElement, Connection, func, true
 
 from daeri.errors import Conflict, NotFound, PermissionDenied, ValidationFailed
-from daeri.operations.invoke import run_to_end
+from daeri.operations.call import run_to_end
 from daeri.operations.listing import ListQuery
 from daeri.records import Actor, Records
 from daeri.records.rules import Rules

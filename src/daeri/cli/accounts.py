@@ -18,7 +18,7 @@ from daeri.cli.words import Words
 from daeri.clock import rfc3339
 from daeri.errors import DaeriError
 from daeri.log import set_up
-from daeri.operations.invoke import run_to_end
+from daeri.operations.call import run_to_end
 from daeri.records import Actor, Person, Records, audit
 from daeri.records.identity import NewKey, Origin, account, api_key
 from daeri.records.people import person_body

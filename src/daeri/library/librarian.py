@@ -23,7 +23,8 @@ from daeri.library.editions import Job, Uploaded
 from daeri.library.files import CompanyFile, Level
 from daeri.library.meaning import Embedding, Meaning
 from daeri.library.originals import Original, Originals
-from daeri.operations.invoke import Door, run_to_end
+from daeri.operations.call import run_to_end
+from daeri.operations.invoke import Door
 from daeri.operations.outcome import Done
 from daeri.records.access import Records
 from daeri.records.actor import Actor

@@ -1,8 +1,8 @@
-"""What is one request to the door? The value that travels through it, from its arguments to its outcome."""
+"""What is one request to the door? The value that travels through it, and how an operation's body is run."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from daeri.operations.operation import Operation
 from daeri.operations.outcome import Journal
@@ -32,3 +32,20 @@ class Call:
     seen: Trail = field(default_factory=Trail)
     sense: Sense = field(default_factory=Sense)
     joined: dict[int, "Call"] = field(default_factory=dict)
+
+
+def run_to_end(body: Awaitable[Any]) -> Any:
+    """Run an operation's body without an event loop: everything it may await answers at once.
+
+    Raises:
+        RuntimeError: the body waits for something else, which would hold the transaction open.
+    """
+    coroutine = cast("Coroutine[Any, Any, Any]", body)
+    try:
+        coroutine.send(None)
+    except StopIteration as finished:
+        return finished.value
+    coroutine.close()
+    name = getattr(coroutine, "__qualname__", "the operation")
+    msg = f"{name} waits for something other than its records; a transaction may not be held for that"
+    raise RuntimeError(msg)

@@ -6,7 +6,7 @@ anything else: no model, no network, no client can hold a transaction open.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -21,7 +21,7 @@ from daeri.crash import crash_at
 from daeri.errors import Conflict, DaeriError, NotFound, PermissionDenied
 from daeri.operations import arguments as args
 from daeri.operations import filing, noting, repeats
-from daeri.operations.call import Call
+from daeri.operations.call import Call, run_to_end
 from daeri.operations.company import Company
 from daeri.operations.deciding import ledger
 from daeri.operations.deciding.binding import check_writes
@@ -267,8 +267,8 @@ class Door:
         self, connection: Connection, document: Document, item: Mapping[str, Any], actor: Actor, outcome: str
     ) -> Done:
         """Run one call that an approved document froze."""
-        operation, row = self.operation(actor, item["operation"]), document.row
-        call = Call(operation, actor, item["arguments"], row["lang"])
+        row = document.row
+        call = Call(self.operation(actor, item["operation"]), actor, item["arguments"], row["lang"])
         model = self._validated(connection, call)
         done = self._run(connection, call, model, call.seen)
         if document.form.get("changed") == "return":
@@ -278,8 +278,8 @@ class Door:
 
     def _is_known(self, item: Mapping[str, Any]) -> bool:
         """Say whether the operation of a call that was filed has the shape that it had then."""
-        operation = self.company.operations.get(item["operation"])
-        return operation is not None and self.shape(operation) == item["operation_digest"]
+        found = self.company.operations.get(item["operation"])
+        return found is not None and self.shape(found) == item["operation_digest"]
 
     def shape(self, operation: Operation) -> str:
         """Return the digest of an operation's shape, worked out once: what approvals and consents are given for."""
@@ -376,8 +376,7 @@ class Door:
         content = self._content(connection, call, model)
         if content is None:
             return None
-        trail = Trail()
-        self._run(connection, call, model, trail)
+        self._run(connection, call, model, trail := Trail())
         return filing.with_writes(content, trail.writes)
 
     def _joining(self, connection: Connection, call: Call, content: filing.Content) -> list[filing.Content]:
@@ -388,8 +387,8 @@ class Door:
         bundled = []
         for at, beside in enumerate(call.journal.beside if call.journal else ()):
             with suppress(_Apart, DaeriError), savepoint(connection):
-                operation = self.operation(call.actor, beside.operation)
-                other = Call(operation, call.actor, beside.arguments, call.lang, journal=beside)
+                called, who = self.operation(call.actor, beside.operation), call.actor
+                other = Call(called, who, beside.arguments, call.lang, journal=beside)
                 joining = self._tried(connection, other, self._validated(connection, other))
                 if joining is None or not filing.share_a_line(content, joining, self._clock.today()):
                     raise _Apart
@@ -601,23 +600,6 @@ class Door:
         if call.idempotency_key is not None:
             answer = Replayed(outcome.status, outcome.body(call.lang))
             repeats.keep(connection, call.actor.person_id, call.idempotency_key, request, answer, at=self._clock.now())
-
-
-def run_to_end(body: Awaitable[Any]) -> Any:
-    """Run an operation's body without an event loop: everything it may await answers at once.
-
-    Raises:
-        RuntimeError: the body waits for something else, which would hold the transaction open.
-    """
-    coroutine = cast("Coroutine[Any, Any, Any]", body)
-    try:
-        coroutine.send(None)
-    except StopIteration as finished:
-        return finished.value
-    coroutine.close()
-    name = getattr(coroutine, "__qualname__", "the operation")
-    msg = f"{name} waits for something other than its records; a transaction may not be held for that"
-    raise RuntimeError(msg)
 
 
 class _Apart(Exception):
