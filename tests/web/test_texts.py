@@ -11,6 +11,10 @@ WEB = Path(web.__file__).parent
 SOURCES = [*WEB.glob("*.py"), *WEB.glob("templates/*.html")]
 HANGUL = re.compile(r"[가-힣]")
 BUILT = (
+    "usage.by.",
+    "usage.of.",
+    "usage.per.",
+    "usage.state.",
     "outcome.",
     "kind.",
     "step.",
