@@ -7,6 +7,7 @@ and explanations.
 import json
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -326,11 +327,9 @@ async def seen(world: World, who: str) -> dict[str, set[int]]:
         found: dict[str, set[int]] = {name: set() for name in SECRETS}
         for row in rows:
             for name in SECRETS:
-                try:
+                with suppress(FieldHidden):  # a field that may not be seen is not found
                     if getattr(row, name) is not None and name not in row.__dict__["_masked"]:
                         found[name].add(row.id)
-                except FieldHidden:
-                    pass
         return found
 
     assert await world.see(actor, operation) == listed

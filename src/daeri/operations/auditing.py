@@ -157,9 +157,9 @@ class AuditLog:
                 errors=[FieldError("/type", "required beside id")],
             )
         return Inquiry(
-            person=person_named(connection, self._company, actor, "person", sent.get("person")),
+            person=self._person(connection, actor, sent, "person"),
             person_type=self._company.people.person.__tablename__,
-            actor=person_named(connection, self._company, actor, "actor", sent.get("actor")),
+            actor=self._person(connection, actor, sent, "actor"),
             action=action,
             outcome=sent.get("outcome"),
             type=kind,
@@ -168,6 +168,10 @@ class AuditLog:
             until=instant_of(sent.get("until"), "until"),
             notes=(action or "").startswith("audit."),
         )
+
+    def _person(self, connection: Connection, actor: Actor, sent: Mapping[str, str | None], field: str) -> int | None:
+        named = sent.get(field)
+        return None if named is None else person_named(connection, self._company, actor, field, named)
 
     def _body(self, row: Mapping[str, Any], people: Mapping[int, Someone], lang: Lang) -> dict[str, Any]:
         detail = row["detail"]

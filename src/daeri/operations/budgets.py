@@ -170,14 +170,13 @@ class Budgets:
             return purse
         await self._book.write()
         spent = await self._store.read(partial(self._sum, budget, actor, first))
-        known = self._purses.get((budget, subject))
-        under_way = (known.usd_under_way, known.tokens_under_way) if known is not None else (Decimal(0), 0)
-        made = Purse(first, spent.cost_usd or Decimal(0), spent.input_tokens + spent.output_tokens, now, *under_way)
-        if known is None:
-            self._purses[(budget, subject)] = made
-            return made
-        known.first_day, known.usd, known.tokens, known.looked_at = made.first_day, made.usd, made.tokens, now
-        return known
+        usd, tokens = spent.cost_usd or Decimal(0), spent.input_tokens + spent.output_tokens
+        purse = self._purses.get((budget, subject))  # another request may have made it meanwhile, and ended since
+        if purse is None:
+            purse = self._purses[budget, subject] = Purse(first, usd, tokens, now)
+        elif purse.first_day != first or self._store.is_shared:
+            purse.first_day, purse.usd, purse.tokens, purse.looked_at = first, usd, tokens, now
+        return purse
 
     @staticmethod
     def _sum(budget: Budget, actor: Actor, first: date, connection: Connection) -> Spent:

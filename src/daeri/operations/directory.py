@@ -15,14 +15,16 @@ from daeri.records.identity import account
 from daeri.records.store import Store
 
 
-def person_named(connection: Connection, company: Company, actor: Actor, field: str, named: str | None) -> int | None:
+def person_named(connection: Connection, company: Company, actor: Actor, field: str, named: str) -> int:
     """Return whom an id, a login or a name means; of the latter two, only people whom the actor may see.
 
     Raises:
         ValidationFailed: a name is nobody's, or several people's; with the candidates.
     """
-    if named is None or (named.isascii() and named.isdecimal()):
-        return None if named is None else int(named)
+    if named.isascii() and named.isdecimal():
+        return int(named)
+    if named == actor.login:
+        return actor.person_id
     people = company.people
     columns = people.person.__table__.c
     shown = company.rules.visible(people.person, actor)
@@ -50,14 +52,6 @@ class Directory:
             return [int(each) for each in named]
 
         def look(connection: Connection) -> list[int]:
-            return [self._id(connection, actor, each, field) for each in named]
+            return [person_named(connection, self._company, actor, field, str(each)) for each in named]
 
         return await self._store.read(look)
-
-    def _id(self, connection: Connection, actor: Actor, named: int | str, field: str) -> int:
-        if isinstance(named, int) or (named.isascii() and named.isdecimal()):
-            return int(named)
-        company = self._company
-        if named == actor.login:
-            return actor.person_id
-        return int(resolve(connection, company.rules, actor, company.people.person, field, named))

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from daeri.errors import RateLimited
@@ -16,6 +17,7 @@ from daeri.wording import Text
 
 if TYPE_CHECKING:
     from limits import RateLimitItem
+    from limits.aio.strategies import MovingWindowRateLimiter
 
 Of = Literal["person", "key", "operation", "model"]
 
@@ -73,17 +75,17 @@ class Limiter:
     def __init__(self, limits: Sequence[Limit] = ()) -> None:
         """Take the limits; without any, nothing is counted."""
         self._limits = limits
-        if not limits:
-            return
-        # The library takes a part of the start that a server without limits need not spend.
+        self._items: dict[Limit, RateLimitItem] = {}
+
+    @cached_property
+    def _windows(self) -> "MovingWindowRateLimiter":
+        # The library takes a part of the start that a command which counts nothing need not spend.
         from limits import RateLimitItemPerSecond  # noqa: PLC0415
         from limits.aio.storage import MemoryStorage  # noqa: PLC0415
         from limits.aio.strategies import MovingWindowRateLimiter  # noqa: PLC0415
 
-        self._windows = MovingWindowRateLimiter(MemoryStorage())
-        self._items: dict[Limit, RateLimitItem] = {
-            limit: RateLimitItemPerSecond(limit.most, limit.seconds) for limit in limits
-        }
+        self._items = {limit: RateLimitItemPerSecond(limit.most, limit.seconds) for limit in self._limits}
+        return MovingWindowRateLimiter(MemoryStorage())
 
     async def request(self, actor: Actor) -> Left | None:
         """Count a request of an actor's; return the limit that is nearest to its end.
@@ -100,7 +102,8 @@ class Limiter:
         Raises:
             RateLimited: there were too many.
         """
-        await self._count("operation", name, str(actor.person_id))
+        if not actor.everything:  # Daeri itself, setting a company up, is in nobody's way
+            await self._count("operation", name, str(actor.person_id))
 
     async def model(self, actor: Actor, name: str) -> None:
         """Count a request to a model.
@@ -115,9 +118,10 @@ class Limiter:
         for limit in self._limits:
             if limit.of != of or limit.name not in ("", name) or not who:
                 continue
+            windows = self._windows
             item, counted = self._items[limit], (limit.policy, name, who)
-            taken = await self._windows.hit(item, *counted)
-            stats = await self._windows.get_window_stats(item, *counted)
+            taken = await windows.hit(item, *counted)
+            stats = await windows.get_window_stats(item, *counted)
             here = Left(limit, stats.remaining, max(0, math.ceil(stats.reset_time - time.time())))
             if not taken:
                 raise _too_many(here)

@@ -10,7 +10,6 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from daeri.errors import DaeriError, PermissionDenied
 from daeri.operations.auditing import ASKED
 from daeri.web.desk import Api, Desk, Visitor
 
@@ -42,15 +41,9 @@ class AuditScreens:
     async def _page(self, request: Request, visitor: Visitor, proof: dict[str, Any] | None = None) -> Response:
         sent = {name: request.query_params.get(name, "").strip() or None for name in ASKED}
         cursor = request.query_params.get("cursor")
-        problem, listed = None, None
-        try:
-            listed = await self._desk.services.audit_log.page(
-                visitor.signed, sent, limit=PAGE, cursor=cursor, lang=visitor.lang
-            )
-        except PermissionDenied:
-            raise
-        except DaeriError as error:
-            problem = error.problem(visitor.lang)
+        log = self._desk.services.audit_log
+        listing = log.page(visitor.signed, sent, limit=PAGE, cursor=cursor, lang=visitor.lang)
+        listed, problem = await self._desk.tried(listing, visitor.lang)
         query = urlencode([(name, value) for name, value in sent.items() if value])
         return await self._desk.page(
             request,

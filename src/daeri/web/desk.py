@@ -6,7 +6,7 @@ The screens (signin, ask, approvals, ...) stand on this; nothing here knows any 
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 from urllib.parse import quote
 
 from fastapi import APIRouter
@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from daeri.clock import Clock
-from daeri.errors import DaeriError, Unauthenticated
+from daeri.errors import DaeriError, PermissionDenied, Unauthenticated
 from daeri.library.librarian import Librarian
 from daeri.operations.approval import Approvals
 from daeri.operations.auditing import AuditLog
@@ -29,6 +29,8 @@ from daeri.runs.runs import Runs
 from daeri.web import forms
 from daeri.web.markup import Words, environment
 from daeri.wording import Lang
+
+T = TypeVar("T")
 
 LANG_COOKIE: Final = "daeri_lang"
 THEME_COOKIE: Final = "daeri_theme"
@@ -171,6 +173,20 @@ class Desk:
             return see_other("/login?again=1")
         here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return see_other("/login" if here == "/" else f"/login?next={quote(here)}")
+
+    @staticmethod
+    async def tried(asking: Awaitable[T], lang: Lang) -> tuple[T | None, dict[str, Any] | None]:
+        """Return what was asked for, or the problem to be shown beside the form that asked.
+
+        Raises:
+            PermissionDenied: the visitor may not ask at all; that is a page of its own.
+        """
+        try:
+            return await asking, None
+        except PermissionDenied:
+            raise
+        except DaeriError as error:
+            return None, error.problem(lang)
 
     async def page(
         self,

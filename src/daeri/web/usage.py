@@ -7,7 +7,6 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from daeri.errors import DaeriError
 from daeri.operations.costs import ASKED, GROUPS
 from daeri.web.desk import Api, Desk, Visitor
 
@@ -28,12 +27,8 @@ class UsageScreens:
     async def show(self, request: Request, visitor: Visitor) -> Response:
         """Show what was asked for; what cannot be answered is said beside the form."""
         sent = {name: request.query_params.get(name, "").strip() or None for name in ASKED}
-        told, problem = None, None
         costs = self._desk.services.costs
-        try:
-            told = await costs.page(visitor.signed, sent)
-        except DaeriError as error:
-            problem = error.problem(visitor.lang)
+        told, problem = await self._desk.tried(costs.page(visitor.signed, sent), visitor.lang)
         query = urlencode([(name, value) for name, value in sent.items() if value])
         return await self._desk.page(
             request,
