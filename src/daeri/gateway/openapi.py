@@ -17,12 +17,20 @@ from daeri.gateway.keys import KEY_ENDPOINTS, KEY_SCHEMAS
 from daeri.gateway.kinds import endpoints_of, schemas_of
 from daeri.gateway.metrics import METRICS_ENDPOINTS
 from daeri.gateway.office_endpoints import OFFICE_ENDPOINTS, OFFICE_SCHEMAS
+from daeri.gateway.oversight_endpoints import OVERSIGHT_ENDPOINTS
 from daeri.gateway.problems import KNOWN, MEDIA_TYPE
 from daeri.gateway.schemas import SCHEMAS
 from daeri.operations.company import Company
 from daeri.operations.operation import Operation
 
-FIXED: Final = (*ENDPOINTS, *DOCUMENT_ENDPOINTS, *KEY_ENDPOINTS, *METRICS_ENDPOINTS, *OFFICE_ENDPOINTS)
+FIXED: Final = (
+    *ENDPOINTS,
+    *DOCUMENT_ENDPOINTS,
+    *KEY_ENDPOINTS,
+    *METRICS_ENDPOINTS,
+    *OFFICE_ENDPOINTS,
+    *OVERSIGHT_ENDPOINTS,
+)
 SUMMARY_MAX: Final = 60
 COMPONENT: Final = "#/components/schemas/{model}"
 ALWAYS: Final = ("invalid-request", "unauthenticated", "headers-too-large", "internal", "not-ready")

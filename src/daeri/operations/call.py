@@ -2,10 +2,15 @@
 
 from collections.abc import Awaitable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, cast
 
+from sqlalchemy import Connection
+
+from daeri.errors import DaeriError
+from daeri.operations import repeats
 from daeri.operations.operation import Operation
-from daeri.operations.outcome import Journal
+from daeri.operations.outcome import Done, Held, Journal, Replayed
 from daeri.operations.sense import Sense
 from daeri.records.actor import Actor
 from daeri.records.trail import Trail
@@ -32,6 +37,34 @@ class Call:
     seen: Trail = field(default_factory=Trail)
     sense: Sense = field(default_factory=Sense)
     joined: dict[int, "Call"] = field(default_factory=dict)
+
+    def begin(self, connection: Connection) -> None:
+        """Begin its step, where a run calls: under a lost lease it does not."""
+        if self.journal is not None:
+            self.journal.check(connection)
+
+    def record(self, connection: Connection, outcome: Done | Held) -> None:
+        """Write down what came of its step."""
+        if self.journal is not None:
+            self.journal.record(connection, outcome)
+
+    def replay(self, connection: Connection, request: str) -> Replayed | None:
+        """Return the answer that the same request was given before, under its key."""
+        if self.idempotency_key is None:
+            return None
+        return repeats.kept(connection, self.actor.person_id, self.idempotency_key, request)
+
+    def remember(self, connection: Connection, request: str, outcome: Done | Held, at: datetime) -> None:
+        """Keep the answer for when the same request comes again."""
+        if self.idempotency_key is not None:
+            answer = Replayed(outcome.status, outcome.body(self.lang))
+            repeats.keep(connection, self.actor.person_id, self.idempotency_key, request, answer, at=at)
+
+
+def refused_step(journal: Journal, error: DaeriError, connection: Connection) -> None:
+    """Write down that a step was refused."""
+    journal.check(connection)
+    journal.record(connection, error)
 
 
 def run_to_end(body: Awaitable[Any]) -> Any:

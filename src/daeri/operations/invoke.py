@@ -18,10 +18,10 @@ from sqlalchemy import Connection
 from daeri.canonical import digest
 from daeri.clock import Clock, rfc3339
 from daeri.crash import crash_at
-from daeri.errors import Conflict, DaeriError, NotFound, PermissionDenied
+from daeri.errors import Conflict, DaeriError, NotFound
 from daeri.operations import arguments as args
 from daeri.operations import filing, noting, repeats
-from daeri.operations.call import Call, run_to_end
+from daeri.operations.call import Call, refused_step, run_to_end
 from daeri.operations.company import Company
 from daeri.operations.deciding import ledger
 from daeri.operations.deciding.binding import check_writes
@@ -30,23 +30,24 @@ from daeri.operations.deciding.presence import still
 from daeri.operations.deciding.riding import Riding, complete
 from daeri.operations.deciding.seating import Seater, beside_body
 from daeri.operations.declare import parameters_of
+from daeri.operations.drafter import drafter_of
 from daeri.operations.form import CONFIRM, Form, confirming
 from daeri.operations.limits import Limiter
 from daeri.operations.line import Change, Line
-from daeri.operations.operation import Having, Operation
-from daeri.operations.outcome import Done, Draft, Held, Item, Journal, Outcome, Replayed, dump
+from daeri.operations.operation import Operation
+from daeri.operations.outcome import Done, Draft, Held, Item, Journal, Outcome, dump
 from daeri.operations.pending import Pending
+from daeri.operations.permit import is_allowed, not_allowed
 from daeri.operations.provenance import Origins, Provenance, trace
 from daeri.operations.sense import Sense, Senses
 from daeri.records import audit
 from daeri.records.access import Records
 from daeri.records.actor import Actor
-from daeri.records.identity import is_disabled
 from daeri.records.mentions import Mention, mentions
 from daeri.records.prepared import savepoint
 from daeri.records.store import Store
 from daeri.records.trail import Trail
-from daeri.wording import Lang, Text, fit_josa
+from daeri.wording import Lang, Text
 
 
 class Door:
@@ -64,7 +65,7 @@ class Door:
 
     def operations(self, actor: Actor) -> list[Operation]:
         """Return the operations the actor may call, in name order."""
-        return [item for item in self.company.operations.values() if _allowed(item, actor)]
+        return [item for item in self.company.operations.values() if is_allowed(item, actor)]
 
     def operation(self, actor: Actor, name: str) -> Operation:
         """Return one operation by name: `leave.request`, `leave__request`, or `query` for `query.run`.
@@ -77,31 +78,9 @@ class Door:
         found = next(filter(None, map(self.company.operations.get, spellings)), None)
         if found is None:
             raise NotFound(Text(f"'{name}' 작업이 없어요", f"There is no operation '{name}'"))
-        if not _allowed(found, actor):
-            raise self._not_allowed(found, actor)
+        if not is_allowed(found, actor):
+            raise not_allowed(self.company.roles, found, actor)
         return found
-
-    def _not_allowed(self, operation: Operation, actor: Actor) -> PermissionDenied:
-        """Say who may: the roles by their names for people, or the docstring of the company's own rule."""
-        label = operation.label
-        if operation.allow(actor):
-            return PermissionDenied(
-                Text(
-                    fit_josa(f"{label.ko}은(는) 이 에이전트나 키로는 할 수 없어요"),
-                    f"This agent or key may not call {operation.name}",
-                )
-            )
-        if not isinstance(operation.allow, Having):
-            rule = (operation.allow.__doc__ or "").strip()
-            return PermissionDenied(Text(f"{label.ko}: {rule}", f"{label.en}: {rule}"))
-        known = self.company.roles
-        roles = [known.get(role, Text(role, role)) for role in operation.allow.roles]
-        return PermissionDenied(
-            Text(
-                fit_josa(f"{label.ko}은(는) {' · '.join(role.ko for role in roles)}만 할 수 있어요"),
-                f"{label.en} is for {', '.join(role.en for role in roles)} only",
-            )
-        )
 
     async def call(
         self,
@@ -131,7 +110,7 @@ class Door:
         except DaeriError as error:
             await self._refused(actor, name, arguments, error, call, journal)
             if journal is not None:
-                await self._store.note(partial(_refused_step, journal, error))
+                await self._store.note(partial(refused_step, journal, error))
             raise
         crash_at("call.committed")
         return outcome
@@ -251,7 +230,7 @@ class Door:
             raise Conflict(
                 Text("결재받은 내용과 문서의 내용이 달라요", "The document is not what its approvers approved")
             )
-        actor = self._drafter(connection, document.row)
+        actor = drafter_of(connection, self.company, document.row)
         if not document.row["bundled"]:
             return [self._apply(connection, document, document.row, actor, "applied")]
         done: list[Done] = []
@@ -288,28 +267,6 @@ class Door:
             known = self._digests[operation.name] = operation, filing.operation_digest(operation)
         return known[1]
 
-    def _drafter(self, connection: Connection, row: Mapping[str, Any]) -> Actor:
-        person = self.company.people.one(connection, row["drafter_id"])
-        if person.left or is_disabled(connection, person.id):
-            raise PermissionDenied(
-                Text("기안자의 계정이 더는 쓰이지 않아요", "The drafter's account is no longer in use")
-            )
-        roles = person.roles
-        if row["agent"] is not None:
-            limit = self.company.agent(row["agent"]).roles
-            roles = roles if limit is None else roles & limit
-        return Actor(
-            person_id=person.id,
-            name=person.name,
-            team_id=person.team_id,
-            roles=roles,
-            login=person.login,
-            known_as=person.known_as,
-            agent=row["agent"],
-            scopes=tuple(tuple(scope) for scope in row["scopes"]),
-            door=row["door"],
-        )
-
     async def _read(self, call: Call) -> Done:
         def look(connection: Connection) -> tuple[Done, str]:
             if call.journal is not None:  # a run takes its time; a request has just been let in
@@ -322,21 +279,21 @@ class Door:
         done, arguments_digest = await self._store.read(look)
 
         def write_down(connection: Connection) -> None:
-            self._check_journal(connection, call)
+            call.begin(connection)
             self._audit(connection, call, done, arguments_digest=arguments_digest)
-            self._record(connection, call, done)
+            call.record(connection, done)
 
         await self._store.note(write_down)
         return done
 
     def _write(self, connection: Connection, call: Call) -> Outcome:
-        self._check_journal(connection, call)
+        call.begin(connection)
         self._stand(connection, call)
         call.seen, call.joined = Trail(), {}
         model = self._validated(connection, call)
         canonical = args.canonical(model)
         request = digest([call.operation.name, canonical])
-        before = self._replay(connection, call, request)
+        before = call.replay(connection, request)
         if before is not None:
             self._write_down(connection, call, "replayed", arguments_digest=digest(canonical))
             return before
@@ -349,16 +306,16 @@ class Door:
             document = self._file(connection, call, content)
             done = self._on_consent(connection, call, content, document)
             outcome = done or self._held(call, content, document)
-        self._record(connection, call, outcome)
-        self._remember(connection, call, request, outcome)
+        call.record(connection, outcome)
+        call.remember(connection, request, outcome, self._clock.now())
         crash_at("call.whole")
         return outcome
 
     def _stand(self, connection: Connection, call: Call) -> None:
         """Take the caller as they stand now: what they lost since they were let in is gone."""
         call.actor = still(connection, self.company.people, call.actor, self._clock.now())
-        if not _allowed(call.operation, call.actor):
-            raise self._not_allowed(call.operation, call.actor)
+        if not is_allowed(call.operation, call.actor):
+            raise not_allowed(self.company.roles, call.operation, call.actor)
 
     def _rehearsed(self, connection: Connection, call: Call, model: BaseModel) -> filing.Content | None:
         """Return what is to be filed, bound to the rows that it would write; None where nobody has to decide."""
@@ -580,35 +537,9 @@ class Door:
         entry = audit.Entry.by(actor, self._clock.now(), action, "refused", **told, **step)
         await self._store.note(lambda connection: audit.append(connection, entry))
 
-    @staticmethod
-    def _check_journal(connection: Connection, call: Call) -> None:
-        if call.journal is not None:
-            call.journal.check(connection)
-
-    @staticmethod
-    def _record(connection: Connection, call: Call, outcome: Done | Held) -> None:
-        if call.journal is not None:
-            call.journal.record(connection, outcome)
-
-    @staticmethod
-    def _replay(connection: Connection, call: Call, request: str) -> Replayed | None:
-        if call.idempotency_key is None:
-            return None
-        return repeats.kept(connection, call.actor.person_id, call.idempotency_key, request)
-
-    def _remember(self, connection: Connection, call: Call, request: str, outcome: Done | Held) -> None:
-        if call.idempotency_key is not None:
-            answer = Replayed(outcome.status, outcome.body(call.lang))
-            repeats.keep(connection, call.actor.person_id, call.idempotency_key, request, answer, at=self._clock.now())
-
 
 class _Apart(Exception):
     """A call does not go into the document of another."""
-
-
-def _refused_step(journal: Journal, error: DaeriError, connection: Connection) -> None:
-    journal.check(connection)
-    journal.record(connection, error)
 
 
 def _is_vouched(actor: Actor, content: filing.Content) -> bool:
@@ -616,7 +547,3 @@ def _is_vouched(actor: Actor, content: filing.Content) -> bool:
     if actor.agent is None:
         return actor.decides
     return not content.doubtful
-
-
-def _allowed(operation: Operation, actor: Actor) -> bool:
-    return operation.allow(actor) and actor.may_call(operation.name, operation.effect)
