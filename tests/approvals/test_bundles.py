@@ -71,6 +71,25 @@ async def test_one_approval_carries_all_out_in_order_and_the_run_hears_of_each(d
     assert await desk.names() == ["가", "나"]
 
 
+async def test_what_a_run_files_after_a_rejection_is_the_next_version_of_that_document(desk: Desk) -> None:
+    run = await desk.run(*([Call("bulk.alone", {"name": name})] for name in "가나다"))
+    (first,) = documents(run)
+    await desk.world.approvals.decide(await desk.world.actor(LEAD), first, "reject", "이름을 바꿔 주세요")
+    run = await desk.on(run["run_id"])
+    (rejected,) = desk.script.seen
+    assert isinstance(rejected.outcome, Declined)
+    assert (rejected.outcome.status, rejected.outcome.comment) == ("rejected", "이름을 바꿔 주세요")
+    second = documents(run)[-1]
+    body = await desk.show(LEAD, second)
+    assert (body["previous_id"], body["round"], body["run_id"]) == (first, 2, run["run_id"])
+    assert (await desk.show(LEAD, first))["next_id"] == second
+    await desk.approve(second, LEAD)
+    run = await desk.on(run["run_id"])
+    third = await desk.show(LEAD, documents(run)[-1])
+    assert (third["previous_id"], third["round"]) == (None, 1)
+    assert await desk.names() == ["나"]
+
+
 async def test_where_one_call_may_no_longer_run_none_does_and_the_difference_is_shown(desk: Desk) -> None:
     run = await desk.run([add("가"), spend(20), add("나")])
     (approval_id,) = documents(run)

@@ -33,8 +33,8 @@ from daeri.wording import Lang, Text
 
 # fmt: off
 __all__ = [
-    "Content", "Origin", "file", "is_intact", "line_body", "operation_digest", "redraftable", "seal", "seats_of",
-    "share_a_line",
+    "Content", "Origin", "file", "is_intact", "line_body", "operation_digest", "redraftable", "rejected_before", "seal",
+    "seats_of", "share_a_line",
 ]
 # fmt: on
 
@@ -70,6 +70,17 @@ _PREVIOUS = (
     .with_for_update()
 )
 _NEXT = select(approval.c.id).where(approval.c.previous_id == bindparam("key"))
+_REJECTED = (
+    select(approval.c.id, approval.c.bundled)
+    .where(
+        approval.c.drafter_id == bindparam("drafter"),
+        approval.c.status == "rejected",
+        approval.c.operation == bindparam("operation"),
+        approval.c.run_id == bindparam("run"),
+    )
+    .order_by(approval.c.id.desc())
+    .limit(1)
+)
 _AUDITED = (
     select(audit.audit.c.action, audit.audit.c.outcome, audit.audit.c.person_id, audit.audit.c.arguments_digest)
     .where(audit.audit.c.approval_id == bindparam("key"))
@@ -277,6 +288,15 @@ def redraftable(connection: Connection, approval_id: str, drafter_id: int) -> An
     if connection.execute(_NEXT, {"key": row.id}).first() is not None:
         raise Conflict(Text("이미 다시 기안한 문서예요", "This document was drafted anew already"))
     return row
+
+
+def rejected_before(connection: Connection, run_id: str, drafter_id: int, operation: str) -> str | None:
+    """Return the document that a run's next call of an operation drafts anew; None where none was rejected."""
+    values = {"run": run_id, "drafter": drafter_id, "operation": operation}
+    row = connection.execute(_REJECTED, values).first()
+    if row is None or row.bundled or connection.execute(_NEXT, {"key": row.id}).first() is not None:
+        return None
+    return str(row.id)
 
 
 def _not_draftable() -> Conflict:

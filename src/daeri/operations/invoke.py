@@ -480,7 +480,8 @@ class Door:
         return replace(done[0], approval_id=document.id)
 
     def _file(self, connection: Connection, call: Call, content: filing.Content) -> Document:
-        journal = call.journal
+        journal, who, operation = call.journal, call.actor.person_id, call.operation.name
+        rejected = filing.rejected_before(connection, journal.run_id, who, operation) if journal else None
         origin = filing.Origin(
             actor=call.actor,
             at=self._clock.now(),
@@ -488,7 +489,7 @@ class Door:
             lang=call.lang,
             run_id=journal.run_id if journal else None,
             question=journal.question if journal else None,
-            previous_id=call.previous_id,
+            previous_id=call.previous_id or rejected,
         )
         document = filing.file(connection, content, origin)
         for one, filed in zip((call, *call.joined.values()), (content, *content.bundled), strict=True):
