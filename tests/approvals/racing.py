@@ -48,6 +48,7 @@ FORMS: dict[str, tuple[tuple[Step, ...], dict[str, Any]]] = {
     "two": ((superior(1), superior(2)), {}),
     "free": ((superior(1), superior(2)), {"recall": "in_progress"}),
     "early": ((superior(1), superior(2)), {"early": True}),
+    "open": ((superior(1), superior(2)), {"consult": True, "change_line": True}),
     "twice": ((superior(1), holder("finance"), superior(1)), {"early": True}),
     "agreed": ((superior(1),), {"consent": Limit()}),
     "hidden": ((holder("finance"),), {}),

@@ -25,7 +25,7 @@ from approvals import invariants
 from approvals.racing import FIRST_ROLES, Keys, furnished
 from databases import NOTE, POSTGRES, engine_of
 from servers import Answer, Server
-from worlds import AUDITOR, DIRECTOR, FINANCE, HR, LEAD, OTHER_LEAD, OWNER
+from worlds import AUDITOR, COLLEAGUE, DIRECTOR, FINANCE, HR, LEAD, OTHER_LEAD, OWNER, STRANGER
 
 ROUNDS = [3, pytest.param(60, marks=pytest.mark.night)]
 CLICKS = 50
@@ -191,6 +191,26 @@ def test_a_second_click_does_not_pass_over_whoever_sits_between_ones_own_two_sea
     meant = house.decision(LEAD, key, headers={"If-Match": '"2"'})  # who has seen that it is finance's turn means it
     assert told(house.at_once(*[meant] * CLICKS)) == {200: 1, 412: CLICKS - 1}
     assert house.status(key) == "applied"
+    house.check()
+
+
+@pytest.mark.parametrize(
+    ("who", "once", "again"),
+    [
+        (OWNER, {"decision": "share", "people": [COLLEAGUE]}, {"people": [STRANGER]}),
+        (OWNER, {"decision": "comment", "comment": "급해요"}, {"comment": "정말 급해요"}),
+        (LEAD, {"decision": "consult", "people": [COLLEAGUE], "comment": "어때요?"}, {"people": [STRANGER]}),
+        (LEAD, {"decision": "change_line", "people": [FINANCE]}, {"people": [AUDITOR]}),
+    ],
+)
+def test_fifty_clicks_that_add_something_to_a_document_add_it_once(
+    house: House, who: int, once: dict[str, Any], again: dict[str, Any]
+) -> None:
+    key = house.file("open")
+    for act in (once, once | again):
+        request = Request(house.keys[who].first, f"/v1/approvals/{key}/decisions", act)
+        answers = house.at_once(*[request] * CLICKS)
+        assert told(answers) == {200: 1, 409: CLICKS - 1}, act
     house.check()
 
 

@@ -16,7 +16,7 @@ from daeri.clock import Clock
 from daeri.crash import crash_at
 from daeri.errors import DaeriError, FieldError, PermissionDenied, StaleVersion, ValidationFailed
 from daeri.operations.company import Company
-from daeri.operations.deciding import boxes, ledger
+from daeri.operations.deciding import boxes, clicks, ledger
 from daeri.operations.deciding.absences import ADMIN
 from daeri.operations.deciding.authority import Authority, Present, asked_people, is_stuck, no_such, refused
 from daeri.operations.deciding.binding import Changed
@@ -24,7 +24,7 @@ from daeri.operations.deciding.bodies import Reading, document_body, people_in
 from daeri.operations.deciding.boxes import Box
 from daeri.operations.deciding.ledger import Document, Label, Writer, Written
 from daeri.operations.deciding.machine import aim, step
-from daeri.operations.deciding.model import SAID, SPACING, Act, Kind, Part, Refusal, Seat
+from daeri.operations.deciding.model import SPACING, Act, Kind, Part, Refusal, Seat
 from daeri.operations.deciding.riding import completed, next_number
 from daeri.operations.deciding.tending import Tending
 from daeri.operations.errands import Errands, done_of, found_out, intend, intend_again
@@ -283,11 +283,13 @@ class Approvals:
     ) -> dict[str, Any]:
         now, actor = present.at, present.actor
         act, labels = self._meant(connection, present, document, asked)
+        earlier = ledger.acts(connection, [document.id]).get(document.id, [])
+        if not asked.aware and clicks.repeats(document, act, earlier):
+            raise refused("done_already", act.kind)
         after = step(document.state, act)
         if isinstance(after, Refusal):
             raise refused(after.reason, act.kind)
         crash_at("decision.begun")
-        earlier = ledger.acts(connection, [document.id]).get(document.id, [])
         writer = Writer(connection, document)
         told = _for_whom(document, act)
         writer.write(Written(act, after, now, labels=labels, detail=told, quiet=act.kind == "read"))
@@ -338,7 +340,7 @@ class Approvals:
         if isinstance(aimed, Refusal):
             raise refused(aimed.reason, kind)
         positions, basis = aimed
-        if not asked.aware and _is_second_click(document, me, positions[0]):
+        if not asked.aware and clicks.passes_over_others(document, me, positions[0]):
             raise refused("not_your_turn", kind)
         for position in positions:
             seat = document.state.seat(position)
@@ -548,16 +550,6 @@ class Approvals:
 
 def _may_be_followed(document: Document) -> bool:
     return document.state.status in ("rejected", "withdrawn", "apply_failed")
-
-
-def _is_second_click(document: Document, person: int, position: int) -> bool:
-    """Say whether someone who has decided already would now pass over others (선결): the first click meant neither."""
-    aimed = document.state.seat(position)
-    if aimed is None or aimed.part != "approve" or aimed.state != "upcoming":
-        return False
-    return any(
-        seat.decides and seat.state in SAID and (seat.by or seat.person) == person for seat in document.state.seats
-    )
 
 
 def _for_whom(document: Document, act: Act) -> dict[str, Any]:

@@ -82,6 +82,7 @@ _REFUSALS: Mapping[Reason, DaeriError] = {
         Text("사람을 지정해 주세요 (본인과 기안자는 안 돼요)", "Name people, neither yourself nor the drafter"),
         errors=[FieldError("/people", "people other than yourself and the drafter")],
     ),
+    "done_already": Conflict(Text("방금 하신 일이에요. 한 번만 남겨요", "You have done that already; it stands once")),
     "fixed_step": Conflict(Text("규정으로 정해진 결재자는 뺄 수 없어요", "A step that a rule set cannot be taken out")),
 }
 

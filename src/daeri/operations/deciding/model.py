@@ -73,6 +73,7 @@ Reason = Literal[
     "agreement_open",
     "person_needed",
     "fixed_step",
+    "done_already",
 ]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
