@@ -69,6 +69,7 @@ def test_a_leave_request_waits_over_a_kill_and_is_booked_once_when_the_lead_appr
     assert document["question"] == "다음 주 목금 연차 올려줘"
 
     shown = server.call("GET", f"/v1/approvals/{approval_id}", key=keys["lead"])
+    assert [each["label"] for each in shown.body["provenance"]] == ["첫날", "마지막 날", "종류", "사유"]
     decision = {"decision": "approve", "comment": "다녀오세요"}
     etag = {"If-Match": shown.headers["etag"]}
     decided = server.call("POST", f"/v1/approvals/{approval_id}/decisions", decision, key=keys["lead"], headers=etag)

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from daeri.clock import rfc3339
+from daeri.operations.arguments import parameter_label
 from daeri.operations.company import Company
 from daeri.operations.deciding.absences import ADMIN
 from daeri.operations.deciding.authority import Present, is_stuck
@@ -134,7 +135,7 @@ def _item_body(reading: Reading, item: Mapping[str, Any]) -> dict[str, Any]:
         "raw_arguments": item["arguments"],
         "preview": item["preview"][reading.lang],
         "fields": _written(reading.company.rules, reading.present.actor, item["bound"] or [], reading.lang),
-        "provenance": _provenance(item, reading.lang),
+        "provenance": _provenance(reading, item),
         "because": item["because"][reading.which],
     }
 
@@ -239,9 +240,12 @@ def _act_body(act: Mapping[str, Any], reading: Reading) -> dict[str, Any]:
     }
 
 
-def _provenance(row: Mapping[str, Any], lang: Lang) -> list[dict[str, Any]]:
+def _provenance(reading: Reading, row: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Render where an agent's arguments came from; empty for what a person filed."""
-    labels = {item["name"]: item["label"] for item in row["worded"][lang]}
+    lang, operation = reading.lang, reading.company.operations.get(row["operation"])
+    fields = operation.input.model_fields if operation is not None else {}
+    labels = {name: parameter_label(name, field.description).to(lang) for name, field in fields.items()}
+    labels |= {item["name"]: item["label"] for item in row["worded"][lang]}
     return [
         {
             "name": name,
