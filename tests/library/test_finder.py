@@ -1,9 +1,11 @@
 """Does the quick first look find what a slow one over everything would find?"""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daeri.library import board
 from daeri.library.finder import _best
 from daeri.library.vectors import DIMENSIONS, codes_of, likeness
 
@@ -23,3 +25,16 @@ def test_likeness_counts_the_signs_in_which_two_vectors_agree(seed: int) -> None
     codes = codes_of(vectors)
     assert likeness(codes, codes[0]).tolist() == counted
     assert counted[:3] == [DIMENSIONS, DIMENSIONS, 0]
+
+
+def test_of_remembered_lists_those_asked_for_longest_ago_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(board, "LISTS_MAX", 10)
+    lists = board.Lists()
+    for token in "가나다":
+        lists.put(token, np.arange(3))
+    assert lists.get("가") is not None
+    lists.put("라", np.arange(4))
+    assert [token for token in "가나다라" if lists.get(token) is not None] == ["가", "다", "라"]
+    lists.put("라", np.arange(2))  # of another version: it counts once
+    lists.put("마", np.arange(2))
+    assert [token for token in "가나다라마" if lists.get(token) is not None] == ["가", "다", "라", "마"]

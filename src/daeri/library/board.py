@@ -5,6 +5,7 @@ Rows are only added; a file that changes leaves its old rows behind as dead ones
 """
 
 import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -17,35 +18,40 @@ from daeri.library.holdings import passage, stamp, version_of
 from daeri.library.lexicon import lexicon_of
 from daeri.library.vectors import Codes, words_of
 
-Ints = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.signedinteger]
 Bools = npt.NDArray[np.bool_]
 
 DEAD_SHARE_MAX = 0.3
-LISTS_MAX = 8_000_000
+LISTS_MAX = 16_000_000
 """Numbers of remembered lists in all, 64 MB."""
 FILES_AT_ONCE = 400
 
 
 class Lists:
-    """The rows of tokens that were asked for, up to a number in all; then it begins anew."""
+    """The rows of tokens that were asked for, up to a number in all; those asked for longest ago go first."""
 
     def __init__(self) -> None:
         """Remember nothing yet."""
         self._lock = threading.Lock()
-        self._lists: dict[str, Ints] = {}
+        self._lists: OrderedDict[str, Ints] = OrderedDict()
         self._size = 0
 
     def get(self, token: str) -> Ints | None:
         """Return the rows of a token, if they are known."""
-        return self._lists.get(token)
+        with self._lock:
+            if token not in self._lists:
+                return None
+            self._lists.move_to_end(token)
+            return self._lists[token]
 
     def put(self, token: str, rows: Ints) -> None:
         """Remember the rows of a token."""
         with self._lock:
-            if self._size + len(rows) > LISTS_MAX:
-                self._lists, self._size = {}, 0
-            self._lists[token] = rows
-            self._size += len(rows)
+            self._size += len(rows) - len(self._lists.pop(token, ()))
+            self._lists[token] = rows.astype(np.int32)
+            while self._size > LISTS_MAX:
+                _, gone = self._lists.popitem(last=False)
+                self._size -= len(gone)
 
 
 @dataclass(frozen=True, slots=True)
