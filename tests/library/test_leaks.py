@@ -109,6 +109,15 @@ async def test_a_secret_file_is_its_owners_alone_until_a_grant_opens_it(house: H
     assert await house.everything(house.colleague) == before
 
 
+async def test_whoever_reads_a_file_that_is_not_open_has_read_data_of_its_level(house: House) -> None:
+    key = await house.add(house.owner, "은하수.md", SECRET, level="secret")
+    found = await house.call(house.owner, "documents.search", query="은하수 계획 예산", folder="시험")
+    read = await house.call(house.owner, "documents.read", document=key)
+    assert [found["sources"][0]["classes"], read["sources"][0]["classes"]] == [["secret"]] * 2
+    open_to_all = await house.add(house.keeper, "공지.md", "# 공지\n\n구내식당은 11시에 연다.\n", level="internal")
+    assert "classes" not in (await house.call(house.owner, "documents.read", document=open_to_all))["sources"][0]
+
+
 async def test_a_removed_file_is_gone_from_everything(house: House) -> None:
     before = await house.everything(house.owner)
     key = await house.add(house.owner, "은하수.md", SECRET)

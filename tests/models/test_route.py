@@ -12,9 +12,10 @@ import pytest
 from daeri.clock import FixedClock
 from daeri.errors import ModelUnavailable
 from daeri.models.client import ModelClient
-from daeri.models.route import FAILURES_MAX, PAUSE_SECONDS, RETRY_LEAST, Health, Models
+from daeri.models.route import FAILURES_MAX, PAUSE_SECONDS, RETRY_LEAST, Health, Models, Sight
 from daeri.models.table import TableError, budgets_in, models_in
 from daeri.models.wire import EndpointFailed, Finished, Model, Price, Usage
+from daeri.operations.sensitivity import SENSITIVE
 from daeri.testing.model_server import ModelServer, fails, says
 
 pytestmark = pytest.mark.anyio
@@ -241,3 +242,37 @@ async def test_a_wrong_budget_says_where(tmp_path: Path, text: str, told: str):
 async def test_a_missing_table_is_told(tmp_path: Path):
     with pytest.raises(TableError, match="No such file"):
         models_in(tmp_path / "none.toml", {})
+
+
+async def test_a_context_goes_to_the_models_that_may_see_most_of_it_and_the_rest_is_left_out(client, models):
+    first = replace(models[0], sees=frozenset({"personal"}))
+    second = replace(models[1], sees=frozenset({"personal", "secret"}))
+    router = Models(client, [first, second])
+    assert router.sight(frozenset()) == Sight(("first", "second"), frozenset())
+    assert router.sight(frozenset({"personal"})) == Sight(("first", "second"), frozenset())
+    assert router.sight(frozenset({"personal", "secret"})) == Sight(("second",), frozenset())
+    everything = frozenset({"confidential", "personal", "secret"})
+    assert router.sight(everything) == Sight(("second",), frozenset({"confidential"}))
+
+
+async def test_no_model_but_those_named_is_asked_even_where_all_of_them_fail(client, servers, models):
+    servers[1].always(fails(401))
+    with pytest.raises(EndpointFailed):
+        await answered_by(Models(client, models), among=["second"])
+    assert not servers[0].requests
+
+
+def test_every_model_sees_everything_until_the_table_says_what_one_of_them_sees(tmp_path):
+    file = tmp_path / "models.toml"
+    address = {"far": "https://models.example.com/v1", "near": "http://10.1.2.3:8000/v1", "own": "http://localhost/v1"}
+    written = "\n".join(f'[models.{name}]\nurl = "{url}"\nmodel = "m"\n' for name, url in address.items())
+    file.write_text(written)
+    assert {model.name: set(model.sees) for model in models_in(file, {})} == {key: set(SENSITIVE) for key in address}
+    file.write_text(
+        f'{written}\n[models.half]\nurl = "https://half.example.com/v1"\nmodel = "m"\nsees = ["personal"]\n'
+    )
+    sees = {model.name: set(model.sees) for model in models_in(file, {})}
+    assert sees == {"far": set(), "near": set(SENSITIVE), "own": set(SENSITIVE), "half": {"personal"}}
+    file.write_text('[models.far]\nurl = "https://far.example.com/v1"\nmodel = "m"\nsees = ["everything"]\n')
+    with pytest.raises(TableError, match="sees"):
+        models_in(file, {})

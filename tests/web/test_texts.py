@@ -11,6 +11,7 @@ WEB = Path(web.__file__).parent
 SOURCES = [*WEB.glob("*.py"), *WEB.glob("templates/*.html")]
 HANGUL = re.compile(r"[가-힣]")
 BUILT = (
+    "runs.asked.",
     "usage.by.",
     "usage.of.",
     "usage.per.",

@@ -38,7 +38,7 @@ def told(situation: Situation, operations: Mapping[str, Operation]) -> Answer:
         sources = len(happened.outcome.sources) if isinstance(happened.outcome, Done) else 0
         mark = f"[{cited + 1}]" if sources else ""
         cited += sources
-        lines.append(_outcome(happened, operations, lang) + mark)
+        lines.append(outcome_in_words(happened, operations, lang) + mark)
         declined += isinstance(happened.outcome, Declined)
         if happened.call.note and isinstance(happened.outcome, Done | Waits):
             lines.append(f"({happened.call.note})")
@@ -243,7 +243,8 @@ def left_out(text: str, lang: Lang) -> str:
     )
 
 
-def _outcome(happened: Happened, operations: Mapping[str, Operation], lang: Lang) -> str:
+def outcome_in_words(happened: Happened, operations: Mapping[str, Operation], lang: Lang) -> str:
+    """Tell what came of one call, in the operation's own words where it has some."""
     operation = operations.get(happened.call.operation)
     label = operation.label.to(lang) if operation else happened.call.operation
     outcome = happened.outcome

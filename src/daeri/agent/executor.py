@@ -235,7 +235,7 @@ class Executor:
             last = progress.turns >= TURNS_MAX or len(progress.happened) >= CALLS_MAX
             if last:
                 situation.tools = ()
-            situation.happened = tuple(progress.happened)
+            situation.happened, situation.asked = tuple(progress.happened), []
             began, before = time.perf_counter(), len(progress.spoken)
             await self._announce(work, progress)
             decision = await self._planner.next(situation)
@@ -330,7 +330,9 @@ class Executor:
 
     async def _note_plan(self, work: Work, progress: Progress, situation: Situation, began: float) -> None:
         calls = [
-            {"operation": call.operation, "arguments": call.arguments, "note": call.note} for call in progress.pending
+            {"operation": call.operation, "arguments": call.arguments, "note": call.note}
+            | ({"classes": call.classes} if call.classes else {})
+            for call in progress.pending
         ]
         summary = ", ".join(self._label(call.operation, situation.lang) for call in progress.pending)
         state = {
@@ -339,7 +341,7 @@ class Executor:
             "usage": situation.usage,
             "spoken": progress.spoken,
             "milliseconds": progress.elapsed,
-        }
+        } | ({"asked": situation.asked} if situation.asked else {})
         await self._note(work, progress, "plan", state, summary, began)
 
     async def _note(
@@ -357,14 +359,16 @@ class Executor:
 
     def _ending(self, answer: Answer, progress: Progress, situation: Situation, unspoken: str) -> Ending:
         sources = [source for done in progress.finished for source in done.sources]
+        classes = {"classes": sorted(situation.classes)} if situation.classes else {}
         usage = {"model": self._planner.name, "input_tokens": 0, "output_tokens": 0, "cost_usd": None}
         return Ending(
             answer=answer.text,
             kind=answer.kind,
             citations=[{**source, "n": number} for number, source in enumerate(sources, 1)],
             choices=[{"label": choice.label, "input": choice.input} for choice in answer.choices],
-            usage=usage | situation.usage | {"milliseconds": progress.elapsed},
+            usage=usage | situation.usage | {"milliseconds": progress.elapsed} | classes,
             unspoken=unspoken,
+            asked=situation.asked,
         )
 
 
@@ -378,12 +382,16 @@ def replay(steps: Sequence[StepView], lang: Lang) -> Progress:
             progress.usage = step.output["usage"]
             progress.spoken = step.output["spoken"]
             progress.milliseconds = step.output["milliseconds"]
-            progress.pending = [Call(**call) for call in step.output["calls"]]
+            progress.pending = [_planned(call) for call in step.output["calls"]]
         elif step.kind == "execute":
             call = _called(progress.pending, step)
             progress.pending.remove(call)
             progress.happened.append(_happened(call, step.output, lang))
     return progress
+
+
+def _planned(call: Mapping[str, Any]) -> Call:
+    return Call(call["operation"], call["arguments"], call["note"], tuple(call.get("classes", ())))
 
 
 def _called(pending: Sequence[Call], step: StepView) -> Call:
@@ -406,4 +414,4 @@ def _happened(call: Call, output: Mapping[str, Any], lang: Lang) -> Happened:
 
 def _said(turn: Turn) -> Said:
     choices = tuple(Choice(item["label"], item["input"]) for item in turn.choices)
-    return Said(turn.input, turn.answer, choices, turn.untrusted)
+    return Said(turn.input, turn.answer, choices, turn.untrusted, turn.classes)

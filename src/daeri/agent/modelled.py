@@ -1,7 +1,8 @@
 """How does a language model plan? By function calling: the selected operations are its tools, its text is the answer.
 
 The model only proposes: its calls go through the same door as anyone's. What it wrote is rebuilt from the journal at
-each turn, so a run can go on in another process.
+each turn, so a run can go on in another process. Results that hold data which no model may see are not told to it; the
+person gets them under its answer, in the operations' own words.
 """
 
 import hashlib
@@ -15,13 +16,15 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from daeri.agent.answers import outcome_in_words
 from daeri.agent.planner import Answer, Call, Declined, Happened, Situation, Waits
 from daeri.errors import ModelUnavailable
-from daeri.models.route import Models
+from daeri.models.route import Models, Sight
 from daeri.models.wire import Finished, InvalidToolCall, TextDelta, ToolCall, Usage, assistant_message, tool_message
 from daeri.operations.budgets import ANSWER_TOKENS, Budgets, ending
 from daeri.operations.operation import Operation
 from daeri.operations.outcome import Done
+from daeri.operations.sensitivity import classes_in
 from daeri.records.usage import UseBook
 from daeri.wording import Text
 
@@ -64,18 +67,20 @@ class Modelled:
             ModelUnavailable: no model answered, or none of its calls could be read.
             BudgetExceeded: what may be spent is spent.
         """
-        messages = self._messages(situation)
+        sight = self._models.sight(situation.classes)
+        messages = self._messages(situation, sight.withheld)
         tools = [_tool(operation) for operation in situation.tools]
         names = {tool_name(operation.name): operation.name for operation in situation.tools}
         spoken = ""
         for _ in range(REPAIRS_MAX + 1):
-            text, calls, broken = await self._ask(situation, messages, tools)
+            text, calls, broken = await self._ask(situation, sight, messages, tools)
             spoken += text
             if calls and not broken:
                 called = [(names.get(call.name, call.name.replace("__", ".", 1)), call.arguments) for call in calls]
-                return [Call(name, arguments) for name, arguments in called]
+                seen = tuple(sorted(situation.classes - sight.withheld))
+                return [Call(name, arguments, classes=seen) for name, arguments in called]
             if not broken:
-                return Answer(spoken)
+                return Answer("\n\n".join(filter(None, [spoken, *_untold(situation, sight.withheld)])))
             messages.append(assistant_message(text, [*calls, *broken]))
             messages += [tool_message(call, "not run: mend the other call first") for call in calls]
             messages += [tool_message(call, call.reason) for call in broken]
@@ -84,18 +89,19 @@ class Modelled:
         )
 
     async def _ask(
-        self, situation: Situation, messages: list[dict[str, Any]], tools: list[dict[str, Any]]
+        self, situation: Situation, sight: Sight, messages: list[dict[str, Any]], tools: list[dict[str, Any]]
     ) -> tuple[str, list[ToolCall], list[InvalidToolCall]]:
         pieces: list[str] = []
         calls: list[ToolCall] = []
         broken: list[InvalidToolCall] = []
-        use = self._book.begin(situation.actor, self.name, "plan", situation.run_id)
+        first = sight.names[0]
+        use = self._book.begin(situation.actor, first, "plan", situation.run_id)
         asked = sum(len(message.get("content") or "") for message in messages) // CHARACTERS_OF_A_TOKEN
-        price = self._models.price(self.name)
+        price = self._models.price(first)
         usd = price.of(asked, ANSWER_TOKENS) if price is not None else None
         reservation = await self._budgets.begin(use, situation.actor, asked + ANSWER_TOKENS, usd)
         with ending(reservation):
-            async with aclosing(self._models.stream(messages, tools)) as items:
+            async with aclosing(self._models.stream(messages, tools, among=sight.names)) as items:
                 async for item in items:
                     if isinstance(item, TextDelta):
                         pieces.append(item.text)
@@ -109,9 +115,11 @@ class Modelled:
                         reservation.came_to(item.input_tokens, item.output_tokens, item.cost_usd)
                     elif isinstance(item, Finished):
                         reservation.answered_by(item.name)
+                        situation.usage["model"] = item.name
+                        situation.asked.append(_asked(item.name, situation.classes, sight.withheld))
         return "".join(pieces), calls, broken
 
-    def _messages(self, situation: Situation) -> list[dict[str, Any]]:
+    def _messages(self, situation: Situation, withheld: frozenset[str]) -> list[dict[str, Any]]:
         actor, today = situation.actor, situation.analysis.today
         system = self._render(
             "system",
@@ -131,11 +139,13 @@ class Modelled:
         messages: list[dict[str, Any]] = [{"role": "system", "content": f"{system}\n\n{context}"}]
         for turn in situation.history:
             said = _untrusted(turn.answer) if turn.untrusted else turn.answer
+            said = _left_out(turn.classes & withheld) if turn.classes & withheld else said
             messages += [{"role": "user", "content": turn.input}, {"role": "assistant", "content": said}]
         messages.append({"role": "user", "content": self._render("user", input=situation.input)})
         for number, happened in enumerate(situation.happened, 1):
-            call = ToolCall(f"call_{number}", tool_name(happened.call.operation), happened.call.arguments)
-            messages += [assistant_message("", [call]), tool_message(call, _told(happened))]
+            arguments = {} if withheld.intersection(happened.call.classes) else happened.call.arguments
+            call = ToolCall(f"call_{number}", tool_name(happened.call.operation), arguments)
+            messages += [assistant_message("", [call]), tool_message(call, _told(happened, withheld))]
         return messages
 
     def _render(self, prompt: str, **values: Any) -> str:
@@ -159,11 +169,34 @@ def _tool(operation: Operation) -> dict[str, Any]:
     }
 
 
-def _told(happened: Happened) -> str:
+def _asked(model: str, classes: frozenset[str], withheld: frozenset[str]) -> dict[str, Any]:
+    """Word a request to a model for the trace: which one answered, what its context held, and what it was not sent."""
+    told: dict[str, Any] = {"model": model}
+    told |= {"classes": sorted(classes)} if classes else {}
+    return told | ({"withheld": sorted(withheld)} if withheld else {})
+
+
+def _untold(situation: Situation, withheld: frozenset[str]) -> list[str]:
+    """Return, for the person, the results that the model was not told."""
+    operations = {operation.name: operation for operation in situation.tools}
+    return [
+        outcome_in_words(happened, operations, situation.lang)
+        for happened in situation.happened
+        if isinstance(happened.outcome, Done) and classes_in(happened.outcome.sources) & withheld
+    ]
+
+
+def _left_out(classes: frozenset[str]) -> str:
+    return f"[left out: {', '.join(sorted(classes))}]"
+
+
+def _told(happened: Happened, withheld: frozenset[str]) -> str:
     """Word what came of a call for the model: results are data, marked with where they come from."""
     outcome = happened.outcome
-    if isinstance(outcome, Done):
-        told: dict[str, Any] = {"data": outcome.result, "from": outcome.operation, "hidden_fields": outcome.masked}
+    if isinstance(outcome, Done) and (held := classes_in(outcome.sources) & withheld):
+        told: dict[str, Any] = {"left_out": sorted(held), "from": outcome.operation, "rows": outcome.rows}
+    elif isinstance(outcome, Done):
+        told = {"data": outcome.result, "from": outcome.operation, "hidden_fields": outcome.masked}
         if any(source.get("untrusted") for source in outcome.sources):
             return _untrusted(json.dumps(told, ensure_ascii=False)[:RESULT_MAX])
         if outcome.say:

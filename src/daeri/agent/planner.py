@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 from daeri.agent.analyzer import Analysis
 from daeri.operations.operation import Operation
 from daeri.operations.outcome import Done
+from daeri.operations.sensitivity import classes_in
 from daeri.records.actor import Actor
 from daeri.records.mentions import Mention
 from daeri.wording import Lang
@@ -27,11 +28,17 @@ async def _finds_nothing(operation: str, arguments: Mapping[str, Any]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An operation to be called; `note` tells an assumption worth knowing ("'김대리'를 ... 이해했어요")."""
+    """An operation to be called.
+
+    Attributes:
+        note: an assumption worth knowing ("'김대리'를 ... 이해했어요").
+        classes: the sensitive data classes that its planner had before it, so that its arguments may hold them.
+    """
 
     operation: str
     arguments: dict[str, Any]
     note: str = ""
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +97,14 @@ class Said:
 
     Attributes:
         untrusted: the answer rests on text that anyone may have written, and may quote it.
+        classes: the sensitive data classes that the answer may hold.
     """
 
     input: str
     answer: str
     choices: tuple[Choice, ...] = ()
     untrusted: bool = False
+    classes: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -109,6 +118,7 @@ class Situation:
         find_mentions: names in the request to rows the actor may see.
         say: streams a piece of the answer's text to whoever listens.
         would_find: how sure a search operation would be of what it finds, 0 for nothing good enough.
+        asked: what the planner tells, for the trace, of the requests to models that it made in this turn.
     """
 
     actor: Actor
@@ -125,6 +135,14 @@ class Situation:
     history: Sequence[Said] = ()
     usage: dict[str, Any] = field(default_factory=dict)
     run_id: str | None = None
+    asked: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def classes(self) -> frozenset[str]:
+        """The sensitive data classes of what the run has read, and of the conversation before it."""
+        done = (happened.outcome for happened in self.happened)
+        read = (classes_in(outcome.sources) for outcome in done if isinstance(outcome, Done))
+        return frozenset().union(*read, *(said.classes for said in self.history))
 
 
 class Planner(Protocol):

@@ -18,6 +18,11 @@ def object_of(title: str, description: str, /, **properties: Schema) -> Schema:
     }
 
 
+def sometimes(described: Schema, /, **properties: Schema) -> Schema:
+    """Add members to an object that it does not always have."""
+    return {**described, "properties": {**described["properties"], **properties}}
+
+
 def list_of(item: Schema) -> Schema:
     """Describe a list."""
     return {"type": "array", "items": item}
@@ -113,14 +118,19 @@ SCHEMAS: Final[dict[str, Schema]] = {
         stage=WHOLE,
         why=or_null("string"),
     ),
-    "Source": object_of(
-        "Source",
-        "Which records an answer rests on, as of when.",
-        n=WHOLE,
-        operation=TEXT,
-        records=list_of(object_of("SourceRecord", "A row.", type=TEXT, id={"type": ["integer", "string"]}, title=TEXT)),
-        as_of=TIME,
+    "Source": sometimes(
+        object_of(
+            "Source",
+            "Which records an answer rests on, as of when.",
+            n=WHOLE,
+            operation=TEXT,
+            records=list_of(
+                object_of("SourceRecord", "A row.", type=TEXT, id={"type": ["integer", "string"]}, title=TEXT)
+            ),
+            as_of=TIME,
+        ),
         untrusted={"type": "boolean", "description": "Its text is a document's: anyone may have written it."},
+        classes={**list_of(TEXT), "description": "Data classes that it holds beyond internal: personal, secret."},
     ),
     "Argument": object_of("Argument", "An argument as people read it.", name=TEXT, label=TEXT, value=TEXT),
     "CallResult": object_of(

@@ -47,6 +47,7 @@ class CompanyFile(Kept):
     __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012  # citations never point to another file
     __label__ = Text("문서 파일", "file")
     __title__ = ("name",)
+    __level__ = "level"
 
     name: Mapped[str] = mapped_column(String(NAME_MAX), index=True, info=labelled("파일 이름", "file name"))
     folder: Mapped[str] = mapped_column(String(FOLDER_MAX), default="", info=labelled("폴더", "folder"))

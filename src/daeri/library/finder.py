@@ -51,6 +51,7 @@ class Hit:
         document: the file's id; a path in a plain folder.
         score: from 0 to 1, comparable within one search only.
         sure: from 0 to 1, how much of what was asked the passage speaks of; comparable between searches.
+        level: the file's security level.
         marks: stretches of the text that hold words of the query: start and end.
     """
 
@@ -66,6 +67,7 @@ class Hit:
     cells: str = ""
     section: str = ""
     edition: int = 1
+    level: str = "internal"
     marks: tuple[tuple[int, int], ...] = ()
 
 
@@ -147,7 +149,7 @@ def _best(values: Floats | Ints, count: int) -> Ints:
 
 def _read(connection: Connection, ids: Ints, visible: ColumnElement[bool]) -> Sequence[Row[Any]]:
     """Read passages with their files; whatever was remembered, the database decides again who may be seen."""
-    columns = (CompanyFile.name, CompanyFile.folder, CompanyFile.edition)
+    columns = (CompanyFile.name, CompanyFile.folder, CompanyFile.edition, CompanyFile.level)
     joined = passage.join(CompanyFile.__table__, passage.c.file_id == CompanyFile.id)
     statement = select(passage, *columns).select_from(joined)
     wanted = passage.c.id.in_([int(key) for key in ids])
@@ -266,6 +268,7 @@ def _hit(row: Row[Any], query: Query) -> Hit:
         cells=row.cells,
         section=row.section,
         edition=row.edition,
+        level=row.level,
         marks=marks_of(row.text, query),
     )
 

@@ -63,7 +63,9 @@ class Reader:
             return told([sense.vector], dimensions_of(model)) if model == sense.model and sense.vector else None
 
         asked = Asked(read, embed, limit, and_(*conditions))
-        return find(connection_of(records), self._board, asked)
+        hits = find(connection_of(records), self._board, asked)
+        records._trail.levels.update(hit.level for hit in hits)  # noqa: SLF001 - as in `cite`
+        return hits
 
 
 def passages_of(records: Records, file_id: int, around: int | None, limit: int) -> list[dict[str, Any]]:

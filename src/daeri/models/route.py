@@ -6,7 +6,7 @@ Here: choice, fallback, what is known of each model's health. Not here: the wire
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -72,6 +72,19 @@ class Health:
             self.paused_until = now + min(doubled, PAUSE_SECONDS_MAX)
 
 
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Who is asked about a context.
+
+    Attributes:
+        names: the models that may be, in order of preference; all of them may see the same of it.
+        withheld: the data classes in it that are to be left out, because no model may see all of it.
+    """
+
+    names: tuple[str, ...]
+    withheld: frozenset[str]
+
+
 class Retries:
     """How many requests of the last minute may be asked a second time."""
 
@@ -128,6 +141,14 @@ class Models:
         """The names in order of preference; empty when Daeri works keyless."""
         return tuple(model.name for model in self._models)
 
+    def sight(self, classes: frozenset[str]) -> Sight:
+        """Say who is asked about a context that holds data of these classes: the models that may see most of it.
+
+        It depends on nothing else: that a model of this house rests is no reason to send personal data to another.
+        """
+        seen = max((classes & model.sees for model in self._models), key=len, default=frozenset())
+        return Sight(tuple(model.name for model in self._models if seen <= model.sees), classes - seen)
+
     def price(self, name: str) -> Price | None:
         """Return what a model costs, where it is known."""
         return next((model.price for model in self._models if model.name == name), None)
@@ -142,9 +163,12 @@ class Models:
         tools: Sequence[Json] = (),
         *,
         name: str | None = None,
+        among: Collection[str] | None = None,
         options: Json | None = None,
     ) -> AsyncGenerator[Item, None]:
         """Yield the reply of the named model (default: the best), or of the next ones if it yields nothing.
+
+        Nobody but the models `among` these names is asked, where names are given.
 
         Once an item was yielded there is no fallback: nobody gets the halves of two answers. All attempts together
         have the first model's total_seconds. `Finished.name` tells who answered; where the endpoint tells no cost, the
@@ -156,7 +180,7 @@ class Models:
             ModelTimeout: the last one was too slow, or the time ran out.
         """
         started = self._now()
-        order = self._order(name, started)
+        order = self._order(name, among, started)
         deadline = started + order[0].total_seconds
         self._retries.ask(started)
         for model in order:
@@ -194,11 +218,11 @@ class Models:
         finally:
             health.is_tried = False
 
-    def _order(self, name: str | None, now: float) -> list[Model]:
+    def _order(self, name: str | None, among: Collection[str] | None, now: float) -> list[Model]:
         """Return whom to ask, one after the other."""
         if not self._models:
             raise ModelUnavailable(Text("설정된 AI 모델이 없어요.", "No AI model is configured."))
-        order = list(self._ranked())
+        order = [model for model in self._ranked() if among is None or model.name in among]
         if name is not None:
             chosen = [model for model in order if model.name == name]
             if not chosen:

@@ -7,11 +7,13 @@ key = "OPENROUTER_API_KEY"       # the name of the variable that holds the key, 
 model = "openai/gpt-4.1-mini"
 price = { input_usd = 0.4, output_usd = 1.6 }   # for a million tokens
 context = 1000000
+sees = []                         # data classes it may be sent beyond internal ones: confidential, personal, secret
 
 [models.spare]
 url = "http://10.0.0.5:8000/v1"
 model = "qwen3-32b"
 tier = 2                          # asked when the models of lower tiers do not answer
+sees = "all"                      # the default for addresses of this network, once any model says what it sees
 
 [[budgets]]
 of = "person"                     # or everyone, team, agent, key
@@ -23,12 +25,16 @@ per = "month"                     # or day
 import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
+from ipaddress import ip_address
 from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from daeri.models.wire import Model, Price
 from daeri.operations.budgets import Budget, Of, Per
+from daeri.operations.sensitivity import SENSITIVE
 
 
 class TableError(Exception):
@@ -52,9 +58,10 @@ class _Entry(BaseModel):
     weight: float = Field(default=1.0, gt=0)
     price: _Price | None = None
     context: int | None = Field(default=None, gt=0)
+    sees: Literal["all"] | list[Literal["confidential", "personal", "secret"]] | None = None
     options: dict[str, str | int | float | bool] = Field(default_factory=dict)
 
-    def named(self, name: str, environment: Mapping[str, str]) -> Model:
+    def named(self, name: str, environment: Mapping[str, str], *, ruled: bool) -> Model:
         if self.key and not environment.get(self.key):
             raise TableError(f"models.{name}: the variable {self.key} that should hold its key is not set")
         price = Price(self.price.input_usd, self.price.output_usd) if self.price else None
@@ -67,8 +74,15 @@ class _Entry(BaseModel):
             weight=self.weight,
             price=price,
             context=self.context,
+            sees=self._seen(ruled=ruled),
             extra=self.options,
         )
+
+    def _seen(self, *, ruled: bool) -> frozenset[str]:
+        """Return what it may be sent; where it does not say, but another of the table does, its address decides."""
+        if self.sees is None:
+            return frozenset(SENSITIVE) if not ruled or _is_inside(self.url) else frozenset()
+        return frozenset(SENSITIVE if self.sees == "all" else self.sees)
 
 
 class _Budget(BaseModel):
@@ -102,7 +116,8 @@ def models_in(file: Path, environment: Mapping[str, str]) -> list[Model]:
     """
     table = _read(file)
     try:
-        found = [entry.named(name, environment) for name, entry in table.models.items()]
+        ruled = any(entry.sees is not None for entry in table.models.values())
+        found = [entry.named(name, environment, ruled=ruled) for name, entry in table.models.items()]
     except ValueError as error:
         raise TableError(f"{file}: {error}") from None
     if not found:
@@ -117,6 +132,15 @@ def budgets_in(file: Path) -> list[Budget]:
         TableError: the file is missing or wrong.
     """
     return [budget.named() for budget in _read(file).budgets]
+
+
+def _is_inside(url: str) -> bool:
+    """Say whether an address is plainly of this machine or this network; of a name, only localhost is."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ip_address(host).is_private
+    except ValueError:
+        return False
 
 
 def _read(file: Path) -> _Table:

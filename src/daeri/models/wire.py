@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from daeri.errors import ModelUnavailable, Timeout
+from daeri.operations.sensitivity import SENSITIVE
 from daeri.wording import Text
 
 Json = Mapping[str, Any]
@@ -51,6 +52,7 @@ class Model:
         weight: how much of its tier's load it takes.
         price: None where it is not known; then a cost is unknown unless the endpoint tells it.
         context: tokens that fit into a request and its reply; None where it is not known.
+        sees: the sensitive data classes that may be sent to it; what is public or internal always may.
         referer, title: names of this server for OpenRouter's lists; sent only when set.
         extra: further members of each request body, e.g. {"temperature": 0}; None leaves a member out.
         connect_seconds, idle_seconds: without a connection, without a single byte.
@@ -69,6 +71,7 @@ class Model:
     weight: float = 1.0
     price: Price | None = None
     context: int | None = None
+    sees: frozenset[str] = frozenset(SENSITIVE)
     referer: str = ""
     title: str = ""
     extra: Json = field(default_factory=dict, hash=False)

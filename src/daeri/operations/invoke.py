@@ -40,6 +40,7 @@ from daeri.operations.pending import Pending
 from daeri.operations.permit import is_allowed, not_allowed
 from daeri.operations.provenance import Origins, Provenance, trace
 from daeri.operations.sense import Sense, Senses
+from daeri.operations.sensitivity import classes_of
 from daeri.records import audit
 from daeri.records.access import Records
 from daeri.records.actor import Actor
@@ -380,6 +381,7 @@ class Door:
                     "as_of": rfc3339(self._clock.now()),
                     **({"passages": trail.quotes} if trail.quotes else {}),
                     **({"untrusted": True} if call.operation.outside else {}),
+                    **({"classes": classes} if (classes := classes_of(trail, self.company.records)) else {}),
                 }
             ],
             masked=sorted(trail.masked),

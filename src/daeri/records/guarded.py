@@ -93,6 +93,7 @@ class Relation:
         body: a SELECT over the table, named with its schema, that gives `fields`, in order.
         ruled: whether rows are left out.
         is_view: whether the table is a view of the company's own, which reads other tables.
+        is_levelled: whether its rows are of different security levels.
     """
 
     name: str
@@ -101,6 +102,7 @@ class Relation:
     ruled: bool
     label: Text | None = None
     is_view: bool = False
+    is_levelled: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -226,7 +228,8 @@ def _relation(rules: Rules, actor: Actor, record: type[Record], dialect: Dialect
         compile_kwargs={"literal_binds": True},
     )
     name: str = record.__table__.name  # type: ignore[attr-defined]
-    return Relation(name, tuple(fields), str(compiled), ruled, label_of(record), record.__view__)
+    is_levelled = record.__level__ is not None
+    return Relation(name, tuple(fields), str(compiled), ruled, label_of(record), record.__view__, is_levelled)
 
 
 def _writer(dialect: Dialect) -> tuple[Dialect, str]:
@@ -334,6 +337,7 @@ def note(records: Records, answer: Answer, seen: "Seen") -> None:
     trail.rows += len(answer.rows)
     trail.masked |= seen.masked
     trail.personal |= seen.personal
+    trail.levels |= seen.levels
     trail.statement = seen.statement
     if seen.personal:
         naming = [number for number, name in enumerate(answer.columns) if folded(name.strip("`")) in seen.owners]
@@ -350,12 +354,14 @@ class Seen:
         personal: those that are about people.
         owners: columns of an answer that name the people whom its rows are about.
         statement: what was asked, without any value.
+        levels: the security levels of rows that it may have looked at.
     """
 
     masked: frozenset[str]
     personal: frozenset[str]
     owners: frozenset[str]
     statement: str
+    levels: frozenset[str] = frozenset()
 
 
 def compiled(connection: Driver, statement: str, walls: Walls) -> str:

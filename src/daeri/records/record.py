@@ -264,6 +264,7 @@ class Record(DeclarativeBase):
         __title__: the fields that together name a row ("김하은 대리") and are searched.
         __also__: further names of a row that people may use for it (an English name); found by, not shown.
         __owner__: the column that holds the person a row is about, for fields visible to "self".
+        __level__: the column that says how sensitive a whole row is ("internal", "secret"), if there is one.
     """
 
     metadata = MetaData(naming_convention=NAMING)
@@ -273,6 +274,7 @@ class Record(DeclarativeBase):
     __title__: ClassVar[tuple[str, ...]] = ("id",)
     __also__: ClassVar[tuple[str, ...]] = ()
     __owner__: ClassVar[str | None] = None
+    __level__: ClassVar[str | None] = None
     __key__: ClassVar[Key]
     __adopted__: ClassVar[bool] = False
     __view__: ClassVar[bool] = False

@@ -51,6 +51,7 @@ class Trail:
         personal: the personal fields that were read, looked for or reckoned with ("employee.salary").
         touched: the rows of which they were read, by type.
         people: whose they are, and whose rows were written.
+        levels: the security levels of whole rows that were seen, where their record has such (company files).
         statement: what was asked in SQL, without any value.
         writes: what became of which row, with values, for an approval to be bound to; never written to the audit.
         quotes: passages of files that were told, for citing them: file, place, text.
@@ -62,6 +63,7 @@ class Trail:
     personal: set[str] = field(default_factory=set)
     touched: dict[str, dict[Id, None]] = field(default_factory=dict)
     people: set[int] = field(default_factory=set)
+    levels: set[str] = field(default_factory=set)
     writes: list[Write] = field(default_factory=list)
     quotes: list[dict[str, Any]] = field(default_factory=list)
     rows: int = 0
@@ -71,6 +73,8 @@ class Trail:
     def saw(self, record: type[Record], row: Record) -> None:
         """Note a row that was read."""
         self.rows += 1
+        if record.__level__ is not None:
+            self.levels.add(str(row.__dict__.get(record.__level__)))
         if len(self.records) < SOURCES_MAX and row.id is not None:
             self.records[(record.__tablename__, row.id)] = title_of(row)
             read_fields(row, row.__title__)

@@ -41,12 +41,18 @@ class StepView:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """An earlier request of the conversation and its answer."""
+    """An earlier request of the conversation and its answer.
+
+    Attributes:
+        untrusted: the answer rests on text that anyone may have written.
+        classes: the sensitive data classes that it may hold: those of what it and all turns before it have read.
+    """
 
     input: str
     answer: str
     choices: list[dict[str, str]]
     untrusted: bool = False
+    classes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +83,8 @@ class Work:
 class Ending:
     """How a run ends well: the answer (or question back, or refusal), what it rests on, what to ask next.
 
-    `unspoken` is the end of the answer's text that no listener has heard yet.
+    `unspoken` is the end of the answer's text that no listener has heard yet; `asked` tells of the requests to models
+    that led to the answer.
     """
 
     answer: str
@@ -86,6 +93,7 @@ class Ending:
     choices: list[dict[str, str]]
     usage: dict[str, Any]
     unspoken: str = ""
+    asked: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +160,8 @@ class Workbench:
 
     async def succeed(self, lease: Lease, ending: Ending, notes: Sequence[Note] = ()) -> None:
         """End the run with an answer."""
-        answered = Note("answer", {"kind": ending.kind}, ending.kind, 0)
+        told = {"kind": ending.kind} | ({"asked": ending.asked} if ending.asked else {})
+        answered = Note("answer", told, ending.kind, 0)
         rest = [("message.delta", {"text": ending.unspoken})] if ending.unspoken else []
         cited = [("citation.added", item) for item in ending.citations]
         completed = ("message.completed", {"text": ending.answer, "choices": ending.choices})
@@ -204,7 +213,13 @@ def _load(connection: Connection, lease: Lease) -> Work:
         for item in journal.steps(connection, lease.run_id)
     ]
     before = (
-        select(journal.run.c.input, journal.run.c.answer, journal.run.c.choices, journal.run.c.citations)
+        select(
+            journal.run.c.input,
+            journal.run.c.answer,
+            journal.run.c.choices,
+            journal.run.c.citations,
+            journal.run.c.usage,
+        )
         .where(
             journal.run.c.session_id == row.session_id,
             journal.run.c.person_id == row.person_id,
@@ -220,6 +235,7 @@ def _load(connection: Connection, lease: Lease) -> Work:
             item.answer or "",
             item.choices or [],
             any(each.get("untrusted") for each in item.citations or ()),
+            frozenset((item.usage or {}).get("classes", ())),
         )
         for item in connection.execute(before)
     ]

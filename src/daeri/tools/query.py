@@ -53,6 +53,8 @@ REMEMBERED = 512
 """Statements whose check is kept; it depends on the text alone."""
 AT_ONCE = 2
 """Statements that may run at the same time, so that slow ones leave readers for everybody else."""
+LEVELLED = frozenset({"confidential", "secret"})
+"""What a statement over rows of several levels is taken to have seen: which rows it read, only the database knows."""
 STATEMENT_MAX = 1_000
 """Characters of a statement that the audit keeps."""
 _VALUE = re.compile(
@@ -182,6 +184,7 @@ def _seen(sql: str, checked: "Checked", used: Sequence[Relation]) -> Seen:
         personal=frozenset(name for name, field in fields if field.personal),
         owners=frozenset(owners if len(used) == 1 else owners - {"id"}),
         statement=without_values(sql),
+        levels=LEVELLED if any(relation.is_levelled for relation in used) else frozenset(),
     )
 
 

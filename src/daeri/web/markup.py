@@ -7,7 +7,7 @@ here: which page is shown (the screens) and which words exist (the table in text
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -103,6 +103,20 @@ class Words:
             return str(output["refused"]["detail"])
         key = f"said.{step['summary']}"
         return self(key) if step["kind"] == "answer" and key in TEXTS else str(step["summary"])
+
+    def classes(self, names: Sequence[str]) -> str:
+        """Name data classes."""
+        return ", ".join(self(f"level.{name}") for name in names)
+
+    def asked(self, asked: Mapping[str, Any]) -> str:
+        """Say which model was asked, what its context held, and what of that it was not sent."""
+        parts = [self("runs.asked", model=asked["model"])]
+        parts += [
+            self(f"runs.asked.{name}", classes=self.classes(asked[name]))
+            for name in ("classes", "withheld")
+            if asked.get(name)
+        ]
+        return " · ".join(parts)
 
     def cost(self, usd: float | None) -> str:
         """Say what a model cost in US dollars, or that nobody knows."""

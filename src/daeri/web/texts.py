@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from daeri.web.model_texts import MODEL_TEXTS
 from daeri.web.office_texts import OFFICE_TEXTS
 from daeri.wording import Lang, Text, fit_josa
 
 TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
     {
+        **MODEL_TEXTS,
         **OFFICE_TEXTS,
         # frame
         "skip": Text("본문으로 건너뛰기", "Skip to content"),

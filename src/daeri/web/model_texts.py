@@ -1,0 +1,17 @@
+"""Which words stand on the screens about models and agents, in Korean and in English?"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from daeri.wording import Text
+
+MODEL_TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
+    {
+        "level.personal": Text("개인정보", "personal data"),
+        "runs.classes": Text("읽은 정보", "Data read"),
+        "runs.asked": Text("모델 {model}", "Model {model}"),
+        "runs.asked.classes": Text("문맥에 든 것: {classes}", "in its context: {classes}"),
+        "runs.asked.withheld": Text("보내지 않은 것: {classes}", "not sent: {classes}"),
+    }
+)

@@ -1,0 +1,191 @@
+"""Does what a run has read decide which model may be told of it? Two real endpoints: one outside, one of the house."""
+
+import json
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from httpx import ASGITransport, AsyncClient
+
+from daeri.app import Daeri, application
+from daeri.records import Actor
+from daeri.sample import hanbit
+from daeri.settings import Settings
+from daeri.testing.model_server import Asked, ModelServer, calls, fails, says
+from databases import settings_for
+
+pytestmark = pytest.mark.anyio
+
+QUESTION = "내 연봉 얼마야?"
+ASKS_SALARY = calls(Asked("employee__salary", {"employee": "김하은"}))
+
+
+@dataclass
+class Office:
+    """A server, the model outside that is preferred, the one of the house, and who asks."""
+
+    daeri: Daeri
+    outside: ModelServer
+    house: ModelServer
+    deputy: Actor
+    lead: Actor
+
+    async def ask(self, text: str, session: str | None = None) -> dict[str, Any]:
+        run = await self.daeri.runs.create(self.deputy, text, session_id=session)
+        return await self.daeri.runs.wait(self.deputy, run["run_id"], 20)
+
+    async def salary(self) -> int:
+        told = await self.daeri.door.call(self.deputy, "employee.salary", {})
+        return int(told.result["salary"])
+
+
+def heard(server: ModelServer) -> str:
+    return json.dumps([request.body for request in server.requests], ensure_ascii=False)
+
+
+def holds(text: str, figure: int) -> bool:
+    return str(figure) in text or f"{figure:,}" in text
+
+
+def asked(run: dict[str, Any]) -> list[dict[str, Any]]:
+    return [each for step in run["steps"] for each in step["output"].get("asked", ())]
+
+
+@asynccontextmanager
+async def office_of(built: Path, folder: Path, *, house_sees: str) -> AsyncIterator[Office]:
+    shutil.copytree(built, folder)
+    async with ModelServer() as outside, ModelServer() as house:
+        table = folder / "models.toml"
+        table.write_text(
+            f'[models.outside]\nurl = "{outside.base_url}"\nmodel = "o"\nsees = []\n'
+            f'[models.house]\nurl = "{house.base_url}"\nmodel = "h"\ntier = 2\nsees = {house_sees}\n'
+        )
+        settings = Settings(dir=folder, models=table, **settings_for(folder))
+        async with Daeri(hanbit(), settings) as daeri:
+            everyone = Actor.system("test")
+            found: dict[str, Any] = {}
+            for name in ("김하은", "박서연"):
+                people = await daeri.door.mentions(everyone, [name])
+                found[name] = await daeri.identity.actor_of_person(people[0].id, "rest")
+            key = await daeri.identity.add_key(found["박서연"].person_id, "test", decides=True)
+            lead = await daeri.identity.actor_of_key(key.secret, "rest")
+            yield Office(daeri, outside, house, found["김하은"], lead)
+
+
+@pytest.fixture
+async def office(built: Path, tmp_path: Path) -> AsyncIterator[Office]:
+    async with office_of(built, tmp_path / "hanbit", house_sees='"all"') as opened:
+        yield opened
+
+
+@pytest.fixture
+async def blind(built: Path, tmp_path: Path) -> AsyncIterator[Office]:
+    """No model may see personal data."""
+    async with office_of(built, tmp_path / "hanbit", house_sees='["confidential"]') as opened:
+        yield opened
+
+
+async def test_once_personal_data_was_read_only_the_model_of_the_house_is_asked(office: Office) -> None:
+    office.outside.when(QUESTION, ASKS_SALARY)
+    office.house.always(says("연봉을 알려 드렸어요."))
+    run = await office.ask(QUESTION)
+    assert (run["status"], run["answer"]) == ("succeeded", "연봉을 알려 드렸어요.")
+    assert len(office.outside.requests) == 1
+    assert holds(heard(office.house), await office.salary())
+    assert not holds(heard(office.outside), await office.salary())
+    assert asked(run) == [{"model": "outside"}, {"model": "house", "classes": ["personal"]}]
+    assert run["citations"][0]["classes"] == ["personal"]
+    assert run["usage"]["model"] == "house"
+
+
+async def test_what_is_not_personal_goes_on_with_the_preferred_model(office: Office) -> None:
+    office.outside.when("휴가 며칠", calls(Asked("leave__balance", {"employee": "김하은"})), says("7.5일 남았어요."))
+    run = await office.ask("내 휴가 며칠 남았어?")
+    assert run["answer"] == "7.5일 남았어요."
+    assert not office.house.requests
+    assert "classes" not in run["usage"]
+
+
+async def test_the_turns_that_follow_carry_the_classes_even_where_they_read_nothing(office: Office) -> None:
+    office.outside.when(QUESTION, ASKS_SALARY)
+    office.house.always(says("네."))
+    first = await office.ask(QUESTION)
+    for _ in range(2):
+        run = await office.ask("고마워", first["session_id"])
+        assert asked(run) == [{"model": "house", "classes": ["personal"]}]
+        assert not run["citations"]
+    office.outside.always(says("안녕하세요."))
+    apart = await office.ask("고마워")
+    assert asked(apart) == [{"model": "outside"}]
+
+
+async def test_where_the_model_of_the_house_is_down_the_run_fails_and_nobody_else_is_told(office: Office) -> None:
+    office.outside.when(QUESTION, ASKS_SALARY, says("몰라요."))
+    office.house.always(fails(401))
+    run = await office.ask(QUESTION)
+    assert (run["status"], run["error"]["code"]) == ("failed", "model-unavailable")
+    assert len(office.outside.requests) == 1
+
+
+async def test_data_that_no_model_may_see_is_told_to_the_person_in_the_operations_own_words(blind: Office) -> None:
+    blind.outside.when(QUESTION, ASKS_SALARY, says("아래에 적어 두었어요.", characters=2))
+    run = await blind.ask(QUESTION)
+    assert run["status"] == "succeeded", run
+    own = await blind.daeri.door.call(blind.deputy, "employee.salary", {})
+    assert run["answer"] == f"아래에 적어 두었어요.\n\n{own.say}"
+    for server in (blind.outside, blind.house):
+        assert not holds(heard(server), await blind.salary())
+    told = json.loads(blind.outside.requests[-1].body["messages"][-1]["content"])
+    assert told == {"left_out": ["personal"], "from": "employee.salary", "rows": 1}
+    assert asked(run)[1] == {"model": "outside", "classes": ["personal"], "withheld": ["personal"]}
+    events = [event async for event in blind.daeri.runs.events(blind.deputy, run["run_id"]) if event is not None]
+    assert "".join(event["text"] for event in events if event["type"] == "message.delta") == run["answer"]
+
+
+async def test_an_earlier_answer_that_no_model_may_see_is_left_out_of_the_conversation(blind: Office) -> None:
+    blind.outside.when(QUESTION, ASKS_SALARY, says("아래에 적어 두었어요."))
+    first = await blind.ask(QUESTION)
+    blind.outside.always(says("네."))
+    await blind.ask("고마워", first["session_id"])
+    assert not holds(heard(blind.outside), await blind.salary())
+    assert {"role": "assistant", "content": "[left out: personal]"} in blind.outside.requests[-1].body["messages"]
+
+
+async def test_the_classes_of_a_run_outlast_its_wait_for_an_approval(office: Office) -> None:
+    text = f"{QUESTION} 그리고 1월 14일부터 15일까지 연차 올려줘"
+    office.outside.when(QUESTION, ASKS_SALARY)
+    office.house.when(
+        QUESTION, calls(Asked("leave__request", {"start": "2027-01-14", "end": "2027-01-15"})), says("등록됐어요.")
+    )
+    run = await office.ask(text)
+    assert run["status"] == "waiting_approval", run
+    await office.daeri.approvals.decide(office.lead, run["approvals"][0], "approve")
+    ended = await office.daeri.runs.wait(office.deputy, run["run_id"], 20)
+    assert ended["answer"] == "등록됐어요."
+    assert [each["model"] for each in asked(ended)] == ["outside", "house", "house"]
+    assert len(office.outside.requests) == 1
+
+
+async def test_sql_that_names_a_personal_column_has_read_personal_data(office: Office) -> None:
+    sql = "SELECT {} FROM employee WHERE login = 'haeun.kim'"
+    plain = await office.daeri.door.call(office.deputy, "query.run", {"sql": sql.format("name")})
+    personal = await office.daeri.door.call(office.deputy, "query.run", {"sql": sql.format("salary * 1 AS s")})
+    files = await office.daeri.door.call(office.deputy, "query.run", {"sql": "SELECT name FROM company_file"})
+    told = [outcome.sources[0].get("classes") for outcome in (plain, personal, files)]
+    assert told == [None, ["personal"], ["confidential", "secret"]]
+
+
+async def test_the_page_of_a_run_says_which_model_saw_what(office: Office) -> None:
+    office.outside.when(QUESTION, ASKS_SALARY)
+    office.house.always(says("네."))
+    run = await office.ask(QUESTION)
+    session, _ = await office.daeri.identity._start_session(office.deputy.person_id, "test")
+    transport = ASGITransport(app=application(office.daeri, working=False))
+    async with AsyncClient(transport=transport, base_url="http://127.0.0.1") as browser:
+        browser.cookies.set("daeri_session", session)
+        page = (await browser.get(f"/runs/{run['run_id']}")).text
+    assert "모델 house · 문맥에 든 것: 개인정보" in page
