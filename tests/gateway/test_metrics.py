@@ -1,6 +1,7 @@
 """What those who run the server see of it: times, runs, waiting documents, refusals; and one trace across servers."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,7 @@ import structlog
 
 from daeri.gateway.timing import Timing, door_of
 from daeri.log import follow_trace, trace_headers, traceparent
+from daeri.records.usage import UseBook
 from worlds import AUDITOR
 
 pytestmark = pytest.mark.anyio
@@ -126,3 +128,15 @@ def test_what_is_no_trace_begins_a_new_one(header):
         assert trace_headers() == {"traceparent": traceparent(part)}
     assert trace_headers() == {}
     assert trace_headers() == {}
+
+
+async def test_requests_to_models_are_counted_by_what_became_of_them(house, auditor):
+    await figures(house, auditor)
+    book = UseBook(house.world.store, house.world.clock)
+    use = book.begin(await house.identity.actor_of_person(AUDITOR, "rest"), "main", "plan")
+    for outcome in ("done", "cached", "cached"):
+        book.note(replace(use, outcome=outcome))
+    await book.write()
+    found = await figures(house, auditor)
+    assert found['daeri_llm_requests_total{model="main",outcome="done"}'] == 1
+    assert found['daeri_llm_requests_total{model="main",outcome="cached"}'] == 2

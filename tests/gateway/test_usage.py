@@ -64,7 +64,15 @@ async def test_a_use_is_told_with_its_tokens_and_its_cost(keyed_and_folder):
         await ask(clients["owner"])
         told = await usage(here, "owner")
     cost = 2 * (1_000 * 2 + 100 * 10) / 1_000_000
-    one = {"calls": 2, "failed": 0, "input_tokens": 2_000, "output_tokens": 200, "cost_usd": cost, "unknown_costs": 0}
+    one = {
+        "calls": 2,
+        "failed": 0,
+        "cached": 0,
+        "input_tokens": 2_000,
+        "output_tokens": 200,
+        "cost_usd": cost,
+        "unknown_costs": 0,
+    }
     assert told["data"] == [{"model": MODEL, **one}]
     assert told["total"] == one
 

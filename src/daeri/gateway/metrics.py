@@ -107,6 +107,8 @@ def _of_work(figures: Figures) -> Iterator[str]:
     yield from family("daeri_policy_denials_total", "counter", "What was refused, of all servers.", refused)
     tokens = [({"model": model, "kind": kind}, float(n)) for (model, kind), n in sorted(figures.tokens.items())]
     yield from family("daeri_llm_tokens_total", "counter", "Tokens of ended runs.", tokens)
+    asked = [({"model": model, "outcome": how}, float(n)) for (model, how), n in sorted(figures.asked.items())]
+    yield from family("daeri_llm_requests_total", "counter", "Requests to models; cached ones cost nothing.", asked)
     cost = [({"model": model}, dollars) for model, dollars in sorted(figures.cost.items())]
     yield from family("daeri_llm_cost_usd_total", "counter", "Cost of ended runs, where prices are known.", cost)
 

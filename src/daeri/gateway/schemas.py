@@ -71,6 +71,7 @@ RUN_STATUS: Final = (
 _USED: Final[dict[str, Schema]] = {
     "calls": WHOLE,
     "failed": WHOLE,
+    "cached": {**WHOLE, "description": "Requests that were answered by a remembered reply, at no cost."},
     "input_tokens": WHOLE,
     "output_tokens": WHOLE,
     "cost_usd": or_null("number"),

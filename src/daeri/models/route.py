@@ -15,6 +15,7 @@ from typing import Final
 
 from daeri.errors import ModelUnavailable, NotFound
 from daeri.models.client import ModelClient
+from daeri.models.kept import Replies
 from daeri.models.wire import EndpointFailed, Item, Json, Model, ModelRefused, ModelTimeout, Price, Usage
 from daeri.wording import Text
 
@@ -135,6 +136,7 @@ class Models:
             raise ValueError("two models have the same name")
         self._health = {model.name: Health() for model in models}
         self._retries = Retries()
+        self.replies = Replies(self._models)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ key = "OPENROUTER_API_KEY"       # the name of the variable that holds the key, 
 model = "openai/gpt-4.1-mini"
 price = { input_usd = 0.4, output_usd = 1.6 }   # for a million tokens
 context = 1000000
+cache = "1h"                      # remember its replies to the same request by the same person (s, m, h, d)
 sees = []                         # data classes it may be sent beyond internal ones: confidential, personal, secret
 
 [models.spare]
@@ -27,7 +28,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -35,6 +36,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from daeri.models.wire import Model, Price
 from daeri.operations.budgets import Budget, Of, Per
 from daeri.operations.sensitivity import SENSITIVE
+
+SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 class TableError(Exception):
@@ -58,6 +61,7 @@ class _Entry(BaseModel):
     weight: float = Field(default=1.0, gt=0)
     price: _Price | None = None
     context: int | None = Field(default=None, gt=0)
+    cache: str | None = Field(default=None, pattern=r"^[1-9]\d{0,5}[smhd]$")
     sees: Literal["all"] | list[Literal["confidential", "personal", "secret"]] | None = None
     options: dict[str, str | int | float | bool] = Field(default_factory=dict)
 
@@ -74,6 +78,7 @@ class _Entry(BaseModel):
             weight=self.weight,
             price=price,
             context=self.context,
+            cache_seconds=int(self.cache[:-1]) * SECONDS[self.cache[-1]] if self.cache else None,
             sees=self._seen(ruled=ruled),
             extra=self.options,
         )

@@ -98,6 +98,7 @@ def _body(one: Spent) -> dict[str, Any]:
     return {
         "calls": one.calls,
         "failed": one.failed,
+        "cached": one.cached,
         "input_tokens": one.input_tokens,
         "output_tokens": one.output_tokens,
         "cost_usd": None if one.cost_usd is None else float(one.cost_usd),

@@ -45,6 +45,19 @@ class Actor:
         """Daeri itself, setting a company up in its own process; no request ever becomes this."""
         return cls(person_id=0, name=name, door="system", everything=True)
 
+    @property
+    def authority(self) -> dict[str, object]:
+        """All that decides what the actor may see and do, in a form that digests; not by which door they came."""
+        return {
+            "person": self.person_id,
+            "named": [self.name, self.login, self.known_as],
+            "team": self.team_id,
+            "roles": sorted(self.roles),
+            "agent": self.agent,
+            "scopes": self.scopes,
+            "everything": self.everything,
+        }
+
     def has(self, role: str) -> bool:
         """Say whether the actor holds a role, after the agent's limits."""
         return self.everything or role in self.roles

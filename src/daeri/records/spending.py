@@ -30,6 +30,7 @@ class Spent:
     """What uses came to.
 
     Attributes:
+        cached: how many were answered by a remembered reply.
         group: what they have in common; None for all there are.
         cost_usd: of those whose cost is known; None where it is of none.
         unknown_costs: how many there are whose cost is not.
@@ -38,6 +39,7 @@ class Spent:
     group: Any
     calls: int
     failed: int
+    cached: int
     input_tokens: int
     output_tokens: int
     cost_usd: Decimal | None
@@ -47,6 +49,7 @@ class Spent:
 _SUMS: Final = (
     func.count(),
     func.coalesce(func.sum(case((model_use.c.outcome == "failed", 1), else_=0)), 0),
+    func.coalesce(func.sum(case((model_use.c.outcome == "cached", 1), else_=0)), 0),
     func.coalesce(func.sum(model_use.c.input_tokens), 0),
     func.coalesce(func.sum(model_use.c.output_tokens), 0),
     func.sum(model_use.c.cost_nano_usd),
@@ -75,6 +78,6 @@ def groups(connection: Connection, by: str, where: Sequence[ColumnElement[bool]]
 
 
 def _spent(group: Any, sums: Sequence[Any]) -> Spent:
-    calls, failed, given, made, nano, unknown = sums
+    calls, failed, cached, given, made, nano, unknown = sums
     cost = None if nano is None else Decimal(int(nano)) / NANO
-    return Spent(group, calls, int(failed), int(given), int(made), cost, int(unknown))
+    return Spent(group, calls, int(failed), int(cached), int(given), int(made), cost, int(unknown))

@@ -25,7 +25,7 @@ NANO: Final = 1_000_000_000
 
 log = structlog.get_logger()
 
-Outcome = Literal["done", "refused", "failed", "cancelled"]
+Outcome = Literal["done", "refused", "failed", "cancelled", "cached"]
 Purpose = Literal["plan", "relay"]
 
 model_use = Table(
@@ -58,7 +58,8 @@ class Use:
         request: who asked for which model, when and from where.
         purpose: "plan" for an agent's own thinking, "relay" where a caller used the model as it is.
         team_id: the person's team at that time.
-        outcome: cancelled where the caller left before the end; its tokens are then an estimate.
+        outcome: cancelled where the caller left before the end; its tokens are then an estimate. cached where a
+            remembered reply was given, which costs nothing.
         input_tokens, output_tokens: as the endpoint counts them; 0 where it does not tell.
         cost_usd: None where neither the endpoint nor a price tells it.
     """

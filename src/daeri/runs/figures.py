@@ -18,6 +18,7 @@ from daeri.operations.documents import approval
 from daeri.records.actor import Actor
 from daeri.records.audit import audit
 from daeri.records.store import Store
+from daeri.records.usage import model_use
 from daeri.runs import journal
 from daeri.wording import Text
 
@@ -39,6 +40,7 @@ class Figures:
         refusals: what was refused, by problem code.
         tokens: tokens by model and kind (input, output).
         cost: US dollars by model, where the price is known.
+        asked: requests to models by model and outcome; "cached" ones were answered by a remembered reply.
     """
 
     runs: dict[str, int] = field(default_factory=dict)
@@ -48,6 +50,7 @@ class Figures:
     refusals: Counter[str] = field(default_factory=Counter)
     tokens: Counter[tuple[str, str]] = field(default_factory=Counter)
     cost: dict[str, float] = field(default_factory=dict)
+    asked: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 class Counting:
@@ -60,6 +63,7 @@ class Counting:
         self._figures = Figures()
         self._seq: int | None = None
         self._since: datetime | None = None
+        self._use: int | None = None
 
     async def read(self, actor: Actor) -> Figures:
         """Return the figures as of now.
@@ -84,6 +88,7 @@ class Counting:
         figures.oldest_seconds = max(0.0, (now - oldest).total_seconds()) if oldest else 0.0
         self._count_calls(connection)
         self._count_usage(connection, now - SETTLED)
+        self._count_asked(connection)
 
     def _count_calls(self, connection: Connection) -> None:
         if self._seq is None:
@@ -107,6 +112,16 @@ class Counting:
         for (usage,) in connection.execute(ended):
             self._add_usage(usage or {})
         self._since = max(self._since, until)
+
+    def _count_asked(self, connection: Connection) -> None:
+        if self._use is None:
+            self._use = int(connection.execute(select(func.coalesce(func.max(model_use.c.id), 0))).scalar_one())
+            return
+        columns = (model_use.c.id, model_use.c.model, model_use.c.outcome)
+        fresh = select(*columns).where(model_use.c.id > self._use).order_by(model_use.c.id).limit(ROWS_MAX)
+        for row in connection.execute(fresh):
+            self._use = row.id
+            self._figures.asked[(row.model, row.outcome)] += 1
 
     def _add_usage(self, usage: dict[str, Any]) -> None:
         model = str(usage.get("model") or "unknown")

@@ -116,7 +116,7 @@ class Words:
             for name in ("classes", "withheld")
             if asked.get(name)
         ]
-        return " · ".join(parts)
+        return " · ".join([*parts, *([self("runs.asked.cached")] if asked.get("cached") else [])])
 
     def cost(self, usd: float | None) -> str:
         """Say what a model cost in US dollars, or that nobody knows."""

@@ -1,0 +1,132 @@
+"""How does an agent ask a model? Within a budget, only models that may see the context, noted and traced.
+
+A reply to the same request that is remembered (`models/kept.py`) is given again at no cost. Only replies that call
+nothing but reads are remembered: whoever asks twice for a change is thought about twice.
+"""
+
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any, Final
+
+from daeri.agent.planner import Situation
+from daeri.models.kept import Request
+from daeri.models.route import Models, Sight
+from daeri.models.wire import Finished, InvalidToolCall, Item, Json, TextDelta, ToolCall, Usage
+from daeri.operations.budgets import ANSWER_TOKENS, Budgets, ending
+from daeri.records.usage import UseBook
+
+CHARACTERS_OF_A_TOKEN: Final = 2
+"""Of Korean; English has twice as many, so what is set aside for it is too much rather than too little."""
+
+
+@dataclass(slots=True)
+class Reply:
+    """What a model said: its text, its calls, and those that cannot be read."""
+
+    items: list[Item] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """All of its text."""
+        return "".join(item.text for item in self.items if isinstance(item, TextDelta))
+
+    @property
+    def calls(self) -> list[ToolCall]:
+        """The calls that can be made."""
+        return [item for item in self.items if isinstance(item, ToolCall)]
+
+    @property
+    def broken(self) -> list[InvalidToolCall]:
+        """The calls that cannot be read."""
+        return [item for item in self.items if isinstance(item, InvalidToolCall)]
+
+
+class Consultant:
+    """Asks models for agents."""
+
+    def __init__(self, models: Models, book: UseBook, budgets: Budgets) -> None:
+        """Take the models, where use is noted, and what may be spent."""
+        self.models = models
+        self._book = book
+        self._budgets = budgets
+
+    async def ask(
+        self,
+        situation: Situation,
+        sight: Sight,
+        messages: Sequence[Json],
+        tools: Sequence[Json],
+        *,
+        reads: frozenset[str],
+    ) -> Reply:
+        """Ask for the next reply; its text is said as it comes.
+
+        Args:
+            situation: where the run stands; what was asked and used is written into it.
+            sight: which models may be asked, and what they are not sent.
+            messages: the context, from which that is left out already.
+            tools: what the model may call.
+            reads: the names among them that change nothing.
+
+        Raises:
+            ModelUnavailable: no model answered.
+            BudgetExceeded: what may be spent is spent.
+        """
+        request = Request(messages, tools, situation.actor.authority)
+        kept = self.models.replies.find(request, sight.names)
+        if kept:
+            return await self._again(situation, sight, kept)
+        reply = Reply()
+        first = sight.names[0]
+        use = self._book.begin(situation.actor, first, "plan", situation.run_id)
+        asked = sum(len(message.get("content") or "") for message in messages) // CHARACTERS_OF_A_TOKEN
+        price = self.models.price(first)
+        usd = price.of(asked, ANSWER_TOKENS) if price is not None else None
+        reservation = await self._budgets.begin(use, situation.actor, asked + ANSWER_TOKENS, usd)
+        with ending(reservation):
+            async with aclosing(self.models.stream(messages, tools, among=sight.names)) as items:
+                async for item in items:
+                    reply.items.append(item)
+                    if isinstance(item, TextDelta):
+                        await situation.say(item.text)
+                    elif isinstance(item, Usage):
+                        _add_usage(situation.usage, item)
+                        reservation.came_to(item.input_tokens, item.output_tokens, item.cost_usd)
+                    elif isinstance(item, Finished):
+                        reservation.answered_by(item.name)
+                        _note(situation, sight, item.name)
+        if reads.issuperset(call.name for call in reply.calls):
+            self.models.replies.keep(request, reply.items)
+        return reply
+
+    async def _again(self, situation: Situation, sight: Sight, kept: Sequence[Item]) -> Reply:
+        """Give a remembered reply."""
+        (name,) = (item.name for item in kept if isinstance(item, Finished))
+        use = self._book.begin(situation.actor, name, "plan", situation.run_id)
+        self._book.note(replace(use, outcome="cached", cost_usd=Decimal(0)))
+        _add_usage(situation.usage, Usage(0, 0, Decimal(0)))
+        _note(situation, sight, name, cached=True)
+        reply = Reply(list(kept))
+        if reply.text:
+            await situation.say(reply.text)
+        return reply
+
+
+def _note(situation: Situation, sight: Sight, model: str, **more: Any) -> None:
+    """Write a request down for the trace: which model answered, what its context held, and what it was not sent."""
+    situation.usage["model"] = model
+    told: dict[str, Any] = {"model": model, **more}
+    told |= {"classes": sorted(situation.classes)} if situation.classes else {}
+    situation.asked.append(told | ({"withheld": sorted(sight.withheld)} if sight.withheld else {}))
+
+
+def _add_usage(total: dict[str, Any], usage: Usage) -> None:
+    """Add up a run's tokens; the cost is unknown as soon as one reply's is."""
+    first = "input_tokens" not in total
+    total["input_tokens"] = total.get("input_tokens", 0) + usage.input_tokens
+    total["output_tokens"] = total.get("output_tokens", 0) + usage.output_tokens
+    before = Decimal(0) if first else total.get("cost_usd")
+    known = before is not None and usage.cost_usd is not None
+    total["cost_usd"] = float(Decimal(str(before)) + Decimal(str(usage.cost_usd))) if known else None
