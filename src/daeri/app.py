@@ -55,6 +55,8 @@ from daeri.runs.runs import Runs
 from daeri.runs.wakeups import Wakeups
 from daeri.runs.work import Workbench
 from daeri.settings import Settings, environment
+from daeri.tools.code import Coding, Worked
+from daeri.tools.sandbox import Sandbox
 from daeri.web import desk
 from daeri.web.pages import pages
 
@@ -83,6 +85,8 @@ class Daeri:
         self.keys = Credentials(self.identity, self.store, self.clock)
         self.limiter = Limiter([Limit.read(text) for text in settings.rate_limits])
         self.door = Door(company, self.store, self.clock, self.limiter)
+        self._sandbox = Sandbox()
+        self.door.parts[Worked] = Coding(self._sandbox, self.door)
         self.shelf = Shelf(company, self.store, self.clock)
         self.policies = Policies(self.door, self.store, self.clock)
         self._fleet = Fleet(self.store, self.clock)
@@ -207,6 +211,7 @@ class Daeri:
                 await self._models.close()
         if self._outside is not None:
             await self._outside.close()
+        await self._sandbox.close()
         await self.raw.close()
         await self.store.close()
 

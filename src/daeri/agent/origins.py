@@ -78,7 +78,9 @@ def _reads(happened: Sequence[Happened], operations: Mapping[str, Operation]) ->
     for item in happened:
         if isinstance(item.outcome, Done):
             operation = operations.get(item.call.operation)
-            records = frozenset(
-                (row["type"], row["id"]) for source in item.outcome.sources for row in source["records"]
-            )
-            yield Read(item.call.operation, operation is None or operation.outside, item.outcome.result, records)
+            sources = item.outcome.sources
+            outside = operation is None or operation.outside or any(source.get("untrusted") for source in sources)
+            # What a call read within itself is a source of its answer, but the answer is no field of those rows.
+            own = [source for source in sources if source["operation"] == item.call.operation]
+            records = frozenset((row["type"], row["id"]) for source in own for row in source["records"])
+            yield Read(item.call.operation, outside, item.outcome.result, records)

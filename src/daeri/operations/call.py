@@ -11,6 +11,7 @@ from daeri.errors import DaeriError
 from daeri.operations import repeats
 from daeri.operations.operation import Operation
 from daeri.operations.outcome import Done, Held, Journal, Replayed
+from daeri.operations.provided import Provided
 from daeri.operations.sense import Sense
 from daeri.records.actor import Actor
 from daeri.records.trail import Trail
@@ -24,6 +25,8 @@ class Call:
     Attributes:
         seen: what its caller is shown, and what it writes; begun anew at each attempt.
         sense: what the words of a search mean to a model outside.
+        made: the part that was waited for, made for it.
+        within: what was read for that part, each by the door.
         joined: the calls beside it that go into its document, by their places; begun anew likewise.
     """
 
@@ -36,6 +39,8 @@ class Call:
     previous_id: str | None = None
     seen: Trail = field(default_factory=Trail)
     sense: Sense = field(default_factory=Sense)
+    made: Provided | None = None
+    within: list[Done] = field(default_factory=list)
     joined: dict[int, "Call"] = field(default_factory=dict)
 
     def begin(self, connection: Connection) -> None:

@@ -26,6 +26,7 @@ from pydantic_core import CoreSchema, core_schema
 from daeri.clock import Clock
 from daeri.errors import DeclarationError
 from daeri.operations.pending import Pending
+from daeri.operations.provided import Provided
 from daeri.operations.sense import Sense
 from daeri.records.access import Records
 from daeri.records.actor import Actor
@@ -97,7 +98,7 @@ class Signature:
     """A function's parameters: what is injected, what the caller sends, what comes back.
 
     Attributes:
-        injected: parameter name to Records, Actor, Clock, Pending or Sense.
+        injected: parameter name to Records, Actor, Clock, Pending, Sense or a part that is provided.
         references: parameter name to the record its id names.
         money: the parameters that are amounts.
         control: the parameters that decide who, what and how much: an agent's values for them must be vouched for.
@@ -141,7 +142,7 @@ def read_signature(
         if parameter.name not in hints:
             raise DeclarationError(f"{name}: parameter {parameter.name} needs a type")
         hint = hints[parameter.name]
-        if hint in INJECTED:
+        if _is_injected(hint):
             injected[parameter.name] = hint
         else:
             fields[parameter.name] = (hint, ... if parameter.default is parameter.empty else parameter.default)
@@ -162,6 +163,10 @@ def read_signature(
         control=_control(name, types, control),
         searched=frozenset(key for key, hint in types.items() if _is_searched(hint)),
     )
+
+
+def _is_injected(hint: Any) -> bool:
+    return hint in INJECTED or (isinstance(hint, type) and issubclass(hint, Provided))
 
 
 def _control(name: str, types: Mapping[str, Any], named: Sequence[str] | None) -> frozenset[str]:
@@ -194,7 +199,7 @@ def parameters_of(hook: Callable[..., Any]) -> tuple[tuple[str, ...], Mapping[st
     """Return which parameters a line or preview function takes of its operation, and which are injected."""
     hints = _hints(hook, hook.__qualname__)
     hints.pop("return", None)
-    injected = {name: hint for name, hint in hints.items() if hint in INJECTED}
+    injected = {name: hint for name, hint in hints.items() if _is_injected(hint)}
     return tuple(name for name in hints if name not in injected), injected
 
 
@@ -212,7 +217,7 @@ def _check_hook(hook: Callable[..., Any], fields: Mapping[str, Any], name: str) 
         if parameter not in hints:
             raise DeclarationError(f"{hook.__qualname__}: parameter {parameter} needs a type")
     for parameter, hint in hints.items():
-        if hint in INJECTED:
+        if _is_injected(hint):
             continue
         if parameter not in fields:
             known = ", ".join(fields) or "none"

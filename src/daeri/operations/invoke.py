@@ -34,13 +34,15 @@ from daeri.operations.drafter import drafter_of
 from daeri.operations.form import CONFIRM, Form, confirming
 from daeri.operations.limits import Limiter
 from daeri.operations.line import Change, Line
+from daeri.operations.making import Asking, Parts, Within, maker, part
 from daeri.operations.operation import Operation
 from daeri.operations.outcome import Done, Draft, Held, Item, Journal, Outcome, dump
 from daeri.operations.pending import Pending
 from daeri.operations.permit import is_allowed, not_allowed
 from daeri.operations.provenance import Origins, Provenance, trace
+from daeri.operations.provided import Awaited, Provided, awaited_by
 from daeri.operations.sense import Sense, Senses
-from daeri.operations.sensitivity import classes_of
+from daeri.operations.sensitivity import classes_in, classes_of
 from daeri.records import audit
 from daeri.records.access import Records
 from daeri.records.actor import Actor
@@ -63,6 +65,8 @@ class Door:
         self._digests: dict[str, tuple[Operation, str]] = {}
         self.senses: Senses | None = None
         """Asks a model outside what the words of a search mean; None where there is none."""
+        self.parts: Parts = {}
+        """What operations may use besides their records, put together elsewhere."""
 
     def operations(self, actor: Actor) -> list[Operation]:
         """Return the operations the actor may call, in name order."""
@@ -75,13 +79,16 @@ class Door:
             NotFound: there is no such operation.
             PermissionDenied: the person, the agent or the key may not call it.
         """
-        spellings = (name, name.replace("__", "."), f"{name}.run")
-        found = next(filter(None, map(self.company.operations.get, spellings)), None)
+        found = self._found(name)
         if found is None:
             raise NotFound(Text(f"'{name}' 작업이 없어요", f"There is no operation '{name}'"))
         if not is_allowed(found, actor):
             raise not_allowed(self.company.roles, found, actor)
         return found
+
+    def _found(self, name: str) -> Operation | None:
+        spellings = (name, name.replace("__", "."), f"{name}.run")
+        return next(filter(None, map(self.company.operations.get, spellings)), None)
 
     async def call(
         self,
@@ -198,6 +205,36 @@ class Door:
         if isinstance(said, str) and said.strip():
             call.sense = await self.senses(said)
 
+    async def _make(self, call: Call) -> None:
+        """Make the part that an operation must wait for, before the database is visited for it."""
+        kind = awaited_by(call.operation.signature.injected)
+        if kind is None:
+            return
+
+        def let_in(connection: Connection) -> BaseModel:
+            if call.journal is not None:
+                self._stand(connection, call)
+            return self._validated(connection, call)
+
+        model = await self._store.read(let_in)
+        asking = Asking(call.actor, model, call.lang, partial(self._read_within, call))
+        call.made = await maker(self.parts, kind)(asking)
+
+    async def _read_within(self, call: Call, name: str, arguments: Mapping[str, Any]) -> Done:
+        """Call an operation that reads, within another call and for the same caller."""
+        journal = Within(call.journal) if call.journal is not None else None
+        found = self._found(name)
+        if found is not None and (found.effect != "read" or awaited_by(found.signature.injected)):
+            error = Conflict(Text(f"{found.name} 작업은 여기서 부를 수 없어요", f"{found.name} cannot be called here"))
+            await self._refused(call.actor, name, arguments, error, None, journal)
+            raise error
+        done = await self.call(call.actor, name, arguments, lang=call.lang, journal=journal)
+        if not isinstance(done, Done):
+            msg = f"{name} reads, and came to {type(done).__name__}"
+            raise TypeError(msg)
+        call.within.append(done)
+        return done
+
     def describe(self, operation: Operation, lang: Lang) -> dict[str, Any]:
         """Render an operation as the resource shape."""
         return {
@@ -277,6 +314,7 @@ class Door:
             return self._run(connection, call, model, call.seen), digest(args.canonical(model))
 
         await self._sense(call)
+        await self._make(call)
         done, arguments_digest = await self._store.read(look)
 
         def write_down(connection: Connection) -> None:
@@ -370,25 +408,29 @@ class Door:
             operation=call.operation.name,
             result=dump(result),
             say=say(call.lang) if callable(say) else None,
-            sources=[
-                {
-                    "n": 1,
-                    "operation": call.operation.name,
-                    "label": call.operation.label.to(call.lang),
-                    "records": [
-                        {"type": kind, "id": key, "title": title} for (kind, key), title in trail.records.items()
-                    ],
-                    "as_of": rfc3339(self._clock.now()),
-                    **({"passages": trail.quotes} if trail.quotes else {}),
-                    **({"untrusted": True} if call.operation.outside else {}),
-                    **({"classes": classes} if (classes := classes_of(trail, self.company.records)) else {}),
-                }
-            ],
-            masked=sorted(trail.masked),
+            sources=self._sources(call, trail),
+            masked=sorted(trail.masked.union(*(each.masked for each in call.within))),
             milliseconds=round((time.perf_counter() - started) * 1000, 2),
-            rows=trail.rows,
-            withheld=sorted(trail.withheld),
+            rows=trail.rows + sum(each.rows for each in call.within),
+            withheld=sorted(trail.withheld.union(*(each.withheld for each in call.within))),
         )
+
+    def _sources(self, call: Call, trail: Trail) -> list[dict[str, Any]]:
+        """Return what an answer rests on: its own rows, then what was read within it, whose taint it takes over."""
+        within = [source for each in call.within for source in each.sources]
+        untrusted = call.operation.outside or any(source.get("untrusted") for source in within)
+        classes = sorted(classes_in(within).union(classes_of(trail, self.company.records)))
+        own = {
+            "n": 1,
+            "operation": call.operation.name,
+            "label": call.operation.label.to(call.lang),
+            "records": [{"type": kind, "id": key, "title": title} for (kind, key), title in trail.records.items()],
+            "as_of": rfc3339(self._clock.now()),
+            **({"passages": trail.quotes} if trail.quotes else {}),
+            **({"untrusted": True} if untrusted else {}),
+            **({"classes": classes} if classes else {}),
+        }
+        return [own, *({**source, "n": number} for number, source in enumerate(within, 2))]
 
     def _injected(self, connection: Connection, call: Call, wanted: Mapping[str, type], trail: Trail) -> dict[str, Any]:
         def make(kind: type) -> Any:
@@ -398,6 +440,8 @@ class Door:
                 return Pending(connection, call.actor)
             if kind is Sense:
                 return call.sense
+            if issubclass(kind, Provided):
+                return call.made if issubclass(kind, Awaited) else part(self.parts, kind)
             return call.actor if kind is Actor else self._clock
 
         return {name: make(kind) for name, kind in wanted.items()}

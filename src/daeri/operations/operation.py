@@ -15,6 +15,7 @@ from daeri.operations.declare import Signature, read_signature
 from daeri.operations.form import Form, LineFunction, form_of
 from daeri.operations.line import Change
 from daeri.operations.offering import Offer, made
+from daeri.operations.provided import awaited_by
 from daeri.records.actor import Actor, Effect
 from daeri.records.record import Record
 from daeri.records.rules import Rule
@@ -249,6 +250,9 @@ class Catalog:
             signature = read_signature(
                 function, lines=lines, preview=governed.get("preview"), control=governed.get("control")
             )
+            waits_for = awaited_by(signature.injected)
+            if effect != "read" and waits_for is not None:
+                raise DeclarationError(f"{name} changes something, so it cannot wait for {waits_for.__name__} first")
             description = (function.__doc__ or "").strip()
             self.operations[name] = Operation(
                 name=name,

@@ -22,6 +22,7 @@ from daeri.sample.people import people, teams
 from daeri.sample.purchase import purchase
 from daeri.sample.sales_records import customer, product
 from daeri.sample.sales_records import sales as sales_catalog
+from daeri.tools.code import code_catalog
 from daeri.tools.documents import documents_catalog
 from daeri.tools.query import query_catalog
 from daeri.wording import Text
@@ -62,6 +63,7 @@ def hanbit() -> Company:
             customer,
             security,
             query_catalog(),
+            code_catalog(),
             documents_catalog(Department, keepers=("admin", "hr", LOADER), terms=TERMS),
         ],
         agents=[Agent(name="assistant", label=Text("대리", "Deputy"), instructions=INSTRUCTIONS)],
