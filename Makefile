@@ -12,6 +12,7 @@ demo: .venv/runtime  ## the sample company on http://127.0.0.1:8787, no key and 
 
 test: .venv/dev check  ## everything that must hold, in less than ten minutes
 	@scripts/chromium
+	@scripts/redis
 	@$(BIN)/python -m compileall -qq -j 0 src tests
 	$(BIN)/python -m pytest -m "not night" -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
@@ -28,6 +29,7 @@ bench: .venv/dev  ## figures: CPU per call, p50 and p99, start-up, memory
 
 night: .venv/dev  ## slow evidence: 200 kills, longer histories, and all of it once more on PostgreSQL
 	@scripts/chromium
+	@scripts/redis
 	@$(BIN)/python -m compileall -qq -j 0 src tests
 	$(BIN)/python -m pytest -m night $(ARGS)
 	DAERI_TEST_DATABASE=postgres $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)

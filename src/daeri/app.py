@@ -4,8 +4,8 @@
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from daeri.agent.executor import Executor
 from daeri.agent.keyless import Keyless
 from daeri.agent.planner import Planner
 from daeri.clock import Clock
+from daeri.exchange import Away, Exchange
 from daeri.gateway import IssuerOptions, Options, Services, gateway
 from daeri.gateway.guard import NewsOptions
 from daeri.gateway.mcp import Extras
@@ -40,6 +41,7 @@ from daeri.operations.limits import Limit, Limiter
 from daeri.operations.listing import Shelf
 from daeri.operations.office import Office
 from daeri.operations.policy import Policies
+from daeri.operations.windows import SharedWindows
 from daeri.records.anchors import Anchors
 from daeri.records.credentials import Credentials
 from daeri.records.fitting import check_fit
@@ -65,6 +67,8 @@ if TYPE_CHECKING:
     from daeri.models.client import ModelClient
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+NEWS = "run"
+"""What servers call news of runs where they tell each other."""
 OPENROUTER = "https://openrouter.ai/api/v1"
 
 
@@ -83,7 +87,9 @@ class Daeri:
         self.store = Store(settings.store_url)
         self.identity = Identity(self.store, company.people, self.clock, demo=settings.demo, narrow=company.narrowed)
         self.keys = Credentials(self.identity, self.store, self.clock)
-        self.limiter = Limiter([Limit.read(text) for text in settings.rate_limits])
+        self.exchange = Exchange(settings.redis_url.get_secret_value()) if settings.redis_url else None
+        windows = SharedWindows(self.exchange) if self.exchange else None
+        self.limiter = Limiter([Limit.read(text) for text in settings.rate_limits], windows)
         self.door = Door(company, self.store, self.clock, self.limiter)
         self._sandbox = Sandbox()
         self.door.parts[Worked] = Coding(self._sandbox, self.door)
@@ -153,6 +159,14 @@ class Daeri:
         await self.engine.bury(await self._fleet.look())
         return await self.runs.due()
 
+    async def _tell(self, news: Sequence[str]) -> None:
+        """Tell the other servers, by Redis where there is one: on the database it costs a transaction."""
+        if self.exchange is not None:
+            with suppress(Away):
+                await self.exchange.tell(NEWS, news)
+                return
+        await self.store.tell(news)
+
     def _heard(self, news: str) -> None:
         """Take news of another server to the runs."""
         task = asyncio.get_running_loop().create_task(self.runs.hear(news))
@@ -180,8 +194,12 @@ class Daeri:
             await self.door.forget_old_keys()
             if self._models is not None:
                 await self._models.open()
+            if self.exchange is not None:
+                self.exchange.hear(NEWS, self._heard)
+                self.exchange.returning.append(partial(self.runs.hear, ""))  # some news may have been missed
+                await self.exchange.open()
             if self.store.is_shared:
-                self._wakeups.open(self._fleet.me, self.store.tell)
+                self._wakeups.open(self._fleet.me, self._tell)
             await self._fleet.open(self._heard)
             self.runs.start = self.engine.start
             await self.engine.open()
@@ -207,6 +225,8 @@ class Daeri:
             self.librarian.close()
             await self._fleet.close()
             await self._wakeups.close()
+            if self.exchange is not None:
+                await self.exchange.close()
             if self._models is not None:
                 await self._models.close()
         if self._outside is not None:
@@ -292,6 +312,7 @@ def application(
             daeri.audit_log,
             daeri.costs,
             daeri.librarian,
+            daeri.limiter,
         ),
         desk.Options(
             demo=settings.demo, secure_cookies=settings.secure_cookies, provider=bool(settings.oidc_client_id)

@@ -15,6 +15,7 @@ AUDIT_KEY_FILE = "audit.key"
 """The private key that signs them."""
 ENV_FILE = ".env"
 DATABASES = ("sqlite", "postgresql", "postgres")
+REDISES = ("redis", "rediss", "unix")
 OutLevel = Literal["public", "internal", "confidential", "secret"]
 """The security levels of company files (`library/files.py`), as settings may name them."""
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
@@ -60,9 +61,16 @@ class Settings(BaseSettings):
         default=(), description="Names this server answers to, separated by commas; on loopback only its own names."
     )
     rate_limits: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=("person=6000/minute",),
+        default=("person=6000/minute", "address=120/minute"),
         description="How often may be asked, separated by commas: person=600/minute, key=600/minute, "
-        "operation:leave.request=10/hour, model=60/minute; empty for no limit.",
+        "operation:leave.request=10/hour, model=60/minute, address=60/minute (where nobody signs in: /verify); "
+        "empty for no limit.",
+    )
+    redis_url: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("DAERI_REDIS_URL", "REDIS_URL"),
+        description="Redis that several servers count limits in and wake each other's streams by: "
+        "redis://USER:PASSWORD@HOST:6379/0; without one each server counts for itself.",
     )
     public_url: str = Field(default="", description="Where clients reach this server, e.g. https://daeri.example.com.")
     smtp_url: SecretStr | None = Field(
@@ -156,6 +164,16 @@ class Settings(BaseSettings):
         kind = value.get_secret_value().partition(":")[0].partition("+")[0]
         if kind not in DATABASES:
             msg = "write sqlite:///PATH or postgresql://USER@HOST/NAME"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("redis_url", mode="after")
+    @classmethod
+    def _known_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or not value.get_secret_value():
+            return None
+        if value.get_secret_value().partition("://")[0] not in REDISES:
+            msg = "write redis://HOST:6379/0, rediss://… or unix://…"
             raise ValueError(msg)
         return value
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from cli.processes import Built, Server, daeri
 from daeri.cli.place import Place
 from databases import address, environment_for, look, only_postgres
+from redis_server import RedisServer
 
 LOGINS = ["deputy", "lead", "director", "hr", "admin"]
 
@@ -113,3 +114,18 @@ def test_the_doctor_finds_nothing_wrong_with_a_fresh_demo(built: Built) -> None:
     assert ended.returncode == 0, ended.stdout
     assert "✓ Database and audit chain" in ended.stdout
     assert "✗" not in ended.stdout
+    assert "Redis" not in ended.stdout
+
+
+def test_the_doctor_tells_of_redis_where_there_is_one(built: Built, tmp_path: Path) -> None:
+    redis = RedisServer(tmp_path).start()
+    try:
+        asked = ("doctor", "--dir", built.folder, "--lang", "en")
+        assert "✓ Redis " in daeri(*asked, DAERI_REDIS_URL=redis.url).stdout
+        with redis.client as client:
+            client.config_set("maxmemory-policy", "allkeys-lru")
+        assert "! Redis may evict keys" in daeri(*asked, DAERI_REDIS_URL=redis.url).stdout
+    finally:
+        redis.stop()
+    assert "✗ Redis does not answer" in daeri(*asked, DAERI_REDIS_URL=redis.url).stdout
+    assert "write redis://" in daeri(*asked, DAERI_REDIS_URL="http://127.0.0.1").stdout

@@ -117,6 +117,13 @@ async def test_a_model_has_a_limit_of_its_own(keyed, tmp_path):
         assert len(here.upstream.requests) == 2
 
 
+async def test_codes_of_printed_documents_are_not_tried_without_end(keyed, tmp_path):
+    async with limited(keyed, tmp_path, "address=2/minute") as house:
+        tried = [(await house.http.get(f"/verify/CL-2026-00000{number}")).status_code for number in range(4)]
+        assert tried == [404, 404, 429, 429]
+        assert (await house.get("owner", "/v1/me")).status_code == 200
+
+
 async def test_a_window_moves_on():
     limiter, actor = Limiter([Limit.read("person=2/second")]), Actor(1, "김하은")
     await limiter.request(actor)
@@ -127,7 +134,10 @@ async def test_a_window_moves_on():
     await limiter.request(actor)
 
 
-@pytest.mark.parametrize("text", ["", "person", "person=0/minute", "person:1=3/minute", "robot=1/minute", "key=1/week"])
+NO_LIMITS = ["", "person", "person=0/minute", "person:1=3/minute", "robot=1/minute", "key=1/week", "address:x=1/hour"]
+
+
+@pytest.mark.parametrize("text", NO_LIMITS)
 def test_what_is_no_limit_is_said(text):
     with pytest.raises(ValueError, match="is no limit"):
         Limit.read(text)

@@ -12,6 +12,7 @@ from httpx import ASGITransport, AsyncClient, Response
 
 from daeri.operations.budgets import Budgets
 from daeri.operations.costs import Costs
+from daeri.operations.limits import Limiter
 from daeri.operations.policy import Policies
 from daeri.records.usage import UseBook
 from daeri.web.desk import Options, Services
@@ -48,7 +49,7 @@ def text_of(response: Response) -> str:
     return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", main[0] if main else response.text)))
 
 
-def screens_of(world: World, **options: bool) -> Pages:
+def screens_of(world: World, limiter: Limiter | None = None, **options: bool) -> Pages:
     policies = Policies(world.door, world.store, world.clock)
     budgets = Budgets((), world.store, world.clock, UseBook(world.store, world.clock))
     services = Services(
@@ -62,6 +63,7 @@ def screens_of(world: World, **options: bool) -> Pages:
         policies,
         world.audit_log,
         Costs(world.company, world.store, world.clock, budgets),
+        limiter=limiter,
     )
     return pages(services, Options(**{"demo": True, "secure_cookies": False} | options))
 

@@ -1,5 +1,6 @@
 """Is everything in order? What `daeri doctor` looks at, each finding with what to do about it."""
 
+import asyncio
 import os
 import platform
 import sys
@@ -20,6 +21,7 @@ from daeri.cli.running import is_open_to_others
 from daeri.cli.trouble import Trouble
 from daeri.cli.words import Words
 from daeri.errors import BrokenChain, NotReady
+from daeri.exchange import Away, look_at
 from daeri.models.wire import Model
 from daeri.settings import Settings
 
@@ -51,6 +53,7 @@ def check_all(place: Place) -> list[Finding]:
         lambda: _database(place, settings),
         lambda: _server(place),
         lambda: _model(settings),
+        lambda: _redis(settings),
         lambda: _network(settings),
     ]
     return [finding for check in checks for finding in check()]
@@ -178,6 +181,35 @@ def _reach(model: Model) -> Finding:
         said = f"{reply.status} {HTTPStatus(reply.status).phrase}"
         return Finding("✗", Words(f"모델 {model.name}: {said}", f"Model {model.name}: {said}"), fix)
     return Finding("✓", Words(f"모델: {model.name}", f"Model: {model.name}"))
+
+
+def _redis(settings: Settings) -> Iterator[Finding]:
+    if settings.redis_url is None:
+        if settings.is_on_server:
+            yield Finding(
+                "!",
+                Words("Redis 없음: 한도를 서버마다 따로 세요", "No Redis: each server counts limits for itself"),
+                Words("서버가 여럿이면 DAERI_REDIS_URL 을 넣어 주세요", "With several servers set DAERI_REDIS_URL"),
+            )
+        return
+    try:
+        version, forgets = asyncio.run(look_at(settings.redis_url.get_secret_value()))
+    except Away as away:
+        yield Finding(
+            "✗",
+            Words(f"Redis가 답하지 않아요: {away}", f"Redis does not answer: {away}"),
+            Words(
+                "그동안 서버마다 한도의 자기 몫만 써요", "Meanwhile each server keeps to its own part of every limit"
+            ),
+        )
+        return
+    yield Finding("✓", Words(f"Redis {version}", f"Redis {version}"))
+    if forgets:
+        yield Finding(
+            "!",
+            Words("Redis가 기억을 버릴 수 있어요 (maxmemory-policy)", "Redis may evict keys (maxmemory-policy)"),
+            Words("maxmemory-policy 를 noeviction 으로 바꿔 주세요", "Set maxmemory-policy to noeviction"),
+        )
 
 
 def _network(settings: Settings) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from daeri.gateway.openapi import document
 from daeri.gateway.problems import KNOWN
 from daeri.gateway.services import Check, Services
 from daeri.gateway.wire import answer, encode, language, tags
+from daeri.operations.limits import Limiter
 
 
 class Public:
@@ -28,6 +29,7 @@ class Public:
         self._company = services.door.company
         self._proofs = services.office.proofs
         self._checks = services.checks
+        self._limiter = services.limiter or Limiter()
         self._version = version
 
     def router(self) -> APIRouter:
@@ -90,7 +92,9 @@ class Public:
 
         Raises:
             NotFound: no finished document has this code.
+            RateLimited: codes are tried from one address.
         """
+        request.state.left = await self._limiter.visit(request.client.host if request.client else "")
         lang = language(request.headers)
         found = await self._proofs.check(request.path_params["code"], lang)
         if "text/html" in request.headers.get("accept", ""):

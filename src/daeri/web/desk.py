@@ -20,6 +20,7 @@ from daeri.operations.approval import Approvals
 from daeri.operations.auditing import AuditLog
 from daeri.operations.costs import Costs
 from daeri.operations.invoke import Door
+from daeri.operations.limits import Limiter
 from daeri.operations.listing import Shelf
 from daeri.operations.office import Office
 from daeri.operations.policy import Policies
@@ -56,6 +57,7 @@ class Services:
     audit_log: AuditLog
     costs: Costs
     librarian: Librarian | None = None
+    limiter: Limiter | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ class Desk:
                 if visitor.actor is None and not public:
                     response = self.to_login(request)
                 else:
+                    await self._count(request, visitor)
                     await self._check_form(request, visitor)
                     response = await screen(request, visitor)
             except Unauthenticated:
@@ -142,6 +145,11 @@ class Desk:
             return response
 
         return serve
+
+    async def _count(self, request: Request, visitor: Visitor) -> None:
+        """Count a page against its visitor's limits, as any other request of theirs."""
+        if visitor.actor is not None and self.services.limiter is not None:
+            request.state.left = await self.services.limiter.request(visitor.actor)
 
     async def _check_form(self, request: Request, visitor: Visitor) -> None:
         if request.method == "POST":
@@ -223,7 +231,10 @@ class Desk:
         """Render the page of an error: what, why, what to do."""
         request_id = getattr(request.state, "request_id", "")
         problem = error.problem(visitor.lang, str(request_id))
-        return await self.page(request, visitor, "error.html", status=error.status, problem=problem)
+        page = await self.page(request, visitor, "error.html", status=error.status, problem=problem)
+        if "retry_after" in error.extra:
+            page.headers["Retry-After"] = str(error.extra["retry_after"])
+        return page
 
     async def error_page(self, request: Request, error: DaeriError) -> Response | None:
         """Render an error that arose outside every screen (an unknown address, a fault); None if no browser asks."""
