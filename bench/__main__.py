@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from bench import approvals, documents, indexing, mcp, pgvector, query, records, relay, store, work
+from bench import approvals, documents, indexing, mcp, pgvector, query, records, relay, selector, store, work
 from bench.folder import LARGE_ROWS, Folder, large_folder, sample_folder
 from bench.load import WIDTH, Client, Piece
 from bench.server import Server
@@ -53,7 +53,8 @@ RELAY = "relay"
 INDEXING = "indexing"
 PGVECTOR = "pgvector"
 APPROVALS = "approvals"
-NAMED = [INDEXING, PGVECTOR, APPROVALS]
+SELECTOR = "selector"
+NAMED = [INDEXING, PGVECTOR, APPROVALS, SELECTOR]
 """What is measured only where it is named: it takes minutes, or is there to decide once."""
 NAMES = [*MEASURES, MCP, PROCESS, STORE, RELAY, RECORDS, QUERY, DOCUMENTS]
 
@@ -85,6 +86,8 @@ async def main(names: Sequence[str], files: int, passages: int) -> None:
             print("\n" + query.answer(place))
         if DOCUMENTS in chosen:
             print("\n" + documents.answer(place, _say))
+        if SELECTOR in chosen:
+            print("\n" + await selector.compare(_say))
         if APPROVALS in chosen:
             print("\n" + await approvals.compare(place / APPROVALS, _say))
         if INDEXING in chosen:

@@ -63,6 +63,7 @@ from daeri.web import desk
 from daeri.web.pages import pages
 
 if TYPE_CHECKING:
+    from daeri.agent.meanings import Meanings
     from daeri.library.outside import Outside
     from daeri.models.client import ModelClient
 
@@ -115,7 +116,8 @@ class Daeri:
         bench = Workbench(self.store, self.clock, self._wakeups, self._fleet.me)
         self.librarian = self._librarian()
         workers = {LIBRARIAN: self.librarian.work}
-        executor = Executor(self.door, self.identity, bench, self._planner(), self.runs.working, workers)
+        self.meanings = self._meanings()
+        executor = Executor(self.door, self.identity, bench, self._planner(), self.runs.working, workers, self.meanings)
         self.engine = Engine(settings.engine_url, executor.segment, self._due, self._fleet.me)
 
     def _librarian(self) -> Librarian:
@@ -153,6 +155,14 @@ class Daeri:
 
         self._models = ModelClient(self.clock)
         return Modelled(Models(self._models, models), self.company.name.en, self._book, self.budgets)
+
+    def _meanings(self) -> "Meanings | None":
+        """Make what tells meanings, for a model alone: the planner without one knows operations by their own words."""
+        if not models_of(self.settings):
+            return None
+        from daeri.agent.meanings import Meanings  # noqa: PLC0415 - numpy, as above
+
+        return Meanings()
 
     async def _due(self) -> list[tuple[str, int]]:
         """Return the runs to take up, those of servers that are gone among them."""
@@ -198,6 +208,9 @@ class Daeri:
                 self.exchange.hear(NEWS, self._heard)
                 self.exchange.returning.append(partial(self.runs.hear, ""))  # some news may have been missed
                 await self.exchange.open()
+            if self.meanings is not None:
+                reading = self.meanings.read(list(self.company.operations.values()))
+                self._tending.append(asyncio.create_task(reading))
             if self.store.is_shared:
                 self._wakeups.open(self._fleet.me, self._tell)
             await self._fleet.open(self._heard)
@@ -206,7 +219,7 @@ class Daeri:
             await self.librarian.take_up()
             await self.anchors.open()
             self._anchoring = asyncio.create_task(self.anchors.keep())
-            self._tending = [
+            self._tending += [
                 asyncio.create_task(self.approvals.keep_tending()),
                 asyncio.create_task(self.approvals.errands.keep()),
                 asyncio.create_task(self.librarian.keep_meaning()),
@@ -272,6 +285,7 @@ def _services_of(daeri: Daeri) -> Services:
         checks={"database": partial(is_reachable, daeri.store), "audit": daeri.anchors.is_noting},
         librarian=daeri.librarian,
         limiter=daeri.limiter,
+        meanings=daeri.meanings,
     )
 
 

@@ -16,7 +16,7 @@ import structlog
 from daeri.agent.analyzer import Analysis, analyze
 from daeri.agent.origins import origins_of
 from daeri.agent.planner import Answer, Call, Choice, Declined, Happened, Planner, Said, Situation, Waits
-from daeri.agent.selector import select
+from daeri.agent.selector import Near, select
 from daeri.clock import SEOUL
 from daeri.errors import DaeriError, Timeout
 from daeri.operations.invoke import Door
@@ -137,11 +137,14 @@ class Executor:
         planner: Planner,
         working: Working,
         workers: Mapping[str, Worker] = MappingProxyType({}),
+        meanings: Near | None = None,
     ) -> None:
         """Take the door, what gives a person's authority, the journal, who plans, and who may cancel.
 
-        `workers` carry the runs that are no agent's, by the name that stands in the agent's place.
+        `workers` carry the runs that are no agent's, by the name that stands in the agent's place. `meanings` tell
+        what operations mean, where the planner understands more than their own words.
         """
+        self._meanings = meanings
         self._workers = workers
         self._door = door
         self._identity = identity
@@ -318,7 +321,7 @@ class Executor:
         began = time.perf_counter()
         permitted = self._door.operations(actor)
         before = [analyze(turn.input, analysis.today, work.lang) for turn in work.history[-1:]]
-        scored = select(analysis, permitted, TOOLS_MAX, earlier=before)
+        scored = select(analysis, permitted, TOOLS_MAX, earlier=before, meanings=self._meanings)
         if progress.steps < 2:  # noqa: PLR2004 - the second step of every run
             output = {
                 "permitted": len(permitted),

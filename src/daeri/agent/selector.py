@@ -1,14 +1,15 @@
 """Which of the operations that this actor may use fit a request? Likeness to what the operations say of themselves.
 
-No model, no network: tf-idf over stems, senses, syllable pairs and kinds of entities, of each example and of the whole
-declaration. The index is built once for a set of operations. Whether a request is understood is not decided here.
+No network: tf-idf over stems, senses, syllable pairs and kinds of entities, of each example and of the whole
+declaration; and for a planner that understands more than declared words, nearness in meaning (`meanings.py`). The index
+is built once for a set of operations. Whether a request is understood is not decided here.
 """
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, Protocol
 
 from daeri.agent.analyzer import Analysis, Part
 from daeri.agent.tokens import Word, bigrams, words_of
@@ -30,10 +31,20 @@ SHARE_OF_WHOLE: Final = 0.25
 SHARE_OF_DECLARED: Final = 0.25
 """How much count: the most alike example; all it says; the part of the request that its label and words name."""
 
+SHARE_OF_WORDS: Final = 0.25
+"""How much words count beside meaning, where meaning is known."""
 PART_OF_PHRASE: Final = 0.5
 """A word that an operation declares only within a phrase ("실적 순위") names it less than a word of its own."""
 
 Features = Mapping[str, float]
+
+
+class Near(Protocol):
+    """What knows how near texts are to operations in meaning; `Meanings` is one."""
+
+    def nearness(self, texts: Sequence[str]) -> Mapping[str, float]:
+        """Return it for each operation that is known, by its name."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +70,18 @@ class Index:
         """Read every operation once."""
         read = [_read(_Same((each,))) for each in operations]
         self.vocabularies: dict[str, Vocabulary] = {each.operation.name: each for each, _ in read}
-        self._operations = tuple(operations)
         raw = [(at, whole, features) for at, (_, documents) in enumerate(read) for whole, features in documents]
         self._rarity = _rarity(raw, len(operations))
-        self._documents: list[_Document] = []
+        self._documents = [_Document(at, whole) for at, whole, _ in raw]
         self._postings: dict[str, list[tuple[int, float]]] = {}
-        for at, whole, features in raw:
-            number = len(self._documents)
-            self._documents.append(_Document(at, whole))
+        for number, (_, _, features) in enumerate(raw):
             for feature, weight in self._unit(features).items():
                 self._postings.setdefault(feature, []).append((number, weight))
+        self._naming: dict[str, list[tuple[int, float]]] = {}
+        for at, (vocabulary, _) in enumerate(read):
+            for stem in vocabulary.named:
+                share = 1.0 if stem in vocabulary.single else PART_OF_PHRASE
+                self._naming.setdefault(stem, []).append((at, share))
 
     def scores(self, part: Part) -> dict[str, float]:
         """How well each operation fits one part of a request, from 0 to 1."""
@@ -80,32 +93,40 @@ class Index:
         for feature, weight in self._unit(_features(part)).items():
             for number, other in self._postings.get(feature, ()):
                 likeness[number] += weight * other
-        best = [0.0] * len(self._operations)
-        whole = [0.0] * len(self._operations)
+        best = [0.0] * len(self.vocabularies)
+        whole = [0.0] * len(self.vocabularies)
         for document, value in zip(self._documents, likeness, strict=True):
             kind = whole if document.whole else best
             kind[document.operation] = max(kind[document.operation], value)
+        declared = self._declared(part)
         fits = {
-            operation.name: SHARE_OF_EXAMPLE * best[at]
-            + SHARE_OF_WHOLE * whole[at]
-            + SHARE_OF_DECLARED * self._declared(part, self.vocabularies[operation.name])
-            for at, operation in enumerate(self._operations)
+            name: SHARE_OF_EXAMPLE * best[at] + SHARE_OF_WHOLE * whole[at] + SHARE_OF_DECLARED * declared.get(at, 0.0)
+            for at, name in enumerate(self.vocabularies)
         }
-        return fits, {operation.name: best[at] for at, operation in enumerate(self._operations)}
+        return fits, dict(zip(self.vocabularies, best, strict=True))
 
-    def _declared(self, part: Part, vocabulary: Vocabulary) -> float:
-        """The share of the request's words that an operation's label and words hold; rare words count more."""
-        named = total = 0.0
+    def _declared(self, part: Part) -> dict[int, float]:
+        """The share of the request's words that each operation's label and words hold; rare words count more."""
+        total, more, named = 0.0, dict[int, float](), dict[int, float]()
         for word in part.words:
             if word.passed or word.question:
                 continue
-            shared = word.stems & vocabulary.named
-            rarity = (
-                max((self._rarity.get(stem, 0.0) for stem in shared or word.stems), default=0.0) or self._rarity[""]
-            )
-            total += rarity
-            named += rarity * (1.0 if word.stems & vocabulary.single else PART_OF_PHRASE if shared else 0.0)
-        return named / total if total else 0.0
+            usual = max((self._rarity.get(stem, 0.0) for stem in word.stems), default=0.0) or self._rarity[""]
+            total += usual
+            for at, (rarity, share) in self._holders(word).items():
+                more[at] = more.get(at, 0.0) + rarity - usual
+                named[at] = named.get(at, 0.0) + rarity * share
+        return {at: value / (total + more[at]) for at, value in named.items()}
+
+    def _holders(self, word: Word) -> dict[int, tuple[float, float]]:
+        """Which operations are named by a word, how rare the rarest stem that they share with it is, and how surely."""
+        found: dict[int, tuple[float, float]] = {}
+        for stem in word.stems:
+            rarity = self._rarity.get(stem, 0.0)
+            for at, share in self._naming.get(stem, ()):
+                before = found.get(at, (0.0, 0.0))
+                found[at] = (max(before[0], rarity), max(before[1], share))
+        return found
 
     def _unit(self, features: Features) -> dict[str, float]:
         common = self._rarity.get("", 1.0)
@@ -136,7 +157,12 @@ def index_of(operations: Sequence[Operation]) -> Index:
 
 
 def select(
-    analysis: Analysis, operations: Sequence[Operation], top: int, *, earlier: Sequence[Analysis] = ()
+    analysis: Analysis,
+    operations: Sequence[Operation],
+    top: int,
+    *,
+    earlier: Sequence[Analysis] = (),
+    meanings: Near | None = None,
 ) -> list[Scored]:
     """The `top` operations that fit any part of the request best, best first.
 
@@ -145,9 +171,16 @@ def select(
     """
     index = index_of(operations)
     best: dict[str, float] = {}
-    for part in [part for each in (analysis, *earlier) for part in each.parts]:
+    parts = [part for each in (analysis, *earlier) for part in each.parts]
+    for part in parts:
         for name, score in index.scores(part).items():
             best[name] = max(best.get(name, 0.0), score)
+    if meanings is not None and len(operations) > top:
+        near = meanings.nearness([part.text for part in parts])
+        best = {
+            name: max(0.0, (1 - SHARE_OF_WORDS) * near.get(name, words) + SHARE_OF_WORDS * words)
+            for name, words in best.items()
+        }
     scored = [Scored(operation, round(best.get(operation.name, 0.0), 4)) for operation in operations]
     ranked = sorted(scored, key=lambda each: (-each.score, each.operation.name))
     # A search takes any words, so no likeness of words tells whether it can help: it is always within reach.

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from daeri.agent.selector import Near
 from daeri.clock import Clock
 from daeri.library.librarian import Librarian
 from daeri.models.relay import RawModels
@@ -31,6 +32,7 @@ class Services:
         checks: what must hold for the server to be ready, by name ("database").
         librarian: takes files in; None where the server keeps none.
         limiter: counts requests; None where there is no limit.
+        meanings: knows what operations mean; None where they are found by their words alone.
     """
 
     identity: Identity
@@ -50,3 +52,4 @@ class Services:
     checks: Mapping[str, Check] = field(default_factory=dict)
     librarian: Librarian | None = None
     limiter: Limiter | None = None
+    meanings: Near | None = None

@@ -175,6 +175,7 @@ class Tools:
     def __init__(self, services: Services, extras: Extras) -> None:
         """Take the services, and what is offered besides."""
         self._door = services.door
+        self._meanings = services.meanings
         self._extras = extras
         self._clock = Clock()
         self._kept: dict[tuple[str, str], Tool] = {}
@@ -191,7 +192,8 @@ class Tools:
     def search(self, actor: Actor, searched: Searched, lang: Lang) -> dict[str, Any]:
         """Return the operations that fit a wish best."""
         operations = self._door.operations(actor)
-        found = select(analyze(searched.query, self._clock.today(), lang), operations, searched.limit)
+        asked = analyze(searched.query, self._clock.today(), lang)
+        found = select(asked, operations, searched.limit, meanings=self._meanings)
         tools = [self._tool(each.operation, lang) for each in found if each.score > 0]
         told = ("name", "title", "description", "inputSchema", "annotations")
         return {"data": [{name: tool[name] for name in told} for tool in tools]}
