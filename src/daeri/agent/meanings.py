@@ -43,7 +43,8 @@ class Meanings:
 
     async def read(self, operations: Sequence[Operation]) -> None:
         """Learn what operations mean, in place of what was known, in threads beside other work."""
-        texts, starts = [], []
+        texts: list[str] = []
+        starts: list[int] = []
         for operation in operations:
             starts.append(len(texts))
             texts += _said(operation)
