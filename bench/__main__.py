@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from bench import approvals, documents, indexing, mcp, pgvector, query, records, relay, selector, store, work
+from bench import approvals, documents, indexing, mcp, pgvector, query, records, relay, runs, selector, store, work
 from bench.folder import LARGE_ROWS, Folder, large_folder, sample_folder
 from bench.load import WIDTH, Client, Piece
 from bench.server import Server
@@ -54,12 +54,13 @@ INDEXING = "indexing"
 PGVECTOR = "pgvector"
 APPROVALS = "approvals"
 SELECTOR = "selector"
-NAMED = [INDEXING, PGVECTOR, APPROVALS, SELECTOR]
+RUNS = "runs"
+NAMED = [INDEXING, PGVECTOR, APPROVALS, SELECTOR, RUNS]
 """What is measured only where it is named: it takes minutes, or is there to decide once."""
 NAMES = [*MEASURES, MCP, PROCESS, STORE, RELAY, RECORDS, QUERY, DOCUMENTS]
 
 
-async def main(names: Sequence[str], files: int, passages: int) -> None:
+async def main(names: Sequence[str], files: int, passages: int, streams: int | None) -> None:
     """Measure what is named and print the table."""
     before = yardstick()
     print(facts())
@@ -71,7 +72,7 @@ async def main(names: Sequence[str], files: int, passages: int) -> None:
     with tempfile.TemporaryDirectory(prefix="daeri-bench-") as name:
         place = Path(name)
         sample = None
-        if set(chosen) - {STORE, QUERY, DOCUMENTS, *NAMED}:
+        if set(chosen) - ({STORE, QUERY, DOCUMENTS, *NAMED} - {RUNS}):
             _say("building the sample company")
             sample = await sample_folder(place / "sample")
         lines = await _measured(chosen, place, sample)
@@ -86,6 +87,8 @@ async def main(names: Sequence[str], files: int, passages: int) -> None:
             print("\n" + query.answer(place))
         if DOCUMENTS in chosen:
             print("\n" + documents.answer(place, _say))
+        if RUNS in chosen and sample is not None:
+            print("\n" + await runs.answer(sample, place, streams, _say))
         if SELECTOR in chosen:
             print("\n" + await selector.compare(_say))
         if APPROVALS in chosen:
@@ -171,17 +174,18 @@ def _say(what: str) -> None:
     print(f"  … {what}", file=sys.stderr, flush=True)
 
 
-def _arguments() -> tuple[list[str], int, int]:
+def _arguments() -> tuple[list[str], int, int, int | None]:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure what Daeri costs.")
     every = ", ".join([*NAMES, *(f"{name} (only where named)" for name in NAMED)])
     parser.add_argument("names", nargs="*", metavar="NAME", help=every)
     parser.add_argument("--files", type=int, default=indexing.FILES, help=f"how many documents {INDEXING} takes in")
     parser.add_argument("--passages", type=int, default=10_000, help=f"how many passages {PGVECTOR} compares")
+    parser.add_argument("--streams", type=int, help=f"how many runs {RUNS} lets stream at once")
     asked = parser.parse_args()
     unknown = [name for name in asked.names if name not in {*NAMES, *NAMED}]
     if unknown:
         parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join([*NAMES, *NAMED])}")
-    return asked.names, asked.files, asked.passages
+    return asked.names, asked.files, asked.passages, asked.streams
 
 
 if __name__ == "__main__":

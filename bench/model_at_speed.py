@@ -1,6 +1,7 @@
 """What would a model send, as fast as a test needs it? `python -m bench.model_at_speed PORT GAP_MILLISECONDS`.
 
-Every chat completion streams 100 Korean tokens, one every GAP milliseconds, then its usage and [DONE]. Written for many
+Every chat completion streams 100 Korean tokens, one every GAP milliseconds, then its usage and [DONE]. The model `one-call`
+takes no time: it asks for one operation, and once it is told what came of it, it answers with 20 tokens. Written for many
 streams at little cost: the bytes are made once, and one clock serves all streams. GET anything answers 200.
 """
 
@@ -13,6 +14,8 @@ from typing import Any
 import uvloop
 
 TOKENS = 100
+ONE_CALL = "one-call"
+ANSWER_TOKENS = 20
 SLOTS = 10
 """Streams are spread over so many moments of each gap, as streams of a real endpoint are."""
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -45,6 +48,17 @@ PIECES = [
     _chunk(_LAST + b"data: [DONE]\n\n") + b"0\r\n\r\n",
 ]
 """A whole reply, as it is written piece by piece."""
+_CALLED = {"name": "leave__balance", "arguments": "{}"}
+_ASKED = {"role": "assistant", "tool_calls": [{"index": 0, "id": "call_1", "type": "function", "function": _CALLED}]}
+_DONE = _event({"object": "chat.completion.chunk", "choices": [], "usage": _USAGE}) + b"data: [DONE]\n\n"
+ASKS = _chunk(_delta(_ASKED) + _delta({}, "tool_calls") + _DONE) + b"0\r\n\r\n"
+"""A reply that asks for an operation, all at once."""
+ANSWERS = (
+    b"".join(_chunk(_delta({"content": word(number)})) for number in range(ANSWER_TOKENS))
+    + _chunk(_delta({}, "stop") + _DONE)
+    + b"0\r\n\r\n"
+)
+"""A short answer, all at once."""
 
 
 class Connection(asyncio.Protocol):
@@ -73,6 +87,9 @@ class Connection(asyncio.Protocol):
         self._received = b""
         if head.startswith(b"GET"):
             self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            return
+        if b'"model":"one-call"' in body:
+            self.transport.write(_HEAD + (ANSWERS if b'"role":"tool"' in body else ASKS))
             return
         self.transport.write(_HEAD + PIECES[0])
         self.next = 1

@@ -9,10 +9,12 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pydantic import BaseModel
 
 from daeri.agent.answers import outcome_in_words
 from daeri.agent.consulting import Consultant
@@ -31,6 +33,9 @@ REPAIRS_MAX = 2
 """Times a model may mend a call that cannot be read."""
 RESULT_MAX = 20_000
 """Characters of one result that a model is shown."""
+
+SCHEMAS_KEPT = 4096
+"""Operations whose schemas are kept as they were made."""
 
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PROMPTS = Path(__file__).parent / "prompts"
@@ -129,9 +134,15 @@ def _tool(operation: Operation) -> dict[str, Any]:
         "function": {
             "name": tool_name(operation.name),
             "description": f"{operation.label.ko}. {operation.description}",
-            "parameters": operation.input.model_json_schema(),
+            "parameters": _schema(operation.input),
         },
     }
+
+
+@lru_cache(maxsize=SCHEMAS_KEPT)
+def _schema(arguments: type[BaseModel]) -> dict[str, Any]:
+    """Return the schema of an operation's arguments; Pydantic makes it anew each time, which took a third of a run."""
+    return arguments.model_json_schema()
 
 
 def _untold(situation: Situation, withheld: frozenset[str]) -> list[str]:
