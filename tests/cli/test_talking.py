@@ -160,3 +160,21 @@ def test_without_a_model_nothing_was_used_and_that_is_said(server: Server) -> No
     told = server.json("usage", "--by", "day")
     assert (told["by"], told["data"], told["total"]["calls"], told["budgets"]) == ("day", [], 0, [])
     assert server.run("usage", "--by", "colour").returncode == 2
+
+
+def test_conversations_are_found_renamed_forked_edited_and_deleted(server: Server) -> None:
+    asked = server.json("ask", "휴가 며칠 남았어?")
+    session = asked["session_id"]
+    found = server.run("session", "list", "휴가", "남았어")
+    assert "휴가 며칠 남았어?" in found.stdout
+    assert server.run("session", "rename", session, "올해 휴가").stdout.strip() == "올해 휴가"
+    edited = server.json("run", "edit", asked["run_id"], "이번", "달 휴가는?")
+    assert edited["session_id"] == session
+    shown = server.run("session", "show", session)
+    assert "이번 달 휴가는?" in shown.stdout
+    assert "며칠 남았어?" not in shown.stdout
+    fork = server.json("session", "fork", session)
+    assert fork["forked_from"] == session
+    assert server.run("session", "delete", session).returncode == 0
+    assert server.run("session", "show", session).returncode != 0
+    assert "올해 휴가" in server.run("session", "show", fork["session_id"]).stdout

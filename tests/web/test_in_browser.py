@@ -330,6 +330,27 @@ def test_an_answer_comes_about_on_the_page_with_its_four_parts(asking: Page) -> 
     expect(asking.locator("#question")).to_be_focused()
 
 
+def test_a_conversation_is_asked_again_in_other_words_and_what_opens_in_it_is_accessible(asking: Page) -> None:
+    asking.locator("#question").fill("김하은 대리 휴가 며칠 남았어?")
+    asking.keyboard.press("Enter")
+    turn = asking.locator(".turn").last
+    expect(turn).to_have_attribute("data-status", "succeeded", timeout=15_000)
+    turn.get_by_text("고치기", exact=True).click()
+    turn.get_by_label("고쳐서 다시 묻기").fill("박서연 팀장 휴가 며칠 남았어?")
+    turn.get_by_role("button", name="고쳐서 다시 묻기").click()
+    expect(asking.locator(".bubble")).to_have_text(["박서연 팀장 휴가 며칠 남았어?"])
+    expect(asking.locator(".turn").last).to_have_attribute("data-status", "succeeded", timeout=15_000)
+    closed = asking.locator("#talk details:not([open]) > summary")
+    while closed.count():
+        closed.first.click()
+    in_both_themes(asking)
+    asking.set_viewport_size({"width": 320, "height": 844})
+    assert asking.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    asking.get_by_label("제목").fill("남은 휴가")
+    asking.get_by_role("button", name="제목 바꾸기").click()
+    expect(asking).to_have_title(re.compile("남은 휴가"))
+
+
 def test_a_word_being_typed_stays_when_an_answer_arrives(asking: Page) -> None:
     asking.locator("#question").fill("우리 회사 직원 몇 명이야?")
     asking.keyboard.press("Enter")

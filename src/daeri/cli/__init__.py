@@ -16,6 +16,7 @@ from daeri.cli import (
     acts,
     adopting,
     asking,
+    conversing,
     costs,
     deciding,
     keys,
@@ -79,6 +80,7 @@ def application() -> Typer:
     serving.add_to(app)
     adopting.add_to(app)
     asking.add_to(app)
+    conversing.add_to(app)
     acts.add_to(deciding.add_to(app))
     office.add_to(app)
     operating.add_to(app)

@@ -36,6 +36,9 @@ def add_to(app: Typer) -> None:
         watch
     )
     command(runs, "cancel", both("멈춰요", "Stop it"))(cancel)
+    command(runs, "edit", both("고쳐서 다시 물어요 (그 뒤의 차례는 대화에서 빠져요)", "Ask it again in other words"))(
+        edit
+    )
 
 
 def ask(
@@ -125,6 +128,16 @@ def cancel(desk: Desk, run: RunArgument) -> None:
     for approval_id in body["approvals"]:
         hint = Words("올린 결재는 그대로 있어요. 거두려면", "What it filed stays. To take it back")
         terminal.next(f"daeri approve withdraw {approval_id}", hint)
+
+
+def edit(
+    desk: Desk,
+    run: RunArgument,
+    question: Annotated[list[str], Argument(metavar="TEXT", help=both("고쳐 쓴 요청", "The request in its new words"))],
+) -> None:
+    """Ask a turn of a conversation again in other words, and follow that."""
+    where = f"/v1/runs/{_found(desk, run)['run_id']}/edit"
+    _follow(desk, str(desk.api.post(where, {"input": " ".join(question)}).body["run_id"]), until_parked=True)
 
 
 def _found(desk: Desk, named: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from daeri.gateway.wire import Sent
 from daeri.operations.approval import PEOPLE_MAX, Decision, More
 from daeri.operations.directory import Directory
 from daeri.records.actor import Actor
+from daeri.runs.conversations import TITLE_MAX
 from daeri.runs.runs import INPUT_MAX
 
 Comment = Annotated[
@@ -42,6 +43,35 @@ class RunAsked(Sent):
     ]
     agent: AgentName = None
     session_id: SessionId = None
+
+
+class RunEdited(Sent):
+    """A request that is asked again in other words."""
+
+    input: Annotated[
+        str,
+        Field(
+            description="고쳐 쓴 질문이나 요청 (the request in its new words), e.g. 김과장 휴가 며칠 남았어?",
+            json_schema_extra={"minLength": 1, "maxLength": INPUT_MAX},
+        ),
+    ]
+
+
+class ConversationRenamed(Sent):
+    """A new title for a conversation."""
+
+    title: Annotated[
+        str,
+        Field(description="제목 (title), e.g. 휴가 계획", json_schema_extra={"minLength": 1, "maxLength": TITLE_MAX}),
+    ]
+
+
+class ConversationForked(Sent):
+    """Where a conversation is to fork."""
+
+    run_id: Annotated[
+        str | None, Field(description="여기까지 (the last turn to copy); all of them where it is missing.")
+    ] = None
 
 
 class Decided(Sent):
@@ -115,6 +145,36 @@ class RunNamed(Sent):
     """runs.cancel."""
 
     run_id: RunId
+
+
+class RunEditedById(RunEdited):
+    """runs.edit."""
+
+    run_id: RunId
+    wait: Wait = 0
+    idempotency_key: Key = None
+
+
+class ConversationList(Sent):
+    """conversations.list."""
+
+    q: str | None = None
+    limit: Limit = 20
+    cursor: Cursor = None
+
+
+class ConversationNamed(Sent):
+    """conversations.get and conversations.delete."""
+
+    session_id: Annotated[str, Field(description="대화 번호 (conversation), e.g. ses_01KAJ...")]
+
+
+class ConversationRenamedById(ConversationNamed, ConversationRenamed):
+    """conversations.rename."""
+
+
+class ConversationForkedById(ConversationNamed, ConversationForked):
+    """conversations.fork."""
 
 
 class RunRead(RunNamed):

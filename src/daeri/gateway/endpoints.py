@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
-from daeri.gateway.bodies import Arguments, Decided, Nothing, RpcRequest, RunAsked, Withdrawn
+from daeri.gateway.bodies import Arguments, Decided, Nothing, RpcRequest, RunAsked, RunEdited, Withdrawn
 from daeri.gateway.wire import INTEGER_MAX, KEY_PATTERN, Sent
 from daeri.operations.approval import Box
 
@@ -97,11 +97,12 @@ FIELDS: Final = Parameter(
 COUNT: Final = Parameter(
     "count", "query", {"enum": ["exact"]}, "전체 개수도 (the number of all rows too); null if it takes long."
 )
-_WRITES: Final = ("payload-too-large", "unsupported-media-type", "validation-failed")
-DECIDES: Final = ("permission-denied", "not-found", "conflict", "stale-version", *_WRITES)
+WRITES: Final = ("payload-too-large", "unsupported-media-type", "validation-failed")
+DECIDES: Final = ("permission-denied", "not-found", "conflict", "stale-version", *WRITES)
 
 TAGS: Final[Sequence[Mapping[str, str]]] = (
     {"name": "runs", "description": "에이전트에게 맡긴 일 (an agent's work)"},
+    {"name": "conversations", "description": "대화 (the runs that belong together)"},
     {"name": "operations", "description": "회사의 작업 목록 (what the company can do)"},
     {"name": "approvals", "description": "결재 (approval documents and decisions)"},
     {"name": "records", "description": "회사 기록 (the company's records)"},
@@ -124,7 +125,7 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         {202: described_json("Accepted; Location names the run. With wait, the run as it then stands.", "Run")},
         (_WAIT, IDEMPOTENCY_KEY),
         RunAsked,
-        problems=("not-found", "idempotency-mismatch", *_WRITES),
+        problems=("not-found", "idempotency-mismatch", *WRITES),
     ),
     Endpoint(
         "get",
@@ -176,7 +177,20 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         (),
         Nothing,
         body_required=False,
-        problems=("not-found", "conflict", *_WRITES),
+        problems=("not-found", "conflict", *WRITES),
+    ),
+    Endpoint(
+        "post",
+        "/v1/runs/{run_id}/edit",
+        "runs.edit",
+        "runs",
+        "고쳐서 다시 묻기 (ask again in other words)",
+        "Asks a turn of a conversation again: it and the turns after it leave the context, but stay in the history "
+        "with replaced_by; what still works is stopped, what waits for an approval is not.",
+        {202: described_json("Accepted; Location names the new run. With wait, as it then stands.", "Run")},
+        (_WAIT, IDEMPOTENCY_KEY),
+        RunEdited,
+        problems=("not-found", "conflict", "idempotency-mismatch", *WRITES),
     ),
     Endpoint(
         "get",
@@ -212,7 +226,7 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         (DRY_RUN, IDEMPOTENCY_KEY),
         Arguments,
         body_required=False,
-        problems=("permission-denied", "not-found", "conflict", "idempotency-mismatch", *_WRITES),
+        problems=("permission-denied", "not-found", "conflict", "idempotency-mismatch", *WRITES),
     ),
     Endpoint(
         "get",
@@ -321,7 +335,7 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         },
         (IDEMPOTENCY_KEY,),
         Arguments,
-        problems=("permission-denied", "not-found", "conflict", "idempotency-mismatch", *_WRITES),
+        problems=("permission-denied", "not-found", "conflict", "idempotency-mismatch", *WRITES),
     ),
     Endpoint(
         "get",

@@ -46,6 +46,12 @@ class Methods:
             "runs.get": _method(bodies.RunRead, self.get_run),
             "runs.list": _method(bodies.RunList, self.list_runs),
             "runs.cancel": _method(bodies.RunNamed, self.cancel_run),
+            "runs.edit": _method(bodies.RunEditedById, self.edit_run),
+            "conversations.list": _method(bodies.ConversationList, self.list_conversations),
+            "conversations.get": _method(bodies.ConversationNamed, self.get_conversation),
+            "conversations.rename": _method(bodies.ConversationRenamedById, self.rename_conversation),
+            "conversations.delete": _method(bodies.ConversationNamed, self.delete_conversation),
+            "conversations.fork": _method(bodies.ConversationForkedById, self.fork_conversation),
             "approvals.list": _method(bodies.BoxRead, self.list_approvals),
             "approvals.get": _method(bodies.ApprovalNamed, self.get_approval),
             "approvals.decide": _method(bodies.ApprovalDecided, self.decide),
@@ -160,6 +166,38 @@ class Methods:
     async def cancel_run(self, caller: Caller, named: bodies.RunNamed) -> Any:
         """Stop a run."""
         return await self._services.runs.cancel(caller.actor, named.run_id, caller.lang)
+
+    async def edit_run(self, caller: Caller, edited: bodies.RunEditedById) -> Any:
+        """Ask a turn again in other words; wait for its end where asked to."""
+        runs, key = self._services.runs, edited.idempotency_key or caller.idempotency_key
+        run = await runs.edit(caller.actor, edited.run_id, edited.input, lang=caller.lang, idempotency_key=key)
+        if not edited.wait:
+            return run
+        return await runs.wait(caller.actor, run["run_id"], _patience(caller, edited.wait), caller.lang)
+
+    async def list_conversations(self, caller: Caller, asked: bodies.ConversationList) -> Any:
+        """List the caller's conversations, or those that hold some words."""
+        return await self._services.runs.conversations.page(
+            caller.actor, search=asked.q or "", limit=asked.limit, cursor=asked.cursor, lang=caller.lang
+        )
+
+    async def get_conversation(self, caller: Caller, named: bodies.ConversationNamed) -> Any:
+        """Show a conversation."""
+        return await self._services.runs.conversations.get(caller.actor, named.session_id, caller.lang)
+
+    async def rename_conversation(self, caller: Caller, named: bodies.ConversationRenamedById) -> Any:
+        """Call a conversation otherwise."""
+        conversations = self._services.runs.conversations
+        return await conversations.rename(caller.actor, named.session_id, named.title, caller.lang)
+
+    async def delete_conversation(self, caller: Caller, named: bodies.ConversationNamed) -> None:
+        """Delete a conversation."""
+        await self._services.runs.conversations.delete(caller.actor, named.session_id)
+
+    async def fork_conversation(self, caller: Caller, named: bodies.ConversationForkedById) -> Any:
+        """Begin a conversation with a copy of another one's turns."""
+        conversations = self._services.runs.conversations
+        return await conversations.fork(caller.actor, named.session_id, named.run_id, caller.lang)
 
     async def list_approvals(self, caller: Caller, read: bodies.BoxRead) -> Any:
         """List one box."""

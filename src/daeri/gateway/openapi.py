@@ -11,6 +11,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from daeri.gateway.conversations import CONVERSATION_ENDPOINTS, CONVERSATION_SCHEMAS
 from daeri.gateway.document_endpoints import DOCUMENT_ENDPOINTS
 from daeri.gateway.endpoints import DRY_RUN, ENDPOINTS, IDEMPOTENCY_KEY, TAGS, Endpoint, Parameter
 from daeri.gateway.keys import KEY_ENDPOINTS, KEY_SCHEMAS
@@ -26,6 +27,7 @@ from daeri.operations.operation import Operation
 FIXED: Final = (
     *ENDPOINTS,
     *DOCUMENT_ENDPOINTS,
+    *CONVERSATION_ENDPOINTS,
     *KEY_ENDPOINTS,
     *METRICS_ENDPOINTS,
     *OFFICE_ENDPOINTS,
@@ -50,7 +52,7 @@ Document = dict[str, Any]
 
 def document(company: Company, version: str, server: str = "/") -> Document:
     """Return the description of a company's API."""
-    schemas: dict[str, Any] = {**SCHEMAS, **KEY_SCHEMAS, **OFFICE_SCHEMAS}
+    schemas: dict[str, Any] = {**SCHEMAS, **CONVERSATION_SCHEMAS, **KEY_SCHEMAS, **OFFICE_SCHEMAS}
     schemas |= _bodies(FIXED)
     paths: dict[str, Any] = {}
     for endpoint in FIXED:

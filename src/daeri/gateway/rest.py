@@ -12,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from daeri.errors import StaleVersion
-from daeri.gateway.bodies import Decided, Nothing, RunAsked, Withdrawn
+from daeri.gateway.bodies import Decided, Nothing, RunAsked, RunEdited, Withdrawn
+from daeri.gateway.conversations import ConversationRoutes
 from daeri.gateway.documents import DocumentRoutes
 from daeri.gateway.events import event_response
 from daeri.gateway.guard import Doorkeeper
@@ -48,6 +49,7 @@ def rest(services: Services, keeper: Doorkeeper, lines: Lifelines) -> APIRouter:
     RecordRoutes(services, keeper).add_to(table)
     OperationRoutes(services).add_to(table)
     RunRoutes(services, keeper, lines).add_to(table)
+    ConversationRoutes(services).add_to(table)
     ApprovalRoutes(services).add_to(table)
     OfficeRoutes(services).add_to(table)
     DocumentRoutes(services).add_to(table)
@@ -69,6 +71,7 @@ class RunRoutes:
         table.at("/v1/runs/{run_id}", get=self.get)
         table.at("/v1/runs/{run_id}/events", get=self.events)
         table.at("/v1/runs/{run_id}/cancel", post=self.cancel)
+        table.at("/v1/runs/{run_id}/edit", post=self.edit)
 
     async def create(self, request: Request, actor: Actor) -> Response:
         """Accept a request to an agent; with ?wait= the answer comes with its end, if that comes in time."""
@@ -116,6 +119,16 @@ class RunRoutes:
         Query(request)
         fitted(Nothing, await read_object(request))
         return answer(await self._runs.cancel(actor, request.path_params["run_id"], language(request.headers)))
+
+    async def edit(self, request: Request, actor: Actor) -> Response:
+        """Ask a turn again in other words; with ?wait= the answer comes with its end, if that comes in time."""
+        wait = Query(request, "wait").seconds("wait", WAIT_MAX)
+        edited = fitted(RunEdited, await read_object(request))
+        run_id, lang, key = request.path_params["run_id"], language(request.headers), idempotency_key(request)
+        run = await self._runs.edit(actor, run_id, edited.input, lang=lang, idempotency_key=key)
+        if wait:
+            run = await self._runs.wait(actor, run["run_id"], wait, lang)
+        return answer(run, 202, {"Location": f"/v1/runs/{run['run_id']}"})
 
 
 class OperationRoutes:

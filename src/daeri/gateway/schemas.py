@@ -197,6 +197,8 @@ SCHEMAS: Final[dict[str, Schema]] = {
         usage=ANYTHING,
         steps=list_of(ANYTHING),
         error=_either(named("Problem")),
+        replaced_by=or_null("string"),
+        copied_from=or_null("string"),
         created_at=TIME,
         finished_at=or_null("string", format="date-time"),
     ),

@@ -65,6 +65,8 @@ run = Table(
     Column("usage", JSON, nullable=False, default=dict),
     Column("error", JSON),
     Column("idempotency_key", String(255)),
+    Column("replaced_by", String(40)),
+    Column("copied_from", String(40)),
     Column("created_at", Instant, nullable=False),
     Column("finished_at", Instant),
     CheckConstraint(

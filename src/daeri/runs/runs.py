@@ -6,6 +6,7 @@ A run belongs to the person who asked; nobody else learns that it exists.
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -20,7 +21,8 @@ from daeri.operations.outcome import Settlement
 from daeri.records import audit
 from daeri.records.actor import Actor, Effect
 from daeri.records.store import Store
-from daeri.runs import journal
+from daeri.runs import conversations, journal
+from daeri.runs.conversations import Conversations
 from daeri.runs.fleet import ALONE
 from daeri.runs.wakeups import Wakeups, woken
 from daeri.wording import Lang, Text, normal
@@ -32,7 +34,7 @@ HEARTBEAT_SECONDS = 15
 """Longest silence on a stream: proxies drop connections that are quiet for a minute."""
 
 _STATUS = select(journal.run.c.status).where(
-    journal.run.c.id == bindparam("key"), journal.run.c.person_id == bindparam("person")
+    journal.run.c.id == bindparam("key"), journal.run.c.person_id == bindparam("person"), conversations.is_kept()
 )
 
 _FILED = Text(
@@ -43,8 +45,25 @@ _FILED = Text(
 Start = Callable[[str, int], Awaitable[None]]
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a person asks an agent.
+
+    Attributes:
+        session_id: the conversation that it goes on with; None begins one.
+        instead_of: the turn of that conversation which it asks again in other words.
+    """
+
+    text: str
+    agent: str
+    lang: Lang
+    session_id: str | None = None
+    instead_of: str | None = None
+    idempotency_key: str | None = None
+
+
 class Runs:
-    """The runs of a company's agents."""
+    """The runs of a company's agents, and the conversations they are turns of."""
 
     def __init__(self, company: Company, store: Store, clock: Clock, wakeups: Wakeups, me: str = ALONE) -> None:
         """Take the declarations, the database, the clock and the listeners; `start` is set when the engine opens."""
@@ -55,6 +74,7 @@ class Runs:
         self._me = me
         self._working: dict[str, asyncio.Task[None]] = {}
         self.start: Start | None = None
+        self.conversations = Conversations(company, store, clock, self._stopped)
 
     async def create(
         self,
@@ -77,37 +97,81 @@ class Runs:
         text = _checked(input)
         deputy = self._company.agent(agent)
 
+        request = Request(text, deputy.name, lang, session_id=session_id, idempotency_key=idempotency_key)
+        return await self._accept(actor, request)
+
+    async def edit(
+        self,
+        actor: Actor,
+        run_id: str,
+        input: str,  # noqa: A002 - the field's name in the API
+        *,
+        lang: Lang = "ko",
+        idempotency_key: str | None = None,
+    ) -> dict[str, Any]:
+        """Ask a turn of a conversation again in other words: it and those after it leave the context, not the history.
+
+        Raises:
+            ValidationFailed: empty or too long.
+            NotFound: there is no such run, or it is someone else's.
+            Conflict: it was asked again before.
+            IdempotencyMismatch: the key came with another request before.
+        """
+        _within_scope(actor, "create", "write")
+        text = _checked(input)
+        first = await self._store.read(lambda connection: self._row(connection, actor, run_id))
+        request = Request(
+            text,
+            self._company.agent(first.agent).name,
+            lang,
+            session_id=first.session_id,
+            instead_of=run_id,
+            idempotency_key=idempotency_key,
+        )
+        return await self._accept(actor, request)
+
+    async def _accept(self, actor: Actor, request: Request) -> dict[str, Any]:
+        stopped: list[str] = []
+
         def accept(connection: Connection) -> tuple[Row[Any], bool]:
-            before = self._replay(connection, actor, text, deputy.name, idempotency_key)
+            before = self._replay(connection, actor, request)
             if before is not None:
                 return before, False
-            if session_id is not None:
-                self._check_session(connection, actor, session_id)
             run_id, now = f"run_{ULID()}", self._clock.now()
+            session_id = request.session_id
+            if session_id is None:
+                session_id = conversations.begin(connection, actor, request.agent, request.text, now)
+            else:
+                conversations.join(connection, actor, session_id, now)
+            if request.instead_of is not None:
+                first = self._row(connection, actor, request.instead_of, held=True)
+                stopped[:] = conversations.replace_from(connection, first, run_id, now)
             connection.execute(
                 insert(journal.run).values(
                     id=run_id,
-                    session_id=session_id or f"ses_{ULID()}",
+                    session_id=session_id,
                     person_id=actor.person_id,
-                    agent=deputy.name,
+                    agent=request.agent,
                     scopes=[list(scope) for scope in actor.scopes],
                     door=actor.door,
-                    lang=lang,
-                    input=text,
+                    lang=request.lang,
+                    input=request.text,
                     status="queued",
-                    idempotency_key=idempotency_key,
+                    idempotency_key=request.idempotency_key,
                     created_at=now,
                 )
             )
-            journal.emit(connection, run_id, now, ("run.started", {"input": text, "agent": deputy.name}))
+            journal.emit(connection, run_id, now, ("run.started", {"input": request.text, "agent": request.agent}))
             self._audit(connection, actor, run_id, "run.create")
             return self._row(connection, actor, run_id), True
 
         row, is_new = await self._store.write(accept)
         crash_at("run.accepted")
+        for run_id in stopped:
+            self._stopped(run_id)
         if is_new and self.start is not None:
             await self.start(row.id, 1)
-        return self._body(row, [], lang)
+        return self._body(row, [], request.lang)
 
     async def begin(
         self, actor: Actor, worker: str, words: str, plan: dict[str, Any], lang: Lang = "ko", *, alone: bool = False
@@ -172,7 +236,7 @@ class Runs:
         """Return one page of the person's runs, newest first (of one session: oldest first)."""
         _within_scope(actor, "list", "read")
         limit = max(1, min(limit, LIST_MAX))
-        statement = select(journal.run).where(journal.run.c.person_id == actor.person_id)
+        statement = select(journal.run).where(journal.run.c.person_id == actor.person_id, conversations.is_kept())
         if session_id is not None:
             statement = statement.where(journal.run.c.session_id == session_id)
         oldest_first = session_id is not None
@@ -210,7 +274,10 @@ class Runs:
         """
         _within_scope(actor, "list", "read")
         asked = select(journal.run.c.id, journal.run.c.session_id, journal.run.c.answer).where(
-            journal.run.c.person_id == actor.person_id, journal.run.c.input == normal(input).strip()
+            journal.run.c.person_id == actor.person_id,
+            journal.run.c.input == normal(input).strip(),
+            journal.run.c.replaced_by.is_(None),
+            conversations.is_kept(),
         )
         statement = asked.order_by(journal.run.c.id.desc()).limit(LIST_MAX)
 
@@ -267,11 +334,15 @@ class Runs:
             self._audit(connection, actor, run_id, "run.cancel")
 
         await self._store.write(stop)
+        self._stopped(run_id)
+        return await self.get(actor, run_id, lang)
+
+    def _stopped(self, run_id: str) -> None:
+        """Tell who listens that a run was stopped, and whoever works on it."""
         self._wakeups.notify(run_id)
         task = self._working.get(run_id)
         if task is not None:
             task.cancel()
-        return await self.get(actor, run_id, lang)
 
     def settled(self, connection: Connection, settlement: Settlement) -> None:
         """Hear, inside the deciding transaction, how a document ended that one of the runs waits for."""
@@ -321,27 +392,22 @@ class Runs:
 
     @staticmethod
     def _row(connection: Connection, actor: Actor, run_id: str, *, held: bool = False) -> Row[Any]:
-        statement = select(journal.run).where(journal.run.c.id == run_id, journal.run.c.person_id == actor.person_id)
+        mine = journal.run.c.id == run_id, journal.run.c.person_id == actor.person_id, conversations.is_kept()
+        statement = select(journal.run).where(*mine)
         row = connection.execute(statement.with_for_update() if held else statement).one_or_none()
         if row is None:
             raise NotFound(Text("그런 실행을 찾을 수 없어요", "No such run"))
         return row
 
     @staticmethod
-    def _check_session(connection: Connection, actor: Actor, session_id: str) -> None:
-        owners = select(journal.run.c.person_id).where(journal.run.c.session_id == session_id).limit(1)
-        if connection.execute(owners).scalar_one_or_none() != actor.person_id:
-            raise NotFound(Text("그런 대화를 찾을 수 없어요", "No such session"))
-
-    @staticmethod
-    def _replay(connection: Connection, actor: Actor, text: str, agent: str, key: str | None) -> Row[Any] | None:
-        if key is None:
+    def _replay(connection: Connection, actor: Actor, request: Request) -> Row[Any] | None:
+        if request.idempotency_key is None:
             return None
         statement = select(journal.run).where(
-            journal.run.c.person_id == actor.person_id, journal.run.c.idempotency_key == key
+            journal.run.c.person_id == actor.person_id, journal.run.c.idempotency_key == request.idempotency_key
         )
         row = connection.execute(statement).one_or_none()
-        if row is not None and (row.input, row.agent) != (text, agent):
+        if row is not None and (row.input, row.agent) != (request.text, request.agent):
             raise IdempotencyMismatch
         return row
 
@@ -360,6 +426,8 @@ class Runs:
             "usage": row.usage or {},
             "steps": [_step_body(item, lang) for item in steps],
             "error": row.error,
+            "replaced_by": row.replaced_by,
+            "copied_from": row.copied_from,
             "created_at": rfc3339(row.created_at),
             "finished_at": rfc3339(row.finished_at) if row.finished_at else None,
         }

@@ -224,6 +224,7 @@ def _load(connection: Connection, lease: Lease) -> Work:
             journal.run.c.session_id == row.session_id,
             journal.run.c.person_id == row.person_id,
             journal.run.c.status == "succeeded",
+            journal.run.c.replaced_by.is_(None),
             journal.run.c.id < row.id,
         )
         .order_by(journal.run.c.id.desc())

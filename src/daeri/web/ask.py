@@ -5,14 +5,14 @@ by runs/; here they are shown, and the browser follows their events by itself.
 """
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from daeri.errors import IdempotencyMismatch, NotFound
+from daeri.errors import IdempotencyMismatch
 from daeri.operations.company import Company
 from daeri.operations.operation import Operation
 from daeri.runs.runs import LIST_MAX
@@ -23,7 +23,7 @@ from daeri.wording import Lang
 TURNS_MAX: Final = 20
 """A page shows this many turns of a conversation; older ones stay in the run list."""
 
-PAST_MAX: Final = 5
+PAST_MAX: Final = 20
 STARTS: Final = 4
 PATIENCE_SECONDS: Final = 8.0
 """A browser without JavaScript waits this long for an answer before it gets the page of a run still at work."""
@@ -44,6 +44,9 @@ class Ask:
         self._desk.add(router, "/ask", self.show_new)
         self._desk.add(router, "/ask", self.send, methods=["POST"])
         self._desk.add(router, "/ask/{session_id}", self.show)
+        for act in (self.rename, self.delete, self.fork):
+            self._desk.add(router, f"/ask/{{session_id}}/{act.__name__}", act, methods=["POST"])
+        self._desk.add(router, "/runs/{run_id}/edit", self.edit, methods=["POST"])
         self._desk.add(router, "/runs/{run_id}/cancel", self.stop, methods=["POST"])
 
     async def show_new(self, request: Request, visitor: Visitor) -> Response:
@@ -68,31 +71,60 @@ class Ask:
             await runs.wait(visitor.signed, run["run_id"], PATIENCE_SECONDS, visitor.lang)
         return see_other(f"/ask/{run['session_id']}")
 
+    async def edit(self, request: Request, visitor: Visitor) -> Response:
+        """Ask a turn again in other words."""
+        runs, form, run_id = self._desk.services.runs, await request.form(), request.path_params["run_id"]
+        run = await runs.edit(visitor.signed, run_id, forms.field(form, "input"), lang=visitor.lang)
+        if LIVE_HEADER not in request.headers:
+            await runs.wait(visitor.signed, run["run_id"], PATIENCE_SECONDS, visitor.lang)
+        return see_other(f"/ask/{run['session_id']}")
+
+    async def rename(self, request: Request, visitor: Visitor) -> Response:
+        """Call a conversation otherwise."""
+        session_id, title = request.path_params["session_id"], forms.field(await request.form(), "title")
+        await self._desk.services.runs.conversations.rename(visitor.signed, session_id, title, visitor.lang)
+        return see_other(f"/ask/{session_id}")
+
+    async def delete(self, request: Request, visitor: Visitor) -> Response:
+        """Delete a conversation."""
+        await self._desk.services.runs.conversations.delete(visitor.signed, request.path_params["session_id"])
+        return see_other("/ask")
+
+    async def fork(self, request: Request, visitor: Visitor) -> Response:
+        """Begin a conversation with a copy of the turns so far."""
+        session_id, until = request.path_params["session_id"], forms.field(await request.form(), "run_id") or None
+        fork = await self._desk.services.runs.conversations.fork(visitor.signed, session_id, until, visitor.lang)
+        return see_other(f"/ask/{fork['session_id']}")
+
     async def show(self, request: Request, visitor: Visitor) -> Response:
         """Show a conversation."""
-        runs = await self._conversation(visitor, request.path_params["session_id"])
+        session_id = request.path_params["session_id"]
+        conversation = await self._desk.services.runs.conversations.get(visitor.signed, session_id, visitor.lang)
+        runs, replaced = await self._conversation(visitor, session_id)
         turns = [await self._turn(visitor, run) for run in runs[-TURNS_MAX:]]
-        return await self._page(request, visitor, turns, older=len(runs) > TURNS_MAX)
+        return await self._page(
+            request, visitor, turns, older=len(runs) > TURNS_MAX, replaced=replaced, conversation=conversation
+        )
 
     async def stop(self, request: Request, visitor: Visitor) -> Response:
         """Cancel a run and go back to its conversation."""
         run = await self._desk.services.runs.cancel(visitor.signed, request.path_params["run_id"])
         return see_other(f"/ask/{run['session_id']}")
 
-    async def _conversation(self, visitor: Visitor, session_id: str) -> list[dict[str, Any]]:
-        """Return the runs of a conversation, oldest first; only the newest ones of a very long one."""
-        cursor, runs = None, list[dict[str, Any]]()
+    async def _conversation(
+        self, visitor: Visitor, session_id: str
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Return the runs of a conversation and those that were asked again, oldest first; the newest of very many."""
+        cursor, runs, replaced = None, list[dict[str, Any]](), list[dict[str, Any]]()
         while True:
             page = await self._desk.services.runs.page(
                 visitor.signed, limit=LIST_MAX, cursor=cursor, session_id=session_id
             )
-            runs = [*runs, *page["data"]][-TURNS_MAX - 1 :]
+            runs = [*runs, *(run for run in page["data"] if run["replaced_by"] is None)][-TURNS_MAX - 1 :]
+            replaced = [*replaced, *(run for run in page["data"] if run["replaced_by"] is not None)][-TURNS_MAX:]
             cursor = page["next_cursor"]
             if cursor is None:
-                break
-        if not runs:
-            raise NotFound
-        return runs
+                return runs, replaced
 
     async def _turn(self, visitor: Visitor, run: dict[str, Any]) -> dict[str, Any]:
         """Return a run with the documents it filed, and whether it is still at work."""
@@ -101,19 +133,30 @@ class Ask:
         return run | {"documents": documents, "live": run["status"] not in SETTLED}
 
     async def _page(
-        self, request: Request, visitor: Visitor, turns: list[dict[str, Any]], *, older: bool = False
+        self,
+        request: Request,
+        visitor: Visitor,
+        turns: list[dict[str, Any]],
+        *,
+        older: bool = False,
+        replaced: Sequence[dict[str, Any]] = (),
+        conversation: dict[str, Any] | None = None,
     ) -> Response:
-        session_id = turns[-1]["session_id"] if turns else ""
+        sought = request.query_params.get("q", "").strip()
+        past = None if conversation is not None else await self._past(visitor, request, sought)
         return await self._desk.page(
             request,
             visitor,
             "ask.html",
             turns=turns,
             older=older,
-            session_id=session_id,
+            replaced=replaced,
+            conversation=conversation,
+            session_id=conversation["session_id"] if conversation is not None else "",
             key=secrets.token_urlsafe(16),
-            starts=[] if turns else self._suggested(visitor),
-            past=[] if turns else await self._past(visitor),
+            starts=[] if conversation is not None else self._suggested(visitor),
+            past=past,
+            sought=sought,
             running=next((turn for turn in turns if turn["status"] in {"queued", "running"}), None),
             api=Api(f"/v1/runs/{turns[-1]['run_id']}") if turns else Api("/v1/runs", "POST", '{"input": "…"}'),
         )
@@ -123,13 +166,15 @@ class Ask:
         permitted = {operation.name for operation in door.operations(visitor.signed)}
         return suggestions(door.company, permitted, visitor.lang)
 
-    async def _past(self, visitor: Visitor) -> list[dict[str, Any]]:
-        """Return the latest run of each of the last conversations."""
-        page = await self._desk.services.runs.page(visitor.signed, limit=TURNS_MAX)
-        latest: dict[str, dict[str, Any]] = {}
-        for run in page["data"]:
-            latest.setdefault(run["session_id"], run)
-        return list(latest.values())[:PAST_MAX]
+    async def _past(self, visitor: Visitor, request: Request, sought: str) -> dict[str, Any]:
+        """Return the last conversations, or those that hold what is sought."""
+        return await self._desk.services.runs.conversations.page(
+            visitor.signed,
+            search=sought,
+            limit=PAST_MAX,
+            cursor=request.query_params.get("cursor"),
+            lang=visitor.lang,
+        )
 
 
 def suggestions(company: Company, permitted: Collection[str], lang: Lang) -> list[str]:

@@ -38,6 +38,6 @@ class RunScreens:
         """Show one run: its steps in order, with what went in and came out."""
         run = await self._desk.services.runs.get(visitor.signed, request.path_params["run_id"], visitor.lang)
         longest = max((step["milliseconds"] or 0 for step in run["steps"]), default=0)
-        return await self._desk.page(
-            request, visitor, "run.html", run=run, longest=longest, api=Api(f"/v1/runs/{run['run_id']}")
-        )
+        is_talk = any(agent.name == run["agent"] for agent in self._desk.services.door.company.agents)
+        api = Api(f"/v1/runs/{run['run_id']}")
+        return await self._desk.page(request, visitor, "run.html", run=run, longest=longest, is_talk=is_talk, api=api)

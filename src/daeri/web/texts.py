@@ -9,12 +9,14 @@ from types import MappingProxyType
 from typing import Final
 
 from daeri.web.model_texts import MODEL_TEXTS
+from daeri.web.conversation_texts import CONVERSATION_TEXTS
 from daeri.web.office_texts import OFFICE_TEXTS
 from daeri.wording import Lang, Text, fit_josa
 
 TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
     {
         **MODEL_TEXTS,
+        **CONVERSATION_TEXTS,
         **OFFICE_TEXTS,
         # frame
         "skip": Text("본문으로 건너뛰기", "Skip to content"),
