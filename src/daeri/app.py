@@ -25,9 +25,11 @@ from daeri.gateway.guard import NewsOptions
 from daeri.gateway.mcp import Extras
 from daeri.library.blocks import Limits
 from daeri.library.cells import Bounds, Cells
+from daeri.library.disk import Disk
 from daeri.library.librarian import LIBRARIAN, Librarian
 from daeri.library.meaning import Meaning
 from daeri.library.originals import Originals
+from daeri.library.own_files import OwnFiles
 from daeri.models.relay import RawModels
 from daeri.models.table import budgets_in, models_in
 from daeri.models.wire import Model
@@ -93,7 +95,9 @@ class Daeri:
         self.limiter = Limiter([Limit.read(text) for text in settings.rate_limits], windows)
         self.door = Door(company, self.store, self.clock, self.limiter)
         self._sandbox = Sandbox()
-        self.door.parts[Worked] = Coding(self._sandbox, self.door)
+        disk = Disk(settings.own_files)
+        self.door.parts |= {Worked: Coding(self._sandbox, self.door), Disk: disk}
+        self.own_files = OwnFiles(self.door, self.store, disk)
         self.shelf = Shelf(company, self.store, self.clock)
         self.policies = Policies(self.door, self.store, self.clock)
         self._fleet = Fleet(self.store, self.clock)
@@ -223,6 +227,7 @@ class Daeri:
                 asyncio.create_task(self.approvals.keep_tending()),
                 asyncio.create_task(self.approvals.errands.keep()),
                 asyncio.create_task(self.librarian.keep_meaning()),
+                asyncio.create_task(self.own_files.keep_swept()),
             ]
 
     async def close(self) -> None:
@@ -284,6 +289,7 @@ def _services_of(daeri: Daeri) -> Services:
         figures=daeri.figures,
         checks={"database": partial(is_reachable, daeri.store), "audit": daeri.anchors.is_noting},
         librarian=daeri.librarian,
+        own_files=daeri.own_files,
         limiter=daeri.limiter,
         meanings=daeri.meanings,
     )

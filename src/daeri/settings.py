@@ -242,6 +242,11 @@ class Settings(BaseSettings):
         return self.dir / "files"
 
     @property
+    def own_files(self) -> Path:
+        """The folder of the contents of people's own files, by person and hash."""
+        return self.dir / "own-files"
+
+    @property
     def engine_database(self) -> Path:
         """The file of the engine that carries runs; it can be lost without losing a run."""
         return self.dir / "engine.db"

@@ -46,6 +46,7 @@ READS = {
     "query.run": {"sql": "SELECT count(*) AS people FROM employee"},
     "query.schema": {},
     "documents.search": {"query": "출장비 한도"},
+    "files.list": {},
 }
 ELSEWHERE = {
     "customer.create",
@@ -60,8 +61,17 @@ ELSEWHERE = {
     "employee.transfer",
     "security.exempt",
 }
-WITH_FILES = {"documents.read", "documents.change", "documents.remove"}
-"""Tried where there are files: `tests/library`."""
+WITH_WORKERS = {"code.run"}
+"""Tried where there are parts beside the records: `tests/tools`, `tests/agent/test_working.py`."""
+WITH_FILES = {
+    "documents.read",
+    "documents.change",
+    "documents.remove",
+    "files.read",
+    "files.write",
+    "files.delete",
+}
+"""Tried where there are files: `tests/library`, `tests/tools`."""
 BY_SCREEN = {"documents.add", "file_grant.create", "file_grant.delete"}
 """Nobody says these: they come with a file, or from a form."""
 
@@ -71,7 +81,7 @@ def spoken() -> set[str]:
 
 
 def test_every_operation_people_can_call_is_tried_here() -> None:
-    assert spoken() == set(READS) | ELSEWHERE | WITH_FILES
+    assert spoken() == set(READS) | ELSEWHERE | WITH_FILES | WITH_WORKERS
 
 
 def test_every_operation_says_how_people_ask_for_it_in_both_languages() -> None:

@@ -18,7 +18,7 @@ from daeri.agent.lexicon import ASKING, COMPANY, HALF, HALVES, PAYING, PRICES, T
 from daeri.agent.rows import Named, Several
 from daeri.agent.texts import take_texts
 from daeri.agent.tokens import Word, stems_of, words_of
-from daeri.agent.vocabulary import Slot, Vocabulary, explains
+from daeri.agent.vocabulary import Slot, Vocabulary, asks, explains
 from daeri.records import Actor
 from daeri.wording import Lang, day_range, fit_josa
 
@@ -625,7 +625,7 @@ class _Filling:
             taken_choice
             or (like_example and named)
             or any(
-                explains(self.vocabulary.core, word) and not word.stems & ASKING
+                explains(self.vocabulary.core, word) and not asks(word)
                 for word in self.part.words
                 if not word.passed and not word.question
             )

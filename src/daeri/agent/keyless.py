@@ -287,10 +287,10 @@ def _one(request: Request, index: Index, tools: Sequence[Operation]) -> Understo
 
 def _best(understood: Sequence[Candidate], part: Part) -> Candidate | list[Candidate]:
     """The candidate that fits best, or those between which only the asker can choose."""
+    top = _top(understood)
     acting = [each for each in understood if each.vocabulary.operation.effect != "read"]
-    if acting and (
-        part.act == "do" or (part.act == "name" and max(each.weight for each in acting) > NAMED_ACT * _top(understood))
-    ):
+    acting = [each for each in acting if each.weight * CLEARLY_OTHER >= top]
+    if acting and (part.act == "do" or (part.act == "name" and max(each.weight for each in acting) > NAMED_ACT * top)):
         understood = acting
     ranked = sorted(understood, key=lambda each: -each.weight)
     best = ranked[0]

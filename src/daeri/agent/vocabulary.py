@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Any, Final, Literal
 
 from daeri.agent.analyzer import Analysis, Entity, Part, analyze
-from daeri.agent.lexicon import listed
+from daeri.agent.lexicon import ASKING, listed
 from daeri.agent.tokens import Question, Word, stems_of, words_of
 from daeri.operations import Operation
 from daeri.operations.declare import choices_of, kind_of
@@ -278,6 +278,12 @@ def _by_script(text: str) -> Iterable[str]:
     """Read "taxi 택시비" as two ways of saying it."""
     korean, latin = re.findall(r"[가-힣]+", text), re.findall(r"[A-Za-z-]+", text)
     return [" ".join(korean), " ".join(latin)] if korean and latin else []
+
+
+def asks(word: Word) -> bool:
+    """Say whether a word asks for something to be done: "file a request" does, "my files" names things."""
+    written = word.text.casefold()
+    return bool(word.stems & ASKING) and (written in ASKING or not written.endswith("s"))
 
 
 def explains(stems: frozenset[str], word: Word) -> bool:

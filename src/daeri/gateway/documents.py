@@ -93,9 +93,7 @@ class DocumentRoutes:
         """Send a file as it was brought in; never to be shown by a browser as a page of ours."""
         Query(request)
         name, path = await librarian_of(self._services).original(actor, row_id(request.path_params["key"]))
-        disposition = f"attachment; filename*=UTF-8''{quote(name)}"
-        headers = {"Content-Disposition": disposition, "Content-Security-Policy": "sandbox; default-src 'none'"}
-        return FileResponse(path, media_type="application/octet-stream", headers=headers)
+        return FileResponse(path, media_type="application/octet-stream", headers=attached(name))
 
     async def search(self, request: Request, actor: Actor) -> Response:
         """Find passages."""
@@ -111,6 +109,12 @@ class DocumentRoutes:
             msg = f"{name} may not need an approval"
             raise TypeError(msg)
         return outcome
+
+
+def attached(name: str) -> dict[str, str]:
+    """Return the headers under which a browser saves a file, and never shows it as a page of ours."""
+    disposition = f"attachment; filename*=UTF-8''{quote(name)}"
+    return {"Content-Disposition": disposition, "Content-Security-Policy": "sandbox; default-src 'none'"}
 
 
 def row_id(text: str) -> int:

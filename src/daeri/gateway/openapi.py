@@ -14,6 +14,7 @@ from pydantic.json_schema import models_json_schema
 from daeri.gateway.conversations import CONVERSATION_ENDPOINTS, CONVERSATION_SCHEMAS
 from daeri.gateway.document_endpoints import DOCUMENT_ENDPOINTS
 from daeri.gateway.endpoints import DRY_RUN, ENDPOINTS, IDEMPOTENCY_KEY, TAGS, Endpoint, Parameter
+from daeri.gateway.files import FILE_ENDPOINTS
 from daeri.gateway.keys import KEY_ENDPOINTS, KEY_SCHEMAS
 from daeri.gateway.kinds import endpoints_of, schemas_of
 from daeri.gateway.metrics import METRICS_ENDPOINTS
@@ -28,6 +29,7 @@ FIXED: Final = (
     *ENDPOINTS,
     *DOCUMENT_ENDPOINTS,
     *CONVERSATION_ENDPOINTS,
+    *FILE_ENDPOINTS,
     *KEY_ENDPOINTS,
     *METRICS_ENDPOINTS,
     *OFFICE_ENDPOINTS,

@@ -16,6 +16,7 @@ from daeri.gateway.bodies import Decided, Nothing, RunAsked, RunEdited, Withdraw
 from daeri.gateway.conversations import ConversationRoutes
 from daeri.gateway.documents import DocumentRoutes
 from daeri.gateway.events import event_response
+from daeri.gateway.files import FileRoutes
 from daeri.gateway.guard import Doorkeeper
 from daeri.gateway.lifelines import Lifelines
 from daeri.gateway.office import OfficeRoutes
@@ -53,6 +54,7 @@ def rest(services: Services, keeper: Doorkeeper, lines: Lifelines) -> APIRouter:
     ApprovalRoutes(services).add_to(table)
     OfficeRoutes(services).add_to(table)
     DocumentRoutes(services).add_to(table)
+    FileRoutes(services).add_to(table)
     return table.router
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from daeri.agent.selector import Near
 from daeri.clock import Clock
 from daeri.library.librarian import Librarian
+from daeri.library.own_files import OwnFiles
 from daeri.models.relay import RawModels
 from daeri.operations.approval import Approvals
 from daeri.operations.auditing import AuditLog
@@ -31,6 +32,7 @@ class Services:
     Attributes:
         checks: what must hold for the server to be ready, by name ("database").
         librarian: takes files in; None where the server keeps none.
+        own_files: hands people's own files out; None likewise.
         limiter: counts requests; None where there is no limit.
         meanings: knows what operations mean; None where they are found by their words alone.
     """
@@ -51,5 +53,6 @@ class Services:
     costs: Costs
     checks: Mapping[str, Check] = field(default_factory=dict)
     librarian: Librarian | None = None
+    own_files: OwnFiles | None = None
     limiter: Limiter | None = None
     meanings: Near | None = None

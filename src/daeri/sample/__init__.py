@@ -24,6 +24,7 @@ from daeri.sample.sales_records import customer, product
 from daeri.sample.sales_records import sales as sales_catalog
 from daeri.tools.code import code_catalog
 from daeri.tools.documents import documents_catalog
+from daeri.tools.files import files_catalog
 from daeri.tools.query import query_catalog
 from daeri.wording import Text
 
@@ -64,6 +65,7 @@ def hanbit() -> Company:
             security,
             query_catalog(),
             code_catalog(),
+            files_catalog(),
             documents_catalog(Department, keepers=("admin", "hr", LOADER), terms=TERMS),
         ],
         agents=[Agent(name="assistant", label=Text("대리", "Deputy"), instructions=INSTRUCTIONS)],

@@ -20,6 +20,7 @@ from daeri.web.audit import AuditScreens
 from daeri.web.desk import Desk, Options, Services
 from daeri.web.documents import DocumentScreens
 from daeri.web.drafts import DraftScreens
+from daeri.web.files import FileScreens
 from daeri.web.markup import STATIC
 from daeri.web.office import OfficeScreens
 from daeri.web.operations import OperationScreens
@@ -72,6 +73,7 @@ def pages(services: Services, options: Options) -> Pages:
         DraftScreens(desk),
         RecordScreens(desk),
         DocumentScreens(desk),
+        FileScreens(desk),
         RunScreens(desk),
         OperationScreens(desk),
         PolicyScreens(desk),

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from daeri.web.model_texts import MODEL_TEXTS
 from daeri.web.conversation_texts import CONVERSATION_TEXTS
+from daeri.web.file_texts import FILE_TEXTS
+from daeri.web.model_texts import MODEL_TEXTS
 from daeri.web.office_texts import OFFICE_TEXTS
 from daeri.wording import Lang, Text, fit_josa
 
@@ -18,6 +19,7 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
         **MODEL_TEXTS,
         **CONVERSATION_TEXTS,
         **OFFICE_TEXTS,
+        **FILE_TEXTS,
         # frame
         "skip": Text("본문으로 건너뛰기", "Skip to content"),
         "nav": Text("주 메뉴", "Main menu"),
