@@ -193,6 +193,22 @@ async def test_a_write_after_reading_what_anyone_may_have_written_waits_for_its_
     assert await told(world, "a.txt") == "x"
 
 
+async def test_a_file_keeps_the_data_classes_of_what_its_writer_had_read(world: World) -> None:
+    deputy, careful = await world.deputy(OWNER), Told()
+    careful.origins = Origins(classes=frozenset({"personal"}))
+    await world.done(deputy, "files.write", {"name": "a.txt", "text": "x"}, journal=careful)
+    await world.done(deputy, "files.write", {"name": "b.txt", "text": "x"}, journal=Told())
+    await world.done(deputy, "files.write", {"name": "c.txt", "text": "x"})
+    await wrote(world, "a.txt", "written again by the person")
+    read = {}
+    for name in ("a.txt", "b.txt", "c.txt"):
+        done = await world.done(await world.actor(OWNER), "files.read", {"file": name})
+        read[name] = done.sources[0].get("classes", [])
+    assert read == {"a.txt": ["personal"], "b.txt": [], "c.txt": ["secret"]}
+    listed = await world.done(await world.actor(OWNER), "files.list", {})
+    assert "classes" not in listed.sources[0]
+
+
 async def test_an_agent_deletes_by_itself_only_what_its_person_named(world: World) -> None:
     key = await wrote(world, "a.txt", "x")
     deputy = await world.deputy(OWNER)

@@ -306,7 +306,8 @@ class Executor:
             analyze(said.input, situation.analysis.today, situation.lang) for said in situation.history[-HEARD_MAX:]
         ]
         heard = [*earlier, situation.analysis]
-        return await origins_of(heard, progress.happened, operations, called, situation.find_mentions)
+        origins = await origins_of(heard, progress.happened, operations, called, situation.find_mentions)
+        return replace(origins, classes=situation.classes)
 
     async def _analyzed(self, work: Work, progress: Progress) -> Analysis:
         began = time.perf_counter()

@@ -57,6 +57,7 @@ class OwnFile(Kept):
     earlier: Mapped[list[dict[str, Any]]] = mapped_column(
         JSON, default=list, info=labelled("이전 내용", "earlier contents")
     )
+    classes: Mapped[list[str]] = mapped_column(JSON, default=list, info=labelled("데이터 등급", "data classes"))
     written_by: Mapped[str] = mapped_column(
         String(100), default="", info=labelled("쓴 에이전트", "agent that wrote it")
     )
@@ -100,6 +101,11 @@ def folded(name: str) -> str:
 
 def _refused(ko: str, en: str) -> ValidationFailed:
     return ValidationFailed(Text(ko, en))
+
+
+def showed(records: Records, file: OwnFile) -> None:
+    """Note that a file's content is told, and with it the data classes of what its writer had read."""
+    records._trail.levels.update(file.classes)  # noqa: SLF001 - as files of the company have their level noted
 
 
 class OwnFiles:

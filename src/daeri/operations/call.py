@@ -11,8 +11,10 @@ from daeri.errors import DaeriError
 from daeri.operations import repeats
 from daeri.operations.operation import Operation
 from daeri.operations.outcome import Done, Held, Journal, Replayed
+from daeri.operations.provenance import Origins
 from daeri.operations.provided import Provided
 from daeri.operations.sense import Sense
+from daeri.operations.sensitivity import STRICTEST
 from daeri.records.actor import Actor
 from daeri.records.trail import Trail
 from daeri.wording import Lang
@@ -42,6 +44,14 @@ class Call:
     made: Provided | None = None
     within: list[Done] = field(default_factory=list)
     joined: dict[int, "Call"] = field(default_factory=dict)
+
+    @property
+    def origins(self) -> Origins:
+        """What its caller had heard and read: nothing for a person; of an agent without a run, that is not known."""
+        known = self.journal.origins if self.journal is not None else None
+        if known is not None:
+            return known
+        return Origins(classes=frozenset({STRICTEST}) if self.actor.agent is not None else frozenset())
 
     def begin(self, connection: Connection) -> None:
         """Begin its step, where a run calls: under a lost lease it does not."""

@@ -26,6 +26,7 @@ from pydantic_core import CoreSchema, core_schema
 from daeri.clock import Clock
 from daeri.errors import DeclarationError
 from daeri.operations.pending import Pending
+from daeri.operations.provenance import Origins
 from daeri.operations.provided import Provided
 from daeri.operations.sense import Sense
 from daeri.records.access import Records
@@ -34,7 +35,7 @@ from daeri.records.keys import ID_MAX
 from daeri.records.record import Record
 
 R = TypeVar("R", bound=Record)
-INJECTED: tuple[type, ...] = (Records, Actor, Clock, Pending, Sense)
+INJECTED: tuple[type, ...] = (Records, Actor, Clock, Pending, Sense, Origins)
 
 
 class Ref(int, Generic[R]):
@@ -98,7 +99,7 @@ class Signature:
     """A function's parameters: what is injected, what the caller sends, what comes back.
 
     Attributes:
-        injected: parameter name to Records, Actor, Clock, Pending, Sense or a part that is provided.
+        injected: parameter name to Records, Actor, Clock, Pending, Sense, Origins or a part that is provided.
         references: parameter name to the record its id names.
         money: the parameters that are amounts.
         control: the parameters that decide who, what and how much: an agent's values for them must be vouched for.

@@ -440,6 +440,8 @@ class Door:
                 return Pending(connection, call.actor)
             if kind is Sense:
                 return call.sense
+            if kind is Origins:
+                return call.origins
             if issubclass(kind, Provided):
                 return call.made if issubclass(kind, Awaited) else part(self.parts, kind)
             return call.actor if kind is Actor else self._clock

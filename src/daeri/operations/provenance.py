@@ -9,12 +9,14 @@ holds, and what nobody holds, is not. Pure: no database, no model.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from daeri.operations.declare import Signature
 from daeri.records.keys import Id
 from daeri.records.record import Person, Team
 from daeri.wording import Text, normal
+
+if TYPE_CHECKING:
+    from daeri.operations.declare import Signature
 
 Source = Literal["said", "named", "field", "company", "default", "record", "outside", "unknown"]
 VOUCHED: frozenset[Source] = frozenset({"said", "named", "field", "company", "default"})
@@ -57,12 +59,14 @@ class Origins:
         said: what the person wrote, in this conversation.
         values: what those words mean as values: amounts, numbers, days, each as text.
         named: the rows that those words name.
+        classes: the sensitive data classes that what it read, and so what it sends, may hold.
     """
 
     said: tuple[str, ...] = ()
     values: frozenset[str] = frozenset()
     named: frozenset[tuple[str, Id]] = frozenset()
     reads: tuple[Read, ...] = ()
+    classes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +119,7 @@ class Provenance:
         return {name: traced.body() for name, traced in self.arguments.items()}
 
 
-def trace(signature: Signature, arguments: Mapping[str, Any], sent: Iterable[str], origins: Origins) -> Provenance:
+def trace(signature: "Signature", arguments: Mapping[str, Any], sent: Iterable[str], origins: Origins) -> Provenance:
     """Return where the canonical arguments of a call came from."""
     given = set(sent)
     said = tuple(map(_folded, origins.said))
@@ -130,7 +134,7 @@ def trace(signature: Signature, arguments: Mapping[str, Any], sent: Iterable[str
     )
 
 
-def _traced(signature: Signature, name: str, value: Any, origins: Origins, said: tuple[str, ...]) -> Traced:
+def _traced(signature: "Signature", name: str, value: Any, origins: Origins, said: tuple[str, ...]) -> Traced:
     control = name in signature.control
     record = signature.references.get(name)
     if record is not None:

@@ -3,6 +3,8 @@
 A write names a content that was kept under its hash before (`library/disk.py`), so its effect is the row alone: what
 is rolled back, held for approval or repeated leaves a content that nobody names, and that is swept away. That is why
 no errand is needed. A file is written anew as a whole; its earlier contents are kept, so a write is never a loss.
+
+A file keeps the data classes of what its writer had read, so whoever reads it later is as careful with it.
 """
 
 from dataclasses import dataclass
@@ -13,9 +15,10 @@ from pydantic import BaseModel, Field
 from daeri.clock import rfc3339
 from daeri.errors import Refused, ValidationFailed
 from daeri.library.disk import Disk
-from daeri.library.own_files import EARLIER_MAX, NAME_MAX, OwnFile, file_name, folded, only_own
+from daeri.library.own_files import EARLIER_MAX, NAME_MAX, OwnFile, file_name, folded, only_own, showed
 from daeri.operations import Catalog, Change, Ref, anyone
 from daeri.operations.operation import Allow
+from daeri.operations.provenance import Origins
 from daeri.records import Actor, Clock, Records
 from daeri.wording import Lang, Text, fit_josa
 
@@ -195,6 +198,7 @@ def _declare_read(catalog: Catalog, allow: Allow) -> None:
             raise ValidationFailed(Text("그만큼 이전 내용은 남아 있지 않아요", "No content that old is kept"))
         digest = row.earlier[-back]["digest"] if back else row.digest
         text = disk.get(row.owner_id, digest).decode()
+        showed(records, row)
         return FileText(file=row.id, name=row.name, text=text[start : start + limit], start=start, length=len(text))
 
 
@@ -226,6 +230,7 @@ def _declare_write(catalog: Catalog, quota: Quota, allow: Allow) -> None:
         records: Records,
         actor: Actor,
         clock: Clock,
+        origins: Origins,
         disk: Disk,
         name: Annotated[str, Field(min_length=1, max_length=NAME_MAX, description="파일 이름 (file name): report.csv")],
         text: Annotated[str, Field(max_length=TEXT_MAX, description="내용 (the whole content)")],
@@ -246,6 +251,7 @@ def _declare_write(catalog: Catalog, quota: Quota, allow: Allow) -> None:
             "kept": len(content) + sum(each["size"] for each in earlier),
             "digest": digest,
             "earlier": earlier,
+            "classes": sorted(origins.classes.union(before.classes if before is not None else ())),
             "written_by": actor.agent or "",
             "written_at": clock.now(),
         }

@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.Column("kept", sa.Integer(), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("earlier", sa.JSON(), nullable=False),
+        sa.Column("classes", sa.JSON(), nullable=False),
         sa.Column("written_by", sa.String(length=100), nullable=False),
         sa.Column("written_at", daeri.records.record.Instant(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_own_file")),
