@@ -127,6 +127,15 @@ async def test_the_same_act_is_done_at_once_where_nothing_of_a_document_was_read
     assert not any(row[1] == "물류센터 이전 계획.md" for row in office.state()[1])
 
 
+async def test_the_same_act_waits_for_its_person_in_a_conversation_that_quoted_the_document(office: Office) -> None:
+    await office.plant("없음")
+    quoted = await office.ask(QUESTION)
+    before = office.state()
+    run = await office.ask(f"'물류센터 이전 계획.md' 문서 지워줘 {REMOVE}", quoted["session_id"])
+    assert run["status"] == "waiting_approval", run
+    assert office.state() == before
+
+
 async def test_text_of_documents_is_marked_in_the_prompt_in_the_trace_and_in_the_answers_sources(
     office: Office,
 ) -> None:

@@ -8,17 +8,15 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
+from daeri.agent.context import tokens_of
 from daeri.agent.planner import Situation
 from daeri.models.kept import Request
 from daeri.models.route import Models, Sight
 from daeri.models.wire import Finished, InvalidToolCall, Item, Json, TextDelta, ToolCall, Usage
 from daeri.operations.budgets import ANSWER_TOKENS, Budgets, ending
 from daeri.records.usage import UseBook
-
-CHARACTERS_OF_A_TOKEN: Final = 2
-"""Of Korean; English has twice as many, so what is set aside for it is too much rather than too little."""
 
 
 @dataclass(slots=True)
@@ -81,7 +79,7 @@ class Consultant:
         reply = Reply()
         first = sight.names[0]
         use = self._book.begin(situation.actor, first, "plan", situation.run_id)
-        asked = sum(len(message.get("content") or "") for message in messages) // CHARACTERS_OF_A_TOKEN
+        asked = sum(tokens_of(message.get("content") or "") for message in messages)
         price = self.models.price(first)
         usd = price.of(asked, ANSWER_TOKENS) if price is not None else None
         reservation = await self._budgets.begin(use, situation.actor, asked + ANSWER_TOKENS, usd)

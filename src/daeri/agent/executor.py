@@ -6,8 +6,8 @@ executor calls operations by the door only, as the person through their agent, w
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -22,11 +22,11 @@ from daeri.errors import DaeriError, Timeout
 from daeri.operations.invoke import Door
 from daeri.operations.operation import Operation
 from daeri.operations.outcome import Done, Held, Replayed
-from daeri.operations.provenance import Origins
+from daeri.operations.provenance import Origins, Read
 from daeri.records.actor import Actor
 from daeri.records.identity import Identity
 from daeri.runs.journal import Fenced, Note, StepJournal
-from daeri.runs.work import Asked, Ending, StepView, Turn, Work, Workbench
+from daeri.runs.work import SUMMARY, Asked, Ending, StepView, Turn, Work, Workbench
 from daeri.wording import Lang, Text
 
 TURNS_MAX = 8
@@ -219,12 +219,24 @@ class Executor:
             plan=progress.plan,
             usage=progress.usage,
             history=[_said(turn) for turn in work.history],
+            summary=work.summary,
             run_id=work.lease.run_id,
         )
+        await self._condense(work, progress, situation)
         answer = await self._loop(work, progress, situation, voice)
         if answer is not None:
             ending = self._ending(answer, progress, situation, voice.take())
             await self._bench.succeed(work.lease, replace(ending, answer=progress.spoken), progress.take_notes())
+
+    async def _condense(self, work: Work, progress: Progress, situation: Situation) -> None:
+        """Tell in short what of the conversation no longer fits; a step, so that later runs begin with it."""
+        began = time.perf_counter()
+        summary = await self._planner.condense(situation)
+        if summary is None:
+            return
+        situation.summary = summary
+        situation.history = [said for said in situation.history if said.run_id > summary.until]
+        await self._note(work, progress, SUMMARY, asdict(summary), summary.text[:60], began)
 
     async def _loop(self, work: Work, progress: Progress, situation: Situation, voice: Voice) -> Answer | None:
         """Alternate between planning and calling; None when the run waits for an approval."""
@@ -307,7 +319,7 @@ class Executor:
         ]
         heard = [*earlier, situation.analysis]
         origins = await origins_of(heard, progress.happened, operations, called, situation.find_mentions)
-        return replace(origins, classes=situation.classes)
+        return replace(origins, reads=(*_quoted(situation), *origins.reads), classes=situation.classes)
 
     async def _analyzed(self, work: Work, progress: Progress) -> Analysis:
         began = time.perf_counter()
@@ -418,4 +430,13 @@ def _happened(call: Call, output: Mapping[str, Any], lang: Lang) -> Happened:
 
 def _said(turn: Turn) -> Said:
     choices = tuple(Choice(item["label"], item["input"]) for item in turn.choices)
-    return Said(turn.input, turn.answer, choices, turn.untrusted, turn.classes)
+    return Said(turn.input, turn.answer, choices, turn.untrusted, turn.run_id, turn.classes)
+
+
+def _quoted(situation: Situation) -> Iterator[Read]:
+    """Yield what a conversation quotes that anyone may have written: it can talk an agent into an act later, too."""
+    told = [said.answer for said in situation.history if said.untrusted]
+    if situation.summary is not None and situation.summary.untrusted:
+        told.append(situation.summary.text)
+    if told:
+        yield Read("conversation", outside=True, result=told)

@@ -83,6 +83,9 @@ class Keyless:
     name = "keyless"
     waits = False
 
+    async def condense(self, situation: Situation) -> None:
+        """Leave the conversation as it is: this planner looks at its last turns only."""
+
     async def next(self, situation: Situation) -> Sequence[Call] | Answer:
         """Plan at the first turn; tell what came of it at the second."""
         if situation.happened:

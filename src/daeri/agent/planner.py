@@ -14,6 +14,7 @@ from daeri.operations.outcome import Done
 from daeri.operations.sensitivity import classes_in
 from daeri.records.actor import Actor
 from daeri.records.mentions import Mention
+from daeri.runs.work import Summary
 from daeri.wording import Lang
 
 AnswerKind = Literal["answer", "question", "decline"]
@@ -97,6 +98,7 @@ class Said:
 
     Attributes:
         untrusted: the answer rests on text that anyone may have written, and may quote it.
+        run_id: the run that answered.
         classes: the sensitive data classes that the answer may hold.
     """
 
@@ -104,6 +106,7 @@ class Said:
     answer: str
     choices: tuple[Choice, ...] = ()
     untrusted: bool = False
+    run_id: str = ""
     classes: frozenset[str] = frozenset()
 
 
@@ -118,6 +121,7 @@ class Situation:
         find_mentions: names in the request to rows the actor may see.
         say: streams a piece of the answer's text to whoever listens.
         would_find: how sure a search operation would be of what it finds, 0 for nothing good enough.
+        history: the conversation before, oldest first; `summary` tells what was before that.
         asked: what the planner tells, for the trace, of the requests to models that it made in this turn.
     """
 
@@ -133,6 +137,7 @@ class Situation:
     plan: dict[str, Any] = field(default_factory=dict)
     happened: Sequence[Happened] = ()
     history: Sequence[Said] = ()
+    summary: Summary | None = None
     usage: dict[str, Any] = field(default_factory=dict)
     run_id: str | None = None
     asked: list[dict[str, Any]] = field(default_factory=list)
@@ -142,7 +147,8 @@ class Situation:
         """The sensitive data classes of what the run has read, and of the conversation before it."""
         done = (happened.outcome for happened in self.happened)
         read = (classes_in(outcome.sources) for outcome in done if isinstance(outcome, Done))
-        return frozenset().union(*read, *(said.classes for said in self.history))
+        before = self.summary.classes if self.summary is not None else ()
+        return frozenset(before).union(*read, *(said.classes for said in self.history))
 
 
 class Planner(Protocol):
@@ -158,3 +164,6 @@ class Planner(Protocol):
 
     async def next(self, situation: Situation) -> Sequence[Call] | Answer:
         """Return calls to make now, or the answer that ends the run."""
+
+    async def condense(self, situation: Situation) -> Summary | None:
+        """Return a summary to be shown instead of the turns that it covers; None where all that is needed fits."""

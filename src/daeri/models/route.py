@@ -151,6 +151,11 @@ class Models:
         seen = max((classes & model.sees for model in self._models), key=len, default=frozenset())
         return Sight(tuple(model.name for model in self._models if seen <= model.sees), classes - seen)
 
+    def context(self, names: Sequence[str]) -> int | None:
+        """Return the tokens that every one of these models takes, since any may answer; None where none says."""
+        known = (model.context for model in self._models if model.name in names and model.context)
+        return min(known, default=None)
+
     def price(self, name: str) -> Price | None:
         """Return what a model costs, where it is known."""
         return next((model.price for model in self._models if model.name == name), None)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from daeri.clock import Clock
 from daeri.crash import crash_at
@@ -23,8 +23,12 @@ from daeri.wording import Lang
 
 Event = tuple[str, dict[str, Any]]
 
-HISTORY_MAX = 10
+HISTORY_MAX = 50
 """Earlier turns of the conversation that a run is told of."""
+SUMMARY = "summarize"
+"""The kind of the step that tells in short what was said before."""
+WORTH_A_SUMMARY = 2_000
+"""Characters of a conversation below which none was ever made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,24 @@ class Turn:
     answer: str
     choices: list[dict[str, str]]
     untrusted: bool = False
+    run_id: str = ""
     classes: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What was said in a conversation up to a turn, in short.
+
+    Attributes:
+        until: the last run that it covers.
+        untrusted: it rests on text that anyone may have written.
+        classes: the sensitive data classes that it may hold.
+    """
+
+    text: str
+    until: str
+    untrusted: bool = False
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +83,7 @@ class Work:
     Attributes:
         attempts: times it was taken up since its last step, this time counted.
         steps: what has been done so far, in order: after a crash or a wait, work goes on from here.
-        history: the conversation before this run, oldest first.
+        history: the conversation before this run, oldest first; `summary` tells what was before that.
     """
 
     lease: Lease
@@ -77,6 +98,7 @@ class Work:
     created_at: datetime
     steps: Sequence[StepView] = field(default=())
     history: Sequence[Turn] = field(default=())
+    summary: Summary | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,14 +234,32 @@ def _load(connection: Connection, lease: Lease) -> Work:
         StepView(item.seq, item.kind, item.name, item.status, item.input or {}, item.output or {})
         for item in journal.steps(connection, lease.run_id)
     ]
+    turns = _turns(connection, row)
+    summary = None
+    if len(turns) == HISTORY_MAX or sum(len(turn.input) + len(turn.answer) for turn in turns) >= WORTH_A_SUMMARY:
+        summary = _summary(connection, row)
+    return Work(
+        lease=lease,
+        attempts=row.attempts,
+        person_id=row.person_id,
+        agent=row.agent,
+        scopes=tuple(tuple(scope) for scope in row.scopes),
+        door=row.door,
+        lang=row.lang,
+        input=row.input,
+        session_id=row.session_id,
+        created_at=row.created_at,
+        steps=steps,
+        history=[turn for turn in turns if summary is None or turn.run_id > summary.until],
+        summary=summary,
+    )
+
+
+def _turns(connection: Connection, row: Row[Any]) -> list[Turn]:
+    """Return the last turns before a run that are in its context, oldest first."""
+    told = (journal.run.c.id, *(journal.run.c[name] for name in ("input", "answer", "choices", "citations", "usage")))
     before = (
-        select(
-            journal.run.c.input,
-            journal.run.c.answer,
-            journal.run.c.choices,
-            journal.run.c.citations,
-            journal.run.c.usage,
-        )
+        select(*told)
         .where(
             journal.run.c.session_id == row.session_id,
             journal.run.c.person_id == row.person_id,
@@ -236,21 +276,28 @@ def _load(connection: Connection, lease: Lease) -> Work:
             item.answer or "",
             item.choices or [],
             any(each.get("untrusted") for each in item.citations or ()),
+            item.id,
             frozenset((item.usage or {}).get("classes", ())),
         )
         for item in connection.execute(before)
     ]
-    return Work(
-        lease=lease,
-        attempts=row.attempts,
-        person_id=row.person_id,
-        agent=row.agent,
-        scopes=tuple(tuple(scope) for scope in row.scopes),
-        door=row.door,
-        lang=row.lang,
-        input=row.input,
-        session_id=row.session_id,
-        created_at=row.created_at,
-        steps=steps,
-        history=turns[::-1],
+    return turns[::-1]
+
+
+def _summary(connection: Connection, row: Row[Any]) -> Summary | None:
+    """Return the newest summary of a conversation; what left its context took the summaries made of it along."""
+    made = (
+        select(journal.step.c.output)
+        .join(journal.run, journal.run.c.id == journal.step.c.run_id)
+        .where(
+            journal.run.c.session_id == row.session_id,
+            journal.run.c.person_id == row.person_id,
+            journal.run.c.replaced_by.is_(None),
+            journal.run.c.id <= row.id,
+            journal.step.c.kind == SUMMARY,
+        )
+        .order_by(journal.run.c.id.desc(), journal.step.c.seq.desc())
+        .limit(1)
     )
+    output = connection.execute(made).scalar_one_or_none()
+    return None if output is None else Summary(**output | {"classes": tuple(output["classes"])})

@@ -8,6 +8,7 @@ from daeri.wording import Text
 
 CONVERSATION_TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
     {
+        "kind.summarize": Text("앞 대화 요약", "Sum up"),
         "talk.search": Text("제목·질문·답변에서 찾기", "Search titles, questions and answers"),
         "talk.find": Text("찾기", "Search"),
         "talk.none": Text("그 말이 나온 대화가 없어요.", "No conversation holds these words."),
