@@ -43,6 +43,7 @@ READS = {
     "sales.total": {"team": "영업1팀", "start": "2026-10-01", "end": "2026-10-31"},
     "team.lead": {"team": "영업2팀"},
     "team.overview": {"team": "영업본부"},
+    "memory.list": {},
     "query.run": {"sql": "SELECT count(*) AS people FROM employee"},
     "query.schema": {},
     "documents.search": {"query": "출장비 한도"},
@@ -60,6 +61,9 @@ ELSEWHERE = {
     "customer.reprice",
     "employee.transfer",
     "security.exempt",
+    "memory.correct",
+    "memory.forget",
+    "memory.remember",
 }
 WITH_WORKERS = {"code.run"}
 """Tried where there are parts beside the records: `tests/tools`, `tests/agent/test_working.py`."""

@@ -67,7 +67,9 @@ def furnish(site: Site) -> None:
     site.decided(held, "hold", "확인하고 있어요")
     draft = site.post("deputy", "/v1/drafts", {"operation": "expense.request", "arguments": TAXI})["draft_id"]
     site.post("lead", "/v1/absences", {"deputy": 1, "starts_at": "2027-01-04", "ends_at": "2027-01-08"})
+    site.post("deputy", "/v1/ops/memory.remember", {"text": "답은 표로 받고 싶다"})
     site.paths |= {
+        "memory": ("deputy", "/memory"),
         "ask": ("deputy", "/ask"),
         "conversation": ("deputy", f"/ask/{answered['session_id']}"),
         "box": ("lead", "/approvals"),
@@ -101,6 +103,7 @@ def furnish(site: Site) -> None:
 
 
 NAMES = (
+    "memory",
     "ask",
     "conversation",
     "box",
@@ -349,6 +352,19 @@ def test_a_conversation_is_asked_again_in_other_words_and_what_opens_in_it_is_ac
     asking.get_by_label("제목").fill("남은 휴가")
     asking.get_by_role("button", name="제목 바꾸기").click()
     expect(asking).to_have_title(re.compile("남은 휴가"))
+
+
+def test_a_person_has_something_remembered_corrected_and_forgotten(asking: Page) -> None:
+    asking.goto(re.sub("/ask.*", "/memory", asking.url))
+    asking.get_by_label("기억할 내용").fill("보고는 짧게")
+    asking.get_by_role("button", name="기억하기").click()
+    kept = asking.get_by_role("listitem").filter(has=asking.get_by_label(re.compile("기억 [0-9]+")))
+    expect(kept.get_by_role("textbox")).to_have_value("보고는 짧게")
+    kept.get_by_role("textbox").fill("보고는 자세히")
+    kept.get_by_role("button", name="고치기").click()
+    expect(kept.get_by_role("textbox")).to_have_value("보고는 자세히")
+    kept.get_by_role("button", name="잊기").click()
+    expect(kept).to_have_count(0)
 
 
 def test_a_word_being_typed_stays_when_an_answer_arrives(asking: Page) -> None:

@@ -22,11 +22,13 @@ from daeri.errors import DaeriError, Timeout
 from daeri.operations.invoke import Door
 from daeri.operations.operation import Operation
 from daeri.operations.outcome import Done, Held, Replayed
+from daeri.operations.permit import is_allowed
 from daeri.operations.provenance import Origins, Read
 from daeri.records.actor import Actor
 from daeri.records.identity import Identity
 from daeri.runs.journal import Fenced, Note, StepJournal
 from daeri.runs.work import SUMMARY, Asked, Ending, StepView, Turn, Work, Workbench
+from daeri.tools.memory import RECALL, RECALLED_MAX
 from daeri.wording import Lang, Text
 
 TURNS_MAX = 8
@@ -222,11 +224,27 @@ class Executor:
             summary=work.summary,
             run_id=work.lease.run_id,
         )
+        await self._recall(work, progress, situation)
         await self._condense(work, progress, situation)
         answer = await self._loop(work, progress, situation, voice)
         if answer is not None:
             ending = self._ending(answer, progress, situation, voice.take())
             await self._bench.succeed(work.lease, replace(ending, answer=progress.spoken), progress.take_notes())
+
+    async def _recall(self, work: Work, progress: Progress, situation: Situation) -> None:
+        """Ask by the door what the person wants to be remembered, as far as this agent may; a step where there is any.
+
+        A run that goes on asks again: what was forgotten meanwhile is not told any more.
+        """
+        known, began = self._door.company.operations.get(RECALL), time.perf_counter()
+        if not self._planner.waits or known is None or not is_allowed(known, situation.actor):
+            return
+        done = await self._door.call(situation.actor, RECALL, {"about": work.input, "limit": RECALLED_MAX})
+        if isinstance(done, Done):
+            situation.memories = [row["text"] for row in done.result["rows"]]
+        if situation.memories and all(step.kind != "recall" for step in work.steps):
+            told = {"memories": [row["memory"] for row in done.result["rows"]]} if isinstance(done, Done) else {}
+            await self._note(work, progress, "recall", told, str(len(situation.memories)), began)
 
     async def _condense(self, work: Work, progress: Progress, situation: Situation) -> None:
         """Tell in short what of the conversation no longer fits; a step, so that later runs begin with it."""

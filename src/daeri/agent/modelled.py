@@ -113,7 +113,7 @@ class Modelled:
         except (ModelUnavailable, BudgetExceeded, RateLimited, Timeout) as error:
             log.warning("run.not-summarized", why=error.detail.en)
             return None
-        of = [*covered, *([situation.summary] if situation.summary is not None else [])]
+        of: list[Said | Summary] = [*covered, *([situation.summary] if situation.summary is not None else [])]
         classes = frozenset[str]().union(*(each.classes for each in of)) - sight.withheld
         summary = Summary(
             reply.text.strip(), covered[-1].run_id, any(each.untrusted for each in of), tuple(sorted(classes))
@@ -171,6 +171,7 @@ class Modelled:
             person=actor.name,
             person_id=actor.person_id,
             team_id=actor.team_id,
+            memories=[each.replace("<<<", "‹").replace(">>>", "›") for each in situation.memories],
         )
         return f"{system}\n\n{context}"
 

@@ -123,6 +123,7 @@ class Situation:
         would_find: how sure a search operation would be of what it finds, 0 for nothing good enough.
         history: the conversation before, oldest first; `summary` tells what was before that.
         asked: what the planner tells, for the trace, of the requests to models that it made in this turn.
+        memories: what the person wants to be remembered, closest to the request first.
     """
 
     actor: Actor
@@ -138,6 +139,7 @@ class Situation:
     happened: Sequence[Happened] = ()
     history: Sequence[Said] = ()
     summary: Summary | None = None
+    memories: Sequence[str] = ()
     usage: dict[str, Any] = field(default_factory=dict)
     run_id: str | None = None
     asked: list[dict[str, Any]] = field(default_factory=list)

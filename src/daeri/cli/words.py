@@ -167,6 +167,7 @@ BOXES: Final[Mapping[str, Words]] = {
 STEP_KINDS: Final[Mapping[str, Words]] = {
     "analyze": Words("분석", "analyze"),
     "select": Words("도구", "tools"),
+    "recall": Words("기억", "recall"),
     "summarize": Words("요약", "sum up"),
     "plan": Words("계획", "plan"),
     "execute": Words("실행", "execute"),

@@ -6,14 +6,14 @@ through the files that an actor may see. The rule given here is one a company ma
 
 from collections.abc import Callable
 from datetime import date, datetime
-from typing import Any, ClassVar, Final, Literal, cast
+from typing import Any, Final, Literal, cast
 
-from sqlalchemy import JSON, ColumnElement, MetaData, String, Table, and_, case, false, func, or_, select, true
+from sqlalchemy import JSON, ColumnElement, String, Table, and_, case, false, func, or_, select, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from daeri.records.actor import Actor
-from daeri.records.record import Instant, Record, Team, labelled
-from daeri.records.store import system
+from daeri.records.kept import Kept
+from daeri.records.record import Instant, Team, labelled
 from daeri.wording import Text
 
 Level = Literal["public", "internal", "confidential", "secret"]
@@ -31,13 +31,6 @@ NAME_MAX: Final = 255
 FOLDER_MAX: Final = 400
 UNITS_ABOVE: Final = 5
 """Levels of an organisation chart that a rule climbs."""
-
-
-class Kept(Record):
-    """The base of records that Daeri itself brings: their tables come with Daeri's own migrations."""
-
-    __abstract__ = True
-    metadata: ClassVar[MetaData] = system
 
 
 class CompanyFile(Kept):

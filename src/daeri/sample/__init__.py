@@ -25,6 +25,7 @@ from daeri.sample.sales_records import sales as sales_catalog
 from daeri.tools.code import code_catalog
 from daeri.tools.documents import documents_catalog
 from daeri.tools.files import files_catalog
+from daeri.tools.memory import memory_catalog
 from daeri.tools.query import query_catalog
 from daeri.wording import Text
 
@@ -66,6 +67,7 @@ def hanbit() -> Company:
             query_catalog(),
             code_catalog(),
             files_catalog(),
+            memory_catalog(),
             documents_catalog(Department, keepers=("admin", "hr", LOADER), terms=TERMS),
         ],
         agents=[Agent(name="assistant", label=Text("대리", "Deputy"), instructions=INSTRUCTIONS)],

@@ -222,6 +222,7 @@ class Desk:
             may_audit=visitor.actor is not None and AuditLog.may_look(visitor.actor),
             has_documents="documents.search" in self.services.door.company.operations,
             has_files="files.list" in self.services.door.company.operations,
+            has_memory="memory.list" in self.services.door.company.operations,
             origin=f"{request.url.scheme}://{request.url.netloc}",
             api=api,
             **values,

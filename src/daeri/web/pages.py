@@ -22,6 +22,7 @@ from daeri.web.documents import DocumentScreens
 from daeri.web.drafts import DraftScreens
 from daeri.web.files import FileScreens
 from daeri.web.markup import STATIC
+from daeri.web.memory import MemoryScreens
 from daeri.web.office import OfficeScreens
 from daeri.web.operations import OperationScreens
 from daeri.web.policies import PolicyScreens
@@ -74,6 +75,7 @@ def pages(services: Services, options: Options) -> Pages:
         RecordScreens(desk),
         DocumentScreens(desk),
         FileScreens(desk),
+        MemoryScreens(desk),
         RunScreens(desk),
         OperationScreens(desk),
         PolicyScreens(desk),

@@ -1,4 +1,4 @@
-"""Conversations."""
+"""Conversations, and what agents remember of people."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -37,3 +37,15 @@ def upgrade() -> None:
     op.add_column("run", sa.Column("replaced_by", sa.String(length=40), nullable=True))
     op.add_column("run", sa.Column("copied_from", sa.String(length=40), nullable=True))
     op.execute(FROM_RUNS)
+    op.create_table(
+        "memory",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("person_id", sa.Integer(), nullable=False),
+        sa.Column("text", sa.String(length=300), nullable=False),
+        sa.Column("proposed_by", sa.String(length=100), nullable=True),
+        sa.Column("changed_at", daeri.records.record.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_memory")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_memory_person_id", "memory", ["person_id"], unique=False)
