@@ -1,8 +1,9 @@
 """What would a model send, as fast as a test needs it? `python -m bench.model_at_speed PORT GAP_MILLISECONDS`.
 
-Every chat completion streams 100 Korean tokens, one every GAP milliseconds, then its usage and [DONE]. The model `one-call`
-takes no time: it asks for one operation, and once it is told what came of it, it answers with 20 tokens. Written for many
-streams at little cost: the bytes are made once, and one clock serves all streams. GET anything answers 200.
+Every chat completion streams 100 Korean tokens, one every GAP milliseconds, then its usage and [DONE]. The model
+`one-call` takes no time: it asks for one operation, and once it is told what came of it, it answers with 20 tokens.
+Written for many streams at little cost: the bytes are made once, and one clock serves all streams. GET anything answers
+200.
 """
 
 import asyncio

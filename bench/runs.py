@@ -128,20 +128,16 @@ async def _waiting(folder: Folder, place: Path) -> list[Line]:
 
 def _multiply(connection: sqlite3.Connection, name: str, run_id: str, approval_id: str) -> None:
     """Repeat the rows of a waiting run in a table, each time as another run with another document."""
-    new = {run_id: "? || '_' || n", approval_id: "? || '_' || n"}
     columns = [row[1] for row in connection.execute(f"PRAGMA table_info({name})")]
-    key = "id" if name in ("run", "approval") else "run_id"
-    rows = connection.execute(
-        f"SELECT {', '.join(columns)} FROM {name} WHERE {key} = ?", [run_id if name != "approval" else approval_id]
-    )
+    key, value = ("id", approval_id) if name == "approval" else ("id" if name == "run" else "run_id", run_id)
     counted = "WITH RECURSIVE c (n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM c WHERE n < ?)"
-    for row in rows.fetchall():
-        told = [f"? || '_' || n" if value in new else "?" for value in row]
-        told = [
-            "? || '_' || n" if column == "number" and value else each for column, value, each in zip(columns, row, told)
+    for row in connection.execute(f"SELECT * FROM {name} WHERE {key} = ?", [value]).fetchall():  # noqa: S608 - our names
+        renamed = [
+            "? || '_' || n" if each in (run_id, approval_id) or (column == "number" and each) else "?"
+            for column, each in zip(columns, row, strict=True)
         ]
-        statement = f"{counted} SELECT {', '.join(told)} FROM c"
-        connection.execute(f"INSERT INTO {name} ({', '.join(columns)}) {statement}", [PARKED, *row])
+        statement = f"INSERT INTO {name} {counted} SELECT {', '.join(renamed)} FROM c"  # noqa: S608 - our names
+        connection.execute(statement, [PARKED, *row])
 
 
 async def _idle(server: Server) -> tuple[float, float]:

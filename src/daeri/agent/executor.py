@@ -45,8 +45,6 @@ TOOLS_MAX = 12
 """Operations a planner is shown; more of them make models choose worse and cost more."""
 NOTE_AT_ONCE_MILLISECONDS = 30
 """A step that took so long is written at once, for whoever watches; quicker ones go with the next transaction."""
-COALESCE_SECONDS = 0.04
-"""Text is stored in pieces of this length of time, not token by token."""
 
 Working = Callable[[str, asyncio.Task[None] | None], None]
 Worker = Callable[[Work, Workbench], Coroutine[Any, Any, None]]
@@ -87,7 +85,7 @@ class Progress:
 
 @dataclass(slots=True)
 class Voice:
-    """The answer's text on its way out, stored in pieces."""
+    """The answer's text on its way out: to listeners here at once, stored in pieces."""
 
     bench: Workbench
     work: Work
@@ -98,8 +96,9 @@ class Voice:
 
     async def say(self, text: str) -> None:
         """Add text; the first of it is stored at once, the rest in pieces, also when no more comes for a while."""
+        self.bench.speak(self.work.lease, len(self.progress.spoken) + len(self.unspoken), text)
         self.unspoken += text
-        wait = self._last + COALESCE_SECONDS - time.monotonic()
+        wait = self._last + self.bench.pause - time.monotonic()
         if wait <= 0:
             await self.flush()
         elif self._later is None or self._later.done():
@@ -117,9 +116,11 @@ class Voice:
 
     async def flush(self) -> None:
         """Store what has not been stored yet, the steps before it first."""
-        text, self._last = self.take(), time.monotonic()
+        at, self._last = len(self.progress.spoken), time.monotonic()
+        text = self.take()
         if text:
-            await self.bench.write(self.work.lease, self.progress.take_notes(), ("message.delta", {"text": text}))
+            told = {"text": text, "at": at}
+            await self.bench.write(self.work.lease, self.progress.take_notes(), ("message.delta", told))
 
     def take(self) -> str:
         """Hand out what has not been stored yet; it counts as spoken."""
@@ -226,7 +227,8 @@ class Executor:
         )
         await self._recall(work, progress, situation)
         await self._condense(work, progress, situation)
-        answer = await self._loop(work, progress, situation, voice)
+        with self._bench.speaking():
+            answer = await self._loop(work, progress, situation, voice)
         if answer is not None:
             ending = self._ending(answer, progress, situation, voice.take())
             await self._bench.succeed(work.lease, replace(ending, answer=progress.spoken), progress.take_notes())

@@ -167,11 +167,11 @@ class Api:
         Raises:
             Trouble: the server refused, or stayed away too long.
         """
-        after, broken_since = 0, 0.0
+        after, broken_since = "0", 0.0
         while True:
             try:
                 for event in self._remote().events(self._stream_of(run_id, after)):
-                    after, broken_since = event["seq"], 0.0
+                    after, broken_since = str(event.get("place", event["seq"])), 0.0
                     yield event
                     if event["type"] == "stream.end":
                         return
@@ -203,8 +203,8 @@ class Api:
 
         return Remote(self._place.address())
 
-    def _stream_of(self, run_id: str, after: int) -> Request:
-        headers = {**self._headers(), "Accept": "text/event-stream", "Last-Event-ID": str(after)}
+    def _stream_of(self, run_id: str, after: str) -> Request:
+        headers = {**self._headers(), "Accept": "text/event-stream", "Last-Event-ID": after}
         return Request("GET", f"/v1/runs/{quote(run_id)}/events", headers=headers)
 
     def _headers(self) -> dict[str, str]:

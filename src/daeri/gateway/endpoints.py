@@ -155,14 +155,20 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         "runs",
         "실행 이벤트 듣기 (listen to a run)",
         "Server-Sent Events: first those that were, then as they come, until stream.end. Ids are numbers without gaps; "
-        "send the last one as Last-Event-ID to go on after it.",
+        "text that is being spoken has the last number and, after a dot, how many letters were spoken until then. Send "
+        "the last id as Last-Event-ID to go on after it: no letter comes twice.",
         {
             200: media("The events.", "text/event-stream"),
             204: {"description": "The run has ended and every event was heard."},
         },
         (
             Parameter("after", "query", {"type": "integer", "minimum": 0}, "이 번호 다음부터 (only later events).", 3),
-            Parameter("Last-Event-ID", "header", {"type": "integer", "minimum": 0}, "Like after; it goes first."),
+            Parameter(
+                "Last-Event-ID",
+                "header",
+                {"type": "string", "pattern": r"^[0-9]{1,19}(\.[0-9]{1,19})?$"},
+                "Like after, with the place in what is spoken; it goes first.",
+            ),
         ),
         problems=("not-found", "validation-failed"),
     ),

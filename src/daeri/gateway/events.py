@@ -3,6 +3,7 @@
 The sequence itself is the run's, in the database; here each event only gets its lines.
 """
 
+import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any, Final, cast
@@ -24,29 +25,35 @@ ENDED: Final = frozenset({"succeeded", "failed", "cancelled", "expired"})
 
 Event = dict[str, Any]
 
+_ID: Final = re.compile(r"(\d{1,19})(?:\.(\d{1,19}))?", re.ASCII)
+
 
 def encoded(event: Event) -> bytes:
-    """Write one event; its sequence number is its id."""
-    head = f"id: {event['seq']}\nevent: {event['type']}\ndata: ".encode()
+    """Write one event; its id is its sequence number, or its place where it is not in the sequence yet."""
+    head = f"id: {event.get('place', event['seq'])}\nevent: {event['type']}\ndata: ".encode()
     return b"".join((head, encode(event), b"\n\n"))
 
 
-def start_of(request: Request) -> int:
-    """Return after which event the listener wants to go on; the header of a reconnecting browser goes first.
+def start_of(request: Request) -> tuple[int, int | None]:
+    """Return after which event the listener wants to go on, and how much of what is spoken was heard, where told.
+
+    The header of a reconnecting browser goes first.
 
     Raises:
-        ValidationFailed: it is no sequence number.
+        ValidationFailed: it is no event's id.
     """
     asked = Query(request, "after").integer("after", 0, least=0)
     last = request.headers.get("last-event-id", "").strip()
     if not last:
-        return asked
-    if not (last.isascii() and last.isdigit()) or int(last[:20]) > INTEGER_MAX:
+        return asked, None
+    found = _ID.fullmatch(last)
+    numbers = [int(number) for number in found.groups() if number] if found else [INTEGER_MAX + 1]
+    if max(numbers) > INTEGER_MAX:
         raise ValidationFailed(
-            Text("Last-Event-ID는 이벤트 번호예요", "Last-Event-ID is the number of an event"),
-            errors=[FieldError("/Last-Event-ID", "must be an integer")],
+            Text("Last-Event-ID는 이벤트의 id예요", "Last-Event-ID is the id of an event"),
+            errors=[FieldError("/Last-Event-ID", "must be an event's id")],
         )
-    return int(last)
+    return numbers[0], numbers[1] if len(numbers) > 1 else None
 
 
 async def event_response(
@@ -58,15 +65,15 @@ async def event_response(
         NotFound: there is no such run, or it is someone else's.
         ValidationFailed: the place to go on from is no sequence number.
     """
-    after = start_of(request)
+    after, heard = start_of(request)
     run = await runs.get(actor, run_id, language(request.headers))
     if run["status"] in ENDED:
         # The sequence is complete, so it can be read to its end without waiting.
-        rest = [encoded(event) async for event in runs.events(actor, run_id, 0) if event and event["seq"] > after]
+        rest = [encoded(event) async for event in runs.events(actor, run_id, after, heard) if event]
         if not rest:
             return Response(status_code=204)
         return EventStream(_replayed(rest), lines, credential)
-    return EventStream(_live(runs.events(actor, run_id, after)), lines, credential)
+    return EventStream(_live(runs.events(actor, run_id, after, heard)), lines, credential)
 
 
 async def _replayed(chunks: list[bytes]) -> AsyncGenerator[bytes, None]:

@@ -32,8 +32,8 @@ SCHEMA = "daeri_engine"
 """Where DBOS keeps its tables in PostgreSQL."""
 CONNECTIONS = 6
 """Connections to PostgreSQL that DBOS keeps: its steps are few, and short."""
-AT_ONCE = 64
-"""Segments one process advances at once; the others wait in order."""
+AT_ONCE = 2_000
+"""Segments one process advances at once, as many as it has connections to models; the others wait in order."""
 
 log = structlog.get_logger()
 

@@ -41,6 +41,8 @@ from daeri.wording import Lang
 
 TERMINAL = ("succeeded", "failed", "cancelled", "expired")
 PARKED = ("waiting_approval", "waiting_input")
+NEWS_MAX = 500
+"""Events that are read at once."""
 
 run = Table(
     "run",
@@ -295,7 +297,7 @@ def last_step(connection: Connection, run_id: str) -> int:
     return int(connection.execute(_LAST_STEP, {"key": run_id}).scalar_one())
 
 
-def events_after(connection: Connection, run_id: str, after: int, limit: int = 500) -> Sequence[Row[Any]]:
+def events_after(connection: Connection, run_id: str, after: int, limit: int = NEWS_MAX) -> Sequence[Row[Any]]:
     """Return a run's events with a sequence number above `after`, in order."""
     return connection.execute(_EVENTS, {"key": run_id, "after": after, "most": limit}).all()
 

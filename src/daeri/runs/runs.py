@@ -23,8 +23,9 @@ from daeri.records.actor import Actor, Effect
 from daeri.records.store import Store
 from daeri.runs import conversations, journal
 from daeri.runs.conversations import Conversations
+from daeri.runs.ear import Ear
 from daeri.runs.fleet import ALONE
-from daeri.runs.wakeups import Wakeups, woken
+from daeri.runs.wakeups import Listener, Wakeups
 from daeri.wording import Lang, Text, normal
 
 INPUT_MAX = 8_000
@@ -258,14 +259,13 @@ class Runs:
         _within_scope(actor, "get", "read")
         deadline = time.monotonic() + seconds
         settled = (*journal.TERMINAL, *journal.PARKED)
-        with self._wakeups.listening(run_id) as flag:
+        with self._wakeups.listening(run_id) as listener:
             while True:
-                flag.clear()
                 status = await self._store.read(partial(self._status, actor, run_id))
                 left = deadline - time.monotonic()
                 if status in settled or left <= 0:
                     return await self.get(actor, run_id, lang)
-                await woken(flag, min(left, HEARTBEAT_SECONDS))
+                await listener.woken(min(left, HEARTBEAT_SECONDS))
 
     async def session_of(self, actor: Actor, input: str, said: str) -> str | None:  # noqa: A002 - as in create
         """Find the conversation in which this person was given an answer, by the words of both; None where none was.
@@ -290,9 +290,13 @@ class Runs:
 
         return await self._store.read(look)
 
-    async def events(self, actor: Actor, run_id: str, after: int = 0) -> AsyncIterator[dict[str, Any] | None]:
+    async def events(
+        self, actor: Actor, run_id: str, after: int = 0, heard: int | None = None
+    ) -> AsyncIterator[dict[str, Any] | None]:
         """Yield a run's events after a sequence number, first those that were, then as they come.
 
+        What the run speaks comes piece by piece, before it is in the sequence: such an event bears the number of the
+        last one that is, and `at`, its place in all that was spoken. Who has `heard` so much is not told it again.
         None is yielded when nothing happened for a while, so that the protocol can keep its connection alive.
 
         Raises:
@@ -300,21 +304,30 @@ class Runs:
         """
         _within_scope(actor, "get", "read")
         await self._store.read(lambda connection: self._row(connection, actor, run_id))
-        with self._wakeups.listening(run_id) as flag:
+        ear = Ear(run_id, after, 0 if heard is None and after == 0 else heard)
+        with self._wakeups.listening(run_id) as listener:
             while True:
-                flag.clear()
-                rows, has_ended = await self._store.read(partial(journal.news, run_id=run_id, after=after))
-                for row in rows:
-                    after = row.seq
-                    yield journal.event_body(row)
-                    if row.type == "stream.end":
+                async for event in self._news(listener, ear):
+                    yield event
+                    if event["type"] == "stream.end":
                         return
-                if rows:
+                if listener.has_news:
                     continue
-                if has_ended:
+                if ear.has_ended:
                     return
-                if not await woken(flag, HEARTBEAT_SECONDS):
+                for event in ear.of_spoken(listener.take(), self._clock.now()):
+                    yield event
+                if not await listener.woken(HEARTBEAT_SECONDS):
                     yield None
+
+    async def _news(self, listener: Listener, ear: Ear) -> AsyncIterator[dict[str, Any]]:
+        """Yield what the journal has that was not read."""
+        while listener.has_news:
+            listener.has_news = False
+            rows, ear.has_ended = await self._store.read(partial(journal.news, run_id=ear.run_id, after=ear.after))
+            listener.has_news = listener.has_news or len(rows) == journal.NEWS_MAX
+            for row in rows:
+                yield ear.of_row(row)
 
     async def cancel(self, actor: Actor, run_id: str, lang: Lang = "ko") -> dict[str, Any]:
         """Stop a run; what it has filed stays with its approvers until it is withdrawn.

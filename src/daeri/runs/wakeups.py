@@ -1,12 +1,15 @@
 """Who listens to a run? Wakes the streams of this process when a run has new events, and tells the other servers.
 
-A wake-up is a hint: whoever is woken reads the journal, and whoever is not finds the same a little later.
+A wake-up is a hint: whoever is woken reads the journal, and whoever is not finds the same a little later. Text that a
+run speaks goes to the listeners here at once, before it is in the journal: each piece bears its place in all that is
+spoken, so that nobody is told the same twice.
 """
 
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Final
 
 from daeri.errors import DaeriError
@@ -17,12 +20,40 @@ TOGETHER_SECONDS: Final = 0.02
 Tell = Callable[[Sequence[str]], Awaitable[None]]
 
 
+@dataclass(eq=False, slots=True)
+class Listener:
+    """One who listens to a run.
+
+    Attributes:
+        has_news: there is something in the journal that was not read.
+        spoken: text that is not in the journal yet, or is on its way there, with its place in all that is spoken.
+    """
+
+    flag: asyncio.Event = field(default_factory=asyncio.Event)
+    has_news: bool = True
+    spoken: list[tuple[int, str]] = field(default_factory=list)
+
+    async def woken(self, seconds: float) -> bool:
+        """Wait for news at most so many seconds; say whether there was any."""
+        try:
+            await asyncio.wait_for(self.flag.wait(), seconds)
+        except TimeoutError:
+            return False
+        self.flag.clear()
+        return True
+
+    def take(self) -> list[tuple[int, str]]:
+        """Hand out what was spoken since the last time."""
+        spoken, self.spoken = self.spoken, []
+        return spoken
+
+
 class Wakeups:
-    """One flag for each listener of a run."""
+    """The listeners of each run."""
 
     def __init__(self) -> None:
         """Start with no listeners."""
-        self._listeners: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._listeners: defaultdict[str, set[Listener]] = defaultdict(set)
         self._untold: set[str] = set()
         self._some = asyncio.Event()
         self._telling: asyncio.Task[None] | None = None
@@ -39,8 +70,15 @@ class Wakeups:
         if not run_id:
             for listened in list(self._listeners):
                 self.wake(listened)
-        for flag in self._listeners.get(run_id, ()):
-            flag.set()
+        for listener in self._listeners.get(run_id, ()):
+            listener.has_news = True
+            listener.flag.set()
+
+    def speak(self, run_id: str, at: int, text: str) -> None:
+        """Let those who listen to a run here have text at once; it is written later."""
+        for listener in self._listeners.get(run_id, ()):
+            listener.spoken.append((at, text))
+            listener.flag.set()
 
     def open(self, me: str, tell: Tell) -> None:
         """Begin to tell the other servers; this one is named so that it can pass over its own news."""
@@ -64,22 +102,13 @@ class Wakeups:
                 await tell([f"{me} {run_id}" for run_id in sorted(news)])
 
     @contextmanager
-    def listening(self, run_id: str) -> Iterator[asyncio.Event]:
-        """Give a flag that is set whenever the run has news; the listener clears it before it reads."""
-        flag = asyncio.Event()
-        self._listeners[run_id].add(flag)
+    def listening(self, run_id: str) -> Iterator[Listener]:
+        """Give what is woken whenever the run has news; there may be some that came before."""
+        listener = Listener()
+        self._listeners[run_id].add(listener)
         try:
-            yield flag
+            yield listener
         finally:
-            self._listeners[run_id].discard(flag)
+            self._listeners[run_id].discard(listener)
             if not self._listeners[run_id]:
                 del self._listeners[run_id]
-
-
-async def woken(flag: asyncio.Event, seconds: float) -> bool:
-    """Wait for news at most so many seconds; say whether there was any."""
-    try:
-        await asyncio.wait_for(flag.wait(), seconds)
-    except TimeoutError:
-        return False
-    return True

@@ -3,7 +3,8 @@
 Everything is written under a lease, so a worker that was overtaken or cancelled writes nothing more.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -23,6 +24,9 @@ from daeri.wording import Lang
 
 Event = tuple[str, dict[str, Any]]
 
+STORED_SECONDS = 0.1
+STORED_SECONDS_EACH = 0.004
+"""Text is stored in pieces of this length of time, longer the more runs speak; who listens here has it before."""
 HISTORY_MAX = 50
 """Earlier turns of the conversation that a run is told of."""
 SUMMARY = "summarize"
@@ -138,6 +142,21 @@ class Workbench:
         self._store = store
         self._clock = clock
         self._wakeups = wakeups
+        self._speaking = 0
+
+    @property
+    def pause(self) -> float:
+        """How many seconds of text are gathered before they are stored."""
+        return max(STORED_SECONDS, STORED_SECONDS_EACH * self._speaking)
+
+    @contextmanager
+    def speaking(self) -> Iterator[None]:
+        """Count one more run that may speak."""
+        self._speaking += 1
+        try:
+            yield
+        finally:
+            self._speaking -= 1
 
     async def claim(self, run_id: str, segment: int) -> Work | None:
         """Take a run up; None where this segment is not due any more."""
@@ -157,6 +176,10 @@ class Workbench:
             journal.write_notes(connection, lease, self._clock.now(), notes, *events)
 
         await self._write(lease, write)
+
+    def speak(self, lease: Lease, at: int, text: str) -> None:
+        """Let those who listen here have text at once, before it is written."""
+        self._wakeups.speak(lease.run_id, at, text)
 
     def call(
         self,
@@ -184,7 +207,8 @@ class Workbench:
         """End the run with an answer."""
         told = {"kind": ending.kind} | ({"asked": ending.asked} if ending.asked else {})
         answered = Note("answer", told, ending.kind, 0)
-        rest = [("message.delta", {"text": ending.unspoken})] if ending.unspoken else []
+        at = len(ending.answer) - len(ending.unspoken)
+        rest = [("message.delta", {"text": ending.unspoken, "at": at})] if ending.unspoken else []
         cited = [("citation.added", item) for item in ending.citations]
         completed = ("message.completed", {"text": ending.answer, "choices": ending.choices})
 

@@ -92,9 +92,11 @@ class Asking:
     async def _tell(self, ctx: Context, caller: Caller, run_id: str, seconds: float) -> None:
         """Report each event until the run ends or waits."""
         with anyio.move_on_after(seconds):
+            told = 0
             async for event in self._runs.events(caller.actor, run_id):
-                if event is None:
+                if event is None or event["seq"] == told:  # of a piece of text there is no progress to tell
                     continue
+                told = event["seq"]
                 await ctx.session.report_progress(float(event["seq"]), message=_words(event))
                 if event["type"] == "run.waiting":
                     return
