@@ -19,6 +19,7 @@ from daeri.agent.executor import Executor
 from daeri.agent.keyless import Keyless
 from daeri.agent.planner import Planner
 from daeri.clock import Clock
+from daeri.errors import DeclarationError
 from daeri.exchange import Away, Exchange
 from daeri.gateway import IssuerOptions, Options, Services, gateway
 from daeri.gateway.guard import NewsOptions
@@ -33,6 +34,7 @@ from daeri.library.own_files import OwnFiles
 from daeri.models.relay import RawModels
 from daeri.models.table import budgets_in, models_in
 from daeri.models.wire import Model
+from daeri.operations.agents import agents_in, check_agents
 from daeri.operations.approval import Approvals
 from daeri.operations.auditing import AuditLog
 from daeri.operations.budgets import Budget, Budgets
@@ -83,7 +85,7 @@ class Daeri:
 
     def __init__(self, company: Company, settings: Settings, clock: Clock | None = None) -> None:
         """Make the parts; nothing is opened yet."""
-        self.company = company
+        company = self.company = with_agents(company, settings)
         self.settings = settings
         self.clock = clock or Clock()
         settings.dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -415,6 +417,26 @@ def models_of(settings: Settings) -> list[Model]:
     if settings.openrouter_api_key:
         return [Model(settings.model, OPENROUTER, settings.openrouter_api_key.get_secret_value(), settings.model)]
     return []
+
+
+def with_agents(company: Company, settings: Settings) -> Company:
+    """Return a company with the agents that the settings add to those of its own.
+
+    Raises:
+        DeclarationError: the file of agents is missing or wrong, or an agent names a model that is not there.
+        TableError: the file of models cannot be used.
+    """
+    if settings.agents is not None:
+        added = agents_in(settings.agents)
+        roles = company.roles
+        check_agents([*company.agents, *added], company.operations.keys(), roles, f"{settings.agents}: agents")
+        company = replace(company, agents=[*company.agents, *added])
+    known = {model.name for model in models_of(settings)}
+    for agent in company.agents:
+        if agent.model is not None and known and agent.model not in known:
+            names = ", ".join(sorted(known))
+            raise DeclarationError(f"agents.{agent.name}: there is no model {agent.model!r}; there are {names}")
+    return company
 
 
 def budgets_of(settings: Settings) -> list[Budget]:

@@ -129,6 +129,9 @@ class Settings(BaseSettings):
     models: Path | None = Field(
         default=None, description="TOML file that names several models; it goes before the settings of one."
     )
+    agents: Path | None = Field(
+        default=None, description="TOML file of further agents, beside those that the company declares in code."
+    )
 
     embedding_model: str = Field(
         default="",

@@ -322,3 +322,13 @@ async def test_requests_to_agents_that_do_not_fit_are_refused(house, body, statu
 async def test_head_answers_like_get_without_a_body_of_its_own(house):
     response = await house.call("owner", "HEAD", "/v1/me")
     assert response.status_code == 200
+
+
+async def test_everyone_is_told_of_the_agents_that_serve_them(house):
+    told = (await house.get("stranger", "/v1/agents", **{"Accept-Language": "en"})).json()["data"]
+    assert [(each["name"], each["label"], each["operations"]) for each in told] == [
+        ("assistant", "Assistant", ["*"]),
+        ("reader", "Reader", ["read"]),
+    ]
+    assert told[0]["limits"] == {"calls": 20, "seconds": 120, "tokens": None, "usd": None}
+    assert (await house.http.get("/v1/agents")).status_code == 401

@@ -84,7 +84,7 @@ class Consultant:
         usd = price.of(asked, ANSWER_TOKENS) if price is not None else None
         reservation = await self._budgets.begin(use, situation.actor, asked + ANSWER_TOKENS, usd)
         with ending(reservation):
-            async with aclosing(self.models.stream(messages, tools, among=sight.names)) as items:
+            async with aclosing(self.models.stream(messages, tools, name=sight.first, among=sight.names)) as items:
                 async for item in items:
                     reply.items.append(item)
                     if isinstance(item, TextDelta):

@@ -18,7 +18,8 @@ from daeri.agent.origins import origins_of
 from daeri.agent.planner import Answer, Call, Choice, Declined, Happened, Planner, Said, Situation, Waits
 from daeri.agent.selector import Near, select
 from daeri.clock import SEOUL
-from daeri.errors import DaeriError, Timeout
+from daeri.errors import BudgetExceeded, DaeriError, Timeout
+from daeri.operations.agents import Agent, Allowance
 from daeri.operations.invoke import Door
 from daeri.operations.operation import Operation
 from daeri.operations.outcome import Done, Held, Replayed
@@ -35,12 +36,10 @@ TURNS_MAX = 8
 """Times a planner may be asked in one run; a plan that needs more is going in circles."""
 ATTEMPTS_MAX = 10
 """Times a run is taken up without a step being written; one that ends its process must not do so for ever."""
-CALLS_MAX = 20
-"""Operations one run may call."""
-SEGMENT_SECONDS = 120
-"""Time one segment may take, model included; waiting for people does not count."""
 HEARD_MAX = 3
 """Earlier requests of a conversation whose words still vouch for a value."""
+LEAST_SECONDS = 1.0
+"""Time a run has at least when it is taken up again: enough to say that its time was used up."""
 TOOLS_MAX = 12
 """Operations a planner is shown; more of them make models choose worse and cost more."""
 NOTE_AT_ONCE_MILLISECONDS = 30
@@ -62,6 +61,7 @@ class Progress:
     usage: dict[str, Any] = field(default_factory=dict)
     spoken: str = ""
     milliseconds: int = 0
+    allowance: Allowance = field(default_factory=Allowance)
     started: float = field(default_factory=time.perf_counter)
     turns: int = 0
     steps: int = 0
@@ -71,6 +71,11 @@ class Progress:
     def elapsed(self) -> int:
         """Milliseconds of work in all segments so far; the time a run waits for people is not counted."""
         return self.milliseconds + round((time.perf_counter() - self.started) * 1000)
+
+    @property
+    def calls_left(self) -> int:
+        """How many operations may still be called."""
+        return self.allowance.calls - len(self.happened)
 
     def take_notes(self) -> list[Note]:
         """Hand out the steps that are not written yet."""
@@ -175,16 +180,18 @@ class Executor:
         progress = Progress()
         try:
             progress = replay(work.steps, work.lang)
-            async with asyncio.timeout(SEGMENT_SECONDS):
-                await self._advance(work, progress)
+            person = await self._identity.actor_of_person(work.person_id, work.door, work.scopes)
+            agent = self._door.company.agent_for(person, work.agent)
+            progress.allowance = agent.allowance
+            async with asyncio.timeout(max(agent.allowance.seconds - progress.milliseconds / 1000, LEAST_SECONDS)):
+                await self._advance(work, progress, agent, agent.acting_for(person))
         except Fenced:
             log.info("run.fenced")
         except DaeriError as error:
             await self._fail(work, progress, error)
         except TimeoutError:
-            limit = Text(
-                f"{SEGMENT_SECONDS}초 안에 끝내지 못했어요", f"It did not finish within {SEGMENT_SECONDS} seconds"
-            )
+            seconds = f"{progress.allowance.seconds:g}"
+            limit = Text(f"{seconds}초 안에 끝내지 못했어요", f"It did not finish within {seconds} seconds")
             await self._fail(work, progress, Timeout(limit))
         except Exception:
             log.exception("run.failed")
@@ -196,14 +203,11 @@ class Executor:
         except Fenced:
             log.info("run.fenced")
 
-    async def _advance(self, work: Work, progress: Progress) -> None:
+    async def _advance(self, work: Work, progress: Progress, agent: Agent, actor: Actor) -> None:
         if work.attempts > ATTEMPTS_MAX:
             raise DaeriError(
                 Text(f"{ATTEMPTS_MAX}번 다시 시작해도 끝내지 못했어요", f"It did not end in {ATTEMPTS_MAX} attempts")
             )
-        agent = self._door.company.agent(work.agent)
-        person = await self._identity.actor_of_person(work.person_id, work.door, work.scopes)
-        actor = agent.acting_for(person)
         analysis = await self._analyzed(work, progress)
         tools = await self._selected(work, progress, actor, analysis)
         voice = Voice(self._bench, work, progress)
@@ -219,6 +223,7 @@ class Executor:
             say=voice.say,
             would_find=lambda name, arguments: self._door.would_find(actor, name, arguments),
             instructions=agent.instructions,
+            model=agent.model,
             plan=progress.plan,
             usage=progress.usage,
             history=[_said(turn) for turn in work.history],
@@ -261,13 +266,14 @@ class Executor:
     async def _loop(self, work: Work, progress: Progress, situation: Situation, voice: Voice) -> Answer | None:
         """Alternate between planning and calling; None when the run waits for an approval."""
         while True:
-            due = progress.pending[: CALLS_MAX - len(progress.happened)]
+            due = progress.pending[: progress.calls_left]
             for at, call in enumerate(due, 1):
                 happened = await self._execute(work, progress, situation, call, due[at:])
                 progress.happened.append(happened)
                 if isinstance(happened.outcome, Waits):
                     return None
-            last = progress.turns >= TURNS_MAX or len(progress.happened) >= CALLS_MAX
+            _check_spent(progress.allowance, situation.usage)
+            last = progress.turns >= TURNS_MAX or progress.calls_left <= 0
             if last:
                 situation.tools = ()
             situation.happened, situation.asked = tuple(progress.happened), []
@@ -405,6 +411,30 @@ class Executor:
             usage=usage | situation.usage | {"milliseconds": progress.elapsed} | classes,
             unspoken=unspoken,
             asked=situation.asked,
+        )
+
+
+def _check_spent(allowance: Allowance, usage: Mapping[str, Any]) -> None:
+    """Stop a run that has used what one run of its agent may use of models.
+
+    Raises:
+        BudgetExceeded: it has; or nobody tells what it cost, and there is a bound in dollars.
+    """
+    tokens = usage.get("input_tokens", 0) + usage.get("output_tokens", 0)
+    cost = usage.get("cost_usd") if tokens else 0
+    if allowance.tokens is not None and tokens >= allowance.tokens:
+        raise BudgetExceeded(
+            Text(
+                f"이 에이전트가 한 번에 쓸 수 있는 {allowance.tokens:,} 토큰을 다 썼어요",
+                f"It has used the {allowance.tokens:,} tokens that one run of this agent may use",
+            )
+        )
+    if allowance.usd is not None and (cost is None or cost >= allowance.usd):
+        raise BudgetExceeded(
+            Text(
+                f"이 에이전트가 한 번에 쓸 수 있는 ${allowance.usd}를 다 썼거나, 든 비용을 알 수 없어요",
+                f"It has used the ${allowance.usd} that one run of this agent may use, or what it cost is not known",
+            )
         )
 
 

@@ -76,7 +76,7 @@ class Modelled:
             ModelUnavailable: no model answered, or none of its calls could be read.
             BudgetExceeded: what may be spent is spent.
         """
-        sight = self._consultant.models.sight(situation.classes)
+        sight = self._consultant.models.sight(situation.classes, situation.model)
         tools = [_tool(operation) for operation in situation.tools]
         messages = self._messages(situation, sight, tools)
         names = {tool_name(operation.name): operation.name for operation in situation.tools}

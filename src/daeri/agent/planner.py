@@ -122,6 +122,7 @@ class Situation:
         say: streams a piece of the answer's text to whoever listens.
         would_find: how sure a search operation would be of what it finds, 0 for nothing good enough.
         history: the conversation before, oldest first; `summary` tells what was before that.
+        model: the name of the model that the agent would have asked first; None for the most preferred one.
         asked: what the planner tells, for the trace, of the requests to models that it made in this turn.
         memories: what the person wants to be remembered, closest to the request first.
     """
@@ -142,6 +143,7 @@ class Situation:
     memories: Sequence[str] = ()
     usage: dict[str, Any] = field(default_factory=dict)
     run_id: str | None = None
+    model: str | None = None
     asked: list[dict[str, Any]] = field(default_factory=list)
 
     @property

@@ -27,6 +27,7 @@ LimitOption = Annotated[int, Option("--limit", "-n", min=1, max=100, help=both("
 def add_to(app: Typer) -> None:
     """Declare the commands."""
     command(app, "ask", both("대리에게 묻거나 일을 맡겨요", "Ask, or have something done"))(ask)
+    command(app, "agents", both("맡길 수 있는 에이전트", "The agents that I may ask"))(list_agents)
     runs = group(
         app, "run", both("맡긴 일: 목록, 자세히, 지켜보기, 멈추기", "What was asked: list, show, watch, cancel")
     )
@@ -60,6 +61,19 @@ def ask(
         asked["agent"] = agent
     run_id = str(desk.api.post("/v1/runs", asked).body["run_id"])
     _follow(desk, run_id, until_parked=True)
+
+
+def list_agents(desk: Desk) -> None:
+    """List the agents that the person may ask, the default one first."""
+    terminal = desk.terminal
+    told = desk.api.get("/v1/agents")
+    if terminal.as_json:
+        terminal.data(told)
+        return
+    words = (Words("이름", "Name"), Words("에이전트", "Agent"), Words("작업", "Operations"), Words("모델", "Model"))
+    head = [terminal.word(one) for one in words]
+    rows = [[each["name"], each["label"], ", ".join(each["operations"]), each["model"] or "-"] for each in told["data"]]
+    terminal.table(head, rows, ())
 
 
 def watch(desk: Desk, run: RunArgument) -> None:

@@ -17,6 +17,7 @@ from daeri.cli.words import Words
 from daeri.errors import DaeriError, DeclarationError
 from daeri.models.table import TableError, models_in
 from daeri.operations import Company
+from daeri.operations.agents import agents_in
 from daeri.records.revisions import NewerDatabase
 from daeri.settings import Settings, environment
 
@@ -83,18 +84,25 @@ def settings_of(place: Place, **given: Any) -> Settings:
         settings = Settings(dir=folder, **named)
         if settings.models is not None:
             models_in(settings.models, environment())
-    except (ValidationError, TableError) as error:
+        if settings.agents is not None:
+            agents_in(settings.agents)
+    except (ValidationError, TableError, DeclarationError) as error:
         why = str(error)
         if isinstance(error, ValidationError):
             why = "\n".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-        raise Trouble(
-            "bad-setting",
-            Words("설정값이 맞지 않아요", "A setting is not valid"),
-            why=Words(why, why),
-            fix=Words("DAERI_ 로 시작하는 환경 변수와 .env 를 확인해 주세요", "Check DAERI_ variables and .env"),
-            code=Code.USAGE,
-        ) from error
+        raise bad_setting(why) from error
     return settings
+
+
+def bad_setting(why: str) -> Trouble:
+    """Return the trouble with a setting that cannot be used."""
+    return Trouble(
+        "bad-setting",
+        Words("설정값이 맞지 않아요", "A setting is not valid"),
+        why=Words(why, why),
+        fix=Words("DAERI_ 로 시작하는 환경 변수와 .env 를 확인해 주세요", "Check DAERI_ variables and .env"),
+        code=Code.USAGE,
+    )
 
 
 def unreachable(settings: Settings, error: DaeriError) -> Trouble:

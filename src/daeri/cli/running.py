@@ -18,14 +18,14 @@ from typing import IO, Any, Final
 import uvicorn
 from dotenv import dotenv_values
 
-from daeri.app import Daeri, Later, application, models_of, revisions_of
+from daeri.app import Daeri, Later, application, models_of, revisions_of, with_agents
 from daeri.cli.building import write_private
-from daeri.cli.company import unreachable
+from daeri.cli.company import bad_setting, unreachable
 from daeri.cli.place import SERVER_FILE
 from daeri.cli.trouble import Trouble
 from daeri.cli.words import Words
 from daeri.clock import Clock, rfc3339
-from daeri.errors import NotReady
+from daeri.errors import DeclarationError, NotReady
 from daeri.operations import Company
 from daeri.records.revisions import NewerDatabase
 from daeri.records.store import Store
@@ -99,8 +99,12 @@ def reach(company: Company, settings: Settings) -> None:
     """Make sure that the database answers and is not of a newer version, before anything is promised.
 
     Raises:
-        Trouble: it does not, or is.
+        Trouble: it does not, or is; or the agents that the settings add do not fit the company.
     """
+    try:
+        with_agents(company, settings)
+    except DeclarationError as error:
+        raise bad_setting(str(error)) from error
 
     async def look() -> None:
         store = Store(settings.store_url)

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from starlette.middleware import Middleware
 
 from daeri.gateway.a2a import A2A, a2a
+from daeri.gateway.agents import listed_agents
 from daeri.gateway.audit import audited
 from daeri.gateway.delivery import Deliverer
 from daeri.gateway.guard import Doorkeeper, Options, middleware
@@ -81,6 +82,7 @@ def gateway(
             policies(services, keeper),
             audited(services, keeper),
             used(services, keeper),
+            listed_agents(services, keeper),
             rpc(methods.find, keeper),
             Sockets(methods.find, services.runs, keeper, lines).router(),
             keys(services, keeper),

@@ -63,6 +63,15 @@ OVERSIGHT_ENDPOINTS: Final[Sequence[Endpoint]] = (
     ),
     Endpoint(
         "get",
+        "/v1/agents",
+        "agents.list",
+        "runs",
+        "에이전트 목록 (list agents)",
+        "The agents that the caller may ask, the default one first, with what they may call and use in one run.",
+        {200: described_json("The agents.", "Agents")},
+    ),
+    Endpoint(
+        "get",
         "/v1/usage",
         "usage.get",
         "audit",

@@ -382,6 +382,22 @@ SCHEMAS: Final[dict[str, Schema]] = {
         "required": list(_USED),
         "properties": _USED,
     },
+    "Agents": object_of(
+        "Agents",
+        "The agents that the caller may ask.",
+        data=list_of(
+            object_of(
+                "Agent",
+                "A deputy: what it may do for whoever it acts for, at most.",
+                name=TEXT,
+                label=TEXT,
+                instructions=TEXT,
+                operations={**list_of(TEXT), "description": "Patterns of operations, or effects."},
+                model=or_null("string"),
+                limits={"type": "object", "description": "What one run may use: calls, seconds, tokens, usd."},
+            )
+        ),
+    ),
     "Usage": object_of(
         "Usage",
         "What models were used, and how the budgets stand that concern the caller.",

@@ -15,12 +15,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from daeri.errors import NotFound, ValidationFailed
 from daeri.library.disk import Disk
-from daeri.library.files import Kept
 from daeri.operations.call import run_to_end
 from daeri.operations.invoke import Door
 from daeri.operations.outcome import Done
 from daeri.records.access import Records
 from daeri.records.actor import Actor
+from daeri.records.kept import Kept
 from daeri.records.record import Instant, labelled
 from daeri.records.store import Store
 from daeri.records.trail import Trail

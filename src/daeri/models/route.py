@@ -80,10 +80,12 @@ class Sight:
     Attributes:
         names: the models that may be, in order of preference; all of them may see the same of it.
         withheld: the data classes in it that are to be left out, because no model may see all of it.
+        first: the one that is asked first whatever the tiers say, where one is wished for.
     """
 
     names: tuple[str, ...]
     withheld: frozenset[str]
+    first: str | None = None
 
 
 class Retries:
@@ -143,13 +145,14 @@ class Models:
         """The names in order of preference; empty when Daeri works keyless."""
         return tuple(model.name for model in self._models)
 
-    def sight(self, classes: frozenset[str]) -> Sight:
+    def sight(self, classes: frozenset[str], wished: str | None = None) -> Sight:
         """Say who is asked about a context that holds data of these classes: the models that may see most of it.
 
-        It depends on nothing else: that a model of this house rests is no reason to send personal data to another.
+        Neither a wish for one of them nor a rest of theirs makes them others: no reason to send personal data further.
         """
         seen = max((classes & model.sees for model in self._models), key=len, default=frozenset())
-        return Sight(tuple(model.name for model in self._models if seen <= model.sees), classes - seen)
+        able = sorted((model.name for model in self._models if seen <= model.sees), key=lambda name: name != wished)
+        return Sight(tuple(able), classes - seen, wished if wished in able else None)
 
     def context(self, names: Sequence[str]) -> int | None:
         """Return the tokens that every one of these models takes, since any may answer; None where none says."""

@@ -1,6 +1,7 @@
 """The one abstraction and its single door: what a company declares, and how each call of it is governed."""
 
-from daeri.operations.company import Agent, Company
+from daeri.operations.agents import Agent, Allowance
+from daeri.operations.company import Company
 from daeri.operations.declare import Ref, SearchText, Won
 from daeri.operations.delegation import Delegation, band, edition
 from daeri.operations.form import Deadline, Form, Limit
@@ -25,6 +26,7 @@ from daeri.operations.pending import Pending
 
 __all__ = [
     "Agent",
+    "Allowance",
     "Catalog",
     "Change",
     "Company",

@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import String
 
 from daeri.errors import DeclarationError, NotFound
+from daeri.operations.agents import Agent, check_agents
 from daeri.operations.operation import Catalog, Operation
 from daeri.records.actor import Actor
 from daeri.records.crowds import Crowds
@@ -16,28 +17,6 @@ from daeri.records.people import RANKS, People
 from daeri.records.record import Person, Record, Team, mark_of
 from daeri.records.rules import Rule, Rules
 from daeri.wording import Lang, Text
-
-
-@dataclass(frozen=True, slots=True)
-class Agent:
-    """A deputy: what it may do at most for whoever it acts for.
-
-    Attributes:
-        name: its name on every protocol and in the audit.
-        instructions: what a model is told about its work.
-        scope: patterns of operations it may call ("leave.*"), or effects ("read").
-        roles: the roles of its person that it may use; None = all of them.
-    """
-
-    name: str
-    label: Text
-    instructions: str = ""
-    scope: tuple[str, ...] = ("*",)
-    roles: frozenset[str] | None = None
-
-    def acting_for(self, actor: Actor) -> Actor:
-        """Return the person's authority cut down to what this agent may use of it."""
-        return actor.through(self.name, self.scope, self.roles)
 
 
 @dataclass(frozen=True)
@@ -70,8 +49,6 @@ class Company:
         """Check what only shows when the parts stand together."""
         if not self.agents:
             raise DeclarationError('a Company needs at least one Agent, e.g. Agent("assistant", Text("비서", ...))')
-        if len({agent.name for agent in self.agents}) < len(self.agents):
-            raise DeclarationError("two agents of the company have the same name")
         seen: set[str] = set()
         for catalog in self.catalogs:
             if catalog.name in seen:
@@ -81,8 +58,9 @@ class Company:
         for name in names:
             if names.count(name) > 1:
                 raise DeclarationError(f"two catalogs declare {name}")
+        check_agents(self.agents, self.operations.keys(), self.roles)
         _check_masks(self.records.values())
-        _check_agents(self.records.values(), {agent.name for agent in self.agents})
+        _check_kept(self.records.values(), {agent.name for agent in self.agents})
         _ = self.people
 
     @cached_property
@@ -109,7 +87,7 @@ class Company:
         return People(self._only(Person), self._only(Team), self.ranks)
 
     def agent(self, name: str | None) -> Agent:
-        """Return a deputy by name, the first one for None.
+        """Return a deputy by name, the first one for None, whoever may use it.
 
         Raises:
             NotFound: the company has no such agent.
@@ -119,15 +97,30 @@ class Company:
         for agent in self.agents:
             if agent.name == name:
                 return agent
-        raise NotFound(Text(f"'{name}' 에이전트가 없어요", f"There is no agent '{name}'"))
+        raise _no_agent(name)
+
+    def agents_for(self, actor: Actor) -> list[Agent]:
+        """Return the deputies that an actor may use."""
+        return [agent for agent in self.agents if agent.serves(actor)]
+
+    def agent_for(self, actor: Actor, name: str | None) -> Agent:
+        """Return a deputy that an actor may use, the first of them for None.
+
+        Raises:
+            NotFound: the company has no such agent, or not for this actor: one answer for both.
+        """
+        found = next((agent for agent in self.agents_for(actor) if name in (None, agent.name)), None)
+        if found is None:
+            raise _no_agent(name)
+        return found
 
     def narrowed(self, actor: Actor, agent: str) -> Actor:
         """Return a person's authority as an agent may use it.
 
         Raises:
-            NotFound: the company has no such agent.
+            NotFound: the company has no such agent, or not for this person.
         """
-        return self.agent(agent).acting_for(actor)
+        return self.agent_for(actor, agent).acting_for(actor)
 
     def agent_label(self, name: str | None, lang: Lang) -> str | None:
         """Return what people call a deputy; its name where the company no longer has it."""
@@ -150,6 +143,12 @@ class Company:
         return found[0]
 
 
+def _no_agent(name: str | None) -> NotFound:
+    if name is None:
+        return NotFound(Text("쓸 수 있는 에이전트가 없어요", "There is no agent for you"))
+    return NotFound(Text(f"'{name}' 에이전트가 없어요", f"There is no agent '{name}'"))
+
+
 def _check_masks(records: Iterable[type[Record]]) -> None:
     for record in records:
         for column in record.__table__.columns:
@@ -157,7 +156,7 @@ def _check_masks(records: Iterable[type[Record]]) -> None:
                 raise DeclarationError(f"{record.__name__}.{column.key} is no text, so it cannot be masked; hide it")
 
 
-def _check_agents(records: Iterable[type[Record]], known: AbstractSet[str]) -> None:
+def _check_kept(records: Iterable[type[Record]], known: AbstractSet[str]) -> None:
     for record in records:
         for column in record.__table__.columns:
             for name in mark_of(column.info).agents or ():

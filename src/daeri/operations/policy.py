@@ -14,8 +14,9 @@ from sqlalchemy.sql.elements import False_, True_
 
 from daeri.clock import Clock
 from daeri.errors import NotFound, PermissionDenied, ValidationFailed
+from daeri.operations.agents import Agent
 from daeri.operations.arguments import resolve
-from daeri.operations.company import Agent, Company
+from daeri.operations.company import Company
 from daeri.operations.invoke import Door
 from daeri.operations.operation import Having, Operation, anyone
 from daeri.operations.policy_cases import Case, Outcome, read_case

@@ -89,6 +89,8 @@ class Runs:
     ) -> dict[str, Any]:
         """Accept a request; once this returns, the run survives any crash.
 
+        Without an agent it goes to the one of the conversation, else to the first one that serves the actor.
+
         Raises:
             ValidationFailed: empty or too long.
             NotFound: no such agent, or the session is not this person's.
@@ -96,7 +98,10 @@ class Runs:
         """
         _within_scope(actor, "create", "write")
         text = _checked(input)
-        deputy = self._company.agent(agent)
+        if agent is None and session_id is not None:
+            last = await self._store.read(partial(self._agent_of, actor, session_id))
+            agent = next((each.name for each in self._company.agents_for(actor) if each.name == last), None)
+        deputy = self._company.agent_for(actor, agent)
 
         request = Request(text, deputy.name, lang, session_id=session_id, idempotency_key=idempotency_key)
         return await self._accept(actor, request)
@@ -123,7 +128,7 @@ class Runs:
         first = await self._store.read(lambda connection: self._row(connection, actor, run_id))
         request = Request(
             text,
-            self._company.agent(first.agent).name,
+            self._company.agent_for(actor, first.agent).name,
             lang,
             session_id=first.session_id,
             instead_of=run_id,
@@ -411,6 +416,13 @@ class Runs:
         if row is None:
             raise NotFound(Text("그런 실행을 찾을 수 없어요", "No such run"))
         return row
+
+    @staticmethod
+    def _agent_of(actor: Actor, session_id: str, connection: Connection) -> str | None:
+        """Return with whom a conversation was held last; None where there is no such conversation of this person."""
+        mine = journal.run.c.session_id == session_id, journal.run.c.person_id == actor.person_id
+        last = select(journal.run.c.agent).where(*mine).order_by(journal.run.c.id.desc()).limit(1)
+        return connection.execute(last).scalar_one_or_none()
 
     @staticmethod
     def _replay(connection: Connection, actor: Actor, request: Request) -> Row[Any] | None:

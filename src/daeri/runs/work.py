@@ -87,7 +87,7 @@ class Work:
     Attributes:
         attempts: times it was taken up since its last step, this time counted.
         steps: what has been done so far, in order: after a crash or a wait, work goes on from here.
-        history: the conversation before this run, oldest first; `summary` tells what was before that.
+        history: the conversation with this agent before this run, oldest first; `summary` tells what was before that.
     """
 
     lease: Lease
@@ -287,6 +287,7 @@ def _turns(connection: Connection, row: Row[Any]) -> list[Turn]:
         .where(
             journal.run.c.session_id == row.session_id,
             journal.run.c.person_id == row.person_id,
+            journal.run.c.agent == row.agent,  # another one may have been shown what is kept from this one
             journal.run.c.status == "succeeded",
             journal.run.c.replaced_by.is_(None),
             journal.run.c.id < row.id,

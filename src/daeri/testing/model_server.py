@@ -138,7 +138,12 @@ def says(text: str, *, characters: int = 3, finish_reason: str = "stop", spent: 
 
 
 def calls(
-    *asked: Asked, characters: int = 5, interleaved: bool = False, text: str = "", finish_reason: str = "tool_calls"
+    *asked: Asked,
+    characters: int = 5,
+    interleaved: bool = False,
+    text: str = "",
+    finish_reason: str = "tool_calls",
+    spent: Spent | None = None,
 ) -> Reply:
     """Ask for these calls, their arguments in fragments; interleaved: a fragment of each call in turn."""
     streams = [list(_fragments(index, call, characters)) for index, call in enumerate(asked)]
@@ -148,7 +153,8 @@ def calls(
     else:
         order = [fragment for fragments in streams for fragment in fragments]
     spoken = [{"content": text}] if text else []
-    return stream(*spoken, *({"tool_calls": [fragment]} for fragment in order), finish_reason=finish_reason)
+    fragments = ({"tool_calls": [fragment]} for fragment in order)
+    return stream(*spoken, *fragments, finish_reason=finish_reason, spent=spent)
 
 
 def fails(status: int, message: str = "scripted failure", *, retry_after: str | None = None) -> Reply:

@@ -61,12 +61,13 @@ class Ask:
             return see_other(f"/ask/{session}" if session else "/ask")
         runs = self._desk.services.runs
         key = forms.field(form, "key") or None
-        lang, live = visitor.lang, LIVE_HEADER in request.headers
+        live, who = LIVE_HEADER in request.headers, visitor.signed
+        asked: Any = {"session_id": session, "agent": forms.field(form, "agent") or None, "lang": visitor.lang}
         try:
-            run = await runs.create(visitor.signed, question, session_id=session, lang=lang, idempotency_key=key)
+            run = await runs.create(who, question, **asked, idempotency_key=key)
         except IdempotencyMismatch:
             # The form was sent before and its answer was lost; now it says something else.
-            run = await runs.create(visitor.signed, question, session_id=session, lang=lang)
+            run = await runs.create(who, question, **asked)
         if not live:
             await runs.wait(visitor.signed, run["run_id"], PATIENCE_SECONDS, visitor.lang)
         return see_other(f"/ask/{run['session_id']}")
@@ -153,6 +154,7 @@ class Ask:
             replaced=replaced,
             conversation=conversation,
             session_id=conversation["session_id"] if conversation is not None else "",
+            agents=[] if conversation is not None else self._desk.services.door.company.agents_for(visitor.signed),
             key=secrets.token_urlsafe(16),
             starts=[] if conversation is not None else self._suggested(visitor),
             past=past,

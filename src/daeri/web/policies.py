@@ -62,7 +62,7 @@ class PolicyScreens:
         """Return what the form offers: agents, operations, record types."""
         company, lang = self._desk.services.door.company, visitor.lang
         return {
-            "agent": [(agent.name, agent.label.to(lang)) for agent in company.agents],
+            "agent": [(agent.name, agent.label.to(lang)) for agent in company.agents_for(visitor.signed)],
             "operation": [(name, item.label.to(lang)) for name, item in company.operations.items()],
             "type": [(name, label_of(record).to(lang)) for name, record in sorted(company.records.items())],
         }

@@ -123,7 +123,8 @@ class OpenAi:
         return answer(_described(name))
 
     def _names(self, actor: Actor) -> list[str]:
-        agents = self._services.door.company.agents if actor.may_call("run.create", "write") else ()
+        company = self._services.door.company
+        agents = company.agents_for(actor) if actor.may_call("run.create", "write") else ()
         return [*(f"{AGENT}{agent.name}" for agent in agents), *self._services.raw.offered(actor)]
 
     async def _asked(self, request: Request) -> tuple[Actor, dict[str, Any]]:
@@ -152,7 +153,7 @@ class OpenAi:
                 actor, asked.input, agent=asked.agent, session_id=session, lang=lang, idempotency_key=key
             )
         except NotFound:
-            if asked.agent in {agent.name for agent in self._services.door.company.agents}:
+            if asked.agent in {agent.name for agent in self._services.door.company.agents_for(actor)}:
                 raise
             raise UnknownModel from None
 
