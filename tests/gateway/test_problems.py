@@ -84,6 +84,7 @@ async def test_the_language_follows_the_weights(house, header, lang):
         ("GET", "/rpc", "POST"),
         ("PUT", "/v1/records/w_employee/1", "DELETE, GET, HEAD, PATCH"),
         ("OPTIONS", "/v1/runs", "GET, HEAD, POST"),
+        ("OPTIONS", "/v1/approvals/several", "POST"),
         ("POST", "/healthz", "GET, HEAD"),
     ],
 )

@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ import pytest
 from daeri.errors import NotReady
 from daeri.gateway import Options
 from daeri.gateway.problems import KNOWN
+from daeri.operations import Catalog
+from daeri.wording import Text
 from gateway.gateway_house import Keys, opened
 
 pytestmark = pytest.mark.anyio
@@ -65,6 +68,7 @@ async def test_the_description_is_openapi_3_1_with_unique_operation_ids(house):
     names = [item["operationId"] for _, _, item in methods(document)]
     assert len(names) == len(set(names))
     tags = {tag["name"] for tag in document["tags"]}
+    assert len(tags) == len(document["tags"])
     for _, path, item in methods(document):
         assert set(item["tags"]) <= tags, path
         assert item["description"], path
@@ -140,3 +144,26 @@ async def test_the_docs_show_every_operation_and_fetch_nothing(house, lang):
 async def test_what_a_host_header_says_is_text_in_the_docs(house):
     page = await house.http.get("/docs", headers={"Host": 'x"><script>alert(1)</script>'})
     assert "<script" not in page.text
+
+
+async def test_a_model_that_finds_the_server_is_told_how_to_ask(house):
+    told = await house.http.get("/llms.txt")
+    assert (told.status_code, told.headers["content-type"]) == (200, "text/markdown; charset=utf-8")
+    assert told.text.startswith("# Small Trading (작은상사)\n")
+    assert "- [work.request](/docs): " in told.text
+    assert told.text.count("needs approval") == sum(
+        operation.approval is not None for operation in house.world.company.operations.values()
+    )
+
+
+async def test_everything_that_the_text_for_models_points_at_is_there(house):
+    told = (await house.http.get("/llms.txt")).text
+    for path in sorted(set(re.findall(r"\]\((/[^)]*)\)", told))):
+        assert (await house.call("owner", "GET", path)).status_code in (200, 405), path
+
+
+async def test_names_of_tags_are_told_once_even_where_a_catalog_bears_one_of_ours(keyed: Keys, tmp_path: Path):
+    async with opened(keyed, tmp_path, Options(), catalogs=[Catalog("documents", Text("서류", "Papers"))]) as house:
+        names = [tag["name"] for tag in (await described(house))["tags"]]
+    assert len(names) == len(set(names))
+    assert names.count("documents") == 1

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Annotated, Any, Literal, get_type_hints
 
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 from sqlalchemy import ColumnElement, true
 
 from daeri.errors import DeclarationError, NotFound
@@ -352,3 +352,17 @@ def test_a_reference_is_an_id_or_a_name_to_callers() -> None:
 def test_every_team_is_a_record_of_the_company() -> None:
     assert company.records["w_team"] is Department
     assert list(made(work).operations) == sorted(work.operations)
+
+
+@pytest.mark.parametrize("sent", [0, 20261126, 1.5, "20261126", "-86400", " 0 "])
+def test_a_number_is_no_date(catalog, sent):
+    declare(catalog, fine)
+    with pytest.raises(ValidationError) as refused:
+        catalog.operations["test.fine"].input.model_validate({"start": sent})
+    assert [each["type"] for each in refused.value.errors()] == ["date_parsing"]
+
+
+def test_a_date_is_taken_as_it_is_written(catalog):
+    declare(catalog, fine)
+    taken = catalog.operations["test.fine"].input.model_validate({"start": "2026-11-26"})
+    assert taken.start == date(2026, 11, 26)

@@ -30,6 +30,7 @@ class Endpoint:
         name: its operationId, the name it has on every protocol.
         responses: what it answers with when all is well, by status.
         problems: the codes it may answer with beside those that every route has.
+        problems_as: the schema of those that the route itself answers with, where its protocol has a form of its own.
         form: the schema of a form with a file, where the body is one.
         public: needs no credential.
     """
@@ -46,6 +47,7 @@ class Endpoint:
     form: Mapping[str, Any] | None = None
     body_required: bool = True
     problems: Sequence[str] = field(default=("validation-failed",))
+    problems_as: str | None = None
     public: bool = False
 
 
@@ -97,6 +99,8 @@ FIELDS: Final = Parameter(
 COUNT: Final = Parameter(
     "count", "query", {"enum": ["exact"]}, "전체 개수도 (the number of all rows too); null if it takes long."
 )
+ALWAYS: Final = ("invalid-request", "unauthenticated", "rate-limited", "headers-too-large", "internal", "not-ready")
+"""Problems that every route which needs a caller may answer with."""
 WRITES: Final = ("payload-too-large", "unsupported-media-type", "validation-failed")
 DECIDES: Final = ("permission-denied", "not-found", "conflict", "stale-version", *WRITES)
 
@@ -158,7 +162,10 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         "text that is being spoken has the last number and, after a dot, how many letters were spoken until then. Send "
         "the last id as Last-Event-ID to go on after it: no letter comes twice.",
         {
-            200: media("The events.", "text/event-stream"),
+            200: {
+                "description": "The events; the schema is that of one event.",
+                "content": {"text/event-stream": {"schema": {"$ref": "#/components/schemas/RunEvent"}}},
+            },
             204: {"description": "The run has ended and every event was heard."},
         },
         (
@@ -436,6 +443,7 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         (IDEMPOTENCY_KEY,),
         RpcRequest,
         problems=("payload-too-large", "unsupported-media-type"),
+        problems_as="RpcMessage",
     ),
     Endpoint(
         "get",

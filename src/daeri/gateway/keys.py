@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from daeri.errors import DaeriError, FieldError, InvalidRequest, ValidationFailed
 from daeri.gateway.bodies import Nothing
-from daeri.gateway.endpoints import Endpoint, described_json
+from daeri.gateway.endpoints import ALWAYS, Endpoint, described_json
 from daeri.gateway.guard import Doorkeeper
 from daeri.gateway.problems import request_id_of
 from daeri.gateway.routes import DOOR, Table
@@ -203,6 +203,14 @@ KEY_SCHEMAS: Final[Mapping[str, Any]] = {
         token_type=TEXT,
         expires_in={"type": "integer", "description": "Seconds."},
     ),
+    "TokenRefused": object_of(
+        "TokenRefused",
+        "Why no token was lent (RFC 6749 §5.2), beside the members of a problem.",
+        error=TEXT,
+        error_description=TEXT,
+        code=TEXT,
+        detail=TEXT,
+    ),
 }
 _WRITES: Final = ("permission-denied", "payload-too-large", "unsupported-media-type", "validation-failed")
 KEY_ENDPOINTS: Final[Sequence[Endpoint]] = (
@@ -268,7 +276,8 @@ KEY_ENDPOINTS: Final[Sequence[Endpoint]] = (
         "person, agent and key all may, decides no approvals, and ends after 15 minutes or with the key.",
         {200: described_json("The token.", "Token")},
         body=TokenAsked,
-        problems=("not-found", "unauthenticated", "invalid-request", *_WRITES),
+        problems=("not-found", *ALWAYS, *_WRITES),
+        problems_as="TokenRefused",
         public=True,
     ),
 )

@@ -5,6 +5,7 @@ The description is open to everybody, so only fields that have no readers of the
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -42,7 +43,7 @@ def endpoints_of(company: Company) -> Iterator[Endpoint]:
             f"The {label.en} rows that the caller may see, page by page; it changes nothing. Filter by field=value, or "
             "field.gte=value with one of eq, ne, gt, gte, lt, lte, in (comma separated), contains.",
             {200: described_json("A page of rows; Link names the next one.", f"{_stem(kind)}Page")},
-            (LIMIT, CURSOR, _sort(fields), Q, FIELDS, COUNT, *_filters(fields)),
+            (LIMIT, CURSOR, _sort(fields), Q, _chosen(fields), COUNT, *_filters(fields)),
             problems=("permission-denied", "not-found", "validation-failed"),
         )
         if not record.__key__.columns:
@@ -59,7 +60,7 @@ def endpoints_of(company: Company) -> Iterator[Endpoint]:
                 200: described_json("The row.", _stem(kind)),
                 304: {"description": "It is still the version in If-None-Match."},
             },
-            (_key(record), FIELDS, IF_NONE_MATCH),
+            (_key(record), _chosen(fields), IF_NONE_MATCH),
             problems=("not-found", "validation-failed"),
         )
 
@@ -114,6 +115,11 @@ def _sort(fields: list[PlainField]) -> Parameter:
     names = [field.name for field in fields]
     either = [name for each in names for name in (each, f"-{each}")]
     return Parameter("sort", "query", {"enum": either}, "정렬 (field to sort by; -field downward).", "id")
+
+
+def _chosen(fields: list[PlainField]) -> Parameter:
+    """Return the parameter that names fields, with two of this kind for its example."""
+    return replace(FIELDS, example=",".join(field.name for field in fields[:2]))
 
 
 def _filters(fields: list[PlainField]) -> Iterator[Parameter]:

@@ -13,7 +13,7 @@ from pydantic.json_schema import models_json_schema
 
 from daeri.gateway.conversations import CONVERSATION_ENDPOINTS, CONVERSATION_SCHEMAS
 from daeri.gateway.document_endpoints import DOCUMENT_ENDPOINTS
-from daeri.gateway.endpoints import DRY_RUN, ENDPOINTS, IDEMPOTENCY_KEY, TAGS, Endpoint, Parameter
+from daeri.gateway.endpoints import ALWAYS, DRY_RUN, ENDPOINTS, IDEMPOTENCY_KEY, TAGS, Endpoint, Parameter
 from daeri.gateway.files import FILE_ENDPOINTS
 from daeri.gateway.keys import KEY_ENDPOINTS, KEY_SCHEMAS
 from daeri.gateway.kinds import endpoints_of, schemas_of
@@ -37,8 +37,6 @@ FIXED: Final = (
 )
 SUMMARY_MAX: Final = 60
 COMPONENT: Final = "#/components/schemas/{model}"
-ALWAYS: Final = ("invalid-request", "unauthenticated", "headers-too-large", "internal", "not-ready")
-"""Problems that every route which needs a caller may answer with."""
 CALLED: Final = (
     "permission-denied",
     "not-found",
@@ -64,7 +62,6 @@ def document(company: Company, version: str, server: str = "/") -> Document:
         paths.setdefault(endpoint.path, {})[endpoint.method] = _described(endpoint)
     for operation in company.operations.values():
         paths[f"/v1/ops/{operation.name}"] = {"post": _called(operation, schemas)}
-    catalogs = [{"name": item.name, "description": f"{item.label.ko} ({item.label.en})"} for item in company.catalogs]
     return {
         "openapi": "3.1.0",
         "info": {
@@ -79,7 +76,7 @@ def document(company: Company, version: str, server: str = "/") -> Document:
             "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": server, "description": "This server"}],
-        "tags": [*TAGS, *catalogs],
+        "tags": _tags(company),
         "security": [{"key": []}, {"session": []}],
         "paths": paths,
         "components": {
@@ -98,6 +95,15 @@ def document(company: Company, version: str, server: str = "/") -> Document:
     }
 
 
+def _tags(company: Company) -> list[Document]:
+    """Return the groups: Daeri's own, and each catalog that is not a part of one of them."""
+    fixed = {tag["name"]: dict(tag) for tag in TAGS}
+    told = {
+        item.name: {"name": item.name, "description": f"{item.label.ko} ({item.label.en})"} for item in company.catalogs
+    }
+    return list((told | fixed).values())
+
+
 def _described(endpoint: Endpoint) -> Document:
     described: Document = {
         "operationId": endpoint.name,
@@ -106,7 +112,7 @@ def _described(endpoint: Endpoint) -> Document:
         "description": endpoint.description,
         "responses": {
             **{str(status): response for status, response in endpoint.responses.items()},
-            **_errors((*(ALWAYS if not endpoint.public else ()), *endpoint.problems)),
+            **_errors((*(ALWAYS if not endpoint.public else ()), *endpoint.problems), endpoint.problems_as),
         },
     }
     own = {item.name for item in endpoint.parameters if item.place == "path"}
@@ -245,7 +251,7 @@ def _problem(code: str) -> Document:
     }
 
 
-def _errors(codes: Iterable[str]) -> Document:
+def _errors(codes: Iterable[str], schema: str | None = None) -> Document:
     """Return the error responses by status; several codes of one status share a description."""
     by_status: dict[str, list[str]] = {}
     for code in codes:
@@ -255,11 +261,12 @@ def _errors(codes: Iterable[str]) -> Document:
     errors: Document = {}
     for status, several in sorted(by_status.items()):
         first = {"$ref": f"#/components/responses/{_response_name(several[0])}"}
-        errors[status] = first if len(several) == 1 else _problems(several)
+        errors[status] = first if len(several) == 1 and schema is None else _problems(several, schema)
     return errors
 
 
-def _problems(codes: Iterable[str]) -> Document:
+def _problems(codes: Iterable[str], own: str | None) -> Document:
     told = " ".join(f"{KNOWN[code].title.en} ({code})." for code in codes)
-    schema = {"$ref": COMPONENT.format(model="Problem")}
-    return {"description": told, "content": {MEDIA_TYPE: {"schema": schema}}}
+    forms = {MEDIA_TYPE: "Problem"} | ({"application/json": own} if own is not None else {})
+    content = {kind: {"schema": {"$ref": COMPONENT.format(model=model)}} for kind, model in forms.items()}
+    return {"description": told, "content": content}

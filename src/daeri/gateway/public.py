@@ -14,6 +14,7 @@ from starlette.responses import Response
 from daeri.canonical import digest
 from daeri.errors import DaeriError, NotFound, NotReady
 from daeri.gateway.docs import PAGE_POLICY, docs_page, problem_page, proof_page
+from daeri.gateway.llms import llms_text
 from daeri.gateway.openapi import document
 from daeri.gateway.problems import KNOWN
 from daeri.gateway.services import Check, Services
@@ -42,6 +43,7 @@ class Public:
             ("/verify/{code}", self.verify),
             ("/openapi.json", self.openapi),
             ("/docs", self.docs),
+            ("/llms.txt", self.llms),
         ):
             router.add_route(path, serve, methods=["GET"], include_in_schema=False)
         return router
@@ -113,6 +115,11 @@ class Public:
         """Show the operations with an example call of each."""
         here = f"{request.url.scheme}://{request.url.netloc}"
         return _page(docs_page(self._company, here, language(request.headers)))
+
+    async def llms(self, request: Request) -> Response:
+        """Tell a model how to ask here."""
+        del request
+        return Response(llms_text(self._company), media_type="text/markdown")
 
     @cached_property
     def _described(self) -> tuple[bytes, str]:

@@ -51,8 +51,8 @@ def rest(services: Services, keeper: Doorkeeper, lines: Lifelines) -> APIRouter:
     OperationRoutes(services).add_to(table)
     RunRoutes(services, keeper, lines).add_to(table)
     ConversationRoutes(services).add_to(table)
+    OfficeRoutes(services).add_to(table)  # several documents at once are an address of their own, no document's
     ApprovalRoutes(services).add_to(table)
-    OfficeRoutes(services).add_to(table)
     DocumentRoutes(services).add_to(table)
     FileRoutes(services).add_to(table)
     return table.router

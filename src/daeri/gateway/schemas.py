@@ -125,12 +125,14 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "Which records an answer rests on, as of when.",
             n=WHOLE,
             operation=TEXT,
+            label={"type": "string", "description": "The operation's name for people."},
             records=list_of(
                 object_of("SourceRecord", "A row.", type=TEXT, id={"type": ["integer", "string"]}, title=TEXT)
             ),
             as_of=TIME,
         ),
-        untrusted={"type": "boolean", "description": "Its text is a document's: anyone may have written it."},
+        passages={**list_of(ANYTHING), "description": "Passages of documents that were told: file, place, text."},
+        untrusted={"const": True, "description": "Its text is a document's or a page's: anyone may have written it."},
         classes={**list_of(TEXT), "description": "Data classes that it holds beyond internal: personal, secret."},
     ),
     "Argument": object_of("Argument", "An argument as people read it.", name=TEXT, label=TEXT, value=TEXT),
@@ -180,6 +182,16 @@ SCHEMAS: Final[dict[str, Schema]] = {
         examples=list_of(TEXT),
         input_schema=ANYTHING,
         output_schema=ANYTHING,
+    ),
+    "RunEvent": sometimes(
+        object_of(
+            "RunEvent",
+            "One server-sent event of a run.",
+            data={"type": "string", "description": "JSON: run_id, seq, ts, type, and what happened."},
+        ),
+        id={"type": "string", "description": "Its number; missing on stream.end."},
+        event={"type": "string", "description": "Its type, e.g. step.finished."},
+        retry=WHOLE,
     ),
     "Run": object_of(
         "Run",
@@ -339,7 +351,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "records": list_of(ANYTHING),
             "wrote": list_of(ANYTHING),
             "personal": or_null("array", items=TEXT),
-            "people": or_null("array", items=ANYTHING),
+            "people": or_null("array", items=WHOLE),
             "masked": or_null("array", items=TEXT),
             "rows": or_null("integer"),
             "from": or_null("string"),
@@ -493,6 +505,6 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "RpcMessage": {
         "title": "RpcMessage",
         "description": "A JSON-RPC 2.0 request or response, or a batch of up to 50.",
-        "type": ["object", "array"],
+        "anyOf": [ANYTHING, list_of(ANYTHING)],
     },
 }

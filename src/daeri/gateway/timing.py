@@ -22,6 +22,7 @@ _DOORS: Final = (
     ("/metrics", "public"),
     ("/openapi.json", "public"),
     ("/docs", "public"),
+    ("/llms.txt", "public"),
     ("/problems/", "public"),
     ("/static/", "static"),
 )

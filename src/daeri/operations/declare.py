@@ -7,13 +7,14 @@ import inspect
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
@@ -21,7 +22,7 @@ from pydantic import (
     PydanticUserError,
     create_model,
 )
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from daeri.clock import Clock
 from daeri.errors import DeclarationError
@@ -184,15 +185,24 @@ _CONTROLLING = frozenset({"reference", "money", "integer", "decimal"})
 
 
 def _input_model(name: str, short: str, fields: dict[str, Any]) -> type[BaseModel]:
-    for parameter, (hint, _) in fields.items():
+    for parameter, (hint, default) in list(fields.items()):
         if parameter.startswith("_") or hasattr(BaseModel, parameter):
             raise DeclarationError(f"{name}: a parameter may not be called {parameter}; choose another word")
         if any(get_origin(member) is Ref and _referenced(member) is None for member in _members(hint)):
             raise DeclarationError(f"{name}: {parameter} must be a Ref to a record, e.g. Ref[Employee]")
+        if _members(hint)[0] in (date, datetime):
+            fields[parameter] = (Annotated[hint, BeforeValidator(no_number)], default)
     try:
         return create_model(f"{short}_input", __config__=ConfigDict(extra="forbid"), **fields)
     except PydanticUserError as error:
         raise DeclarationError(f"{name}: {error.message.splitlines()[0]}") from None
+
+
+def no_number(value: Any) -> Any:
+    """Pydantic would take 20261126 for a number of seconds, and that for a day of 1970."""
+    if isinstance(value, int | float) or (isinstance(value, str) and value.strip().lstrip("+-").isdigit()):
+        raise PydanticCustomError("date_parsing", "a date is written like 2026-11-26")
+    return value
 
 
 @lru_cache(maxsize=4096)

@@ -11,12 +11,12 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import MISSING, AfterValidator, AwareDatetime, BaseModel, Field, JsonValue
+from pydantic import MISSING, AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field, JsonValue
 from sqlalchemy import JSON, Column, String, Table
 
 from daeri.clock import rfc3339
 from daeri.errors import DeclarationError, StaleVersion
-from daeri.operations.declare import WON_MAX, Money, Ref, read_signature
+from daeri.operations.declare import WON_MAX, Money, Ref, no_number, read_signature
 from daeri.operations.form import Form, LineFunction, form_of
 from daeri.operations.line import Change
 from daeri.records.access import Records
@@ -232,8 +232,8 @@ def _type(column: Column[Any]) -> Any:
         bool: Annotated[bool, Field(strict=True)],
         float: Annotated[float, Field(allow_inf_nan=False)],
         Decimal: Annotated[Decimal, Field(decimal_places=places, allow_inf_nan=False)],
-        date: Annotated[date, Field()],
-        datetime: Annotated[AwareDatetime, Field()],
+        date: Annotated[date, BeforeValidator(no_number)],
+        datetime: Annotated[AwareDatetime, BeforeValidator(no_number)],
         object: list[str] if column.key in AUTHORITY else JsonValue,
     }
     if kind not in types:
