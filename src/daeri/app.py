@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from daeri.agent.meanings import Meanings
     from daeri.library.outside import Outside
     from daeri.models.client import ModelClient
+    from daeri.upstream.services import Services as Upstream
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 NEWS = "run"
@@ -85,8 +86,10 @@ class Daeri:
 
     def __init__(self, company: Company, settings: Settings, clock: Clock | None = None) -> None:
         """Make the parts; nothing is opened yet."""
-        company = self.company = with_agents(company, settings)
         self.settings = settings
+        self._upstream = self._services(company)
+        company = self._upstream.company if self._upstream else company
+        company = self.company = with_agents(company, settings)
         self.clock = clock or Clock()
         settings.dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.store = Store(settings.store_url)
@@ -100,6 +103,7 @@ class Daeri:
         disk = Disk(settings.own_files)
         self.door.parts |= {Worked: Coding(self._sandbox, self.door), Disk: disk}
         self.own_files = OwnFiles(self.door, self.store, disk)
+        self.door.parts |= self._upstream.parts if self._upstream else {}
         self.shelf = Shelf(company, self.store, self.clock)
         self.policies = Policies(self.door, self.store, self.clock)
         self._fleet = Fleet(self.store, self.clock)
@@ -125,6 +129,14 @@ class Daeri:
         self.meanings = self._meanings()
         executor = Executor(self.door, self.identity, bench, self._planner(), self.runs.working, workers, self.meanings)
         self.engine = Engine(settings.engine_url, executor.segment, self._due, self._fleet.me)
+
+    def _services(self, company: Company) -> "Upstream | None":
+        """Return the services outside that the settings name, with the company that offers their operations."""
+        if self.settings.services is None:
+            return None
+        from daeri.upstream.services import Services as Upstream  # noqa: PLC0415 - most servers name none
+
+        return Upstream(self.settings.services, environment(), company)
 
     def _librarian(self) -> Librarian:
         settings = self.settings
@@ -252,6 +264,8 @@ class Daeri:
         if self._outside is not None:
             await self._outside.close()
         await self._sandbox.close()
+        if self._upstream is not None:
+            await self._upstream.close()
         await self.raw.close()
         await self.store.close()
 

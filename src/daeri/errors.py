@@ -181,6 +181,14 @@ class ModelUnavailable(DaeriError):
     )
 
 
+class Unreachable(DaeriError):
+    """A server outside gave no proper answer."""
+
+    code, status, rpc_code, retryable = "unreachable", 502, -32082, True
+    title = Text("밖의 서버가 답하지 않아요", "A server outside does not answer")
+    help = Text("주소를 확인하고 잠시 뒤 다시 해 주세요.", "Check the address, and try again shortly.")
+
+
 class Timeout(DaeriError):
     """Something took longer than its limit."""
 
@@ -228,6 +236,7 @@ ALL_ERRORS: tuple[type[DaeriError], ...] = (
     RateLimited,
     BudgetExceeded,
     ModelUnavailable,
+    Unreachable,
     Timeout,
     NotReady,
     DaeriError,

@@ -133,6 +133,10 @@ class Settings(BaseSettings):
         default=None, description="TOML file of further agents, beside those that the company declares in code."
     )
 
+    services: Path | None = Field(
+        default=None, description="TOML file that names services outside whose operations are offered here."
+    )
+
     embedding_model: str = Field(
         default="",
         description="Name of the model for embeddings, at DAERI_EMBEDDING_URL or, for /v1/embeddings alone, at the "

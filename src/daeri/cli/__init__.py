@@ -27,6 +27,7 @@ from daeri.cli import (
     policies,
     proving,
     sealing,
+    services,
     serving,
 )
 from daeri.cli.command import declare_root, utf8_streams
@@ -79,6 +80,7 @@ def application() -> Typer:
     declare_root(app, __version__)
     serving.add_to(app)
     adopting.add_to(app)
+    services.add_to(app)
     asking.add_to(app)
     conversing.add_to(app)
     acts.add_to(deciding.add_to(app))

@@ -86,6 +86,8 @@ def settings_of(place: Place, **given: Any) -> Settings:
             models_in(settings.models, environment())
         if settings.agents is not None:
             agents_in(settings.agents)
+        if settings.services is not None:
+            _check_services(settings.services)
     except (ValidationError, TableError, DeclarationError) as error:
         why = str(error)
         if isinstance(error, ValidationError):
@@ -103,6 +105,20 @@ def bad_setting(why: str) -> Trouble:
         fix=Words("DAERI_ 로 시작하는 환경 변수와 .env 를 확인해 주세요", "Check DAERI_ variables and .env"),
         code=Code.USAGE,
     )
+
+
+def _check_services(table: Path) -> None:
+    """See that the table of services and its keys can be used.
+
+    Raises:
+        DeclarationError: one cannot.
+    """
+    from daeri.upstream.pins import pins_of  # noqa: PLC0415 - most servers name no services
+    from daeri.upstream.table import key_of, table_in  # noqa: PLC0415 - same
+
+    pins_of(table)
+    for name, entry in table_in(table).services.items():
+        key_of(name, entry, environment())
 
 
 def unreachable(settings: Settings, error: DaeriError) -> Trouble:

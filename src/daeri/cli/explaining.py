@@ -76,6 +76,30 @@ OWN: Final = (
         ),
     ),
     Meaning(
+        "no-services",
+        Words("서비스 표가 없어요", "There is no table of services"),
+        Words(
+            "밖의 서비스는 TOML 파일에 적어요. DAERI_SERVICES=services.toml 이나 --file 로 알려 주세요.",
+            "Services outside are named in a TOML file: DAERI_SERVICES=services.toml, or --file.",
+        ),
+    ),
+    Meaning(
+        "bad-services",
+        Words("서비스 표를 쓸 수 없어요", "The table of services cannot be used"),
+        Words(
+            "표시된 자리를 고치고 daeri service inspect 로 확인해 주세요.",
+            "Mend the place that is named, and look with daeri service inspect.",
+        ),
+    ),
+    Meaning(
+        "service-unreadable",
+        Words("서비스의 설명을 읽지 못했어요", "A service's description cannot be read"),
+        Words(
+            "OpenAPI 문서는 3.0이나 3.1의 JSON이어야 하고, MCP 서버는 켜져 있어야 해요.",
+            "An OpenAPI document must be JSON of 3.0 or 3.1; an MCP server must be running.",
+        ),
+    ),
+    Meaning(
         "file-exists",
         Words("고쳐 썼을지 모르는 파일이 이미 있어요", "There is a file already, which may hold edits"),
         Words(

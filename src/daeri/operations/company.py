@@ -10,6 +10,7 @@ from sqlalchemy import String
 
 from daeri.errors import DeclarationError, NotFound
 from daeri.operations.agents import Agent, check_agents
+from daeri.operations.form import Form, LineFunction
 from daeri.operations.operation import Catalog, Operation
 from daeri.records.actor import Actor
 from daeri.records.crowds import Crowds
@@ -33,6 +34,7 @@ class Company:
         ranks: the ranks of its people (직급), lowest first: rank_at_least("부장") reads them.
         confirm_unvouched: an agent's write is held for its person's own confirmation where it decides who, what or
             how much by a value that nobody vouched for, and no line would look at it.
+        lines: approval lines by name, for what the operator adopts from services outside (see `upstream/`).
     """
 
     name: Text
@@ -44,6 +46,7 @@ class Company:
     export_max: int = 50_000
     ranks: Sequence[str] = RANKS
     confirm_unvouched: bool = True
+    lines: Mapping[str, LineFunction | Form] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check what only shows when the parts stand together."""

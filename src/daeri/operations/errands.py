@@ -225,9 +225,11 @@ class Errands:
         )
         audit.append(connection, entry)
         values: dict[str, Any] = {"completed_at": now}
+        result: Mapping[str, Any] = row.intent
         if outcome.state == "done":
+            result = _with_receipt(operation, row.intent, outcome.receipt)
             values |= {"number": next_number(connection, document, self._clock.today().year), "failure": None}
-            values["result_say"] = said_by(operation, row.intent, document.row["lang"])
+            values |= {"result": result, "result_say": said_by(operation, result, document.row["lang"])}
         elif outcome.says is not None:
             values["failure"] = [outcome.says.ko, outcome.says.en]
         writer.finish(now, **values)
@@ -235,11 +237,19 @@ class Errands:
             return None
         settlement = Settlement(document.id, document.row["run_id"], after.status, None, None, SYSTEM.name, None)
         if outcome.state == "done":
-            settlement = replace(settlement, done=[done_of(document, operation, row.intent)])
+            settlement = replace(settlement, done=[done_of(document, operation, result)])
         else:
             settlement = replace(settlement, error=DaeriError(outcome.says))
         self._heard.settled(connection, settlement)
         return str(document.row["run_id"]) if document.row["run_id"] else None
+
+
+def _with_receipt(
+    operation: Operation | None, intent: Mapping[str, Any], receipt: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return what was intended with what came back, where the operation's result has a place for a receipt."""
+    has_place = operation is not None and "receipt" in operation.output.model_fields
+    return {**intent, "receipt": receipt} if has_place and receipt is not None else dict(intent)
 
 
 def said_by(operation: Operation | None, result: Mapping[str, Any], lang: Lang) -> str | None:

@@ -43,7 +43,8 @@ class Errand:
 
     The operation's function writes what is intended and returns it; `call` gets that result and a key, after it has
     committed. It returns a receipt or None when the effect happened, raises `ErrandFailed` when it certainly did not;
-    anything else that it raises, and no answer in time, is an unknown outcome, which a person settles.
+    anything else that it raises, and no answer in time, is an unknown outcome, which a person settles. A result with a
+    field `receipt` is told with it.
 
     Attributes:
         idempotent: the other side acts once for the same key, so a call of unknown outcome is made again.

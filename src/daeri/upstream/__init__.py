@@ -1,0 +1,1 @@
+"""Services outside the company's database, adopted as operations: HTTP services by OpenAPI, and MCP servers."""

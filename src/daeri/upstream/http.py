@@ -1,0 +1,264 @@
+"""How is an HTTP service called? Values encoded so that they stay values, addresses by weight and health, bounded.
+
+A request goes to the operator's addresses and nowhere else: redirects are not followed, no proxy or cookie is used.
+What was certainly not sent is told apart from what may have had its effect, for an effect must never happen twice.
+"""
+
+import asyncio
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from http import HTTPStatus
+from random import Random
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+import structlog
+
+from daeri.errors import FieldError, ValidationFailed
+from daeri.log import trace_headers
+from daeri.models.route import Health, Retries
+from daeri.upstream.shape import Parameter, Shape
+from daeri.upstream.table import Address
+from daeri.wording import Text
+
+if TYPE_CHECKING:
+    import aiohttp
+
+AGAIN: Final = frozenset({502, 503, 504})
+"""Answers of a server that could not do it now; another one may."""
+CHUNK: Final = 65_536
+CONNECT_SECONDS: Final = 3.0
+"""An address that takes longer to be connected to is taken for dead, and nothing was sent there."""
+
+log = structlog.get_logger()
+
+
+class Unsent(Exception):
+    """Nothing reached the service; the message says why."""
+
+
+class Lost(Exception):
+    """The service may have acted, but its answer did not come whole; the message says why."""
+
+
+class Bad(Lost):
+    """It answered what no other of its addresses would answer better."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is sent, apart from where."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back."""
+
+    status: int
+    body: bytes
+    kind: str
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the service says that it did it."""
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+
+def request_of(shape: Shape, arguments: Mapping[str, Any]) -> Request:
+    """Return the request for a call.
+
+    Raises:
+        ValidationFailed: a value cannot stand where it belongs.
+    """
+    path, query, headers, fields, body = shape.path, [], {}, {}, None
+    for parameter in shape.parameters:
+        value = arguments.get(parameter.name)
+        if value is None and not parameter.required:
+            continue
+        if parameter.at == "path":
+            path = path.replace(f"{{{parameter.sent}}}", _segment(parameter, value))
+        elif parameter.at == "query":
+            values = value if isinstance(value, list) else [value]
+            query += [f"{quote(parameter.sent, safe='')}={quote(_plain(each), safe='')}" for each in values]
+        elif parameter.at == "header":
+            headers[parameter.sent] = _header(parameter, value)
+        elif parameter.at == "field":
+            fields[parameter.sent] = _json(parameter, value)
+        else:
+            body = value
+    in_body = any(parameter.at == "field" for parameter in shape.parameters)
+    content = None
+    if body is not None or in_body:
+        content = json.dumps(body if body is not None else fields, ensure_ascii=False, allow_nan=False).encode()
+        headers["Content-Type"] = "application/json"
+    return Request(shape.method, path + (f"?{'&'.join(query)}" if query else ""), headers, content)
+
+
+def _segment(parameter: Parameter, value: Any) -> str:
+    """Return a value as one part of a path: one that could become another path is refused, however it is decoded."""
+    text = _plain(value)
+    if text.partition(";")[0].strip() in ("", ".", "..") or any(each in text for each in "/\\") or _odd(text):
+        raise _refused(parameter, Text("주소에 쓸 수 없는 값이에요", "It cannot be a part of an address"))
+    return quote(text, safe="")
+
+
+def _header(parameter: Parameter, value: Any) -> str:
+    text = _plain(value)
+    if _odd(text) or not text.isascii() or text != text.strip():
+        raise _refused(parameter, Text("머리글에 쓸 수 없는 값이에요", "It cannot be a part of a header"))
+    return text
+
+
+def _odd(text: str) -> bool:
+    return any(ord(each) < ord(" ") or ord(each) in range(0x7F, 0xA0) for each in text)
+
+
+def _refused(parameter: Parameter, detail: Text) -> ValidationFailed:
+    return ValidationFailed(detail, errors=[FieldError(f"/{parameter.name}", detail)])
+
+
+def _plain(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _json(parameter: Parameter, value: Any) -> Any:
+    """Return a value of a body; numbers that travel as text here are numbers there."""
+    if isinstance(value, str | Decimal) and parameter.values.get("type") == "number":
+        number = Decimal(value)
+        return int(number) if number == number.to_integral_value() else float(number)
+    return value
+
+
+class Upstream:
+    """The servers that answer for one service."""
+
+    def __init__(self, name: str, addresses: Sequence[Address], headers: Mapping[str, str], answer_max: int) -> None:
+        """Take the service's name, its addresses, the headers with its key, and how much of an answer is read."""
+        self._name = name
+        self._addresses = tuple(addresses)
+        self._headers = dict(headers)
+        self._answer_max = answer_max
+        self._health = {address.url: Health() for address in addresses}
+        self._retries = Retries()
+        self._chance = Random()  # noqa: S311 - spreads load, guards nothing
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+
+    def health(self) -> dict[str, Health]:
+        """Return what is known of each address."""
+        return dict(self._health)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        for session in self._sessions.values():
+            await session.close()
+        self._sessions.clear()
+
+    async def send(self, request: Request, seconds: float, *, again: bool) -> Reply:
+        """Send a request to one address; to another one where nothing was sent, or where it may be sent `again`.
+
+        Raises:
+            Unsent: nobody was reached, or all addresses rest.
+            Lost: it may have been carried out.
+        """
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + seconds
+        self._retries.ask(clock())
+        failure: Unsent | Lost = Unsent("all of its addresses rest")
+        for address in self._order(clock()):
+            health = self._health[address.url]
+            health.begin()
+            started = clock()
+            try:
+                reply = await self._once(address, request, deadline - started, again=again)
+            except Bad:
+                health.answered(clock() - started)
+                raise
+            except (Unsent, Lost) as error:
+                health.failed(clock())
+                failure = error
+                log.warning("service.failed", service=self._name, address=address.url, error=str(error))
+                if isinstance(error, Lost) and not (again and self._retries.takes(clock())):
+                    raise
+            else:
+                if reply.status not in AGAIN:
+                    health.answered(clock() - started)
+                    return reply
+                health.failed(clock())
+                failure = Lost(f"HTTP {reply.status}")
+                if not (again and self._retries.takes(clock())):
+                    return reply
+            finally:
+                health.is_tried = False
+            if clock() >= deadline:
+                break
+        raise failure
+
+    def _order(self, now: float) -> Iterator[Address]:
+        """Yield the addresses that are not resting, drawn by weight."""
+        left = [address for address in self._addresses if self._health[address.url].is_open_at(now)]
+        while left:
+            drawn = self._chance.choices(left, [address.weight for address in left])[0]
+            left.remove(drawn)
+            yield drawn
+
+    def _session(self, *, again: bool) -> "aiohttp.ClientSession":
+        """Return the connections; what must not be sent twice gets a new one, as clients retry over used ones."""
+        import aiohttp  # noqa: PLC0415 - takes a fifth of a second, and a server without services has no use for it
+
+        if again not in self._sessions:
+            self._sessions[again] = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=100, force_close=not again),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                trust_env=False,
+            )
+        return self._sessions[again]
+
+    async def _once(self, address: Address, request: Request, seconds: float, *, again: bool) -> Reply:
+        import aiohttp  # noqa: PLC0415 - as above
+        from yarl import URL  # noqa: PLC0415 - it comes with aiohttp
+
+        headers = {
+            "Accept": "application/json, text/*;q=0.5",
+            "Accept-Encoding": "identity",
+            **trace_headers(),
+            **request.headers,
+            **self._headers,
+        }
+        url = URL(address.url + request.target, encoded=True)
+        try:
+            async with (
+                asyncio.timeout(max(seconds, 0.001)),
+                self._session(again=again).request(
+                    request.method,
+                    url,
+                    data=request.body,
+                    headers=headers,
+                    allow_redirects=False,
+                    timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS),
+                ) as response,
+            ):
+                if response.headers.get("Content-Encoding", "identity") != "identity":
+                    raise Bad("its answer is compressed, which was not asked for")
+                return Reply(response.status, await self._bounded(response), response.content_type)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise Unsent(f"cannot be reached: {type(error).__name__}") from None
+        except TimeoutError:
+            raise Lost("did not answer in time") from None
+        except (aiohttp.ClientError, ValueError, OSError) as error:
+            raise Lost(f"broke off: {type(error).__name__}") from None
+
+    async def _bounded(self, response: "aiohttp.ClientResponse") -> bytes:
+        content = bytearray()
+        async for chunk in response.content.iter_chunked(CHUNK):
+            content += chunk
+            if len(content) > self._answer_max:
+                raise Bad(f"its answer is larger than {self._answer_max} bytes")
+        return bytes(content)
