@@ -39,12 +39,14 @@ async def pin(table: Path, environment: Mapping[str, str] = ENVIRONMENT) -> None
 
 
 @asynccontextmanager
-async def opened(furnished: Path, folder: Path, table: Path) -> AsyncIterator[World]:
+async def opened(
+    furnished: Path, folder: Path, table: Path, environment: Mapping[str, str] = ENVIRONMENT
+) -> AsyncIterator[World]:
     """Open the company with the services of a table that is pinned."""
     path = folder / "daeri.db"
     shutil.copy(furnished, path)
     store = Store(address(path))
-    services = Services(table, ENVIRONMENT, declared)
+    services = Services(table, environment, declared)
     world = build(store, services.company, folder)
     world.door.parts |= services.parts
     try:

@@ -8,7 +8,6 @@ import asyncio
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from http import HTTPStatus
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
@@ -19,16 +18,17 @@ import structlog
 from daeri.errors import FieldError, ValidationFailed
 from daeri.log import trace_headers
 from daeri.models.route import Health, Retries
-from daeri.upstream.shape import Parameter, Shape
+from daeri.upstream.shape import Parameter, Shape, as_json
 from daeri.upstream.table import Address
 from daeri.wording import Text
 
 if TYPE_CHECKING:
-    import aiohttp
+    import httpx2
 
 AGAIN: Final = frozenset({502, 503, 504})
 """Answers of a server that could not do it now; another one may."""
-CHUNK: Final = 65_536
+KEPT: Final = 20
+"""Connections of reads that are kept open."""
 CONNECT_SECONDS: Final = 3.0
 """An address that takes longer to be connected to is taken for dead, and nothing was sent there."""
 
@@ -41,6 +41,10 @@ class Unsent(Exception):
 
 class Lost(Exception):
     """The service may have acted, but its answer did not come whole; the message says why."""
+
+
+class Late(Lost):
+    """The time for the call ran out."""
 
 
 class Bad(Lost):
@@ -90,7 +94,7 @@ def request_of(shape: Shape, arguments: Mapping[str, Any]) -> Request:
         elif parameter.at == "header":
             headers[parameter.sent] = _header(parameter, value)
         elif parameter.at == "field":
-            fields[parameter.sent] = _json(parameter, value)
+            fields[parameter.sent] = as_json(parameter, value)
         else:
             body = value
     in_body = any(parameter.at == "field" for parameter in shape.parameters)
@@ -128,14 +132,6 @@ def _plain(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _json(parameter: Parameter, value: Any) -> Any:
-    """Return a value of a body; numbers that travel as text here are numbers there."""
-    if isinstance(value, str | Decimal) and parameter.values.get("type") == "number":
-        number = Decimal(value)
-        return int(number) if number == number.to_integral_value() else float(number)
-    return value
-
-
 class Upstream:
     """The servers that answer for one service."""
 
@@ -148,7 +144,7 @@ class Upstream:
         self._health = {address.url: Health() for address in addresses}
         self._retries = Retries()
         self._chance = Random()  # noqa: S311 - spreads load, guards nothing
-        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        self._clients: dict[bool, httpx2.AsyncClient] = {}
 
     def health(self) -> dict[str, Health]:
         """Return what is known of each address."""
@@ -156,9 +152,9 @@ class Upstream:
 
     async def close(self) -> None:
         """Close the connections."""
-        for session in self._sessions.values():
-            await session.close()
-        self._sessions.clear()
+        for client in self._clients.values():
+            await client.aclose()
+        self._clients.clear()
 
     async def send(self, request: Request, seconds: float, *, again: bool) -> Reply:
         """Send a request to one address; to another one where nothing was sent, or where it may be sent `again`.
@@ -171,7 +167,7 @@ class Upstream:
         deadline = clock() + seconds
         self._retries.ask(clock())
         failure: Unsent | Lost = Unsent("all of its addresses rest")
-        for address in self._order(clock()):
+        for address in self._order():
             health = self._health[address.url]
             health.begin()
             started = clock()
@@ -200,30 +196,31 @@ class Upstream:
                 break
         raise failure
 
-    def _order(self, now: float) -> Iterator[Address]:
-        """Yield the addresses that are not resting, drawn by weight."""
-        left = [address for address in self._addresses if self._health[address.url].is_open_at(now)]
+    def _order(self) -> Iterator[Address]:
+        """Yield the addresses that are not resting when their turn comes, drawn by weight."""
+        left, clock = list(self._addresses), asyncio.get_running_loop().time
         while left:
             drawn = self._chance.choices(left, [address.weight for address in left])[0]
             left.remove(drawn)
-            yield drawn
+            if self._health[drawn.url].is_open_at(clock()):
+                yield drawn
 
-    def _session(self, *, again: bool) -> "aiohttp.ClientSession":
-        """Return the connections; what must not be sent twice gets a new one, as clients retry over used ones."""
-        import aiohttp  # noqa: PLC0415 - takes a fifth of a second, and a server without services has no use for it
+    def _client(self, *, again: bool) -> "httpx2.AsyncClient":
+        """Return the connections; what must not be sent twice gets a new one, which nobody has given up meanwhile."""
+        import httpx2  # noqa: PLC0415 - takes a third of a second, and a server without services has no use for it
 
-        if again not in self._sessions:
-            self._sessions[again] = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=100, force_close=not again),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
+        if again not in self._clients:
+            kept = KEPT if again else 0
+            self._clients[again] = httpx2.AsyncClient(
+                limits=httpx2.Limits(max_connections=100, max_keepalive_connections=kept),
+                timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS),
+                follow_redirects=False,
                 trust_env=False,
             )
-        return self._sessions[again]
+        return self._clients[again]
 
     async def _once(self, address: Address, request: Request, seconds: float, *, again: bool) -> Reply:
-        import aiohttp  # noqa: PLC0415 - as above
-        from yarl import URL  # noqa: PLC0415 - it comes with aiohttp
+        import httpx2  # noqa: PLC0415 - as above
 
         headers = {
             "Accept": "application/json, text/*;q=0.5",
@@ -232,32 +229,27 @@ class Upstream:
             **request.headers,
             **self._headers,
         }
-        url = URL(address.url + request.target, encoded=True)
+        client, url = self._client(again=again), address.url + request.target
         try:
             async with (
                 asyncio.timeout(max(seconds, 0.001)),
-                self._session(again=again).request(
-                    request.method,
-                    url,
-                    data=request.body,
-                    headers=headers,
-                    allow_redirects=False,
-                    timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS),
-                ) as response,
+                client.stream(request.method, url, content=request.body, headers=headers) as response,
             ):
+                client.cookies.clear()
                 if response.headers.get("Content-Encoding", "identity") != "identity":
                     raise Bad("its answer is compressed, which was not asked for")
-                return Reply(response.status, await self._bounded(response), response.content_type)
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+                kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+                return Reply(response.status_code, await self._bounded(response), kind)
+        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
             raise Unsent(f"cannot be reached: {type(error).__name__}") from None
         except TimeoutError:
-            raise Lost("did not answer in time") from None
-        except (aiohttp.ClientError, ValueError, OSError) as error:
+            raise Late("did not answer in time") from None
+        except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, OSError) as error:
             raise Lost(f"broke off: {type(error).__name__}") from None
 
-    async def _bounded(self, response: "aiohttp.ClientResponse") -> bytes:
+    async def _bounded(self, response: "httpx2.Response") -> bytes:
         content = bytearray()
-        async for chunk in response.content.iter_chunked(CHUNK):
+        async for chunk in response.aiter_raw():
             content += chunk
             if len(content) > self._answer_max:
                 raise Bad(f"its answer is larger than {self._answer_max} bytes")

@@ -15,7 +15,7 @@ from daeri.upstream import openapi, tools
 from daeri.upstream.http import Lost, Reply, Request, Unsent, Upstream, request_of
 from daeri.upstream.openapi import read_document
 from daeri.upstream.schemas import Unusable
-from daeri.upstream.shape import Shape
+from daeri.upstream.shape import Shape, as_json
 from daeri.upstream.table import Address, Entry
 
 DOCUMENT_MAX: Final = 16 * 1_048_576
@@ -183,8 +183,8 @@ class ToolService:
         if whole is not None:
             sent = arguments.get(whole.name) or {}
         else:
-            given = {each: arguments.get(each.name) for each in shape.parameters}
-            sent = {each.sent: value for each, value in given.items() if value is not None or each.required}
+            given = [(each, as_json(each, arguments.get(each.name))) for each in shape.parameters]
+            sent = {each.sent: value for each, value in given if value is not None or each.required}
         try:
             return await self._server.call(shape.key, sent, seconds, key or "")
         except tools.Declined:

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from daeri.errors import Conflict, NotFound, Timeout, Unreachable, ValidationFailed
 from daeri.operations import Company, ErrandFailed
 from daeri.operations.making import Asking, Parts
-from daeri.upstream.http import Lost, Unsent
+from daeri.upstream.http import Late, Lost, Unsent
 from daeri.upstream.live import Declined, Live, live_of
 from daeri.upstream.operations import Adopted, Fetched, Receipt, Selection, Sent, catalog_of, select
 from daeri.upstream.pins import Pin, changes, pins_of
@@ -26,8 +26,9 @@ from daeri.upstream.schemas import Unfit, Unusable, fitted
 from daeri.upstream.table import Entry, key_of, table_in
 from daeri.wording import Text
 
-CHECK_SECONDS: Final = {False: 300.0, True: 60.0}
-"""How long the look at a description holds: of a document, of an MCP server's tools."""
+CHECK_SECONDS: Final = 300.0
+"""How long the look at a document holds. An MCP server is asked before each call: its own words are all that says what
+a tool does."""
 
 log = structlog.get_logger()
 
@@ -91,9 +92,9 @@ class Services:
             raise _declined(one, error) from None
         except Unsent as error:
             raise Unreachable(_about(one, "에 닿지 못했어요", f"cannot be reached: {error}")) from None
+        except Late:
+            raise Timeout(_about(one, "가 제때 답하지 않았어요", "did not answer in time")) from None
         except Lost as error:
-            if "in time" in str(error):
-                raise Timeout(_about(one, "가 제때 답하지 않았어요", "did not answer in time")) from None
             raise Unreachable(_about(one, "가 제대로 답하지 않았어요", f"gave no proper answer: {error}")) from None
         except (Unusable, Unfit) as error:
             log.warning("service.unfit", service=one.service, operation=one.shape.key, why=str(error)[:200])
@@ -132,9 +133,9 @@ class Services:
             Conflict: it is not.
             Unsent, Lost: an MCP server does not say.
         """
-        service = self._services[one.service]
+        service, arrived = self._services[one.service], time.monotonic()
         async with service.checking:
-            if self._is_due(service):
+            if self._is_due(service, arrived):
                 await self._check(one.service, service)
         if one.shape.key in service.changed:
             raise Conflict(
@@ -149,15 +150,15 @@ class Services:
         return service
 
     @staticmethod
-    def _is_due(service: _Service) -> bool:
+    def _is_due(service: _Service, arrived: float) -> bool:
         if service.checked_at is None or service.live.changed_at != service.checked_as:
             return True
-        return time.monotonic() - service.checked_at > CHECK_SECONDS[service.entry.is_mcp]
+        return service.checked_at < (arrived if service.entry.is_mcp else arrived - CHECK_SECONDS)
 
     @staticmethod
     async def _check(name: str, service: _Service) -> None:
         """Look at what a service says of itself; one that does not answer now is left as it was known."""
-        as_of = service.live.changed_at
+        as_of, began = service.live.changed_at, time.monotonic()
         try:
             found, left_out = await service.live.shapes()
         except (Unsent, Lost) as error:
@@ -169,7 +170,7 @@ class Services:
         else:
             service.changed = changes(service.pin.operations, found)
             service.changed |= {key: [left_out[key]] for key in service.changed if key in left_out}
-        service.checked_at = time.monotonic()
+        service.checked_at = began
         service.checked_as = service.live.changed_at if service.entry.is_mcp else as_of
         for key, lines in service.changed.items():
             log.warning("service.changed", service=name, operation=key, lines=lines)

@@ -6,6 +6,7 @@ comes back. Everything that a person or a model will read of it is in here, so a
 
 import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -35,6 +36,14 @@ class Parameter(BaseModel):
     required: bool
     values: Json
     description: str = ""
+
+
+def as_json(parameter: Parameter, value: Any) -> Any:
+    """Return a value as the service takes it in JSON; numbers that travel as text here are numbers there."""
+    if isinstance(value, str | Decimal) and parameter.values.get("type") == "number":
+        number = Decimal(value)
+        return int(number) if number == number.to_integral_value() else float(number)
+    return value
 
 
 class Shape(BaseModel):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from daeri.log import trace_headers
-from daeri.upstream.http import Lost, Unsent
+from daeri.upstream.http import Late, Lost, Unsent
 from daeri.upstream.openapi import INJECTED, OPERATIONS_MAX, fields_of
 from daeri.upstream.schemas import Reader, Unusable, told
 from daeri.upstream.shape import Shape, name_of
@@ -124,14 +124,14 @@ class ToolServer:
         try:
             async with asyncio.timeout(seconds):
                 meta: Any = {KEY: key} if key else None
-                result = await client.call_tool(tool, dict(arguments), read_timeout_seconds=seconds, meta=meta)
+                result = await client.call_tool(tool, dict(arguments), meta=meta)
         except MCPError as error:
             if error.code in NOT_DONE:
                 raise Unsent(f"did not take the call ({error.code})") from None
-            await self.close()
             raise Lost(f"failed ({error.code})") from None
-        except (TimeoutError, RuntimeError, OSError, ValueError) as error:
-            await self.close()
+        except TimeoutError:
+            raise Late("did not answer in time") from None
+        except (RuntimeError, OSError, ValueError) as error:
             raise Lost(f"broke off: {type(error).__name__}") from None
         if result.is_error:
             raise Declined
