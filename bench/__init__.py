@@ -4,3 +4,5 @@ CPU is the figure to compare: the time the server's processes were given, divide
 p50 and p99 are of a closed loop and move with whatever else the cores do. CPU moves too, if less, where cores are
 shared: the yardstick, a fixed piece of work measured before and after, says how slow the machine was meanwhile.
 """
+
+import daeri.library  # noqa: F401 - before numpy: it says how many threads numpy may take

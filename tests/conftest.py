@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+import daeri.library  # noqa: F401 - before numpy: it says how many threads numpy may take
 import databases
 import servers
 from worlds import World, furnish, open_world

@@ -11,6 +11,7 @@ Without a server, over plain folders:
 Importing this package imports nothing else; parsers and the embedding model load when they are first needed.
 """
 
+import os
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from daeri.library.folder import Folder, Report
 
 __all__ = ["ingest", "search"]
+
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+    # Read by numpy when it is first imported. With more threads one small product took nine times the CPU on a busy
+    # machine of two cores, spent on waiting for each other.
 
 
 def ingest(paths: Iterable[Path | str] | Path | str, index: Path | str | None = None) -> "Report":

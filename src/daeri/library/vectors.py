@@ -4,13 +4,8 @@ Only this file knows the model and numpy's side of vectors. Importing it takes n
 model (32 MB on disk, about 110 MB of memory), so both happen when the first text is embedded.
 """
 
-import os
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
-
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-# More threads make one small product slower on a busy machine, not faster.
 
 import numpy as np
 import numpy.typing as npt
