@@ -15,7 +15,7 @@ from starlette.routing import Route
 from daeri.errors import NotFound, ValidationFailed
 from daeri.gateway import Options
 from daeri.gateway.delivery import Deliverer
-from daeri.gateway.outgoing import Unsent, checked_url, is_public, resolved, sent
+from daeri.outbound.guard import Unsent, checked_url, is_public, resolved, sent
 from daeri.runs.pushes import RETRY_SECONDS, Address
 from gateway.gateway_house import opened
 from gateway.live import served
@@ -190,6 +190,9 @@ REFUSED = [
     "https://[2001:0:7f00:1::]/x",
     "https://[fe80::1%25eth0]/x",
     "https://[fd00::1]/x",
+    "https://[fec0::1]/x",
+    "https://[::127.0.0.1]/x",
+    "https://[64:ff9b:1::7f00:1]/x",
     "https://[ff02::1]/x",
     "https://10.0.0.1/x",
     "https://172.16.0.1/x",
@@ -219,6 +222,7 @@ NEVER = [
     "https://93.184.216.34/\nHost: evil",
     "https://93.184.216.34/" + "a" * 3000,
     "javascript:alert(1)",
+    "https://93.184.216.34\\@evil.test/",
 ]
 
 

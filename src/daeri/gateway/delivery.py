@@ -14,8 +14,8 @@ import structlog
 
 from daeri.errors import DaeriError, FieldError, ValidationFailed
 from daeri.gateway.a2a.news import told
-from daeri.gateway.outgoing import Unsent, resolved, sent
 from daeri.gateway.services import Services
+from daeri.outbound.guard import Unsent, resolved, sent
 from daeri.runs.pushes import Delivery
 
 LOOK_SECONDS: Final = 1.0

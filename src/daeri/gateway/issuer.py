@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from daeri.clock import Clock
 from daeri.errors import NotReady, Unauthenticated
-from daeri.gateway.outgoing import Unsent, resolved, sent
+from daeri.outbound.guard import Unsent, resolved, sent
 from daeri.wording import Text
 
 ALGORITHMS: Final = (

@@ -20,8 +20,8 @@ import structlog
 from daeri.clock import rfc3339
 from daeri.errors import DaeriError
 from daeri.gateway.guard import NewsOptions
-from daeri.gateway.outgoing import Unsent, resolved, sent
 from daeri.operations.notices import Notice, Notices
+from daeri.outbound.guard import Unsent, resolved, sent
 from daeri.records.people import person_body
 
 LOOK_SECONDS: Final = 5.0

@@ -19,9 +19,9 @@ from starlette.responses import RedirectResponse, Response
 from daeri.errors import InvalidRequest, NotFound, NotReady, Unauthenticated
 from daeri.gateway.guard import Doorkeeper
 from daeri.gateway.issuer import Issuer
-from daeri.gateway.outgoing import Unsent, resolved, sent
 from daeri.gateway.services import Services
 from daeri.gateway.wire import Query
+from daeri.outbound.guard import Unsent, resolved, sent
 from daeri.wording import Text
 
 START: Final = "/auth/oidc"
