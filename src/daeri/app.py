@@ -46,6 +46,7 @@ from daeri.operations.listing import Shelf
 from daeri.operations.office import Office
 from daeri.operations.policy import Policies
 from daeri.operations.windows import SharedWindows
+from daeri.outbound.engines import Engine as SearchEngine
 from daeri.records.anchors import Anchors
 from daeri.records.credentials import Credentials
 from daeri.records.fitting import check_fit
@@ -63,6 +64,7 @@ from daeri.runs.work import Workbench
 from daeri.settings import Settings, environment
 from daeri.tools.code import Coding, Worked
 from daeri.tools.sandbox import Sandbox
+from daeri.tools.web import PART, PARTS_MAX, Opened, Searched, Web, web_catalog
 from daeri.web import desk
 from daeri.web.pages import pages
 
@@ -75,6 +77,10 @@ if TYPE_CHECKING:
 MIGRATIONS = Path(__file__).parent / "migrations"
 NEWS = "run"
 """What servers call news of runs where they tell each other."""
+WEB_READ_SECONDS = 20
+"""Processor seconds that reading one page of the web may take."""
+WEB_PAGES_MAX = 200
+"""Pages of a PDF of the web that are read."""
 OPENROUTER = "https://openrouter.ai/api/v1"
 
 
@@ -87,6 +93,7 @@ class Daeri:
     def __init__(self, company: Company, settings: Settings, clock: Clock | None = None) -> None:
         """Make the parts; nothing is opened yet."""
         self.settings = settings
+        company = equipped(company, settings)
         self._upstream = self._services(company)
         company = self._upstream.company if self._upstream else company
         company = self.company = with_agents(company, settings)
@@ -125,6 +132,7 @@ class Daeri:
         self.costs = Costs(company, self.store, self.clock, self.budgets)
         bench = Workbench(self.store, self.clock, self._wakeups, self._fleet.me)
         self.librarian = self._librarian()
+        self._web = self._goes_out()
         workers = {LIBRARIAN: self.librarian.work}
         self.meanings = self._meanings()
         executor = Executor(self.door, self.identity, bench, self._planner(), self.runs.working, workers, self.meanings)
@@ -149,6 +157,23 @@ class Daeri:
             self.door.senses = self._outside.sense
         meaning = Meaning(self.store, self._outside, self.clock.now)
         return Librarian(self.door, self.store, self.clock, self.runs, originals, cells, meaning)
+
+    def _goes_out(self) -> Web | None:
+        """Return what reads pages of the web and asks a search engine, where the settings offer either."""
+        settings = self.settings
+        if not (settings.web or settings.search_kind):
+            return None
+        from daeri.outbound.pages import Hosts, Pages  # noqa: PLC0415 - the HTTP client, as below
+        from daeri.outbound.pages import Limits as PageLimits  # noqa: PLC0415
+
+        pages = Pages(
+            Hosts(settings.web_hosts, settings.web_ports), PageLimits(settings.web_bytes, settings.web_seconds)
+        )
+        limits = Limits(bytes_max=settings.web_bytes, pages_max=WEB_PAGES_MAX, characters_max=PART * PARTS_MAX)
+        cells = Cells(1, limits, Bounds(seconds=WEB_READ_SECONDS, memory=settings.file_memory), vectors=False)
+        web = Web(pages, cells, search_engine_of(settings))
+        self.door.parts |= {Opened: web.open, Searched: web.search}
+        return web
 
     def _embeddings(self) -> "Outside | None":
         settings = self.settings
@@ -266,6 +291,8 @@ class Daeri:
         await self._sandbox.close()
         if self._upstream is not None:
             await self._upstream.close()
+        if self._web is not None:
+            self._web.close()
         await self.raw.close()
         await self.store.close()
 
@@ -279,6 +306,22 @@ class Daeri:
     ) -> None:
         """Close."""
         await self.close()
+
+
+def equipped(company: Company, settings: Settings) -> Company:
+    """Return the company with the tools that the settings offer beside its own operations."""
+    if not (settings.web or settings.search_kind):
+        return company
+    web = web_catalog(fetch=settings.web, search=bool(settings.search_kind))
+    return replace(company, catalogs=[*company.catalogs, web])
+
+
+def search_engine_of(settings: Settings) -> SearchEngine | None:
+    """Return the search engine that the settings name, if they name one."""
+    if not settings.search_kind:
+        return None
+    key = settings.search_key.get_secret_value() if settings.search_key else ""
+    return SearchEngine(settings.search_kind, settings.search_url, key)
 
 
 def revisions_of(company: Company) -> dict[str, Path]:

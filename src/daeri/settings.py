@@ -137,6 +137,28 @@ class Settings(BaseSettings):
         default=None, description="TOML file that names services outside whose operations are offered here."
     )
 
+    web: bool = Field(
+        default=False,
+        description="Offers web.fetch: pages whose address the person gave, and any on DAERI_WEB_HOSTS.",
+    )
+    web_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Hosts that agents may read by themselves, separated by commas, inside the network too: "
+        "wiki.example.com, *.example.com, 10.0.0.5:8080. What a person may read may end up in addresses there.",
+    )
+    web_ports: Annotated[tuple[int, ...], NoDecode] = Field(
+        default=(80, 443), description="Ports that are called where a listed host names none, separated by commas."
+    )
+    web_bytes: int = Field(default=8_388_608, ge=1024, description="Bytes of a page at most, after it is expanded.")
+    web_seconds: float = Field(default=20.0, gt=0, le=60, description="Time one page may take, redirects included.")
+    search_kind: Literal["", "searxng", "brave", "tavily"] = Field(
+        default="", description="Offers web.search, by this engine: searxng, brave or tavily."
+    )
+    search_url: str = Field(
+        default="", description="Its address; needed for searxng, e.g. http://127.0.0.1:8888/search."
+    )
+    search_key: SecretStr | None = Field(default=None, description="Key for it; needed for brave and tavily.")
+
     embedding_model: str = Field(
         default="",
         description="Name of the model for embeddings, at DAERI_EMBEDDING_URL or, for /v1/embeddings alone, at the "
@@ -156,7 +178,9 @@ class Settings(BaseSettings):
         "vectors of all others. For an endpoint of your own add confidential,secret.",
     )
 
-    @field_validator("cors_origins", "hosts", "rate_limits", "embedding_levels", mode="before")
+    @field_validator(
+        "cors_origins", "hosts", "rate_limits", "web_hosts", "web_ports", "embedding_levels", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -195,6 +219,16 @@ class Settings(BaseSettings):
     def _embeddings_need_a_name_and_a_length(self) -> Self:
         if self.embedding_url and not (self.embedding_model and self.embedding_dimensions):
             msg = "DAERI_EMBEDDING_URL needs DAERI_EMBEDDING_MODEL and DAERI_EMBEDDING_DIMENSIONS"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _a_search_needs_an_engine(self) -> Self:
+        if self.search_kind == "searxng" and not self.search_url:
+            msg = "DAERI_SEARCH_KIND=searxng needs DAERI_SEARCH_URL"
+            raise ValueError(msg)
+        if self.search_kind in {"brave", "tavily"} and not self.search_key:
+            msg = f"DAERI_SEARCH_KIND={self.search_kind} needs DAERI_SEARCH_KEY"
             raise ValueError(msg)
         return self
 

@@ -25,6 +25,7 @@ from daeri.operations.operation import Operation
 from daeri.operations.outcome import Done, Held, Replayed
 from daeri.operations.permit import is_allowed
 from daeri.operations.provenance import Origins, Read
+from daeri.operations.provided import awaited_by
 from daeri.records.actor import Actor
 from daeri.records.identity import Identity
 from daeri.runs.journal import Fenced, Note, StepJournal
@@ -335,10 +336,10 @@ class Executor:
         return called is not None and called.form is not None and called.form.bundle
 
     async def _origins(self, progress: Progress, situation: Situation, call: Call) -> Origins | None:
-        """Return from where the arguments of a call that changes something may come; None for one that reads."""
+        """Return from where the arguments of a call may come that changes or waits for something; else None."""
         operations = self._door.company.operations
         called = operations.get(call.operation)
-        if called is None or called.effect == "read":
+        if called is None or (called.effect == "read" and awaited_by(called.signature.injected) is None):
             return None
         earlier = [
             analyze(said.input, situation.analysis.today, situation.lang) for said in situation.history[-HEARD_MAX:]

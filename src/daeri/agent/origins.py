@@ -15,6 +15,7 @@ from daeri.agent.planner import FindMentions, Happened
 from daeri.operations.operation import Operation
 from daeri.operations.outcome import Done
 from daeri.operations.provenance import Origins, Read
+from daeri.operations.provided import Outing
 from daeri.records.keys import Id
 
 DAYS_MAX: Final = 62
@@ -47,11 +48,17 @@ async def origins_of(
             (mention.record, mention.id) for mention in mentions if times[mention.record, mention.phrase] == 1
         )
     return Origins(
+        informed=len(heard) > 1 or any(not _goes_out(operations.get(each.call.operation)) for each in happened),
         said=tuple(each.text for each in heard),
         values=frozenset(value for each in heard for value in _values(each)),
         named=named,
         reads=tuple(_reads(happened, operations)),
     )
+
+
+def _goes_out(operation: Operation | None) -> bool:
+    """Say whether what an operation tells comes from the web alone."""
+    return operation is not None and any(issubclass(kind, Outing) for kind in operation.signature.injected.values())
 
 
 def _values(analysis: Analysis) -> Iterator[str]:

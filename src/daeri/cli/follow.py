@@ -120,6 +120,8 @@ def show_sources(terminal: Terminal, citations: Sequence[Event]) -> None:
         terminal.talk(f"[{source['n']}] {' · '.join(part for part in parts if part)}", "dim")
         for passage in source.get("passages") or []:
             terminal.talk(f"    {passage['name']} {passage['locator']}".rstrip(), "dim")
+        for page in source.get("pages") or []:
+            terminal.talk(f"    {page['url']}", "dim")
 
 
 def show_choices(terminal: Terminal, run: Event) -> None:

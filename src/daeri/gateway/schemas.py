@@ -132,6 +132,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
             as_of=TIME,
         ),
         passages={**list_of(ANYTHING), "description": "Passages of documents that were told: file, place, text."},
+        pages={**list_of(TEXT), "description": "Addresses of pages of the web that were told."},
         untrusted={"const": True, "description": "Its text is a document's or a page's: anyone may have written it."},
         classes={**list_of(TEXT), "description": "Data classes that it holds beyond internal: personal, secret."},
     ),

@@ -1,4 +1,4 @@
-"""The program that reads files of unknown origin: `python -m daeri.library.cell FD`. Started by `cells.py` alone.
+"""The program that reads files of unknown origin, started by `cells.py`: `python -m daeri.library.cell FD [vectors]`.
 
 It loads parsers and the embedding model once, then forks a child for each file. The child is shut in (`jail.py`), reads
 one file and ends; nothing that happens in it reaches the next file. Answers are frames of JSON and vectors, nothing
@@ -28,13 +28,14 @@ EMBED_AT_ONCE: Final = 16
 """Passages whose vectors are made together; after each lot the parent hears how far it is."""
 
 
-def main(number: int) -> None:
+def main(number: int, *, vectors: bool) -> None:
     """Take requests until the parent is gone."""
     os.nice(NICE)
     parent = socket.socket(fileno=number)
     preload()
-    embedder = Embedder()
-    embedder.embed(["준비"])
+    embedder = Embedder() if vectors else None
+    if embedder is not None:
+        embedder.embed(["준비"])
     parent.sendall(b"ready\n")
     while True:
         size = _exactly(parent, 4)
@@ -68,7 +69,7 @@ def _exactly(parent: socket.socket, size: int) -> bytes:
     return content
 
 
-def _child(asked: dict[str, Any], descriptors: Sequence[int], embedder: Embedder) -> None:
+def _child(asked: dict[str, Any], descriptors: Sequence[int], embedder: Embedder | None) -> None:
     """Read one file, answer, end; never returns."""
     source, answer = descriptors
     code = 1
@@ -85,7 +86,7 @@ def _child(asked: dict[str, Any], descriptors: Sequence[int], embedder: Embedder
         os._exit(code)
 
 
-def _work(data: bytes, asked: dict[str, Any], out: IO[bytes], embedder: Embedder) -> None:
+def _work(data: bytes, asked: dict[str, Any], out: IO[bytes], embedder: Embedder | None) -> None:
     limits, known = Limits(**asked["limits"]), frozenset(asked["known"])
     lot: list[Passage] = []
     try:
@@ -108,16 +109,17 @@ def _work(data: bytes, asked: dict[str, Any], out: IO[bytes], embedder: Embedder
     _answer(lot, known, out, embedder)
 
 
-def _answer(lot: Sequence[Passage], known: frozenset[str], out: IO[bytes], embedder: Embedder) -> None:
-    """Send passages with their vectors; those that the parent knows already go without."""
-    new = [passage for passage in lot if passage.digest not in known]
-    windows = [windows_of(passage) for passage in new]
-    vectors = embedder.embed([window for each in windows for window in each])
+def _answer(lot: Sequence[Passage], known: frozenset[str], out: IO[bytes], embedder: Embedder | None) -> None:
+    """Send passages with their vectors, where they are wanted; those that the parent knows already go without."""
     made = {}
-    at = 0
-    for passage, own in zip(new, windows, strict=True):
-        made[passage.digest] = vectors[at : at + len(own)]
-        at += len(own)
+    if embedder is not None:
+        new = [passage for passage in lot if passage.digest not in known]
+        windows = [windows_of(passage) for passage in new]
+        vectors = embedder.embed([window for each in windows for window in each])
+        at = 0
+        for passage, own in zip(new, windows, strict=True):
+            made[passage.digest] = vectors[at : at + len(own)]
+            at += len(own)
     for passage in lot:
         body = {"text": passage.text, "section": passage.section, "place": asdict(passage.place)}
         mine = made.get(passage.digest)
@@ -134,4 +136,4 @@ def _send(out: IO[bytes], body: dict[str, Any], codes: bytes = b"", vectors: byt
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), vectors="vectors" in sys.argv[2:])

@@ -70,8 +70,11 @@ class Reading:
 class Cells:
     """A number of reader processes; they start when first needed and end with `close`."""
 
-    def __init__(self, count: int = 1, limits: Limits | None = None, bounds: Bounds | None = None) -> None:
-        """Take how many files are read at once, and what of each."""
+    def __init__(
+        self, count: int = 1, limits: Limits | None = None, bounds: Bounds | None = None, *, vectors: bool = True
+    ) -> None:
+        """Take how many files are read at once, what of each, and whether vectors are made of what is read."""
+        self._vectors = vectors
         self.limits = limits or Limits()
         self.bounds = bounds or Bounds()
         self._free: list[_Cell] = []
@@ -97,7 +100,7 @@ class Cells:
         with self._places:
             with self._lock:
                 cell = self._free.pop() if self._free else None
-            cell = cell or _Cell()
+            cell = cell or _Cell(vectors=self._vectors)
             try:
                 asked = {"name": name, "known": list(known), "limits": asdict(self.limits)}
                 reading, whole = cell.read(path, asked, self.bounds, told)
@@ -135,7 +138,7 @@ class Cells:
 class _Cell:
     """One reader process."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, vectors: bool) -> None:
         own, theirs = socket.socketpair()
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         environment |= {
@@ -145,7 +148,7 @@ class _Cell:
             "PYTHONHASHSEED": "0",
         }
         self._process = subprocess.Popen(  # noqa: S603 - our own program, no word of it from outside
-            [sys.executable, "-P", "-m", "daeri.library.cell", str(theirs.fileno())],
+            [sys.executable, "-P", "-m", "daeri.library.cell", str(theirs.fileno()), *(["vectors"] if vectors else [])],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -217,8 +217,25 @@ class Door:
             return self._validated(connection, call)
 
         model = await self._store.read(let_in)
-        asking = Asking(call.actor, model, call.lang, partial(self._read_within, call))
+        asking = Asking(
+            actor=call.actor,
+            arguments=model,
+            lang=call.lang,
+            read=partial(self._read_within, call),
+            leaving=partial(self._leaving, call, digest(args.canonical(model))),
+            origins=call.origins if call.actor.agent is not None else None,
+        )
         call.made = await maker(self.parts, kind)(asking)
+
+    async def _leaving(self, call: Call, arguments_digest: str, host: str) -> None:
+        """Write down that a request goes to a host outside, before it does."""
+
+        def write_down(connection: Connection) -> None:
+            call.begin(connection)
+            told = {"detail": {"host": host}, "arguments_digest": arguments_digest}
+            self._write_down(connection, call, "leaving", **told)
+
+        await self._store.note(write_down)
 
     async def _read_within(self, call: Call, name: str, arguments: Mapping[str, Any]) -> Done:
         """Call an operation that reads, within another call and for the same caller."""
@@ -427,6 +444,7 @@ class Door:
             "records": [{"type": kind, "id": key, "title": title} for (kind, key), title in trail.records.items()],
             "as_of": rfc3339(self._clock.now()),
             **({"passages": trail.quotes} if trail.quotes else {}),
+            **({"pages": trail.pages} if trail.pages else {}),
             **({"untrusted": True} if untrusted else {}),
             **({"classes": classes} if classes else {}),
         }
@@ -491,8 +509,7 @@ class Door:
         """Return where an agent's arguments came from, by what its run heard and read; a person vouches by calling."""
         if call.actor.agent is None or call.operation.effect == "read":
             return Provenance()
-        origins = (call.journal.origins if call.journal else None) or Origins()
-        return trace(call.operation.signature, args.canonical(model), call.sent, origins)
+        return trace(call.operation.signature, args.canonical(model), call.sent, call.origins)
 
     def _line(
         self, connection: Connection, call: Call, model: BaseModel, traced: Provenance

@@ -1,8 +1,8 @@
 """What is done before the database is visited? A visit cannot wait, so what takes waiting is made before it.
 
-For a part that takes waiting (a worker that runs code), the door lets the caller in, checks the arguments, waits with
-no transaction open, and only then visits the database. Meanwhile the caller's authority can be used for nothing but
-further reads, each by the door.
+For a part that takes waiting (a worker that runs code, a page of the web), the door lets the caller in, checks the
+arguments, waits with no transaction open, and only then visits the database. Meanwhile the caller's authority can be
+used for nothing but further reads, each by the door.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from daeri.errors import NotReady
 from daeri.operations.outcome import Done, Journal
+from daeri.operations.provenance import Origins
 from daeri.operations.provided import Awaited, Provided
 from daeri.records.actor import Actor
 from daeri.wording import Lang, Text
@@ -24,12 +25,16 @@ class Asking:
 
     Attributes:
         read: calls another operation that reads, for the same caller; what it told becomes a source of this call.
+        leaving: writes down that a request goes to a host outside, before it does; refused under a lost lease.
+        origins: what an agent had heard and read before it called; None where a person calls by themself.
     """
 
     actor: Actor
     arguments: BaseModel
     lang: Lang
     read: Callable[[str, Mapping[str, Any]], Awaitable[Done]]
+    leaving: Callable[[str], Awaitable[None]]
+    origins: Origins | None = None
 
 
 Maker = Callable[[Asking], Awaitable[Awaited]]

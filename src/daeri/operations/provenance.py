@@ -60,6 +60,8 @@ class Origins:
         values: what those words mean as values: amounts, numbers, days, each as text.
         named: the rows that those words name.
         classes: the sensitive data classes that what it read, and so what it sends, may hold.
+        informed: whether the run knows anything that the person did not write here: records, documents, earlier
+            answers. Only of a run that has just begun is it known that it does not.
     """
 
     said: tuple[str, ...] = ()
@@ -67,6 +69,7 @@ class Origins:
     named: frozenset[tuple[str, Id]] = frozenset()
     reads: tuple[Read, ...] = ()
     classes: frozenset[str] = frozenset()
+    informed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,10 @@ class Awaited(Provided):
     """The base of a part that is made for one call, by waiting (see `making.py`); only what reads may name one."""
 
 
+class Outing(Awaited):
+    """The base of a part whose making sends something of the call's arguments out of the company."""
+
+
 def awaited_by(injected: Mapping[str, type]) -> type[Awaited] | None:
     """Return the part that must be waited for before an operation can run."""
     return next((kind for kind in injected.values() if issubclass(kind, Awaited)), None)

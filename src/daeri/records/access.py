@@ -402,6 +402,10 @@ class Records:
         checked = self._checked(record, where)
         return statement.where(and_(self._rules.visible(record, self._actor), *checked))
 
+    def cite_page(self, url: str) -> None:
+        """Note a page of the web as a source of the answer."""
+        self._trail.pages.append({"url": url})
+
     def _checked(self, record: type[Record], expressions: Sequence[Any]) -> list[Any]:
         return [check_expression(self._rules, self._actor, record, expression) for expression in expressions]
 

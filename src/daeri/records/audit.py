@@ -67,7 +67,8 @@ class Entry:
     Attributes:
         credential: the key or session that was used; "" where the server acts on a person's earlier request.
         action: an operation's name, or approval.approve, session.start and the like.
-        outcome: done, applied (an approved effect), filed, tried (a dry run), replayed, refused, failed.
+        outcome: done, applied (an approved effect), filed, tried (a dry run), leaving (a request goes out to a host),
+            replayed, refused, failed.
         records: the rows it concerned, as [type, id] or, of many, [type, {"from": id, "to": id}] (see ranges.py).
         detail: what else is known, never a field's value: `rows` (how many), `personal` (which personal fields were
             read), `people` (whose they are, written like the ids of `records`), `masked` (what was left out), `wrote`

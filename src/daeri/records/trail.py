@@ -55,6 +55,7 @@ class Trail:
         statement: what was asked in SQL, without any value.
         writes: what became of which row, with values, for an approval to be bound to; never written to the audit.
         quotes: passages of files that were told, for citing them: file, place, text.
+        pages: pages of the web that were told: their addresses.
     """
 
     records: dict[tuple[str, Id], str] = field(default_factory=dict)
@@ -66,6 +67,7 @@ class Trail:
     levels: set[str] = field(default_factory=set)
     writes: list[Write] = field(default_factory=list)
     quotes: list[dict[str, Any]] = field(default_factory=list)
+    pages: list[dict[str, str]] = field(default_factory=list)
     rows: int = 0
     statement: str = ""
     _further: dict[tuple[str, str, tuple[str, ...]], list[Id]] = field(default_factory=dict)
