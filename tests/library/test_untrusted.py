@@ -114,7 +114,8 @@ async def test_the_persons_own_words_do_not_stand_for_an_act_that_a_document_ord
     assert run["status"] == "waiting_approval", run
     assert office.state() == before
     document = await office.daeri.approvals.show(office.deputy, run["approvals"][0])
-    (argument,) = document["provenance"]
+    act, argument = document["provenance"]
+    assert (act["label"], act["source"], act["by"]) == ("하려는 일", "outside", "documents.search")
     assert (argument["source"], argument["vouched"]) == ("named", True)
     assert "문서나 웹의 글" in document["because"]
     assert any(row[0] == key for row in office.state()[1])

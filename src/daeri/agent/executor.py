@@ -6,7 +6,7 @@ executor calls operations by the door only, as the person through their agent, w
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -24,7 +24,7 @@ from daeri.operations.invoke import Door
 from daeri.operations.operation import Operation
 from daeri.operations.outcome import Done, Held, Replayed
 from daeri.operations.permit import is_allowed
-from daeri.operations.provenance import Origins, Read
+from daeri.operations.provenance import Origins
 from daeri.operations.provided import awaited_by
 from daeri.records.actor import Actor
 from daeri.records.identity import Identity
@@ -341,12 +341,17 @@ class Executor:
         called = operations.get(call.operation)
         if called is None or (called.effect == "read" and awaited_by(called.signature.injected) is None):
             return None
-        earlier = [
-            analyze(said.input, situation.analysis.today, situation.lang) for said in situation.history[-HEARD_MAX:]
+        recent = situation.history[-HEARD_MAX:]
+        heard = [
+            *(analyze(said.input, situation.analysis.today, situation.lang) for said in recent),
+            situation.analysis,
         ]
-        heard = [*earlier, situation.analysis]
-        origins = await origins_of(heard, progress.happened, operations, called, situation.find_mentions)
-        return replace(origins, reads=(*_quoted(situation), *origins.reads), classes=situation.classes)
+        summary = situation.summary
+        before = [] if summary is None else [Said("", summary.text, untrusted=summary.untrusted)]
+        earlier = [*before, *situation.history]
+        origins = await origins_of(heard, progress.happened, operations, called, situation.find_mentions, earlier)
+        informed = origins.informed or bool(situation.memories)
+        return replace(origins, classes=situation.classes, informed=informed)
 
     async def _analyzed(self, work: Work, progress: Progress) -> Analysis:
         began = time.perf_counter()
@@ -482,12 +487,3 @@ def _happened(call: Call, output: Mapping[str, Any], lang: Lang) -> Happened:
 def _said(turn: Turn) -> Said:
     choices = tuple(Choice(item["label"], item["input"]) for item in turn.choices)
     return Said(turn.input, turn.answer, choices, turn.untrusted, turn.run_id, turn.classes)
-
-
-def _quoted(situation: Situation) -> Iterator[Read]:
-    """Yield what a conversation quotes that anyone may have written: it can talk an agent into an act later, too."""
-    told = [said.answer for said in situation.history if said.untrusted]
-    if situation.summary is not None and situation.summary.untrusted:
-        told.append(situation.summary.text)
-    if told:
-        yield Read("conversation", outside=True, result=told)

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Final
 
-from daeri.agent.analyzer import Analysis, Entity, phrases
-from daeri.agent.planner import FindMentions, Happened
+from daeri.agent.analyzer import Act, Analysis, Entity, phrases
+from daeri.agent.planner import FindMentions, Happened, Said
+from daeri.agent.selector import index_of
 from daeri.operations.operation import Operation
 from daeri.operations.outcome import Done
 from daeri.operations.provenance import Origins, Read
@@ -20,6 +21,9 @@ from daeri.records.keys import Id
 
 DAYS_MAX: Final = 62
 """Days of one period that count as said: a month is, a year is a category."""
+ASKING: Final[frozenset[Act]] = frozenset({"do", "name"})
+NEARLY: Final = 0.8
+"""So near to the act that a text is likest to, another one is asked for too."""
 _DIGITS: Final = re.compile(r"\d[\d,]*(?:\.\d+)?")
 
 
@@ -29,6 +33,7 @@ async def origins_of(
     operations: Mapping[str, Operation],
     called: Operation,
     find_mentions: FindMentions,
+    earlier: Sequence[Said] = (),
 ) -> Origins:
     """Return what a run had heard and read before it calls an operation.
 
@@ -38,6 +43,7 @@ async def origins_of(
         operations: every operation by name, to tell what came from outside.
         called: the operation; names are looked up only where it refers to rows.
         find_mentions: names to rows the actor may see.
+        earlier: the turns of the conversation before this run, answers and all.
     """
     looked_for = list(dict.fromkeys(phrase for each in heard for part in each.parts for phrase in phrases(part)))
     named: frozenset[tuple[str, Id]] = frozenset()
@@ -48,12 +54,34 @@ async def origins_of(
             (mention.record, mention.id) for mention in mentions if times[mention.record, mention.phrase] == 1
         )
     return Origins(
-        informed=len(heard) > 1 or any(not _goes_out(operations.get(each.call.operation)) for each in happened),
+        unasked=bool(happened or earlier) and not _is_asked_for(heard, called, operations),
+        informed=bool(earlier) or any(not _goes_out(operations.get(each.call.operation)) for each in happened),
         said=tuple(each.text for each in heard),
         values=frozenset(value for each in heard for value in _values(each)),
         named=named,
-        reads=tuple(_reads(happened, operations)),
+        reads=(*_told(earlier), *_reads(happened, operations)),
     )
+
+
+def _is_asked_for(heard: Sequence[Analysis], called: Operation, operations: Mapping[str, Operation]) -> bool:
+    """Say whether anything that the person wrote asks for an act, and for none much rather than for this one.
+
+    A bare naming ("다음 주 목금 연차") asks for one only where no question is much likelier either.
+    """
+    for part in (part for each in heard for part in each.parts if part.act in ASKING):
+        likes = [each for each in operations.values() if part.act == "name" or each.effect != "read"]
+        scores = index_of(likes).scores(part)
+        best = max(scores.values(), default=0.0)
+        if best > 0 and scores.get(called.name, 0.0) >= NEARLY * best:
+            return True
+    return False
+
+
+def _told(earlier: Sequence[Said]) -> Iterator[Read]:
+    """Yield earlier answers that quote what anyone may have written."""
+    for each in earlier:
+        if each.untrusted:
+            yield Read("", outside=True, result=each.answer)
 
 
 def _goes_out(operation: Operation | None) -> bool:

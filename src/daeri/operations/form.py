@@ -159,10 +159,11 @@ def form_of(approval: LineFunction | Form | None) -> Form | None:
     return approval if approval is None or isinstance(approval, Form) else Form(approval)
 
 
-def confirming(fields: Sequence[Text]) -> Line:
+def confirming(fields: Sequence[Text], *, unasked: bool = False) -> Line:
     """Return the line of what an agent fills in by itself: the person for whom it acts confirms, in person.
 
-    Without fields it is the act itself that the person confirms: the agent had read what anyone may have written.
+    Without fields it is the act itself that the person confirms: the agent had read what anyone may have written, or
+    their words did not ask for it.
     """
     ko, en = ", ".join(field.ko for field in fields), ", ".join(field.en for field in fields)
     because = Text(
@@ -174,6 +175,11 @@ def confirming(fields: Sequence[Text]) -> Line:
             "에이전트가 문서나 웹의 글을 읽은 뒤에 하려는 일이라 본인이 확인해요",
             "The agent wants to do this after reading a document or web page; confirm that you want it",
         )
+        if unasked:
+            because = Text(
+                "에이전트가 회사 자료를 읽은 뒤에 하려는 일인데 하신 말에는 없어서 본인이 확인해요",
+                "The agent wants to do this after reading company data, and you did not ask for it; confirm it",
+            )
     return Line(drafter(), rule="unvouched", because=because)
 
 

@@ -236,6 +236,8 @@ class Door:
             self._write_down(connection, call, "leaving", **told)
 
         await self._store.note(write_down)
+        if call.journal is not None:
+            call.journal.keep()
 
     async def _read_within(self, call: Call, name: str, arguments: Mapping[str, Any]) -> Done:
         """Call an operation that reads, within another call and for the same caller."""
@@ -524,7 +526,10 @@ class Door:
         if not traced.doubtful or not self.company.confirm_unvouched:
             return form, None
         fields = call.operation.input.model_fields
-        return CONFIRM, confirming([args.parameter_label(name, fields[name].description) for name in traced.unvouched])
+        return CONFIRM, confirming(
+            [args.parameter_label(name, fields[name].description) for name in traced.unvouched],
+            unasked=traced.swayed_by is None,
+        )
 
     def _on_consent(
         self, connection: Connection, call: Call, content: filing.Content, document: Document

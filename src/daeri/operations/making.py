@@ -108,5 +108,8 @@ class Within:
     def check(self, connection: object) -> None:
         """Nothing begins: the step's own call has that to do."""
 
+    def keep(self) -> None:
+        """Nothing was begun."""
+
     def record(self, connection: object, outcome: object) -> None:
         """Write nothing: the step's own call tells of it."""

@@ -215,6 +215,9 @@ class Journal(Protocol):
     def check(self, connection: Connection) -> None:
         """Raise if the run is no longer this worker's to advance."""
 
+    def keep(self) -> None:
+        """Take note that what `check` wrote is committed, before the call is over."""
+
     def record(self, connection: Connection, outcome: "Done | Held | DaeriError") -> None:
         """Write the step's outcome."""
 

@@ -30,6 +30,8 @@ WORDS: Mapping[Source, Text] = {
     "outside": Text("문서나 웹의 글", "text of a document or web page"),
     "unknown": Text("출처를 알 수 없음 (AI가 채움)", "of unknown origin (filled in by the AI)"),
 }
+THE_ACT = ""
+"""The name under which a document keeps where the act itself came from; no argument has it."""
 LEAST_TEXT = 2
 """Characters that a text must have to be found in someone's words by chance no more."""
 LEAVES_MAX = 5_000
@@ -60,6 +62,7 @@ class Origins:
         values: what those words mean as values: amounts, numbers, days, each as text.
         named: the rows that those words name.
         classes: the sensitive data classes that what it read, and so what it sends, may hold.
+        unasked: the run had read something, and the person's words ask for no such act as it then called.
         informed: whether the run knows anything that the person did not write here: records, documents, earlier
             answers. Only of a run that has just begun is it known that it does not.
     """
@@ -69,6 +72,7 @@ class Origins:
     named: frozenset[tuple[str, Id]] = frozenset()
     reads: tuple[Read, ...] = ()
     classes: frozenset[str] = frozenset()
+    unasked: bool = False
     informed: bool = True
 
 
@@ -102,10 +106,13 @@ class Provenance:
     Attributes:
         swayed_by: what the run had read that anyone may have written, before it called. Such a text can talk an agent
             into an act with the person's own words, so then the act itself is doubtful, whatever its arguments are.
+        unasked: it had read anything at all, a name or a note in a record among it, and its person asked for no such
+            act.
     """
 
     arguments: Mapping[str, Traced] = field(default_factory=dict)
     swayed_by: str | None = None
+    unasked: bool = False
 
     @property
     def unvouched(self) -> tuple[str, ...]:
@@ -115,11 +122,14 @@ class Provenance:
     @property
     def doubtful(self) -> bool:
         """Whether the person must stand for the call: for a value that counts, or for the act itself."""
-        return bool(self.unvouched) or self.swayed_by is not None
+        return bool(self.unvouched) or self.swayed_by is not None or self.unasked
 
     def body(self) -> dict[str, Any]:
-        """Return it as JSON values, as a document keeps it."""
-        return {name: traced.body() for name, traced in self.arguments.items()}
+        """Return it as JSON values, as a document keeps it; a doubt about the act itself stands first."""
+        told = {name: traced.body() for name, traced in self.arguments.items()}
+        if self.swayed_by is not None:
+            return {THE_ACT: Traced("outside", self.swayed_by or None, control=True).body(), **told}
+        return {THE_ACT: Traced("unknown", control=True).body(), **told} if self.unasked else told
 
 
 def trace(signature: "Signature", arguments: Mapping[str, Any], sent: Iterable[str], origins: Origins) -> Provenance:
@@ -134,6 +144,7 @@ def trace(signature: "Signature", arguments: Mapping[str, Any], sent: Iterable[s
             for name, value in arguments.items()
         },
         next((read.operation for read in origins.reads if read.outside), None),
+        origins.unasked,
     )
 
 

@@ -325,6 +325,7 @@ class StepJournal:
         note: an assumption under which the call is made.
         origins: what the run had heard and read, from which the call's arguments may come.
         beside: further calls of the same plan, which may be filed together with this one.
+        begun: its beginning is committed, and the notes with it.
     """
 
     lease: Lease
@@ -338,6 +339,7 @@ class StepJournal:
     lang: Lang = "ko"
     origins: Origins | None = None
     beside: Sequence["StepJournal"] = ()
+    begun: bool = False
 
     @property
     def run_id(self) -> str:
@@ -345,8 +347,15 @@ class StepJournal:
         return self.lease.run_id
 
     def check(self, connection: Connection) -> None:
-        """Refuse to go on under a lost lease; say that the call begins."""
-        write_notes(connection, self.lease, self.clock.now(), self.notes, self.started())
+        """Refuse to go on under a lost lease; say that the call begins, unless that was said."""
+        if self.begun:
+            write_notes(connection, self.lease, self.clock.now(), ())
+        else:
+            write_notes(connection, self.lease, self.clock.now(), self.notes, self.started())
+
+    def keep(self) -> None:
+        """Take note that its beginning is committed."""
+        self.begun = True
 
     def record(self, connection: Connection, outcome: Done | Held | DaeriError) -> None:
         """Write the step and its events; a held call parks the run in the same transaction."""

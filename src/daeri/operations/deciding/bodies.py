@@ -15,7 +15,7 @@ from daeri.operations.deciding.machine import aim, step
 from daeri.operations.deciding.model import Act, Basis, Kind, Refusal, Seat, State
 from daeri.operations.deciding.proofs import code_of
 from daeri.operations.deciding.turns import ordered
-from daeri.operations.provenance import WORDS
+from daeri.operations.provenance import THE_ACT, WORDS
 from daeri.records.actor import Actor, sight
 from daeri.records.people import Someone, person_body
 from daeri.records.record import Record, label_of, mark_of
@@ -40,6 +40,7 @@ OFFERED: tuple[Kind, ...] = (
 DRAFTABLE = ("rejected", "withdrawn", "apply_failed")
 """States from which a document may be drafted anew (재기안)."""
 HIDDEN = Text("가려짐", "hidden")
+_THE_ACT = Text("하려는 일", "The act itself")
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +246,7 @@ def _provenance(reading: Reading, row: Mapping[str, Any]) -> list[dict[str, Any]
     lang, operation = reading.lang, reading.company.operations.get(row["operation"])
     fields = operation.input.model_fields if operation is not None else {}
     labels = {name: parameter_label(name, field.description).to(lang) for name, field in fields.items()}
-    labels |= {item["name"]: item["label"] for item in row["worded"][lang]}
+    labels |= {item["name"]: item["label"] for item in row["worded"][lang]} | {THE_ACT: _THE_ACT.to(lang)}
     return [
         {
             "name": name,
