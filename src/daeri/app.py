@@ -54,7 +54,7 @@ from daeri.records.identity import Identity
 from daeri.records.record import Record
 from daeri.records.store import Store, is_reachable
 from daeri.records.usage import UseBook
-from daeri.runs.engine import Engine
+from daeri.runs.engine import Engine, Segment
 from daeri.runs.figures import Counting
 from daeri.runs.fleet import Fleet
 from daeri.runs.pushes import Pushes
@@ -65,6 +65,7 @@ from daeri.settings import Settings, environment
 from daeri.tools.code import Coding, Worked
 from daeri.tools.sandbox import Sandbox
 from daeri.tools.web import PART, PARTS_MAX, Opened, Searched, Web, web_catalog
+from daeri.tracing import Tracer
 from daeri.web import desk
 from daeri.web.pages import pages
 
@@ -102,6 +103,7 @@ class Daeri:
         self.store = Store(settings.store_url)
         self.identity = Identity(self.store, company.people, self.clock, demo=settings.demo, narrow=company.narrowed)
         self.keys = Credentials(self.identity, self.store, self.clock)
+        self.tracer = Tracer(settings.otlp_endpoint, __version__) if settings.otlp_endpoint else None
         self.exchange = Exchange(settings.redis_url.get_secret_value()) if settings.redis_url else None
         windows = SharedWindows(self.exchange) if self.exchange else None
         self.limiter = Limiter([Limit.read(text) for text in settings.rate_limits], windows)
@@ -136,7 +138,8 @@ class Daeri:
         workers = {LIBRARIAN: self.librarian.work}
         self.meanings = self._meanings()
         executor = Executor(self.door, self.identity, bench, self._planner(), self.runs.working, workers, self.meanings)
-        self.engine = Engine(settings.engine_url, executor.segment, self._due, self._fleet.me)
+        segment = executor.segment if self.tracer is None else partial(self._traced, self.tracer, executor.segment)
+        self.engine = Engine(settings.engine_url, segment, self._due, self._fleet.me)
 
     def _services(self, company: Company) -> "Upstream | None":
         """Return the services outside that the settings name, with the company that offers their operations."""
@@ -206,6 +209,12 @@ class Daeri:
         from daeri.agent.meanings import Meanings  # noqa: PLC0415 - numpy, as above
 
         return Meanings()
+
+    async def _traced(self, tracer: Tracer, carry_on: Segment, run_id: str, segment: int) -> None:
+        """Carry a run on in the trace of whoever asked for it; after a wait, in one of its own that is linked to it."""
+        asked = await self.runs.trace(run_id)
+        with tracer.entered("run", "internal", asked, linked=segment > 1, daeri__run_id=run_id):
+            await carry_on(run_id, segment)
 
     async def _due(self) -> list[tuple[str, int]]:
         """Return the runs to take up, those of servers that are gone among them."""
@@ -295,6 +304,8 @@ class Daeri:
             self._web.close()
         await self.raw.close()
         await self.store.close()
+        if self.tracer is not None:
+            await asyncio.to_thread(self.tracer.close)
 
     async def __aenter__(self) -> Self:
         """Open."""
@@ -351,6 +362,7 @@ def _services_of(daeri: Daeri) -> Services:
         own_files=daeri.own_files,
         limiter=daeri.limiter,
         meanings=daeri.meanings,
+        tracer=daeri.tracer,
     )
 
 

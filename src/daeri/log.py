@@ -12,7 +12,7 @@ import structlog
 from ulid import ULID
 
 _dice = random.Random()  # noqa: S311 - names of requests are no secrets, and the system's own dice are slow
-_TRACE = re.compile(r"00-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})")
+TRACEPARENT = re.compile(r"00-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})")
 _SECRET_KEYS = re.compile(r"(authorization|cookie|password|secret|token|api_?key)", re.IGNORECASE)
 _SECRET_VALUES = re.compile(r"(dk_(live|test|tok)_[\w-]{6})[\w-]+|(Bearer\s+)\S+|(sk-[\w-]{4})[\w-]+", re.IGNORECASE)
 
@@ -64,7 +64,7 @@ def follow_trace(header: str) -> dict[str, str]:
     Returns:
         This server's own part of the trace, to be bound to the request: `trace_id`, `span_id` and `trace_flags`.
     """
-    found = _TRACE.fullmatch(header)
+    found = TRACEPARENT.fullmatch(header)
     usable = found is not None and set(found["trace"]) != {"0"} and set(found["span"]) != {"0"}
     trace = found["trace"] if found is not None and usable else f"{_dice.getrandbits(128):032x}"
     flags = found["flags"] if found is not None and usable else "00"

@@ -101,6 +101,11 @@ class Settings(BaseSettings):
     )
     file_readers: int = Field(default=1, ge=1, le=32, description="Files read at the same time.")
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    otlp_endpoint: str = Field(
+        default="",
+        validation_alias=AliasChoices("DAERI_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        description="Collector that traces are sent to (OTLP over HTTP): http://127.0.0.1:4318; needs daeri[otel].",
+    )
 
     audit_key: Path | None = Field(default=None, description="File of the key that signs the audit; DIR/audit.key.")
     audit_copy: Path | None = Field(

@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from cli.processes import Built, Server, daeri
+from collector import Collector
 from daeri.cli.place import Place
 from databases import address, environment_for, look, only_postgres
 from redis_server import RedisServer
@@ -115,6 +116,14 @@ def test_the_doctor_finds_nothing_wrong_with_a_fresh_demo(built: Built) -> None:
     assert "✓ Database and audit chain" in ended.stdout
     assert "✗" not in ended.stdout
     assert "Redis" not in ended.stdout
+    assert "Traces" not in ended.stdout
+
+
+def test_the_doctor_tells_whether_traces_arrive_anywhere(built: Built) -> None:
+    asked = ("doctor", "--dir", built.folder, "--lang", "en")
+    with Collector() as collector:
+        assert f"✓ Traces: {collector.url}" in daeri(*asked, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url).stdout
+    assert "! Collector of traces" in daeri(*asked, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9").stdout
 
 
 def test_the_doctor_tells_of_redis_where_there_is_one(built: Built, tmp_path: Path) -> None:

@@ -96,6 +96,7 @@ class House:
             keys=Credentials(world.identity, world.store, world.clock),
             audit_log=world.audit_log,
             limiter=limiter,
+            tracer=more.get("tracer"),
             checks=more.get("checks") or {"database": lambda: is_reachable(world.store)},
         )
         parts = self.parts = gateway(services, options, more.get("error_page"), more.get("extras"))

@@ -13,6 +13,7 @@ from daeri.gateway import Options
 from daeri.models.wire import Model
 from daeri.operations.budgets import Budget
 from daeri.testing.model_server import ModelServer
+from daeri.tracing import Tracer
 from gateway.gateway_house import House, Keys, opened
 from gateway.live import served
 from worlds import OWNER
@@ -69,14 +70,19 @@ class Place:
 
 @asynccontextmanager
 async def place(
-    keyed: Keys, folder: Path, budgets: Sequence[Budget] = (), rates: Sequence[str] = (), **limits: Any
+    keyed: Keys,
+    folder: Path,
+    budgets: Sequence[Budget] = (),
+    rates: Sequence[str] = (),
+    tracer: Tracer | None = None,
+    **limits: Any,
 ) -> AsyncIterator[Place]:
     """Open the house before a model server."""
     async with ModelServer(api_key="sk-upstream") as upstream:
         large = Model(MODEL, upstream.base_url, "sk-upstream", "scripted-large", **limits)
         embedder = Model("vendor/embed", upstream.base_url, "sk-upstream", "scripted-embed")
         async with opened(
-            keyed, folder, Options(), models=[large], embedders=[embedder], budgets=budgets, limits=rates
+            keyed, folder, Options(), models=[large], embedders=[embedder], budgets=budgets, limits=rates, tracer=tracer
         ) as house:
             keys = dict(house.keys)
             for name, scopes in SCOPES.items():

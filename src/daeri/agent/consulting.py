@@ -17,6 +17,7 @@ from daeri.models.route import Models, Sight
 from daeri.models.wire import Finished, InvalidToolCall, Item, Json, TextDelta, ToolCall, Usage
 from daeri.operations.budgets import ANSWER_TOKENS, Budgets, ending
 from daeri.records.usage import UseBook
+from daeri.tracing import span
 
 
 @dataclass(slots=True)
@@ -83,7 +84,9 @@ class Consultant:
         price = self.models.price(first)
         usd = price.of(asked, ANSWER_TOKENS) if price is not None else None
         reservation = await self._budgets.begin(use, situation.actor, asked + ANSWER_TOKENS, usd)
-        with ending(reservation):
+        asking = span(f"chat {first}", "client", gen_ai__operation__name="chat", gen_ai__request__model=first)
+        with ending(reservation), asking as told:
+            told.note(gen_ai__provider__name="openai")
             async with aclosing(self.models.stream(messages, tools, name=sight.first, among=sight.names)) as items:
                 async for item in items:
                     reply.items.append(item)
@@ -92,8 +95,11 @@ class Consultant:
                     elif isinstance(item, Usage):
                         _add_usage(situation.usage, item)
                         reservation.came_to(item.input_tokens, item.output_tokens, item.cost_usd)
+                        told.note(gen_ai__usage__input_tokens=item.input_tokens)
+                        told.note(gen_ai__usage__output_tokens=item.output_tokens)
                     elif isinstance(item, Finished):
                         reservation.answered_by(item.name)
+                        told.note(gen_ai__response__model=item.name)
                         _note(situation, sight, item.name)
         if reads.issuperset(call.name for call in reply.calls):
             self.models.replies.keep(request, reply.items)

@@ -31,6 +31,7 @@ from daeri.records.identity import Identity
 from daeri.runs.journal import Fenced, Note, StepJournal
 from daeri.runs.work import SUMMARY, Asked, Ending, StepView, Turn, Work, Workbench
 from daeri.tools.memory import RECALL, RECALLED_MAX
+from daeri.tracing import here, span
 from daeri.wording import Lang, Text
 
 TURNS_MAX = 8
@@ -178,6 +179,8 @@ class Executor:
 
     async def _ended(self, work: Work) -> None:
         structlog.contextvars.bind_contextvars(run_id=work.lease.run_id)
+        here().name(f"invoke_agent {work.agent}")
+        here().note(gen_ai__operation__name="invoke_agent", gen_ai__agent__name=work.agent)
         progress = Progress()
         try:
             progress = replay(work.steps, work.lang)
@@ -280,7 +283,8 @@ class Executor:
             situation.happened, situation.asked = tuple(progress.happened), []
             began, before = time.perf_counter(), len(progress.spoken)
             await self._announce(work, progress)
-            decision = await self._planner.next(situation)
+            with span("plan"):
+                decision = await self._planner.next(situation)
             await voice.hush()
             if isinstance(decision, Answer):
                 said = progress.spoken[before:] + voice.unspoken
@@ -307,10 +311,12 @@ class Executor:
         if self._bundles(call):
             beside = [each for each in later if self._bundles(each)]
             journal.beside = [await self._journal(work, progress, situation, each) for each in beside]
+        tool = call.operation if call.operation in self._door.company.operations else "unknown"
         try:
-            outcome = await self._door.call(
-                situation.actor, call.operation, call.arguments, lang=situation.lang, journal=journal
-            )
+            with span(f"execute_tool {tool}", gen_ai__operation__name="execute_tool", gen_ai__tool__name=tool):
+                outcome = await self._door.call(
+                    situation.actor, call.operation, call.arguments, lang=situation.lang, journal=journal
+                )
         except DaeriError as error:
             progress.notes.clear()
             return Happened(call, Declined("refused", error.problem(situation.lang)))

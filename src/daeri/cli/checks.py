@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
 
+from daeri import tracing
 from daeri.app import models_of
 from daeri.cli import chain
 from daeri.cli.client import Request, Unreachable
@@ -54,6 +55,7 @@ def check_all(place: Place) -> list[Finding]:
         lambda: _server(place),
         lambda: _model(settings),
         lambda: _redis(settings),
+        lambda: _traces(settings),
         lambda: _network(settings),
     ]
     return [finding for check in checks for finding in check()]
@@ -210,6 +212,24 @@ def _redis(settings: Settings) -> Iterator[Finding]:
             Words("Redis가 기억을 버릴 수 있어요 (maxmemory-policy)", "Redis may evict keys (maxmemory-policy)"),
             Words("maxmemory-policy 를 noeviction 으로 바꿔 주세요", "Set maxmemory-policy to noeviction"),
         )
+
+
+def _traces(settings: Settings) -> Iterator[Finding]:
+    if not settings.otlp_endpoint:
+        return
+    if not tracing.is_installed():
+        yield Finding(
+            "✗",
+            Words("추적: daeri[otel] 이 설치되지 않았어요", "Traces: daeri[otel] is not installed"),
+            Words('pip install "daeri[otel]"', 'pip install "daeri[otel]"'),
+        )
+        return
+    try:
+        Remote(settings.otlp_endpoint.rstrip("/")).send(Request("POST", "/v1/traces"))
+    except Unreachable as error:
+        yield Finding("!", Words(f"추적 수집기: {error}", f"Collector of traces: {error}"))
+        return
+    yield Finding("✓", Words(f"추적: {settings.otlp_endpoint}", f"Traces: {settings.otlp_endpoint}"))
 
 
 def _network(settings: Settings) -> Iterator[Finding]:

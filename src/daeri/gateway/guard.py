@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from typing import Final, Literal
 
 import structlog
@@ -30,6 +31,7 @@ from daeri.log import follow_trace, new_request_id, traceparent
 from daeri.operations.limits import Left, Limiter
 from daeri.records.actor import Actor
 from daeri.records.identity import Identity
+from daeri.tracing import NOTHING, Tracer, here
 from daeri.wording import Text
 
 HEADERS_MAX: Final = 100
@@ -127,9 +129,12 @@ class Credential:
 class Guard:
     """Gives each request an id, bounds it, and puts safe headers on each response. Plain ASGI: no task of its own."""
 
-    def __init__(self, app: ASGIApp, options: Options, timing: Timing | None = None) -> None:
-        """Stand before an application; note in `timing` how long its answers take."""
+    def __init__(
+        self, app: ASGIApp, options: Options, timing: Timing | None = None, tracer: Tracer | None = None
+    ) -> None:
+        """Stand before an application; note in `timing` how long its answers take, and tell it to a `tracer`."""
         self._app = app
+        self._tracer = tracer
         self._options = options
         self._timing = timing or Timing()
 
@@ -139,10 +144,20 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
+        caller = headers.get("traceparent", "")
+        if self._tracer is None:
+            await self._serve(scope, receive, send, headers, follow_trace(caller))
+            return
+        method = scope.get("method", "WS")
+        with self._tracer.entered(method, "server", caller, http__request__method=method) as span:
+            await self._serve(scope, receive, send, headers, span.part)
+
+    async def _serve(
+        self, scope: Scope, receive: Receive, send: Send, headers: Headers, trace: Mapping[str, str]
+    ) -> None:
         request_id = _request_id(headers)
         scope.setdefault("state", {})["request_id"] = request_id
         client = scope.get("client")
-        trace = follow_trace(headers.get("traceparent", ""))
         about = {"request_id": request_id, **trace} | ({"client": client[0]} if client else {})
         scope["state"]["straight"] = send
         told: dict[str, int] = {}
@@ -162,6 +177,7 @@ class Guard:
             if scope["type"] == "http":
                 # A fault of ours is answered outside of every middleware; whoever writes straight has begun well.
                 status = told.get("status", 500 if sys.exc_info()[0] else 200)
+                _told(scope, status)
                 self._timing.note(scope["path"], scope["method"], status, time.perf_counter() - started)
 
     def _refusal(self, scope: Scope, headers: Headers) -> DaeriError | None:
@@ -369,9 +385,9 @@ class Doorkeeper:
             raise PermissionDenied(_FOREIGN)
 
 
-def middleware(options: Options, timing: Timing | None = None) -> list[Middleware]:
+def middleware(options: Options, timing: Timing | None = None, tracer: Tracer | None = None) -> list[Middleware]:
     """Return what stands before the application, outermost first."""
-    stack = [Middleware(Guard, options=options, timing=timing)]
+    stack = [Middleware(Guard, options=options, timing=timing, tracer=tracer)]
     if options.origins:
         cors = Middleware(
             CORSMiddleware,
@@ -392,6 +408,22 @@ def middleware(options: Options, timing: Timing | None = None) -> list[Middlewar
         )
         stack.append(cors)
     return stack
+
+
+def _told(scope: Scope, status: int) -> None:
+    """Tell the trace what a request was: its route, never its address, as that may hold what people wrote."""
+    span = here()
+    if span is NOTHING:
+        return
+    if "endpoint" in scope:
+        route = scope["path"]
+        for name, value in scope.get("path_params", {}).items():
+            route = route.replace(f"/{value}", f"/{{{name}}}", 1)
+        span.name(f"{scope.get('method', 'WS')} {route}")
+        span.note(http__route=route)
+    span.note(http__response__status_code=status, daeri__request_id=scope["state"]["request_id"])
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        span.fail(str(status))
 
 
 def straight(scope: Scope, send: Send) -> Send:

@@ -93,7 +93,7 @@ def gateway(
             metrics(services, keeper, timing, options.version),
             Public(services, options.version).router(),
         ],
-        middleware=middleware(options, timing),
+        middleware=middleware(options, timing, services.tracer),
         handlers=Problems(error_page).handlers(),
         opening=[deliverer.open, notifier.open],
         closing=[tools.close, agents.close, deliverer.close, notifier.close],

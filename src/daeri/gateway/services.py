@@ -21,6 +21,7 @@ from daeri.records.identity import Identity
 from daeri.runs.figures import Counting
 from daeri.runs.pushes import Pushes
 from daeri.runs.runs import Runs
+from daeri.tracing import Tracer
 
 Check = Callable[[], Awaitable[bool]]
 
@@ -35,6 +36,7 @@ class Services:
         own_files: hands people's own files out; None likewise.
         limiter: counts requests; None where there is no limit.
         meanings: knows what operations mean; None where they are found by their words alone.
+        tracer: tells a collector how long they take; None where there is none.
     """
 
     identity: Identity
@@ -56,3 +58,4 @@ class Services:
     own_files: OwnFiles | None = None
     limiter: Limiter | None = None
     meanings: Near | None = None
+    tracer: Tracer | None = None

@@ -20,6 +20,7 @@ import structlog
 
 from daeri import __version__
 from daeri.clock import Clock
+from daeri.log import trace_headers
 from daeri.models.wire import (
     EndpointFailed,
     EventLines,
@@ -253,6 +254,7 @@ def _headers(model: Model) -> dict[str, str]:
         "Accept": "text/event-stream, application/json",
         "Accept-Encoding": "identity",  # compression holds small events back
     }
+    headers |= trace_headers()
     if model.api_key:
         headers["Authorization"] = f"Bearer {model.api_key}"
     if model.referer:

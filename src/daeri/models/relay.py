@@ -20,11 +20,14 @@ from daeri.models.wire import EndpointFailed, Model, ModelRefused, Price, error_
 from daeri.operations.budgets import ANSWER_TOKENS, Budgets, Reservation
 from daeri.records.actor import Actor
 from daeri.records.usage import Outcome, Use, UseBook
+from daeri.tracing import NOTHING, Span, here, within
 from daeri.wording import Text
 
 Kind = Literal["chat/completions", "responses", "embeddings"]
 
 SCOPE: Final = "model."
+_DOES: Final[Mapping[Kind, str]] = {"chat/completions": "chat", "responses": "chat", "embeddings": "embeddings"}
+"""What traces call it."""
 """What a key's scope must begin with to cover a raw model: "model.*", or "model.openai/gpt-4.1-mini"."""
 OFFLINE: Final = "daeri/sentence-encoder"
 """The encoder that needs no endpoint."""
@@ -97,6 +100,7 @@ class Passage:
     meter: Meter | None
     reservation: Reservation
     price: Price | None = None
+    asked: Span = NOTHING
 
     @property
     def media_type(self) -> str:
@@ -120,8 +124,12 @@ class Passage:
             # A stream that was cut has told no usage: about one token for each event is close enough to account for.
             self._count(self.meter.counted if any(self.meter.counted) else (0, self.meter.events))
         self.reservation.end(outcome)
+        if outcome == "failed":
+            self.asked.fail(outcome)
+        self.asked.end()
 
     def _count(self, counted: tuple[int, int]) -> None:
+        self.asked.note(gen_ai__usage__input_tokens=counted[0], gen_ai__usage__output_tokens=counted[1])
         self.reservation.came_to(*counted, self.price.of(*counted) if self.price else None)
 
 
@@ -175,15 +183,21 @@ class RawModels:
         usd = model.price.of(0, ANSWER_TOKENS) if model.price else None
         reservation = await self._budgets.begin(self._permitted(actor, name), actor, usd=usd)
         streams = sent.get("stream") is True
+        does = _DOES[kind]
+        asked_of = {"gen_ai__operation__name": does, "gen_ai__request__model": name, "gen_ai__provider__name": "openai"}
+        span = here().begin(f"{does} {name}", "client", **asked_of)
         try:
-            reply = await self._answered(model, kind, sent)
+            with within(span):
+                reply = await self._answered(model, kind, sent)
         except BaseException as error:
+            span.fail(error.code if isinstance(error, DaeriError) else type(error).__name__)
+            span.end()
             reservation.end("failed" if isinstance(error, DaeriError) else "cancelled")
             raise
         asked = sent.get("stream_options")
         wants_usage = kind != "chat/completions" or (isinstance(asked, dict) and asked.get("include_usage") is True)
         meter = Meter(drops_usage=not wants_usage) if streams else None
-        return Passage(reply, meter, reservation, model.price)
+        return Passage(reply, meter, reservation, model.price, span)
 
     async def _answered(self, model: Model, kind: Kind, sent: Mapping[str, Any]) -> Reply:
         reply = await self._splice.ask(model, f"/{kind}", _body(model, kind, sent))

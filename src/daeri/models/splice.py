@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import httptools
 
 from daeri import __version__
+from daeri.log import trace_headers
 from daeri.models.wire import EndpointFailed, Model, ModelTimeout
 from daeri.wording import Text
 
@@ -363,6 +364,7 @@ def _request(model: Model, path: str, body: bytes) -> bytes:
         headers["HTTP-Referer"] = model.referer
     if model.title:
         headers["X-Title"] = model.title
+    headers |= trace_headers()
     target = address.path.rstrip("/") + path
     lines = [f"POST {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
     return "\r\n".join(lines).encode() + body

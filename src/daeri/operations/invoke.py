@@ -50,6 +50,7 @@ from daeri.records.mentions import Mention, mentions
 from daeri.records.prepared import savepoint
 from daeri.records.store import Store
 from daeri.records.trail import Trail
+from daeri.tracing import span
 from daeri.wording import Lang, Text
 
 
@@ -111,10 +112,13 @@ class Door:
         call = None
         try:
             call = Call(self.operation(actor, name), actor, arguments, lang, idempotency_key, journal, previous_id)
-            await self._limiter.operation(actor, call.operation.name)
-            if call.operation.effect == "read":
-                return await self._read(call)
-            outcome = await self._store.write(lambda connection: self._write(connection, call))
+            operation = call.operation
+            with span(f"operation {operation.name}", daeri__effect=operation.effect, daeri__door=actor.door) as told:
+                await self._limiter.operation(actor, operation.name)
+                if operation.effect == "read":
+                    return await self._read(call)
+                outcome = await self._store.write(lambda connection: self._write(connection, call))
+                told.note(daeri__outcome=type(outcome).__name__.lower())
         except DaeriError as error:
             await self._refused(actor, name, arguments, error, call, journal)
             if journal is not None:

@@ -71,6 +71,7 @@ run = Table(
     Column("copied_from", String(40)),
     Column("created_at", Instant, nullable=False),
     Column("finished_at", Instant),
+    Column("trace", String(55)),
     CheckConstraint(
         "status IN ('queued', 'running', 'waiting_approval', 'waiting_input', 'succeeded', 'failed', 'cancelled', "
         "'expired')",
@@ -290,6 +291,11 @@ def has_ended(connection: Connection, run_id: str) -> bool:
     """Say whether a run has ended; one that is not there has."""
     row = connection.execute(_STATE, {"key": run_id}).one_or_none()
     return row is None or row.status in TERMINAL
+
+
+def trace_of(connection: Connection, run_id: str) -> str:
+    """Return where in a trace a run was asked for."""
+    return connection.execute(select(run.c.trace).where(run.c.id == run_id)).scalar_one_or_none() or ""
 
 
 def last_step(connection: Connection, run_id: str) -> int:

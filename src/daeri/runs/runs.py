@@ -16,6 +16,7 @@ from ulid import ULID
 from daeri.clock import Clock, rfc3339
 from daeri.crash import crash_at
 from daeri.errors import Conflict, FieldError, IdempotencyMismatch, NotFound, PermissionDenied, ValidationFailed
+from daeri.log import trace_headers
 from daeri.operations.company import Company
 from daeri.operations.outcome import Settlement
 from daeri.records import audit
@@ -165,6 +166,7 @@ class Runs:
                     status="queued",
                     idempotency_key=request.idempotency_key,
                     created_at=now,
+                    trace=trace_headers().get("traceparent"),
                 )
             )
             journal.emit(connection, run_id, now, ("run.started", {"input": request.text, "agent": request.agent}))
@@ -206,6 +208,7 @@ class Runs:
                     input=words[:INPUT_MAX],
                     status="queued",
                     created_at=now,
+                    trace=trace_headers().get("traceparent"),
                 )
             )
             journal.emit(connection, run_id, now, ("run.started", {"input": words[:INPUT_MAX], "agent": worker}))
@@ -379,6 +382,10 @@ class Runs:
     async def due(self) -> list[tuple[str, int]]:
         """Return what some worker should advance: (run, segment)."""
         return await self._store.read(partial(journal.due, me=self._me))
+
+    async def trace(self, run_id: str) -> str:
+        """Return where in a trace a run was asked for, as the header traceparent has it; "" where nobody knows."""
+        return await self._store.read(partial(journal.trace_of, run_id=run_id))
 
     async def hear(self, news: str) -> None:
         """Wake who listens to a run of which another server tells; stop working on one that was cancelled there.
