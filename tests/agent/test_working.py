@@ -1,7 +1,9 @@
 """Can an agent compute and keep what it made? A model that asks, computes and saves; its person fetches the file."""
 
+import asyncio
 import json
 import shutil
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from daeri.sample import hanbit
 from daeri.settings import Settings
 from daeri.testing.model_server import Asked, ModelServer, calls, says
 from databases import settings_for
+from tools.test_code import workers
 
 pytestmark = pytest.mark.anyio
 KEY = "sk-or-test-0123456789"
@@ -101,6 +104,21 @@ async def test_a_model_mends_code_that_failed(working: Working) -> None:
     told = [json.loads(request.body["messages"][-1]["content"])["data"] for request in working.model.requests[1:3]]
     assert "ZeroDivisionError" in told[0]["error"]
     assert told[1]["value"] == 42
+
+
+async def test_a_run_that_is_cancelled_stops_its_code(working: Working) -> None:
+    working.model.when("끝없이", calls(Asked("code__run", {"code": "while True: pass"})), says("끝났어요."))
+    run = await working.daeri.runs.create(working.deputy, "파이썬 코드를 끝없이 돌려줘")
+    await working.model.request(0)
+    await asyncio.sleep(1)
+    running = set(workers())
+    assert running
+    began = time.monotonic()
+    await working.daeri.runs.cancel(working.deputy, run["run_id"])
+    ended = await working.daeri.runs.wait(working.deputy, run["run_id"], 20)
+    assert ended["status"] == "cancelled"
+    assert time.monotonic() - began < 1
+    assert not running & set(workers()), "its worker went on"
 
 
 async def test_a_file_written_after_code_read_one_waits_for_its_person(working: Working) -> None:

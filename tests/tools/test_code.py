@@ -250,11 +250,24 @@ async def test_a_killed_worker_is_replaced(sandbox: Sandbox) -> None:
 async def test_only_so_much_code_runs_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("daeri.tools.sandbox.PATIENCE", 0.2)
     busy = Sandbox(Bounds(seconds=2))
-    running = [asyncio.create_task(busy.run("while True: pass", nobody, frozenset())) for _ in range(2)]
+    running = [asyncio.create_task(busy.run("while True: pass", nobody, frozenset(), whose)) for whose in (1, 2)]
     await asyncio.sleep(0.1)
     with pytest.raises(RateLimited):
-        await busy.run("1", nobody, frozenset())
+        await busy.run("1", nobody, frozenset(), 3)
     assert all("TimeoutError" in ended.error for ended in await asyncio.gather(*running))
+    await busy.close()
+
+
+async def test_one_person_does_not_take_everybodys_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("daeri.tools.sandbox.PATIENCE", 0.2)
+    busy = Sandbox(Bounds(seconds=2))
+    running = asyncio.create_task(busy.run("while True: pass", nobody, frozenset(), OWNER))
+    await asyncio.sleep(0.1)
+    with pytest.raises(RateLimited):
+        await busy.run("1", nobody, frozenset(), OWNER)
+    assert (await busy.run("6 * 7", nobody, frozenset(), COLLEAGUE)).value == 42
+    assert "TimeoutError" in (await running).error
+    assert (await busy.run("6 * 7", nobody, frozenset(), OWNER)).value == 42
     await busy.close()
 
 

@@ -83,7 +83,7 @@ class Coding:
             return done.result
 
         code: str = asking.arguments.model_dump()["code"]
-        return Worked(await self._sandbox.run(code, ask, frozenset(known)), calls)
+        return Worked(await self._sandbox.run(code, ask, frozenset(known), asking.actor.person_id), calls)
 
 
 def _may_be_called(operation: Operation) -> bool:

@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakValueDictionary
 
 from daeri.errors import RateLimited, Timeout
 from daeri.tools.plain import Unplain, plain
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from pydantic_monty import FunctionSnapshot, Monty, MontySession, SyncSnapshot
 
 AT_ONCE: Final = 2
-"""Pieces of code that run at the same time; others wait `PATIENCE` seconds for their turn."""
+"""Pieces of code that run at the same time, one of each person; others wait `PATIENCE` seconds for their turn."""
 PATIENCE: Final = 5.0
 NICE: Final = 10
 """How much workers stand back for the server itself."""
@@ -154,13 +155,14 @@ class Sandbox:
         self._beginning = threading.Lock()
         self._threads = ThreadPoolExecutor(AT_ONCE, "code")
         self._turns = asyncio.Semaphore(AT_ONCE)
+        self._own_turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._jobs: set[_Job] = set()
 
-    async def run(self, code: str, ask: Ask, names: frozenset[str]) -> Ran:
-        """Run a piece of code that may call `names`; `ask` answers on this loop.
+    async def run(self, code: str, ask: Ask, names: frozenset[str], whose: int = 0) -> Ran:
+        """Run a piece of a person's code that may call `names`; `ask` answers on this loop.
 
         Raises:
-            RateLimited: other code is running.
+            RateLimited: other code is running, or other code of this person's.
             Timeout: it did not end in time, calls included.
         """
         loop = asyncio.get_running_loop()
@@ -168,8 +170,15 @@ class Sandbox:
         def asked(name: str, positional: tuple[Any, ...], named: Mapping[str, Any]) -> Future[Any]:
             return asyncio.run_coroutine_threadsafe(_answered(ask, name, positional, named), loop)
 
+        own = self._own_turns.setdefault(whose, asyncio.Lock())
         try:
-            await asyncio.wait_for(self._turns.acquire(), PATIENCE)
+            async with asyncio.timeout(PATIENCE):
+                await own.acquire()
+                try:
+                    await self._turns.acquire()
+                except BaseException:
+                    own.release()
+                    raise
         except TimeoutError:
             busy = Text("다른 코드가 돌고 있어요. 잠시 뒤 다시 해 주세요", "Other code is running: try again")
             raise RateLimited(busy) from None
@@ -187,6 +196,7 @@ class Sandbox:
             job.stop()
             self._jobs.discard(job)
             self._turns.release()
+            own.release()
 
     async def close(self) -> None:
         """Stop what runs and end the workers."""
