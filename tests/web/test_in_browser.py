@@ -68,6 +68,7 @@ def furnish(site: Site) -> None:
     draft = site.post("deputy", "/v1/drafts", {"operation": "expense.request", "arguments": TAXI})["draft_id"]
     site.post("lead", "/v1/absences", {"deputy": 1, "starts_at": "2027-01-04", "ends_at": "2027-01-08"})
     site.post("deputy", "/v1/ops/memory.remember", {"text": "답은 표로 받고 싶다"})
+    site.post("deputy", "/v1/ops/files.write", {"name": "직급별 인원 2026년 11월 집계.csv", "text": "직급,인원\n"})
     site.paths |= {
         "memory": ("deputy", "/memory"),
         "ask": ("deputy", "/ask"),
@@ -91,6 +92,8 @@ def furnish(site: Site) -> None:
         "orders": ("lead", "/records/sales_order"),
         "no records": ("lead", "/records/employee?q=zzz"),
         "row": ("lead", "/records/employee/1"),
+        "files": ("deputy", "/files"),
+        "no files": ("lead", "/files"),
         "runs": ("deputy", "/runs"),
         "run": ("deputy", f"/runs/{answered['run_id']}"),
         "operations": ("deputy", "/ops"),
@@ -125,6 +128,8 @@ NAMES = (
     "orders",
     "no records",
     "row",
+    "files",
+    "no files",
     "runs",
     "run",
     "operations",
