@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from daeri.crash import crash_at
 from daeri.errors import DaeriError, NotFound, NotReady
 from daeri.operations.provided import Provided
 from daeri.wording import Text
@@ -135,12 +136,14 @@ def _write(folder: int, name: str, content: bytes) -> None:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
+        crash_at("file.drafted")
         os.rename(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
         with suppress(FileNotFoundError):
             os.unlink(draft, dir_fd=folder)
         raise
     os.fsync(folder)
+    crash_at("file.kept")
 
 
 def _read(folder: int, name: str) -> bytes | None:
