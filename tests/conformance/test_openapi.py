@@ -14,15 +14,7 @@ import pytest
 
 from servers import Server
 
-CHECKS = (
-    "not_a_server_error",
-    "status_code_conformance",
-    "content_type_conformance",
-    "response_headers_conformance",
-    "response_schema_conformance",
-)
-ENDING = ("keys.revoke", "sessions.end")
-"""What would end the very key that the requests are made with."""
+ALLOWED = Path(__file__).with_name("schemathesis.toml")
 
 
 @pytest.fixture
@@ -38,9 +30,8 @@ def demo(read_demo: Path, tmp_path: Path) -> Iterator[Server]:
 def judged(server: Server, who: str, *options: str, seconds: int) -> tuple[int, str]:
     """Return how many requests were made as someone, and what was wrong with the answers."""
     tool = str(Path(sys.executable).with_name("schemathesis"))
-    command = [tool, "run", f"{server.url}/openapi.json", "--no-color"]
-    command += ["--header", f"Authorization: Bearer {server.keys()[who]}", "--checks", ",".join(CHECKS)]
-    command += [part for name in ENDING for part in ("--exclude-operation-id", name)]
+    command = [tool, "--config-file", str(ALLOWED), "run", f"{server.url}/openapi.json", "--no-color"]
+    command += ["--header", f"Authorization: Bearer {server.keys()[who]}"]
     command += ["--warnings", "off", "--continue-on-failure", "--request-timeout", "60", *options]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=seconds, cwd=server.folder)
     made = re.search(r"(\d[\d,]*) generated", done.stdout)
@@ -49,10 +40,10 @@ def judged(server: Server, who: str, *options: str, seconds: int) -> tuple[int, 
 
 
 def test_a_few_requests_of_every_kind_are_answered_as_described(demo):
-    options = ("--phases", "fuzzing", "--max-examples", "3", "--generation-deterministic", "--no-shrink")
+    options = ("--phases", "fuzzing", "--max-examples", "2", "--generation-deterministic", "--no-shrink")
     made, wrong = judged(demo, "deputy", *options, seconds=110)
-    assert not wrong
-    assert made > 300
+    assert not wrong, wrong
+    assert made > 250
 
 
 @pytest.mark.night
@@ -60,5 +51,5 @@ def test_a_few_requests_of_every_kind_are_answered_as_described(demo):
 def test_thousands_of_requests_are_answered_as_described(demo, who):
     options = ("--phases", "coverage,fuzzing,stateful", "--max-examples", "30", "--generation-database", "none")
     made, wrong = judged(demo, who, *options, seconds=1800)
-    assert not wrong
+    assert not wrong, wrong
     assert made > 9_000

@@ -332,3 +332,8 @@ async def test_everyone_is_told_of_the_agents_that_serve_them(house):
     ]
     assert told[0]["limits"] == {"calls": 20, "seconds": 120, "tokens": None, "usd": None}
     assert (await house.http.get("/v1/agents")).status_code == 401
+
+
+@pytest.mark.parametrize(("body", "status"), [(b"", 200), (b" \r\n\t", 200), (b"\x0c", 400), (b"\xc2\xa0", 400)])
+async def test_a_body_of_nothing_is_an_empty_object_and_other_blanks_are_no_json(house, body, status):
+    assert (await house.call("hr", "POST", "/v1/ops/work.headcount", content=body)).status_code == status

@@ -352,7 +352,10 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "records": list_of(ANYTHING),
             "wrote": list_of(ANYTHING),
             "personal": or_null("array", items=TEXT),
-            "people": or_null("array", items=WHOLE),
+            "people": or_null(
+                "array",
+                items={"anyOf": [WHOLE, object_of("People", "As many in a row.", **{"from": WHOLE, "to": WHOLE})]},
+            ),
             "masked": or_null("array", items=TEXT),
             "rows": or_null("integer"),
             "from": or_null("string"),

@@ -16,6 +16,8 @@ from daeri.errors import DaeriError, FieldError, InvalidRequest, ValidationFaile
 from daeri.gateway.refusals import UnsupportedMediaType
 from daeri.wording import Lang, Text
 
+JSON_BLANK: Final = b" \t\r\n"
+"""What JSON calls white space (RFC 8259); a form feed is none."""
 DEPTH_MAX: Final = 32
 """Levels of a body; the deepest input schema of an operation stays far below."""
 INTEGER_MAX: Final = 2**63 - 1
@@ -143,7 +145,7 @@ async def read_object(request: Request) -> dict[str, Any]:
         InvalidRequest: JSON, but no object.
     """
     body = await read_json(request)
-    value = decode(body) if body.strip() else {}
+    value = decode(body) if body.strip(JSON_BLANK) else {}
     if not isinstance(value, dict):
         raise InvalidRequest(Text("본문은 JSON 객체여야 해요", "The body must be a JSON object"))
     return value
