@@ -18,6 +18,7 @@ from daeri.agent.origins import origins_of
 from daeri.agent.planner import Answer, Call, Choice, Declined, Happened, Planner, Said, Situation, Waits
 from daeri.agent.selector import Near, select
 from daeri.clock import SEOUL
+from daeri.crash import crash_at
 from daeri.errors import BudgetExceeded, DaeriError, Timeout
 from daeri.operations.agents import Agent, Allowance
 from daeri.operations.invoke import Door
@@ -128,6 +129,7 @@ class Voice:
         if text:
             told = {"text": text, "at": at}
             await self.bench.write(self.work.lease, self.progress.take_notes(), ("message.delta", told))
+            crash_at("text.stored")
 
     def take(self) -> str:
         """Hand out what has not been stored yet; it counts as spoken."""
@@ -285,6 +287,7 @@ class Executor:
             await self._announce(work, progress)
             with span("plan"):
                 decision = await self._planner.next(situation)
+            crash_at("plan.made")
             await voice.hush()
             if isinstance(decision, Answer):
                 said = progress.spoken[before:] + voice.unspoken
@@ -296,6 +299,7 @@ class Executor:
             progress.pending = list(decision)
             progress.turns += 1
             await self._note_plan(work, progress, situation, began)
+            crash_at("plan.noted")
 
     async def _announce(self, work: Work, progress: Progress) -> None:
         """Show that a planner is at work which takes its time, with all that came before."""
