@@ -87,9 +87,9 @@ def _shape(
 ) -> Shape:
     if not _PATH.fullmatch(path) or ".." in path.split("/"):
         raise Unusable("its path holds characters that no path holds")
-    shared = document["paths"][path].get("parameters", ())
+    declared = [*_listed(document["paths"][path].get("parameters")), *_listed(item.get("parameters"))]
     taken: set[str] = {INJECTED}
-    parameters = list(_parameters(reader, [*shared, *item.get("parameters", ())], taken))
+    parameters = list(_parameters(reader, declared, taken))
     named = {parameter.sent for parameter in parameters if parameter.at == "path"}
     if named != set(re.findall(r"\{([^{}]*)\}", path)):
         raise Unusable("its path does not name the parameters that it declares")
@@ -105,6 +105,10 @@ def _shape(
         parameters=tuple(parameters),
         answer=_answer(reader, item),
     )
+
+
+def _listed(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else ()
 
 
 def _parameters(reader: Reader, declared: Sequence[Any], taken: set[str]) -> Iterator[Parameter]:
@@ -210,7 +214,7 @@ def _answer(reader: Reader, item: Mapping[str, Any]) -> Json | None:
     if not good:
         return None
     content = reader.resolved(responses[min(good)]).get("content")
-    if not content:
+    if not isinstance(content, Mapping) or not content:
         return None
     media = _json_of(content)
     if media is not None:

@@ -26,18 +26,9 @@ NUMBER_MAX: Final = 2**63 - 1
 WORDS_MAX: Final = 2_000
 CHOICES_MAX: Final = 200
 _KINDS: Final = {"string", "integer", "number", "boolean", "object", "array", "null"}
-_KEPT: Final = {
-    "minLength": int,
-    "maxLength": int,
-    "minimum": (int, float),
-    "maximum": (int, float),
-    "exclusiveMinimum": (int, float),
-    "exclusiveMaximum": (int, float),
-    "minItems": int,
-    "maxItems": int,
-    "pattern": str,
-    "format": str,
-}
+_LENGTHS: Final = ("minLength", "maxLength", "minItems", "maxItems")
+_AMOUNTS: Final = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+_TEXTS: Final = ("pattern", "format")
 
 
 class Unusable(Exception):
@@ -106,7 +97,9 @@ class Reader:
         schema = self.resolved(schema)
         if len(above) > DEPTH_MAX:
             return {}
-        plain: Json = {name: schema[name] for name, kind in _KEPT.items() if _is(schema.get(name), kind)}
+        plain: Json = {name: schema[name] for name in _LENGTHS if _is_amount(schema.get(name), least=0, whole=True)}
+        plain |= {name: schema[name] for name in _AMOUNTS if _is_amount(schema.get(name))}
+        plain |= {name: schema[name] for name in _TEXTS if isinstance(schema.get(name), str)}
         kinds = _kinds(schema)
         if kinds:
             plain["type"] = kinds[0] if len(kinds) == 1 else kinds
@@ -136,12 +129,13 @@ class Reader:
         for word in ("anyOf", "oneOf"):
             if isinstance(schema.get(word), list):
                 plain["anyOf"] = [self._read(each, deeper, left) for each in schema[word]]
-        for each in schema.get("allOf") or ():
+        for each in schema["allOf"] if isinstance(schema.get("allOf"), list) else ():
             _merge(plain, self._read(each, deeper, left))
 
 
-def _is(value: Any, kind: Any) -> bool:
-    return isinstance(value, kind) and not isinstance(value, bool)
+def _is_amount(value: Any, *, least: float = -NUMBER_MAX, whole: bool = False) -> bool:
+    kinds = (int,) if whole else (int, float)
+    return isinstance(value, kinds) and not isinstance(value, bool) and least <= value <= NUMBER_MAX
 
 
 def _kinds(schema: Mapping[str, Any]) -> list[str]:
