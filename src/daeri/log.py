@@ -13,6 +13,9 @@ from ulid import ULID
 
 _dice = random.Random()  # noqa: S311 - names of requests are no secrets, and the system's own dice are slow
 TRACEPARENT = re.compile(r"00-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})")
+HOPS = "Daeri-Hops"
+"""The header in which servers count how often a request was passed on, so that no loop goes on for ever."""
+HOPS_DIGITS = 3
 _SECRET_KEYS = re.compile(r"(authorization|cookie|password|secret|token|api_?key)", re.IGNORECASE)
 _SECRET_VALUES = re.compile(r"(dk_(live|test|tok)_[\w-]{6})[\w-]+|(Bearer\s+)\S+|(sk-[\w-]{4})[\w-]+", re.IGNORECASE)
 
@@ -82,6 +85,16 @@ def trace_headers() -> dict[str, str]:
     if "trace_id" not in bound:
         return {}
     return {"traceparent": traceparent(bound)}
+
+
+def follow_hops(header: str) -> dict[str, int]:
+    """Return through how many servers like this one a request came, to be bound to it; nothing where through none."""
+    return {"hops": int(header)} if header.isascii() and header.isdigit() and len(header) <= HOPS_DIGITS else {}
+
+
+def hops() -> int:
+    """Return through how many servers like this one the present request came."""
+    return int(structlog.contextvars.get_contextvars().get("hops", 0))
 
 
 def redact(_: Any, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

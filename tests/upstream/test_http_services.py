@@ -1,14 +1,25 @@
 """Is an HTTP service adopted as its operator wrote it, by rules, with approval, and are bad services kept at bay?"""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
-from daeri.errors import Conflict, DeclarationError, NotFound, PermissionDenied, Timeout, Unreachable, ValidationFailed
-from daeri.upstream.services import Services
+from daeri.errors import (
+    Conflict,
+    DeclarationError,
+    NotFound,
+    PermissionDenied,
+    RateLimited,
+    Timeout,
+    Unreachable,
+    ValidationFailed,
+)
+from daeri.upstream.services import AT_ONCE, Services
 from upstream.service_house import ENVIRONMENT, declared, opened, pin, result
 from upstream.stock import INJECTED, Stock, answer, breaks, described, document, slow, table_of, well, written
 from worlds import COLLEAGUE, HR, LEAD, OWNER, STRANGER, World
@@ -382,3 +393,46 @@ async def test_a_table_that_cannot_be_meant_is_refused(tmp_path: Path, line: str
     table = written(tmp_path, "\n".join(kept))
     with pytest.raises(DeclarationError):
         await pin(table)
+
+
+async def test_how_sensitive_an_answer_is_goes_with_it_and_a_sensitive_receipt_stays_untold(
+    furnished: Path, tmp_path: Path, stock: Stock
+) -> None:
+    personal = '[services.stock.operations.getItem]\ndata = "personal"\n'
+    table = written(tmp_path, table_of(stock.url) + 'data = "secret"\n' + personal)
+    await pin(table)
+    async with opened(furnished, tmp_path, table) as world:
+        done = await world.done(await world.actor(OWNER), "stock.get_item", {"sku": "A-1"})
+        assert done.sources[0]["classes"] == ["personal"]
+        done = await world.done(await world.actor(OWNER), "stock.find_items", {})
+        assert "classes" not in done.sources[0]
+        approval_id = await filed(world)
+        assert (await decided(world, approval_id))["status"] == "applied"
+        (row,) = await world.sql("SELECT result FROM approval WHERE id = :id", id=approval_id)
+    assert "R-7" not in row["result"]
+
+
+async def test_a_call_that_goes_round_in_a_loop_ends(world: World, stock: Stock) -> None:
+    with structlog.contextvars.bound_contextvars(hops=2):
+        await result(world, OWNER, "stock.find_items")
+    assert stock.asked[-1].headers["Daeri-Hops"] == "3"
+    with structlog.contextvars.bound_contextvars(hops=3), pytest.raises(Unreachable, match="loop"):
+        await result(world, OWNER, "stock.find_items")
+    assert len(stock.asked) == 1
+
+
+async def test_a_service_that_hangs_takes_no_more_than_its_share(world: World, stock: Stock) -> None:
+    stock.behaves = slow
+    asked = (result(world, OWNER, "stock.get_item", sku=f"{number}") for number in range(AT_ONCE + 3))
+    outcomes = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(each) for each in outcomes].count(RateLimited) == 3
+    assert len(stock.asked) <= AT_ONCE
+    stock.behaves = well
+
+
+async def test_what_an_agent_fills_in_by_itself_shows_on_the_document(world: World) -> None:
+    held = await world.held(await world.deputy(OWNER), "stock.reserve", {"sku": "A-1", "quantity": 2})
+    (row,) = await world.sql("SELECT provenance FROM approval WHERE id = :id", id=held.approval_id)
+    traced = json.loads(row["provenance"])
+    assert {name for name, each in traced.items() if each["control"]} == set(traced)
+    assert not traced["sku"]["vouched"]

@@ -73,6 +73,10 @@ def test_every_door_has_the_operations_of_a_service(house: House) -> None:
     assert (called.status, called.body["result"]["data"]["count"]) == (200, 3)
     asked = {"jsonrpc": "2.0", "id": 1, "method": "stock.get_item", "params": {"sku": "A-1"}}
     assert house.call(OWNER, "/rpc", asked).body["result"]["result"]["data"]["count"] == 3
+    looped = house.server.call(
+        "POST", "/v1/ops/stock.get_item", {"sku": "A"}, key=house.keys[OWNER].first, headers={"Daeri-Hops": "3"}
+    )
+    assert looped.status == 502
     described_there = house.server.call("GET", "/openapi.json").body
     assert SECRET not in json.dumps(described_there)
 

@@ -27,7 +27,7 @@ from daeri.gateway.refusals import HeadersTooLarge, Misdirected, PayloadTooLarge
 from daeri.gateway.resource import EVERYTHING, WELL_KNOWN, InsufficientScope, limits_of
 from daeri.gateway.timing import Timing
 from daeri.gateway.wire import language
-from daeri.log import follow_trace, new_request_id, traceparent
+from daeri.log import HOPS, follow_hops, follow_trace, new_request_id, traceparent
 from daeri.operations.limits import Left, Limiter
 from daeri.records.actor import Actor
 from daeri.records.identity import Identity
@@ -159,6 +159,7 @@ class Guard:
         scope.setdefault("state", {})["request_id"] = request_id
         client = scope.get("client")
         about = {"request_id": request_id, **trace} | ({"client": client[0]} if client else {})
+        about |= follow_hops(headers.get(HOPS, ""))
         scope["state"]["straight"] = send
         told: dict[str, int] = {}
         marked = self._marked(scope, send, {b"x-request-id": request_id, b"traceresponse": traceparent(trace)}, told)

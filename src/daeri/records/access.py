@@ -62,6 +62,10 @@ class Records:
         self._trail = trail
         self._ready = rules.ready(actor)
 
+    def told(self, level: str) -> None:
+        """Note that the answer also tells something of this security level that comes from no record."""
+        self._trail.levels.add(level)
+
     async def get(self, record: type[R], id: Id) -> R:  # noqa: A002 - the field's own name
         """Return one row by id.
 

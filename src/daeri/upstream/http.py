@@ -16,7 +16,7 @@ from urllib.parse import quote
 import structlog
 
 from daeri.errors import FieldError, ValidationFailed
-from daeri.log import trace_headers
+from daeri.log import HOPS, hops, trace_headers
 from daeri.models.route import Health, Retries
 from daeri.upstream.shape import Parameter, Shape, as_json
 from daeri.upstream.table import Address
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 AGAIN: Final = frozenset({502, 503, 504})
 """Answers of a server that could not do it now; another one may."""
+HOPS_MAX: Final = 3
+"""Servers like this one that a request may come through; a company's own may stand behind one another, but no more."""
 KEPT: Final = 20
 """Connections of reads that are kept open."""
 CONNECT_SECONDS: Final = 3.0
@@ -165,6 +167,8 @@ class Upstream:
         """
         clock = asyncio.get_running_loop().time
         deadline = clock() + seconds
+        if hops() >= HOPS_MAX:
+            raise Unsent(f"the call came through {hops()} servers already: it goes round in a loop")
         self._retries.ask(clock())
         failure: Unsent | Lost = Unsent("all of its addresses rest")
         for address in self._order():
@@ -225,6 +229,7 @@ class Upstream:
         headers = {
             "Accept": "application/json, text/*;q=0.5",
             "Accept-Encoding": "identity",
+            HOPS: str(hops() + 1),
             **trace_headers(),
             **request.headers,
             **self._headers,

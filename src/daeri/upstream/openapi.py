@@ -18,8 +18,9 @@ from daeri.wording import normal
 METHODS: Final = ("get", "head", "post", "put", "patch", "delete")
 OPERATIONS_MAX: Final = 2_000
 FIELDS_MAX: Final = 60
-INJECTED: Final = "fetched_before"
-"""The one name that no parameter may have: the operation's function gets by it what was fetched."""
+FETCHED, RECORDS = "fetched_before", "records_here"
+INJECTED: Final = frozenset({FETCHED, RECORDS})
+"""Names that no parameter may have: the operation's function gets by them what was fetched, and where to note it."""
 _PATH: Final = re.compile(r"/[A-Za-z0-9\-._~!$'()*+,;=:@/{}]*")
 _OURS: Final = frozenset({"accept", "authorization", "content-type"})
 """Headers that a document cannot declare as parameters, by the specification."""
@@ -88,7 +89,7 @@ def _shape(
     if not _PATH.fullmatch(path) or ".." in path.split("/"):
         raise Unusable("its path holds characters that no path holds")
     declared = [*_listed(document["paths"][path].get("parameters")), *_listed(item.get("parameters"))]
-    taken: set[str] = {INJECTED}
+    taken: set[str] = {*INJECTED}
     parameters = list(_parameters(reader, declared, taken))
     named = {parameter.sent for parameter in parameters if parameter.at == "path"}
     if named != set(re.findall(r"\{([^{}]*)\}", path)):

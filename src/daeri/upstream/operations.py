@@ -20,8 +20,9 @@ from daeri.operations.form import LineFunction, form_of
 from daeri.operations.line import Approver
 from daeri.operations.operation import Errand, Operation
 from daeri.operations.provided import Awaited
+from daeri.records import Records
 from daeri.records.actor import Effect
-from daeri.upstream.openapi import INJECTED
+from daeri.upstream.openapi import FETCHED, RECORDS
 from daeri.upstream.pins import Pin
 from daeri.upstream.schemas import hint_of, loosened
 from daeri.upstream.shape import Parameter, Shape
@@ -251,10 +252,11 @@ def _described(governed: Governed, parameter: Parameter) -> str:
 
 def _reading(one: Adopted) -> Callable[..., Any]:
     async def read(**values: Any) -> BaseModel:
-        fetched: Fetched = values[INJECTED]
+        fetched: Fetched = values[FETCHED]
+        values[RECORDS].told(one.governed.data)
         return fetched.answer
 
-    return _signed(read, one, {INJECTED: one.fetched}, one.answer)
+    return _signed(read, one, {FETCHED: one.fetched, RECORDS: Records}, one.answer)
 
 
 def _writing(one: Adopted) -> Callable[..., Any]:

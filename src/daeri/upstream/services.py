@@ -15,9 +15,10 @@ from typing import Any, Final
 import structlog
 from pydantic import BaseModel
 
-from daeri.errors import Conflict, NotFound, Timeout, Unreachable, ValidationFailed
+from daeri.errors import Conflict, NotFound, RateLimited, Timeout, Unreachable, ValidationFailed
 from daeri.operations import Company, ErrandFailed
 from daeri.operations.making import Asking, Parts
+from daeri.operations.sensitivity import SENSITIVE
 from daeri.upstream.http import Late, Lost, Unsent
 from daeri.upstream.live import Declined, Live, live_of
 from daeri.upstream.operations import Adopted, Fetched, Receipt, Selection, Sent, catalog_of, select
@@ -29,6 +30,9 @@ from daeri.wording import Text
 CHECK_SECONDS: Final = 300.0
 """How long the look at a document holds. An MCP server is asked before each call: its own words are all that says what
 a tool does."""
+
+AT_ONCE: Final = 64
+"""Calls that read one service at the same time: one that hangs, or leads back here, must not take all there is."""
 
 log = structlog.get_logger()
 
@@ -45,6 +49,7 @@ class _Service:
     checked_at: float | None = None
     checked_as: object = None
     checking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    reading: int = 0
 
 
 class Services:
@@ -83,7 +88,10 @@ class Services:
 
     async def _fetch(self, one: Adopted, asking: Asking) -> Fetched:
         """Call an operation that reads, with no transaction open."""
-        arguments = asking.arguments.model_dump(mode="json")
+        arguments, service = asking.arguments.model_dump(mode="json"), self._services[one.service]
+        if service.reading >= AT_ONCE:
+            raise RateLimited(_about(one, "에 묻는 일이 너무 많아요", "is asked too much at the same time"))
+        service.reading += 1
         try:
             service = await self._unchanged(one)
             answer = await service.live.call(one.shape, arguments, one.seconds, None)
@@ -101,6 +109,8 @@ class Services:
             raise Unreachable(
                 _about(one, "가 고정한 것과 다른 모양으로 답했어요", "answered in another form than was pinned")
             ) from None
+        finally:
+            service.reading -= 1
         return Fetched(one.answer(service=_called(one).ko if asking.lang == "ko" else _called(one).en, data=data))
 
     async def _carry_out(self, one: Adopted, intent: Sent, key: str) -> BaseModel | None:
@@ -121,6 +131,8 @@ class Services:
             raise ErrandFailed(_about(one, "에 닿지 못했어요", f"cannot be reached: {error}")) from None
         except Unusable:
             return Receipt()
+        if one.governed.data in SENSITIVE:
+            return Receipt()  # a receipt goes wherever its document goes, also to models that may not see it
         try:
             return Receipt(data=fitted(one.shape.answer or {}, answer))
         except Unfit:

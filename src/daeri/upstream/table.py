@@ -89,6 +89,8 @@ class Governed(_Part):
         approval: who decides before it is called: lead, self, role:NAME or a name of `Company.lines`.
         parameters: what its parameters are called, each as "한글 (English), and more".
         control: the parameters that decide who, what and how much; all of them where nothing is said.
+        data: how sensitive its answers are, which decides what models may be told of them (internal where nothing is
+            said); what a write answers is not told at all where that is sensitive.
         idempotent: the service acts once for the same Idempotency-Key, so a lost call may be made again.
     """
 

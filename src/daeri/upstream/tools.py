@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from daeri.log import trace_headers
 from daeri.upstream.http import Late, Lost, Unsent
 from daeri.upstream.openapi import INJECTED, OPERATIONS_MAX, fields_of
 from daeri.upstream.schemas import Reader, Unusable, told
@@ -61,7 +60,7 @@ def _shape(key: str, tool: Mapping[str, Any]) -> Shape:
         name=name_of(key),
         summary=told(tool.get("title") or hints.get("title")),
         description=told(tool.get("description")),
-        parameters=tuple(fields_of(schema, {INJECTED}, required=True) if schema.get("properties") else ()),
+        parameters=tuple(fields_of(schema, {*INJECTED}, required=True) if schema.get("properties") else ()),
         answer=Reader(gives).schema(gives) if isinstance(gives, Mapping) else None,
         hints={name: value for name, value in hints.items() if isinstance(value, bool)},
     )
@@ -193,7 +192,7 @@ class ToolServer:
             server: Any
             if self._entry.mcp:
                 http = httpx2.AsyncClient(
-                    headers={**self._headers, **trace_headers(), "Accept-Encoding": "identity"},
+                    headers={**self._headers, "Accept-Encoding": "identity"},
                     transport=_bounded(self._entry.answer_max),
                     trust_env=False,
                     timeout=self._entry.seconds,
