@@ -58,6 +58,7 @@ from daeri.runs.engine import Engine, Segment
 from daeri.runs.figures import Counting
 from daeri.runs.fleet import Fleet
 from daeri.runs.pushes import Pushes
+from daeri.runs.queueing import Queue
 from daeri.runs.runs import Runs
 from daeri.runs.wakeups import Wakeups
 from daeri.runs.work import Workbench
@@ -117,7 +118,8 @@ class Daeri:
         self.policies = Policies(self.door, self.store, self.clock)
         self._fleet = Fleet(self.store, self.clock)
         self._wakeups = Wakeups()
-        self.runs = Runs(company, self.store, self.clock, self._wakeups, self._fleet.me)
+        queue = Queue(settings.runs_per_person)
+        self.runs = Runs(company, self.store, self.clock, self._wakeups, self._fleet.me, queue)
         self.pushes = Pushes(self.store, self.clock)
         self.figures = Counting(self.store, self.clock)
         self.approvals = Approvals(company, self.store, self.clock, self.door.execute_approved, self.runs)
@@ -132,7 +134,7 @@ class Daeri:
         self.budgets = Budgets(budgets_of(settings), self.store, self.clock, self._book, self.limiter)
         self.raw = RawModels(*raw_models_of(settings), self._book, self.budgets)
         self.costs = Costs(company, self.store, self.clock, self.budgets)
-        bench = Workbench(self.store, self.clock, self._wakeups, self._fleet.me)
+        bench = Workbench(self.store, self.clock, self._wakeups, self._fleet.me, queue)
         self.librarian = self._librarian()
         self._web = self._goes_out()
         workers = {LIBRARIAN: self.librarian.work}

@@ -100,6 +100,9 @@ class Settings(BaseSettings):
         default=1_073_741_824, ge=2**27, description="Bytes of memory that reading one file may take."
     )
     file_readers: int = Field(default=1, ge=1, le=32, description="Files read at the same time.")
+    runs_per_person: int = Field(
+        default=0, ge=0, description="Runs of one person that go on at once; the others wait in order. 0: all of them."
+    )
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
     otlp_endpoint: str = Field(
         default="",

@@ -237,6 +237,8 @@ async def test_runs_from_before_get_their_conversations(tmp_path: Path) -> None:
 GO_BACK = (
     "DROP INDEX ix_conversation_person",
     "DROP TABLE conversation",
+    "DROP TABLE memory",
+    "ALTER TABLE run DROP COLUMN rank",
     "ALTER TABLE run DROP COLUMN replaced_by",
     "ALTER TABLE run DROP COLUMN copied_from",
     "UPDATE daeri_version SET version_num = '0011'",

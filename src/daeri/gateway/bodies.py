@@ -9,6 +9,7 @@ from daeri.operations.approval import PEOPLE_MAX, Decision, More
 from daeri.operations.directory import Directory
 from daeri.records.actor import Actor
 from daeri.runs.conversations import TITLE_MAX
+from daeri.runs.queueing import Busy
 from daeri.runs.runs import INPUT_MAX
 
 Comment = Annotated[
@@ -43,6 +44,13 @@ class RunAsked(Sent):
     ]
     agent: AgentName = None
     session_id: SessionId = None
+    when_busy: Annotated[
+        Busy,
+        Field(
+            description="앞 요청이 끝나지 않았을 때 (while the conversation's last request is at work): queue 기다림, "
+            "reject 거절, cancel 앞 것을 멈춤"
+        ),
+    ] = "queue"
 
 
 class RunEdited(Sent):

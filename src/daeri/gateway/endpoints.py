@@ -129,7 +129,7 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         {202: described_json("Accepted; Location names the run. With wait, the run as it then stands.", "Run")},
         (_WAIT, IDEMPOTENCY_KEY),
         RunAsked,
-        problems=("not-found", "idempotency-mismatch", *WRITES),
+        problems=("not-found", "conflict", "idempotency-mismatch", *WRITES),
     ),
     Endpoint(
         "get",

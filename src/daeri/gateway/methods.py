@@ -147,6 +147,7 @@ class Methods:
             session_id=asked.session_id,
             lang=caller.lang,
             idempotency_key=asked.idempotency_key or caller.idempotency_key,
+            when_busy=asked.when_busy,
         )
         if not asked.wait:
             return run

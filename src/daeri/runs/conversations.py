@@ -114,6 +114,18 @@ def replace_from(connection: Connection, first: Row[Any], by: str, at: datetime)
     return _stop(connection, run.c.replaced_by == by, at)
 
 
+def give_way(connection: Connection, session_id: str, at: datetime, *, cancel: bool) -> list[str]:
+    """Let a new request go first: stop what a conversation is at, or refuse the new one. Returns what was stopped.
+
+    Raises:
+        Conflict: something is at work and is not to be cancelled.
+    """
+    busy = run.c.session_id == session_id, run.c.status.in_(("queued", "running"))
+    if not cancel and connection.execute(select(run.c.id).where(*busy).limit(1)).one_or_none() is not None:
+        raise Conflict(Text("앞의 요청에 아직 답하고 있어요", "The request before this one is still at work"))
+    return _stop(connection, run.c.session_id == session_id, at)
+
+
 def _stop(connection: Connection, which: ColumnElement[bool], at: datetime) -> list[str]:
     going_on = select(run.c.id, run.c.epoch).where(which, run.c.status.in_(("queued", "running"))).with_for_update()
     stopped = []

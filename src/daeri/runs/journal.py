@@ -21,11 +21,9 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    and_,
     bindparam,
     func,
     insert,
-    or_,
     select,
     update,
 )
@@ -67,6 +65,7 @@ run = Table(
     Column("usage", JSON, nullable=False, default=dict),
     Column("error", JSON),
     Column("idempotency_key", String(255)),
+    Column("rank", Integer, nullable=False, default=0, server_default="0"),
     Column("replaced_by", String(40)),
     Column("copied_from", String(40)),
     Column("created_at", Instant, nullable=False),
@@ -145,17 +144,6 @@ _CLAIM = (
     .values(status="running", epoch=bindparam("next_epoch"), attempts=run.c.attempts + 1, server=bindparam("me"))
 )
 _IS_THERE = select(server.c.id).where(server.c.id == bindparam("name"))
-_DUE = (
-    select(run.c.id, run.c.segment)
-    .outerjoin(server, server.c.id == run.c.server)
-    .where(
-        or_(
-            run.c.status == "queued",
-            and_(run.c.status == "running", or_(server.c.id.is_(None), server.c.id == bindparam("me"))),
-        )
-    )
-    .order_by(run.c.id)
-)
 _MORE = update(run).where(run.c.id == _KEY).values(events=run.c.events + bindparam("more")).returning(run.c.events)
 _MORE_LEASED = _MORE.where(run.c.epoch == bindparam("held"), run.c.status == "running")
 _STEPPED = update(run).where(run.c.id == _KEY).values(attempts=0)
@@ -424,11 +412,6 @@ def settle(connection: Connection, settlement: Settlement, at: datetime) -> None
     emit(connection, settlement.run_id, at, ("approval.decided", decided), ("run.resumed", {"status": "queued"}))
     waiting = update(run).where(run.c.id == settlement.run_id)
     connection.execute(waiting.values(status="queued", segment=row.segment + 1))
-
-
-def due(connection: Connection, me: str) -> list[tuple[str, int]]:
-    """Return the runs that this server should advance, with the segment that is due: no other one is at them."""
-    return [(row.id, row.segment) for row in connection.execute(_DUE, {"me": me})]
 
 
 def _is_there(connection: Connection, name: str | None) -> bool:

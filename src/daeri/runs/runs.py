@@ -26,6 +26,7 @@ from daeri.runs import conversations, journal
 from daeri.runs.conversations import Conversations
 from daeri.runs.ear import Ear
 from daeri.runs.fleet import ALONE
+from daeri.runs.queueing import ASKED, CARRIED, Busy, Queue
 from daeri.runs.wakeups import Listener, Wakeups
 from daeri.wording import Lang, Text, normal
 
@@ -54,6 +55,8 @@ class Request:
     Attributes:
         session_id: the conversation that it goes on with; None begins one.
         instead_of: the turn of that conversation which it asks again in other words.
+        when_busy: what becomes of it where the conversation's last request is still at work.
+        rank: who goes first; what a person waits for before what a schedule began.
     """
 
     text: str
@@ -62,19 +65,34 @@ class Request:
     session_id: str | None = None
     instead_of: str | None = None
     idempotency_key: str | None = None
+    when_busy: Busy = "queue"
+    rank: int = ASKED
 
 
 class Runs:
     """The runs of a company's agents, and the conversations they are turns of."""
 
-    def __init__(self, company: Company, store: Store, clock: Clock, wakeups: Wakeups, me: str = ALONE) -> None:
-        """Take the declarations, the database, the clock and the listeners; `start` is set when the engine opens."""
+    def __init__(
+        self,
+        company: Company,
+        store: Store,
+        clock: Clock,
+        wakeups: Wakeups,
+        me: str = ALONE,
+        queue: Queue | None = None,
+    ) -> None:
+        """Take the declarations, the database, the clock, the listeners, this server's name, and who goes next.
+
+        `start` is set when the engine opens.
+        """
+        self._queue = queue or Queue()
         self._company = company
         self._store = store
         self._clock = clock
         self._wakeups = wakeups
         self._me = me
         self._working: dict[str, asyncio.Task[None]] = {}
+        self._looking: asyncio.Task[None] | None = None
         self.start: Start | None = None
         self.conversations = Conversations(company, store, clock, self._stopped)
 
@@ -87,12 +105,14 @@ class Runs:
         session_id: str | None = None,
         lang: Lang = "ko",
         idempotency_key: str | None = None,
+        when_busy: Busy = "queue",
     ) -> dict[str, Any]:
         """Accept a request; once this returns, the run survives any crash.
 
         Without an agent it goes to the one of the conversation, else to the first one that serves the actor.
 
         Raises:
+            Conflict: the conversation's last request is still at work, and `when_busy` is to reject.
             ValidationFailed: empty or too long.
             NotFound: no such agent, or the session is not this person's.
             IdempotencyMismatch: the key came with another request before.
@@ -104,7 +124,14 @@ class Runs:
             agent = next((each.name for each in self._company.agents_for(actor) if each.name == last), None)
         deputy = self._company.agent_for(actor, agent)
 
-        request = Request(text, deputy.name, lang, session_id=session_id, idempotency_key=idempotency_key)
+        request = Request(
+            text,
+            deputy.name,
+            lang,
+            session_id=session_id,
+            idempotency_key=idempotency_key,
+            when_busy=when_busy,
+        )
         return await self._accept(actor, request)
 
     async def edit(
@@ -153,6 +180,8 @@ class Runs:
             if request.instead_of is not None:
                 first = self._row(connection, actor, request.instead_of, held=True)
                 stopped[:] = conversations.replace_from(connection, first, run_id, now)
+            elif request.when_busy != "queue":
+                stopped[:] = conversations.give_way(connection, session_id, now, cancel=request.when_busy == "cancel")
             connection.execute(
                 insert(journal.run).values(
                     id=run_id,
@@ -165,6 +194,7 @@ class Runs:
                     input=request.text,
                     status="queued",
                     idempotency_key=request.idempotency_key,
+                    rank=request.rank,
                     created_at=now,
                     trace=trace_headers().get("traceparent"),
                 )
@@ -207,6 +237,7 @@ class Runs:
                     lang=lang,
                     input=words[:INPUT_MAX],
                     status="queued",
+                    rank=CARRIED,
                     created_at=now,
                     trace=trace_headers().get("traceparent"),
                 )
@@ -364,6 +395,7 @@ class Runs:
         task = self._working.get(run_id)
         if task is not None:
             task.cancel()
+        self._look_for_next()
 
     def settled(self, connection: Connection, settlement: Settlement) -> None:
         """Hear, inside the deciding transaction, how a document ended that one of the runs waits for."""
@@ -381,7 +413,7 @@ class Runs:
 
     async def due(self) -> list[tuple[str, int]]:
         """Return what some worker should advance: (run, segment)."""
-        return await self._store.read(partial(journal.due, me=self._me))
+        return await self._store.read(partial(self._queue.due, me=self._me))
 
     async def trace(self, run_id: str) -> str:
         """Return where in a trace a run was asked for, as the header traceparent has it; "" where nobody knows."""
@@ -402,11 +434,23 @@ class Runs:
                 task.cancel()
 
     def working(self, run_id: str, task: asyncio.Task[None] | None) -> None:
-        """Note which task advances a run, so that a cancellation reaches it at once."""
+        """Note which task advances a run, so that a cancellation reaches it at once; None lets the next one begin."""
         if task is None:
             self._working.pop(run_id, None)
+            self._look_for_next()
         else:
             self._working[run_id] = task
+
+    def _look_for_next(self) -> None:
+        if self._queue.has_waiting and self.start is not None and self._looking is None:
+            self._looking = asyncio.get_running_loop().create_task(self._begin_next())
+
+    async def _begin_next(self) -> None:
+        """Start what waited for a place or for an earlier turn."""
+        self._looking, self._queue.has_waiting = None, False
+        for run_id, segment in await self.due():
+            if self.start is not None and run_id not in self._working:
+                await self.start(run_id, segment)
 
     @staticmethod
     def _status(actor: Actor, run_id: str, connection: Connection) -> str:

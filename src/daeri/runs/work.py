@@ -19,6 +19,7 @@ from daeri.records.store import Store
 from daeri.runs import journal
 from daeri.runs.fleet import ALONE
 from daeri.runs.journal import Lease, Note, StepJournal
+from daeri.runs.queueing import Queue
 from daeri.runs.wakeups import Wakeups
 from daeri.wording import Lang
 
@@ -136,9 +137,12 @@ class Asked:
 class Workbench:
     """Writes to the journal for workers and wakes the listeners after each commit."""
 
-    def __init__(self, store: Store, clock: Clock, wakeups: Wakeups, me: str = ALONE) -> None:
-        """Take the database, the clock, the listeners, and the name of this server."""
+    def __init__(
+        self, store: Store, clock: Clock, wakeups: Wakeups, me: str = ALONE, queue: Queue | None = None
+    ) -> None:
+        """Take the database, the clock, the listeners, the name of this server, and who goes next."""
         self._me = me
+        self._queue = queue or Queue()
         self._store = store
         self._clock = clock
         self._wakeups = wakeups
@@ -159,9 +163,11 @@ class Workbench:
             self._speaking -= 1
 
     async def claim(self, run_id: str, segment: int) -> Work | None:
-        """Take a run up; None where this segment is not due any more."""
+        """Take a run up; None where this segment is not due any more, or not yet."""
 
         def take(connection: Connection) -> Work | None:
+            if not self._queue.may_begin(connection, run_id):
+                return None
             lease = journal.claim(connection, run_id, segment, self._me)
             return None if lease is None else _load(connection, lease)
 

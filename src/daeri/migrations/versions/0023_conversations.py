@@ -34,6 +34,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_conversation")),
     )
     op.create_index("ix_conversation_person", "conversation", ["person_id", "used_at"], unique=False)
+    op.add_column("run", sa.Column("rank", sa.Integer(), server_default="0", nullable=False))
     op.add_column("run", sa.Column("replaced_by", sa.String(length=40), nullable=True))
     op.add_column("run", sa.Column("copied_from", sa.String(length=40), nullable=True))
     op.execute(FROM_RUNS)

@@ -1,0 +1,137 @@
+"""Who goes next? Turns of a conversation one by one, so many runs of a person, what people wait for before the rest."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from daeri.errors import Conflict
+from daeri.runs.queueing import CARRIED, SCHEDULED, Queue
+from daeri.runs.runs import Runs
+from daeri.runs.wakeups import Wakeups
+from daeri.runs.work import Ending, Work, Workbench
+from worlds import COLLEAGUE, OWNER, World
+
+pytestmark = pytest.mark.anyio
+ENDING = Ending("답", "answer", [], [], {})
+
+
+class Server:
+    """Runs and their workers over one queue, with an engine that notes what it is to start."""
+
+    def __init__(self, world: World, per_person: int = 0) -> None:
+        queue, wakeups = Queue(per_person), Wakeups()
+        self.world = world
+        self.bench = Workbench(world.store, world.clock, wakeups, queue=queue)
+        self.runs = Runs(world.company, world.store, world.clock, wakeups, queue=queue)
+        self.started: list[str] = []
+        self.runs.start = self._start
+
+    async def _start(self, run_id: str, segment: int) -> None:
+        del segment
+        self.started.append(run_id)
+
+    async def ask(self, words: str = "안녕", person: int = OWNER, **more: Any) -> dict[str, Any]:
+        return await self.runs.create(await self.world.actor(person), words, **more)
+
+    async def claim(self, run_id: str) -> Work | None:
+        return await self.bench.claim(run_id, 1)
+
+    async def end(self, work: Work) -> None:
+        await self.bench.succeed(work.lease, ENDING)
+        self.runs.working(work.lease.run_id, None)
+        await asyncio.sleep(0.05)
+
+    async def due(self) -> list[str]:
+        return [run_id for run_id, _ in await self.runs.due()]
+
+
+async def test_a_request_waits_for_the_one_before_it_in_its_conversation_and_begins_when_that_ends(
+    world: World,
+) -> None:
+    server = Server(world)
+    first = await server.ask("하나")
+    second = await server.ask("둘", session_id=first["session_id"])
+    work = await server.claim(first["run_id"])
+    assert work is not None
+    assert await server.claim(second["run_id"]) is None
+    assert (await server.runs.get(await world.actor(OWNER), second["run_id"]))["status"] == "queued"
+    server.started.clear()
+    await server.end(work)
+    assert server.started == [second["run_id"]]
+    work = await server.claim(second["run_id"])
+    assert work is not None
+    assert [turn.input for turn in work.history] == ["하나"]
+
+
+async def test_a_request_that_waits_for_people_does_not_hold_up_the_next(world: World) -> None:
+    server = Server(world)
+    first = await server.ask("하나")
+    assert await server.claim(first["run_id"])
+    await world.sql("UPDATE run SET status = 'waiting_approval' WHERE id = :id", id=first["run_id"])
+    second = await server.ask("둘", session_id=first["session_id"])
+    assert await server.claim(second["run_id"])
+
+
+async def test_a_second_request_is_rejected_or_takes_over_where_it_says_so(world: World) -> None:
+    server = Server(world)
+    first = await server.ask("하나")
+    session = first["session_id"]
+    with pytest.raises(Conflict):
+        await server.ask("둘", session_id=session, when_busy="reject")
+    third = await server.ask("셋", session_id=session, when_busy="cancel")
+    assert (await server.runs.get(await world.actor(OWNER), first["run_id"]))["status"] == "cancelled"
+    work = await server.claim(third["run_id"])
+    assert work is not None
+    await server.end(work)
+    assert (await server.ask("넷", session_id=session, when_busy="reject"))["status"] == "queued"
+
+
+async def test_so_many_runs_of_one_person_go_on_at_once_and_the_others_in_order(world: World) -> None:
+    server = Server(world, per_person=2)
+    asked = [(await server.ask(f"질문 {n}"))["run_id"] for n in range(4)]
+    theirs = (await server.ask("다른 사람", COLLEAGUE))["run_id"]
+    assert await server.due() == [*asked[:2], theirs]
+    works = [await server.claim(run_id) for run_id in asked]
+    assert [work is not None for work in works] == [True, True, False, False]
+    assert await server.claim(theirs)
+    server.started.clear()
+    assert works[0] is not None
+    await server.end(works[0])
+    assert set(server.started) & {*asked[2:]} == {asked[2]}
+
+
+async def test_runs_that_are_begun_at_once_are_no_more_than_may_go_on(world: World) -> None:
+    server = Server(world, per_person=3)
+    asked = [(await server.ask(f"질문 {n}"))["run_id"] for n in range(8)]
+    works = await asyncio.gather(*(server.claim(run_id) for run_id in asked))
+    assert sum(work is not None for work in works) == 3
+
+
+async def test_what_a_person_waits_for_goes_before_what_a_schedule_began(world: World) -> None:
+    server = Server(world, per_person=1)
+    scheduled = (await server.ask("예약"))["run_id"]
+    await world.sql("UPDATE run SET rank = :rank WHERE id = :id", rank=SCHEDULED, id=scheduled)
+    asked = (await server.ask("질문"))["run_id"]
+    assert await server.due() == [asked]
+
+
+async def test_work_that_is_no_request_neither_waits_nor_counts(world: World) -> None:
+    server = Server(world, per_person=1)
+    carried = await server.runs.begin(await world.actor(OWNER), "library", "읽기", {})
+    rows = await world.sql("SELECT rank FROM run WHERE id = :id", id=carried["run_id"])
+    assert rows[0]["rank"] == CARRIED
+    assert await server.claim(carried["run_id"])
+    asked = (await server.ask("질문"))["run_id"]
+    assert await server.claim(asked)
+
+
+async def test_a_queued_request_that_is_cancelled_lets_the_next_one_begin(world: World) -> None:
+    server = Server(world)
+    first = await server.ask("하나")
+    second = await server.ask("둘", session_id=first["session_id"])
+    assert await server.claim(second["run_id"]) is None
+    server.started.clear()
+    await server.runs.cancel(await world.actor(OWNER), first["run_id"])
+    await asyncio.sleep(0.05)
+    assert server.started == [second["run_id"]]
