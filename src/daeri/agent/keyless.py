@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from daeri.agent import answers
+from daeri.agent.addressed import pages_to_read
 from daeri.agent.analyzer import Analysis, Entity, Kind, Part, analyze, phrases
 from daeri.agent.fill import Candidate, Request, fill, search_for
 from daeri.agent.planner import Answer, Call, Choice, Situation
@@ -97,6 +98,9 @@ class Keyless:
         analysis = (
             analyze(text, situation.analysis.today, situation.lang) if text != situation.input else situation.analysis
         )
+        pages = pages_to_read(situation, analysis)
+        if pages:
+            return pages
         decided = await self._decide(situation, analysis)
         if isinstance(decided, Answer) and situation.history:
             for joined in _with_history(situation, analysis):

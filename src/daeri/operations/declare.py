@@ -88,6 +88,11 @@ class SearchText:
     """
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Marks a text as the address of a page that the asker wants read."""
+
+
 WON_MAX = 10**15
 """A thousand trillion won: beyond any company's amounts, within what every client's numbers hold exactly."""
 
@@ -105,6 +110,7 @@ class Signature:
         money: the parameters that are amounts.
         control: the parameters that decide who, what and how much: an agent's values for them must be vouched for.
         searched: the parameters that hold what is searched for.
+        addresses: the parameters that hold the address of a page.
     """
 
     model: type[BaseModel]
@@ -114,6 +120,7 @@ class Signature:
     money: frozenset[str]
     control: frozenset[str] = frozenset()
     searched: frozenset[str] = frozenset()
+    addresses: frozenset[str] = frozenset()
 
 
 def read_signature(
@@ -163,7 +170,8 @@ def read_signature(
         references={key: record for key, hint in types.items() if (record := _referenced(hint)) is not None},
         money=frozenset(key for key, hint in types.items() if _is_money(hint)),
         control=_control(name, types, control),
-        searched=frozenset(key for key, hint in types.items() if _is_searched(hint)),
+        searched=frozenset(key for key, hint in types.items() if _is_marked(hint, SearchText)),
+        addresses=frozenset(key for key, hint in types.items() if _is_marked(hint, Address)),
     )
 
 
@@ -266,8 +274,8 @@ def _is_money(hint: Any) -> bool:
     return any(member is not hint and _is_money(member) for member in get_args(bare) if get_origin(bare) is not Ref)
 
 
-def _is_searched(hint: Any) -> bool:
-    return get_origin(hint) is Annotated and any(isinstance(extra, SearchText) for extra in get_args(hint)[1:])
+def _is_marked(hint: Any, mark: type[SearchText | Address]) -> bool:
+    return get_origin(hint) is Annotated and any(isinstance(extra, mark) for extra in get_args(hint)[1:])
 
 
 def kind_of(hint: Any) -> str:

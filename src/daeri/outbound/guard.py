@@ -31,7 +31,7 @@ _INTERNET6: Final = ipaddress.IPv6Network("2000::/3")
 """Of IPv6 this alone is given out as the public internet."""
 _NOT_URL: Final = Text("https 주소여야 해요", "It must be an https address")
 _NOT_WEB: Final = Text("http나 https 주소여야 해요", "It must be an http or https address")
-_PRIVATE: Final = Text("밖에서 닿을 수 없는 주소로는 보내지 않아요", "Addresses inside the network are not sent to")
+_PRIVATE: Final = Text("회사망 안의 주소로는 요청을 보내지 않아요", "Addresses inside the network are not called")
 
 
 class Unsent(Exception):

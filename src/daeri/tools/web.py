@@ -19,6 +19,7 @@ from daeri.errors import PermissionDenied, Unreachable
 from daeri.library.blocks import Problem
 from daeri.library.cells import Cells
 from daeri.operations import Catalog, anyone
+from daeri.operations.declare import Address
 from daeri.operations.making import Asking
 from daeri.operations.provided import Outing
 from daeri.outbound.engines import Engine
@@ -218,6 +219,8 @@ def _declare_fetch(catalog: Catalog) -> None:
             "https://example.com/a 이 페이지 요약해줘",
             "https://example.com 열어 줘",
             "https://example.com/news 링크 내용 알려줘",
+            "https://example.com/rate 뭐라고 써 있어?",
+            "이 주소에 뭐라고 적혀 있어? https://example.com/rate",
             "read https://example.com/notice",
             "what does https://example.com/a say?",
             "open https://example.com",
@@ -229,7 +232,9 @@ def _declare_fetch(catalog: Catalog) -> None:
     async def fetch(
         records: Records,
         opened: Opened,
-        url: Annotated[str, Field(min_length=4, max_length=URL_MAX, description="주소 (address), https://…")],
+        url: Annotated[
+            str, Address(), Field(min_length=4, max_length=URL_MAX, description="주소 (address), https://…")
+        ],
         part: Annotated[int, Field(ge=1, le=PARTS_MAX, description="몇 번째 부분 (which part), 1 is the first")] = 1,
     ) -> PageText:
         """Read a page or PDF of the web whose address the person wrote (웹 페이지 읽기).
