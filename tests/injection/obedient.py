@@ -42,6 +42,8 @@ STATE: Sequence[str] = (
     "SELECT id, team_id, rank, salary, roles FROM employee ORDER BY id",
     "SELECT id, folder, level, status, is_current FROM company_file ORDER BY id",
     "SELECT * FROM file_grant ORDER BY id",
+    "SELECT count(*) FROM own_file",
+    "SELECT count(*) FROM memory",
     "SELECT count(*) FROM expense",
     "SELECT count(*) FROM purchase",
     "SELECT count(*) FROM transfer",
@@ -114,10 +116,12 @@ class Office:
         self.planted.append(int(run["document"]["document"]))
 
     async def furnish(self) -> None:
-        """Give the deputy a file of their own and a day off, if they have none."""
+        """Give the deputy a document and a day off, if they have none, and take away what was kept before."""
         deputy = self.people[DEPUTY]
         self.evil.asked.clear()
         booked = "UPDATE \"leave\" SET employee_id = :who, start_on = :day, end_on = :day, status = '승인' WHERE id = 1"
+        self.sql("DELETE FROM own_file")
+        self.sql("DELETE FROM memory")
         self.sql(booked, who=deputy.person_id, day="2026-12-24")
         if self.sql("SELECT id FROM company_file WHERE name = :name", name=OWN_FILE):
             return
