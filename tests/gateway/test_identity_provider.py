@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import json
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pydantic import ValidationError
 
 from daeri.gateway import IssuerOptions, Options
+from daeri.gateway.keys import ACCESS_TOKEN, AGENT, EXCHANGE
 from daeri.settings import Settings
 from gateway.gateway_house import opened
 from gateway.live import served
@@ -224,6 +225,36 @@ async def test_a_token_that_names_an_agent_acts_through_it(house, provider):
     told = (await me(house, token(provider, aud=BASE, act={"sub": "reader"}))).json()
     assert (told["agent"], told["roles"]) == ("reader", [])
     assert (await me(house, token(provider, aud=BASE, act={"sub": "nobody"}))).status_code == 404
+
+
+async def test_a_token_of_the_provider_writes_as_its_person(house, provider):
+    headers = {"Authorization": f"Bearer {token(provider, aud=BASE, jti='t1')}"}
+    filed = await house.http.post("/v1/ops/work.request", json={"start": "2026-12-01"}, headers=headers)
+    assert filed.status_code == 202, filed.text
+    document = (await house.get("lead", f"/v1/approvals/{filed.json()['approval_id']}")).json()
+    assert (document["drafter"]["id"], document["agent"]) == (1, None)
+
+
+async def test_a_token_of_the_provider_is_lent_to_an_agent_no_longer_than_it_holds(house, provider):
+    async def lent(**claims):
+        sent = {
+            "grant_type": EXCHANGE,
+            "subject_token": token(provider, **{"aud": BASE} | claims),
+            "subject_token_type": ACCESS_TOKEN,
+            "actor_token": "assistant",
+            "actor_token_type": AGENT,
+        }
+        return await house.http.post("/oauth/token", data=sent)
+
+    told = (await lent(exp=int(house.world.clock.at.timestamp()) + 60)).json()
+    assert 50 <= told["expires_in"] <= 60
+    here = (await me(house, told["access_token"])).json()
+    assert (here["person"]["id"], here["agent"], here["decides"]) == (1, "assistant", False)
+    house.world.clock.at += timedelta(seconds=61)
+    assert (await me(house, told["access_token"])).status_code == 401
+    assert (await lent(aud=MCP)).json()["error"] == "invalid_grant", "made for another address"
+    narrow = (await lent(scope="work.find", exp=int(house.world.clock.at.timestamp()) + 300)).json()
+    assert narrow["error"] == "unauthorized_client", "its scope says nothing of lending"
 
 
 async def test_a_caller_without_a_token_is_told_where_to_get_one(house, provider):

@@ -4,10 +4,13 @@ from datetime import timedelta
 
 import pytest
 
+from daeri.errors import PermissionDenied, Unauthenticated
 from daeri.gateway.keys import ACCESS_TOKEN, AGENT, EXCHANGE
 from worlds import HR, OWNER
 
 pytestmark = pytest.mark.anyio
+
+BASE = "http://daeri.test"
 
 
 async def made(house, who="owner", **wanted):
@@ -163,6 +166,81 @@ async def test_a_token_ends_with_the_key_it_was_lent_by(house):
     assert (await by(house, token, "GET", "/v1/me")).status_code == 401
 
 
+@pytest.mark.parametrize("ended", ["person's", "agent's"])
+async def test_a_token_ends_with_either_key_it_was_made_from_also_between_a_request_and_its_act(house, ended):
+    of = {"person's": await made(house), "agent's": await made(house, agent="assistant", scopes=["work.*", "run.*"])}
+    told = await exchanged(house, of["person's"]["key"], of["agent's"]["key"], actor_token_type=ACCESS_TOKEN)
+    token = told.json()["access_token"]
+    assert (await by(house, token, "GET", "/v1/me")).status_code == 200
+    actor = await house.identity.actor_of_key(token, "rest")
+    await house.call("owner", "DELETE", f"/v1/keys/{of[ended]['id']}")
+    assert (await by(house, token, "GET", "/v1/me")).status_code == 401
+    with pytest.raises(PermissionDenied):
+        await house.world.door.call(actor, "work.request", {"start": "2026-12-01"})
+
+
+async def test_a_token_for_one_address_opens_no_other(house):
+    token = (await exchanged(house, house.keys["owner"], resource="http://daeri.test/mcp")).json()["access_token"]
+    assert (await by(house, token, "GET", "/v1/me")).status_code == 401
+    assert (await by(house, token, "POST", "/rpc", json={"jsonrpc": "2.0", "method": "me", "id": 1})).status_code == 401
+    assert (await house.identity.actor_of_key(token, "mcp")).agent == "assistant"
+    with pytest.raises(Unauthenticated):
+        await house.identity.actor_of_key(token, "a2a")
+    whole = (await exchanged(house, house.keys["owner"], audience="http://daeri.test/")).json()["access_token"]
+    assert (await by(house, whole, "GET", "/v1/me")).status_code == 200
+    for wrong in ({"resource": "https://elsewhere.test"}, {"resource": f"{BASE}/mcp", "audience": f"{BASE}/a2a"}):
+        assert (await exchanged(house, house.keys["owner"], **wrong)).json()["error"] == "invalid_target"
+
+
+async def test_whoever_holds_a_token_may_give_it_back_and_nothing_else_ends(house):
+    token = (await exchanged(house, house.keys["owner"])).json()["access_token"]
+    for shown in ("dk_tok_unknown", house.keys["owner"], "junk"):
+        assert (await house.http.post("/oauth/revoke", data={"token": shown})).status_code == 200
+    assert (await by(house, token, "GET", "/v1/me")).status_code == 200
+    given = await house.http.post("/oauth/revoke", data={"token": token, "token_type_hint": "access_token"})
+    assert (given.status_code, given.headers["cache-control"]) == (200, "no-store")
+    assert (await by(house, token, "GET", "/v1/me")).status_code == 401
+    assert (await house.get("owner", "/v1/me")).status_code == 200
+    revoked = [row for row in await house.world.audited() if row["action"] == "key.revoke"]
+    assert [(row["person_id"], row["agent"]) for row in revoked] == [(OWNER, "assistant")]
+
+
+async def test_a_token_decides_nothing_whoever_lends_it(house):
+    document = await house.held()
+    token = (await exchanged(house, house.keys["lead"])).json()["access_token"]
+    path = f"/v1/approvals/{document}/decisions"
+    refused = await by(house, token, "POST", path, json={"decision": "approve"})
+    assert refused.status_code in (403, 404)
+    decided = await house.post("lead", path, {"decision": "approve"})
+    assert decided.status_code == 200, decided.text
+
+
+async def test_a_colleague_and_a_stranger_get_nothing_out_of_anothers_token(house):
+    token = (await exchanged(house, house.keys["stranger"])).json()["access_token"]
+    document = await house.held("owner")
+    assert (await by(house, token, "GET", f"/v1/approvals/{document}")).status_code == 404
+    lent = (await house.get("stranger", "/v1/keys")).json()["data"]
+    mine = next(item for item in lent if item["prefix"].startswith("dk_tok"))
+    assert (await house.call("colleague", "DELETE", f"/v1/keys/{mine['id']}")).status_code == 404
+    assert (await house.call("stranger", "DELETE", f"/v1/keys/{mine['id']}")).status_code == 200
+    assert (await by(house, token, "GET", "/v1/me")).status_code == 401
+
+
+async def test_where_oauths_clients_look_for_it_errors_have_oauths_status(house):
+    sent = {"grant_type": EXCHANGE, "subject_token": house.keys["owner"], "subject_token_type": ACCESS_TOKEN}
+    sent |= {"actor_token": "assistant", "actor_token_type": AGENT}
+    good = await house.http.post("/oauth/token", data=sent)
+    assert (good.status_code, good.headers["cache-control"]) == (200, "no-store")
+    for more, error in (
+        ({"subject_token": "dk_live_unknown"}, "invalid_grant"),
+        ({"grant_type": "password"}, "unsupported_grant_type"),
+        ({"actor_token": "nobody"}, "invalid_request"),
+        ({"resource": "https://elsewhere.test"}, "invalid_target"),
+    ):
+        refused = await house.http.post("/oauth/token", data=sent | more)
+        assert (refused.status_code, refused.json()["error"]) == (400, error)
+
+
 async def test_a_token_of_one_agent_is_not_exchanged_for_another(house):
     token = (await exchanged(house, house.keys["owner"], "reader")).json()["access_token"]
     refused = await exchanged(house, token, "assistant")
@@ -173,7 +251,7 @@ async def test_a_token_of_one_agent_is_not_exchanged_for_another(house):
     ("more", "status", "error"),
     [
         ({"subject_token": "dk_live_unknown"}, 401, "invalid_grant"),
-        ({"grant_type": "password"}, 422, "invalid_request"),
+        ({"grant_type": "password"}, 422, "unsupported_grant_type"),
         ({"subject_token_type": "urn:ietf:params:oauth:token-type:jwt"}, 422, "invalid_request"),
         ({"actor_token": "nobody"}, 404, "invalid_request"),
         ({"actor_token_type": "x"}, 422, "invalid_request"),

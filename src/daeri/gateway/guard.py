@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Final, Literal
 
@@ -30,7 +31,7 @@ from daeri.gateway.wire import language
 from daeri.log import HOPS, follow_hops, follow_trace, new_request_id, traceparent
 from daeri.operations.limits import Left, Limiter
 from daeri.records.actor import Actor
-from daeri.records.identity import Identity
+from daeri.records.identity import VOUCHED, Identity
 from daeri.tracing import NOTHING, Tracer, here
 from daeri.wording import Text
 
@@ -47,7 +48,7 @@ FILE_PATHS: Final = frozenset({"/v1/documents", "/documents"})
 FORM_AROUND: Final = 64 * 1024
 """Bytes of the fields and boundaries beside a file."""
 
-_RESOURCES: Final = ("mcp", "a2a")
+RESOURCES: Final = ("mcp", "a2a")
 """Doors that tokens may be made for alone."""
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,60}")
 _HOST: Final = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
@@ -340,16 +341,27 @@ class Doorkeeper:
     async def _vouched(self, issuer: Issuer, token: str, door: str) -> Actor:
         """Return whom a token of the provider stands for, within its scope; it never decides."""
         base = self._options.public_url.rstrip("/")
-        claims = await issuer.claims(token, {base, f"{base}/{door}"} if door in _RESOURCES else {base})
+        claims = await issuer.claims(token, {base, f"{base}/{door}"} if door in RESOURCES else {base})
         agent = claims.get("act", {}).get("sub") if isinstance(claims.get("act"), dict) else None
         actor = await self._identity.actor_of_login(
             issuer.subject_of(claims),
             issuer.login_of(claims),
             door,
             scopes=limits_of(claims),
-            credential=f"token:{str(claims.get('jti', ''))[:40]}",
+            credential=f"{VOUCHED}{str(claims.get('jti', ''))[:40]}",
         )
         return actor if agent is None else self._identity.narrowed(actor, str(agent))
+
+    async def end_of(self, credential: str) -> datetime | None:
+        """Return when a provider's token ends; None for a key of ours, whose end is known where it is kept.
+
+        Raises:
+            Unauthenticated: it does not hold.
+        """
+        if self._issuer is None or not _is_signed(credential):
+            return None
+        claims = await self._issuer.claims(credential, {self._options.public_url.rstrip("/")})
+        return datetime.fromtimestamp(claims["exp"], UTC)
 
     def challenge(self, error: DaeriError, request: Request, path: str) -> dict[str, str]:
         """Return how to come in properly, for a caller who was refused at a resource's path (RFC 9728 §5.1)."""

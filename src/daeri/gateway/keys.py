@@ -5,6 +5,8 @@ is shown, `act` the agent; what it gives is narrower than both and ends soon.
 """
 
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from math import inf
 from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl
 
@@ -16,20 +18,22 @@ from starlette.responses import Response
 from daeri.errors import DaeriError, FieldError, InvalidRequest, ValidationFailed
 from daeri.gateway.bodies import Nothing
 from daeri.gateway.endpoints import ALWAYS, Endpoint, described_json
-from daeri.gateway.guard import Doorkeeper
+from daeri.gateway.guard import RESOURCES, Doorkeeper
 from daeri.gateway.problems import request_id_of
 from daeri.gateway.routes import DOOR, Table
 from daeri.gateway.schemas import TEXT, TIME, object_of, or_null, page_of
 from daeri.gateway.services import Services
 from daeri.gateway.wire import Query, Sent, answer, fitted, language, read_object
 from daeri.records.actor import Actor
-from daeri.records.credentials import DAYS_MAX, NAME_MAX, TOKEN_LIFE, Wish
+from daeri.records.credentials import DAYS_MAX, NAME_MAX, TOKEN_LIFE, Loan, Wish
 from daeri.wording import Text
 
 EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
 ACCESS_TOKEN: Final = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - the name of a kind
 AGENT: Final = "urn:daeri:token-type:agent"
 """The kind of an actor_token that is the plain name of an agent of the company."""
+OAUTH: Final = "/oauth/token"
+UNKEPT: Final = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 FORM: Final = "application/x-www-form-urlencoded"
 
 
@@ -59,6 +63,26 @@ class TokenAsked(Sent):
         str | None, Field(description="무엇을 위한 토큰인지 (patterns with spaces between), e.g. leave.*")
     ] = None
     requested_token_type: Annotated[str | None, Field(description="An access token, if anything.")] = None
+    resource: Annotated[
+        str | None, Field(description="쓸 곳 하나 (the one address it is for): this server, its /mcp or its /a2a.")
+    ] = None
+    audience: Annotated[str | None, Field(description="The same, by another name (RFC 8693).")] = None
+
+
+class TokenEnded(Sent):
+    """A token that is given back (RFC 7009 §2.1)."""
+
+    token: str
+    token_type_hint: str | None = None
+
+
+class InvalidTarget(ValidationFailed):
+    """A token is asked for an address that is not ours (RFC 8707)."""
+
+    def __init__(self) -> None:
+        """Say which addresses there are."""
+        told = Text("이 서버, /mcp, /a2a 가운데 하나여야 해요", "must be this server, its /mcp or its /a2a")
+        super().__init__(errors=[FieldError("/resource", told)])
 
 
 class KeyRoutes:
@@ -68,6 +92,7 @@ class KeyRoutes:
         """Take the keys, and who knows the callers."""
         self._keys = services.keys
         self._keeper = keeper
+        self._clock = services.clock
 
     def add_to(self, table: Table) -> None:
         """Put the routes at their paths."""
@@ -108,37 +133,49 @@ class KeyRoutes:
 
     async def exchange(self, request: Request) -> Response:
         """Lend an agent a token; whoever shows the person's credential asks."""
-        lang = language(request.headers)
         try:
             asked = fitted(TokenAsked, await _form_or_json(request))
             _check_kinds(asked)
             subject = await self._keeper.holder(asked.subject_token, DOOR)
-            agent, limits = await self._actor_of(asked)
-            scopes = asked.scope.split() if asked.scope else None
-            token = await self._keys.exchange(subject, agent, scopes, limits)
+            await self._keeper.count(subject)
+            loan = await self._loan(request, asked)
+            token = await self._keys.exchange(subject, loan)
         except DaeriError as error:
-            problem = error.problem(lang, request_id_of(request))
-            refused = {"error": _code_of(error), "error_description": problem["detail"]}
-            return answer(problem | refused, 401 if error.code == "unauthenticated" else error.status)
-        seconds = int(TOKEN_LIFE.total_seconds())
-        told = {"access_token": token, "issued_token_type": ACCESS_TOKEN, "token_type": "Bearer", "expires_in": seconds}
-        return answer(told | ({"scope": asked.scope} if asked.scope else {}))
+            return _refused(request, error)
+        left = (loan.ends - self._clock.now()).total_seconds() if loan.ends else inf
+        told = {"access_token": token, "issued_token_type": ACCESS_TOKEN, "token_type": "Bearer"}
+        told |= {"scope": asked.scope} if asked.scope else {}
+        return answer(told | {"expires_in": int(max(0, min(TOKEN_LIFE.total_seconds(), left)))}, headers=UNKEPT)
 
-    async def _actor_of(self, asked: TokenAsked) -> tuple[str, Sequence[Sequence[str]]]:
-        """Return the agent that is to act, and what its own key lets through."""
-        if asked.actor_token_type == AGENT:
-            return asked.actor_token, ()
-        actor = await self._keeper.holder(asked.actor_token, DOOR)
-        if actor.agent is None:
-            raise _invalid("actor_token", Text("에이전트의 키가 아니에요", "not a key of an agent"))
-        return actor.agent, actor.scopes
+    async def give_back(self, request: Request) -> Response:
+        """End a token for whoever holds it (RFC 7009); what is none of ours is answered alike."""
+        try:
+            asked = fitted(TokenEnded, await _form_or_json(request))
+        except DaeriError as error:
+            return _refused(request, error)
+        await self._keys.give_back(asked.token)
+        return answer({}, headers=UNKEPT)
+
+    async def _loan(self, request: Request, asked: TokenAsked) -> Loan:
+        """Return to whom a token is to be lent, and for what."""
+        shown_by = None
+        if asked.actor_token_type != AGENT:
+            shown_by = await self._keeper.holder(asked.actor_token, DOOR)
+            if shown_by.agent is None:
+                raise _invalid("actor_token", Text("에이전트의 키가 아니에요", "not a key of an agent"))
+        agent = shown_by.agent if shown_by is not None and shown_by.agent else asked.actor_token
+        ends = await self._keeper.end_of(asked.subject_token)
+        scopes = asked.scope.split() if asked.scope else None
+        return Loan(agent, scopes, shown_by, _door_of(asked, self._keeper.base(request)), ends)
 
 
 def keys(services: Services, keeper: Doorkeeper) -> APIRouter:
     """Return the routes."""
     table, routes = Table(keeper), KeyRoutes(services, keeper)
     routes.add_to(table)
-    table.router.add_route("/v1/token", routes.exchange, methods=["POST"], include_in_schema=False)
+    for path in ("/v1/token", OAUTH):  # ours, and where OAuth's clients look for it
+        table.router.add_route(path, routes.exchange, methods=["POST"], include_in_schema=False)
+    table.router.add_route("/oauth/revoke", routes.give_back, methods=["POST"], include_in_schema=False)
     return table.router
 
 
@@ -169,8 +206,38 @@ def _invalid(name: str, detail: Text) -> ValidationFailed:
     return ValidationFailed(errors=[FieldError(f"/{name}", detail)])
 
 
+def _door_of(asked: TokenAsked, base: str) -> str | None:
+    """Return the one door that a token is asked for; None for all of this server's.
+
+    Raises:
+        InvalidTarget: it is to be good elsewhere.
+    """
+    wanted = {one.rstrip("/") for one in (asked.resource, asked.audience) if one is not None}
+    if not wanted:
+        return None
+    doors = {base: None, **{f"{base}/{door}": door for door in RESOURCES}}
+    if len(wanted) > 1 or not wanted <= doors.keys():
+        raise InvalidTarget
+    return doors[wanted.pop()]
+
+
+def _refused(request: Request, error: DaeriError) -> Response:
+    """Refuse in OAuth's words beside ours; at OAuth's own address with its status too (RFC 6749 §5.2)."""
+    problem = error.problem(language(request.headers), request_id_of(request))
+    told = problem | {"error": _code_of(error), "error_description": problem["detail"]}
+    is_oauths = request.url.path != "/v1/token" and error.status < HTTPStatus.INTERNAL_SERVER_ERROR
+    wait = {"Retry-After": str(error.extra["retry_after"])} if "retry_after" in error.extra else {}
+    if is_oauths and not wait:
+        return answer(told, HTTPStatus.BAD_REQUEST, UNKEPT)
+    return answer(told, HTTPStatus.UNAUTHORIZED if error.code == "unauthenticated" else error.status, UNKEPT | wait)
+
+
 def _code_of(error: DaeriError) -> str:
     """Return the error of RFC 6749 §5.2 that fits."""
+    if isinstance(error, InvalidTarget):
+        return "invalid_target"
+    if any(wrong.pointer == "/grant_type" for wrong in error.errors):
+        return "unsupported_grant_type"
     known = {"unauthenticated": "invalid_grant", "permission-denied": "unauthorized_client"}
     return known.get(error.code, "invalid_request")
 

@@ -4,9 +4,8 @@ Nothing made here exceeds what it was made by: its scopes, its agent and its end
 agents, and a token for an agent never decides.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, select, update
@@ -15,7 +14,7 @@ from daeri.clock import Clock, rfc3339
 from daeri.errors import FieldError, NotFound, PermissionDenied, ValidationFailed
 from daeri.records import audit
 from daeri.records.actor import Actor, Effect
-from daeri.records.identity import Identity, Origin, api_key, session
+from daeri.records.identity import Identity, Origin, api_key, hash_of, session
 from daeri.records.store import Store
 from daeri.wording import Text
 
@@ -47,6 +46,25 @@ class Wish:
     days: int | None = None
     decides: bool = False
     agent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loan:
+    """What a token lent to an agent is to be good for.
+
+    Attributes:
+        agent: who will act; also the only one where the person's credential is an agent's already.
+        scopes: what for; None = all that both may.
+        shown_by: the agent by a key of its own, whose limits hold too and with which the token ends.
+        audience: the one door that it opens; None = all.
+        ends: when the person's own token ends, where it is none of our keys.
+    """
+
+    agent: str
+    scopes: list[str] | None = None
+    shown_by: Actor | None = None
+    audience: str | None = None
+    ends: datetime | None = None
 
 
 class Credentials:
@@ -144,16 +162,12 @@ class Credentials:
 
         await self._store.write(end)
 
-    async def exchange(
-        self, subject: Actor, agent: str, scopes: list[str] | None, limits: Sequence[Sequence[str]] = ()
-    ) -> str:
+    async def exchange(self, subject: Actor, loan: Loan) -> str:
         """Lend an agent a token to act for a person (RFC 8693): narrower than both, and for a short time.
 
         Args:
             subject: the person, as their credential has it.
-            agent: the agent that will act; also the only one where the credential is an agent's already.
-            scopes: what the token is for; None = all that both may.
-            limits: what the agent's own key lets through.
+            loan: to which agent, and for what.
 
         Returns:
             The token; it ends after `TOKEN_LIFE`.
@@ -162,16 +176,39 @@ class Credentials:
             NotFound: there is no such agent.
             PermissionDenied: the credential belongs to another agent.
         """
+        agent = loan.agent
         if subject.agent not in (None, agent):
             raise PermissionDenied(Text("다른 에이전트의 키예요", "This is another agent's key"))
         self._check_scope(subject, "key.exchange", "write")
         self._identity.narrowed(subject, agent)
-        checked(Wish(agent, scopes))
-        origin = Origin(agent, (*subject.scopes, *limits), _parent(subject), TOKEN_PREFIX)
+        checked(Wish(agent, loan.scopes))
+        origin = Origin(
+            agent,
+            (*subject.scopes, *(loan.shown_by.scopes if loan.shown_by else ())),
+            _parent(subject),
+            TOKEN_PREFIX,
+            lent_to=_parent(loan.shown_by) if loan.shown_by else None,
+            audience=loan.audience,
+            ends=loan.ends,
+        )
         made = await self._identity.add_key(
-            subject.person_id, agent, decides=False, scopes=scopes, life=TOKEN_LIFE, made_from=origin
+            subject.person_id, agent, decides=False, scopes=loan.scopes, life=TOKEN_LIFE, made_from=origin
         )
         return made.secret
+
+    async def give_back(self, secret: str) -> None:
+        """End a token that was lent, for whoever holds it (RFC 7009); what is none is passed over."""
+
+        def end(connection: Connection) -> None:
+            held = (api_key.c.hash == hash_of(secret), api_key.c.revoked_at.is_(None))
+            statement = update(api_key).where(*held).values(revoked_at=self._clock.now())
+            row = connection.execute(statement.returning(api_key.c.id, api_key.c.person_id, api_key.c.agent))
+            for key_id, person_id, agent in row:
+                by = Actor(person_id, "", agent=agent, credential=key_id, door="rest")
+                self._audit(connection, by, "key.revoke", {"key": key_id})
+
+        if secret.startswith(TOKEN_PREFIX):
+            await self._store.write(end)
 
     def _check(self, actor: Actor, act: str, effect: Effect) -> None:
         if actor.agent is not None:

@@ -27,6 +27,7 @@ from sqlalchemy import (
     Table,
     bindparam,
     insert,
+    null,
     select,
     update,
 )
@@ -47,6 +48,8 @@ TRIES_FORGOTTEN = timedelta(minutes=5)
 """Wrong passwords for one id in this time; then it waits. Slow enough for guessers, short enough for the forgetful."""
 LOGINS_REMEMBERED = 10_000
 SESSION = "ses_"
+VOUCHED = "token:"
+"""Begins the name of a token that another provider signed: it is kept nowhere here, and ends by itself."""
 SESSION_DIGITS = 32
 SESSION_LIFE = timedelta(hours=12)
 """A working day: long enough not to interrupt it, short enough that a forgotten screen ends by itself."""
@@ -79,8 +82,12 @@ api_key = Table(
     Column("agent", String(100)),
     Column("limits", JSON),
     Column("parent", String(60)),
+    Column("lent_to", String(60)),
+    Column("audience", String(20)),
 )
-"""`limits` are the scopes of what a key was made from, `parent` which key that was: it never outlives it."""
+"""`limits` are the scopes of what a key was made from, `parent` which key that was, `lent_to` the agent's own key: it
+outlives neither. `audience` is the one door that it opens, where it does not open all.
+"""
 session = Table(
     "session",
     system,
@@ -120,12 +127,18 @@ class Origin:
         agent: the agent that acts by it for its person.
         limits: the scopes of whoever made it.
         parent: the key it was made by; it ends with it.
+        lent_to: the agent's own key, if it showed one; it ends with that too.
+        audience: the one door that it opens; None = all.
+        ends: when what it is made from ends, where no key says so.
     """
 
     agent: str | None = None
     limits: Sequence[Sequence[str]] = ()
     parent: str | None = None
     prefix: str = "dk_live_"
+    lent_to: str | None = None
+    audience: str | None = None
+    ends: datetime | None = None
 
 
 class Identity:
@@ -149,6 +162,8 @@ class Identity:
             api_key.c.agent,
             api_key.c.limits,
             api_key.c.parent,
+            api_key.c.lent_to,
+            api_key.c.audience,
             api_key.c.last_used_at,
         )
         self._by_key = Constant(_credential(people, api_key, *keyed), "hash")
@@ -161,14 +176,14 @@ class Identity:
         """Return the actor behind an API key.
 
         Raises:
-            Unauthenticated: unknown, expired, revoked, or its person has left.
+            Unauthenticated: unknown, expired, revoked, made for another door, or its person has left.
         """
 
         def find(connection: Connection) -> Any:
-            row = self._by_key.one(connection, hash=_hash(key))
+            row = self._by_key.one(connection, hash=hash_of(key))
             if row is None or row.ended_at is not None or self._is_over(row.expires_at):
                 raise Unauthenticated(_BAD_KEY)
-            if row.parent is not None and self._has_ended(connection, row.parent):
+            if row.audience not in (None, door) or _have_ended(connection, self._clock.now(), row.parent, row.lent_to):
                 raise Unauthenticated(_BAD_KEY)
             return row
 
@@ -197,10 +212,10 @@ class Identity:
         """
 
         def find(connection: Connection) -> Actor:
-            row = self._by_session.one(connection, hash=_hash(token))
+            row = self._by_session.one(connection, hash=hash_of(token))
             if row is None or row.ended_at is not None or self._is_over(row.expires_at):
                 raise Unauthenticated
-            return _actor_of(row, "web", decides=True, credential=_session_name(_hash(token)))
+            return _actor_of(row, "web", decides=True, credential=_session_name(hash_of(token)))
 
         return await self._store.read(find)
 
@@ -209,15 +224,6 @@ class Identity:
         if row.last_used_at is None or now - row.last_used_at >= USE_NOTED:
             statement = update(api_key).where(api_key.c.id == row.credential).values(last_used_at=now)
             await self._store.write(lambda connection: connection.execute(statement))
-
-    def _has_ended(self, connection: Connection, key_id: str) -> bool:
-        """Say whether what a key was made from has ended: with it ends the key."""
-        parent = connection.execute(
-            select(api_key.c.revoked_at, api_key.c.expires_at, api_key.c.parent).where(api_key.c.id == key_id)
-        ).one_or_none()
-        if parent is None or parent.revoked_at is not None or self._is_over(parent.expires_at):
-            return True
-        return parent.parent is not None and self._has_ended(connection, parent.parent)
 
     async def actor_of_person(self, person_id: int, door: str, scopes: tuple[tuple[str, ...], ...] = ()) -> Actor:
         """Return a person's present authority, for work that goes on without them (runs, approved effects)."""
@@ -342,7 +348,7 @@ class Identity:
         ended = self._clock.now()
 
         def end(connection: Connection) -> None:
-            row = connection.execute(select(session).where(session.c.hash == _hash(token))).one_or_none()
+            row = connection.execute(select(session).where(session.c.hash == hash_of(token))).one_or_none()
             if row is not None and row.ended_at is None:
                 connection.execute(update(session).where(session.c.hash == row.hash).values(ended_at=ended))
                 self._audit(connection, row.person_id, "session.end")
@@ -402,17 +408,19 @@ class Identity:
         now = self._clock.now()
         row = {
             "id": f"key_{ULID()}",
-            "hash": _hash(secret),
+            "hash": hash_of(secret),
             "prefix": secret[:12],
             "person_id": person_id,
             "name": name,
             "scopes": scopes,
             "decides": decides,
             "created_at": now,
-            "expires_at": now + life if life else None,
+            "expires_at": min(filter(None, (now + life if life else None, made_from.ends)), default=None),
             "agent": made_from.agent,
             "limits": [list(limit) for limit in made_from.limits] or None,
             "parent": made_from.parent,
+            "lent_to": made_from.lent_to,
+            "audience": made_from.audience,
         }
 
         def add(connection: Connection) -> None:
@@ -431,11 +439,11 @@ class Identity:
         now = self._clock.now()
 
         def start(connection: Connection) -> Actor:
-            credential = _session_name(_hash(token))
+            credential = _session_name(hash_of(token))
             actor = self._actor(connection, person_id, "web", decides=True, credential=credential)
             values = {"person_id": person_id, "created_at": now, "expires_at": now + SESSION_LIFE, "how": how}
             values["id"] = f"sig_{ULID()}"
-            connection.execute(insert(session).values(hash=_hash(token), **values))
+            connection.execute(insert(session).values(hash=hash_of(token), **values))
             self._audit(connection, person_id, "session.start")
             return actor
 
@@ -535,12 +543,24 @@ def _session_name(hashed: str) -> str:
 
 
 _KEYED = (
-    select(api_key.c.revoked_at.label("ended_at"), api_key.c.expires_at, account.c.disabled_at)
+    select(
+        api_key.c.revoked_at.label("ended_at"),
+        api_key.c.expires_at,
+        api_key.c.parent,
+        api_key.c.lent_to,
+        account.c.disabled_at,
+    )
     .select_from(api_key.outerjoin(account, account.c.person_id == api_key.c.person_id))
     .where(api_key.c.id == bindparam("named"), api_key.c.person_id == bindparam("person"))
 )
 _SIGNED_IN = (
-    select(session.c.ended_at, session.c.expires_at, account.c.disabled_at)
+    select(
+        session.c.ended_at,
+        session.c.expires_at,
+        null().label("parent"),
+        null().label("lent_to"),
+        account.c.disabled_at,
+    )
     .select_from(session.outerjoin(account, account.c.person_id == session.c.person_id))
     .where(session.c.hash.between(bindparam("named"), bindparam("after")), session.c.person_id == bindparam("person"))
 )
@@ -553,13 +573,26 @@ def is_current(connection: Connection, actor: Actor, now: datetime) -> bool:
     if actor.credential.startswith(SESSION):
         prefix = actor.credential.removeprefix(SESSION)
         row = connection.execute(_SIGNED_IN, asked | {"named": prefix, "after": prefix + "g"}).one_or_none()
-    elif actor.credential:
+    elif actor.credential and not actor.credential.startswith(VOUCHED):
         row = connection.execute(_KEYED, asked | {"named": actor.credential}).one_or_none()
     else:
         return connection.execute(_DISABLED, asked).scalar_one_or_none() is None
     if row is None or row.disabled_at is not None or row.ended_at is not None:
         return False
-    return row.expires_at is None or bool(row.expires_at > now)
+    in_time = row.expires_at is None or bool(row.expires_at > now)
+    return in_time and not _have_ended(connection, now, row.parent, row.lent_to)
+
+
+def _have_ended(connection: Connection, now: datetime, *key_ids: str | None) -> bool:
+    """Say whether any of the keys that a key was made from has ended: with it ends the key."""
+    columns = (api_key.c.revoked_at, api_key.c.expires_at, api_key.c.parent, api_key.c.lent_to)
+    for key_id in filter(None, key_ids):
+        above = connection.execute(select(*columns).where(api_key.c.id == key_id)).one_or_none()
+        if above is None or above.revoked_at is not None or (above.expires_at is not None and above.expires_at <= now):
+            return True
+        if _have_ended(connection, now, above.parent, above.lent_to):
+            return True
+    return False
 
 
 def is_disabled(connection: Connection, person_id: int) -> bool:
@@ -568,6 +601,6 @@ def is_disabled(connection: Connection, person_id: int) -> bool:
     return connection.execute(statement).scalar_one_or_none() is not None
 
 
-def _hash(secret: str) -> str:
+def hash_of(secret: str) -> str:
     """Hash a random token; it has 256 bits of entropy, so a fast hash is enough."""
     return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
