@@ -217,7 +217,7 @@ class Executor:
         analysis = await self._analyzed(work, progress)
         tools = await self._selected(work, progress, actor, analysis)
         voice = Voice(self._bench, work, progress)
-        if work.attempts > 1 and self._planner.waits:
+        if work.told != progress.spoken:  # a crash kept the rest of a reply, which is to be made anew
             await self._bench.write(work.lease, (), ("message.restarted", {"text": progress.spoken}))
         situation = Situation(
             actor=actor,

@@ -13,9 +13,7 @@ from sqlalchemy import Row
 
 from daeri.clock import rfc3339
 from daeri.runs import journal
-
-SPOKEN = "message.delta"
-RESTARTED = "message.restarted"
+from daeri.runs.journal import RESTARTED, SPOKEN
 
 
 @dataclass(slots=True)

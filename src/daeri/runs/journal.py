@@ -39,6 +39,9 @@ from daeri.wording import Lang
 
 TERMINAL = ("succeeded", "failed", "cancelled", "expired")
 PARKED = ("waiting_approval", "waiting_input")
+SPOKEN = "message.delta"
+RESTARTED = "message.restarted"
+"""The events that tell a piece of the answer, and that it begins anew, with the text that stands."""
 NEWS_MAX = 500
 """Events that are read at once."""
 
@@ -159,6 +162,11 @@ _EVENTS = (
     .where(event.c.run_id == _KEY, event.c.seq > bindparam("after"))
     .order_by(event.c.seq)
     .limit(bindparam("most"))
+)
+_TOLD = (
+    select(event.c.type, event.c.data)
+    .where(event.c.run_id == _KEY, event.c.type.in_((SPOKEN, RESTARTED)))
+    .order_by(event.c.seq)
 )
 _INSERT_STEP = insert(step)
 _INSERT_EVENT = insert(event)
@@ -294,6 +302,14 @@ def last_step(connection: Connection, run_id: str) -> int:
 def events_after(connection: Connection, run_id: str, after: int, limit: int = NEWS_MAX) -> Sequence[Row[Any]]:
     """Return a run's events with a sequence number above `after`, in order."""
     return connection.execute(_EVENTS, {"key": run_id, "after": after, "most": limit}).all()
+
+
+def told(connection: Connection, run_id: str) -> str:
+    """Return the text of a run that its listeners were told, as it stands."""
+    text = ""
+    for row in connection.execute(_TOLD, {"key": run_id}):
+        text = row.data["text"] if row.type == RESTARTED else text + row.data["text"]
+    return text
 
 
 def event_body(row: Row[Any]) -> dict[str, Any]:

@@ -89,6 +89,7 @@ class Work:
         attempts: times it was taken up since its last step, this time counted.
         steps: what has been done so far, in order: after a crash or a wait, work goes on from here.
         history: the conversation with this agent before this run, oldest first; `summary` tells what was before that.
+        told: the text that its listeners were told by whoever was at it before.
     """
 
     lease: Lease
@@ -104,6 +105,7 @@ class Work:
     steps: Sequence[StepView] = field(default=())
     history: Sequence[Turn] = field(default=())
     summary: Summary | None = None
+    told: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +284,7 @@ def _load(connection: Connection, lease: Lease) -> Work:
         steps=steps,
         history=[turn for turn in turns if summary is None or turn.run_id > summary.until],
         summary=summary,
+        told=journal.told(connection, lease.run_id) if lease.epoch > 1 else "",
     )
 
 
