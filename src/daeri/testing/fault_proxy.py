@@ -126,19 +126,24 @@ class FaultProxy:
         self.connections += 1
         self.open += 1
         try:
-            to, back = await asyncio.open_connection(self._upstream.hostname, self._upstream.port)
-            try:
-                async with asyncio.TaskGroup() as both:
-                    both.create_task(_pump(reader, _through(back)))
-                    both.create_task(_pump(to, _Harm(fault, writer)))
-            finally:
-                await _closed(back)
-        except* OSError:
-            pass  # whoever hangs up, hangs up
+            with contextlib.suppress(OSError):  # whoever hangs up, hangs up
+                await self._carry(fault, reader, writer)
         finally:
             await _closed(writer)
             self.open -= 1
             self._tasks.discard(task)
+
+    async def _carry(self, fault: Fault, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Carry bytes both ways until one of the sides hangs up."""
+        to, back = await asyncio.open_connection(self._upstream.hostname, self._upstream.port)
+        ways = [asyncio.create_task(way) for way in (_pump(reader, _through(back)), _pump(to, _Harm(fault, writer)))]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+            await _closed(back)
 
 
 class _Harm:
@@ -196,10 +201,9 @@ def _through(writer: asyncio.StreamWriter) -> Callable[[bytes], Awaitable[None]]
 
 
 async def _pump(reader: asyncio.StreamReader, give: Callable[[bytes], Awaitable[None]]) -> None:
-    """Carry bytes one way until one side hangs up, which ends the other way too."""
+    """Carry bytes one way until one side hangs up."""
     while data := await reader.read(READ_BYTES):
         await give(data)
-    raise ConnectionAbortedError("one side has hung up")
 
 
 async def _closed(writer: asyncio.StreamWriter) -> None:
