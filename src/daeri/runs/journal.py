@@ -278,9 +278,9 @@ def steps(connection: Connection, run_id: str) -> Sequence[Row[Any]]:
 
 
 def news(connection: Connection, run_id: str, after: int) -> tuple[Sequence[Row[Any]], bool]:
-    """Return a run's events after a number, and whether these are the last: both of one instant."""
-    ended = connection.execute(_STATE, {"key": run_id}).one().status in TERMINAL
-    return events_after(connection, run_id, after), ended
+    """Return a run's events after a number, and where there are none whether none will come: both of one instant."""
+    rows = events_after(connection, run_id, after)
+    return rows, not rows and connection.execute(_STATE, {"key": run_id}).one().status in TERMINAL
 
 
 def has_ended(connection: Connection, run_id: str) -> bool:
