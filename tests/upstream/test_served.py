@@ -142,6 +142,51 @@ def test_inspecting_shows_what_is_adopted_what_is_left_out_and_what_changed(
     assert "summary: 'Find items in stock' → 'Find anything'" in capsys.readouterr().out
 
 
+def test_the_doctor_tells_how_services_stand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told() -> str:
+        main(["doctor", "--dir", str(tmp_path / "data"), "--lang", "en"])
+        (line,) = (line for line in capsys.readouterr().out.splitlines() if "Service stock" in line)
+        return line
+
+    monkeypatch.setenv("STOCK_KEY", SECRET)
+    monkeypatch.setenv("DAERI_SERVICES", str(written(tmp_path, table_of("http://127.0.0.1:1"))))
+    assert told() == "! Service stock: not pinned yet"
+    assert main(["service", "pin", "--quiet"]) == 0
+    assert told() == "✓ Service stock: 3 operations"
+    changed = document()
+    changed["paths"].pop("/items")
+    described(tmp_path, changed)
+    assert told() == "✗ Service stock: changed since it was pinned: findItems"
+    (tmp_path / "stock.json").unlink()
+    assert told().startswith("✗ Service stock: its document cannot be read")
+
+
+def test_pins_that_were_changed_by_hand_are_written_anew_only_as_a_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STOCK_KEY", SECRET)
+    monkeypatch.setenv("DAERI_SERVICES", str(written(tmp_path, table_of("http://127.0.0.1:1"))))
+    assert main(["service", "pin", "--quiet"]) == 0
+    lock = tmp_path / "services.toml.lock"
+    kept = lock.read_text()
+    lock.write_text(kept.replace("Find items", "Send items"))
+    assert main(["service", "inspect"]) == 2
+    assert main(["service", "pin", "stock"]) == 2
+    assert main(["service", "pin"]) == 0
+    assert lock.read_text() == kept
+
+
+def test_a_name_that_the_service_does_not_have_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("STOCK_KEY", SECRET)
+    table = written(tmp_path, table_of("http://127.0.0.1:1", more='operations.reserveItm.approval = "lead"'))
+    assert main(["service", "inspect", "--file", str(table)]) == 0
+    assert "reserveItm: the table governs it" in capsys.readouterr().out
+
+
 def test_a_document_alone_is_inspected_without_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     written(tmp_path, "")
     assert main(["service", "inspect", str(tmp_path / "stock.json"), "--lang", "en"]) == 0

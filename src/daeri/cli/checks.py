@@ -19,6 +19,7 @@ from daeri.cli.company import company_of, settings_of
 from daeri.cli.place import DATABASE, Place
 from daeri.cli.remote import Remote
 from daeri.cli.running import is_open_to_others
+from daeri.cli.services import table_of, told_of
 from daeri.cli.trouble import Trouble
 from daeri.cli.words import Words
 from daeri.errors import BrokenChain, NotReady
@@ -54,6 +55,7 @@ def check_all(place: Place) -> list[Finding]:
         lambda: _database(place, settings),
         lambda: _server(place),
         lambda: _model(settings),
+        lambda: _services(settings),
         lambda: _redis(settings),
         lambda: _traces(settings),
         lambda: _network(settings),
@@ -230,6 +232,33 @@ def _traces(settings: Settings) -> Iterator[Finding]:
         yield Finding("!", Words(f"추적 수집기: {error}", f"Collector of traces: {error}"))
         return
     yield Finding("✓", Words(f"추적: {settings.otlp_endpoint}", f"Traces: {settings.otlp_endpoint}"))
+
+
+def _services(settings: Settings) -> Iterator[Finding]:
+    if settings.services is None:
+        return
+    entries, pins, company = table_of(settings.services)
+    for name, entry in entries.items():
+        look = Words(f"daeri service inspect {name}", f"daeri service inspect {name}")
+        try:
+            told = told_of(name, entry, pins.get(name), company, settings.services)
+        except Trouble as trouble:
+            why = trouble.why or trouble.what
+            yield Finding("✗", Words(f"서비스 {name}: {why.ko}", f"Service {name}: {why.en}"), look)
+            continue
+        count = len(told["operations"]) - len(told["unpinned"])
+        if not told["pinned"]:
+            fix = Words(f"daeri service pin {name}", f"daeri service pin {name}")
+            yield Finding("!", Words(f"서비스 {name}: 아직 고정하지 않았어요", f"Service {name}: not pinned yet"), fix)
+        elif told["changed"]:
+            changed = ", ".join(told["changed"])
+            said = Words(
+                f"서비스 {name}: 고정한 뒤에 바뀌었어요: {changed}",
+                f"Service {name}: changed since it was pinned: {changed}",
+            )
+            yield Finding("✗", said, look)
+        else:
+            yield Finding("✓", Words(f"서비스 {name}: 작업 {count}개", f"Service {name}: {count} operations"))
 
 
 def _network(settings: Settings) -> Iterator[Finding]:

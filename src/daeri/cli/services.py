@@ -66,10 +66,10 @@ def inspect(
 
         path = what if "://" in what else str(Path(what).resolve())
         looked_at = Entry(document=path, addresses=(Address(url=LOCAL),), adopt=("*",), roles=("*",))
-        told = {"service": _told("service", looked_at, None, None, file)}
+        told = {"service": told_of("service", looked_at, None, None, file)}
     else:
-        entries, pins, company = _table(desk, file, what)
-        told = {name: _told(name, entry, pins.get(name), company, file) for name, entry in entries.items()}
+        entries, pins, company = table_of(file, what)
+        told = {name: told_of(name, entry, pins.get(name), company, file) for name, entry in entries.items()}
     if terminal.as_json:
         terminal.data({"data": list(told.values())})
     else:
@@ -90,11 +90,11 @@ def pin(
     file: FileOption = None,
 ) -> None:
     """Write down the operations of services that the table names, as they are described now."""
-    from daeri.upstream.pins import changes, file_of, pin_of, pins_of, write_pins  # noqa: PLC0415 - as above
+    from daeri.upstream.pins import changes, file_of, pin_of, write_pins  # noqa: PLC0415 - as above
 
     terminal, table = desk.terminal, _file(file)
-    entries, pins, company = _table(desk, file, name)
-    kept = pins_of(table)
+    entries, pins, company = table_of(file, name, anew=name is None)
+    kept = dict(pins)
     for each, entry in entries.items():
         found, left_out = _found(each, entry, table)
         made = pin_of([shape for shape in found if entry.wants(*shape.keys)])
@@ -129,18 +129,29 @@ def _file(file: Path | None) -> Path:
     return named
 
 
-def _table(desk: Desk, file: Path | None, name: str | None) -> "tuple[Mapping[str, Entry], dict[str, Pin], Company]":
+def table_of(
+    file: Path | None, name: str | None = None, *, anew: bool = False
+) -> "tuple[Mapping[str, Entry], dict[str, Pin], Company]":
+    """Return the services of a table, or the one of that name, what is pinned of all, and the company.
+
+    With `anew` all of them are going to be pinned, so pins that were changed by hand do not matter.
+
+    Raises:
+        Trouble: the table cannot be used, or names no such service.
+    """
     from daeri.cli.company import company_of  # noqa: PLC0415 - as above
     from daeri.errors import DeclarationError  # noqa: PLC0415 - as above
-    from daeri.upstream.pins import pins_of  # noqa: PLC0415 - as above
+    from daeri.upstream.pins import file_of, pins_of  # noqa: PLC0415 - as above
     from daeri.upstream.table import table_in  # noqa: PLC0415 - as above
 
-    del desk
     table = _file(file)
+    pins: dict[str, Pin] = {}
     try:
-        services, pins = table_in(table).services, pins_of(table)
+        services = table_in(table).services
+        pins = pins_of(table)
     except DeclarationError as error:
-        raise _unusable(error) from None
+        if not (anew and file_of(table).name in str(error)):
+            raise _unusable(error) from None
     if name is not None and name not in services:
         known = ", ".join(services)
         raise Trouble(
@@ -197,15 +208,23 @@ def _selection(name: str, entry: "Entry", pinned: "Pin", company: "Company | Non
     return select(name, entry, pinned, company)
 
 
-def _told(
+def told_of(
     name: str, entry: "Entry", pinned: "Pin | None", company: "Company | None", file: Path | None
 ) -> dict[str, Any]:
-    """Return what inspecting one service tells."""
+    """Return what inspecting one service tells.
+
+    Raises:
+        Trouble: it does not answer, or cannot be read.
+    """
     from daeri.upstream.pins import changes, pin_of  # noqa: PLC0415 - as above
 
     table = Path(os.curdir) / "services.toml" if company is None else _file(file)
     found, left_out = _found(name, entry, table)
     chosen = _selection(name, entry, pin_of(found), company)
+    keys = {key for shape in found for key in shape.keys} | set(left_out)
+    unknown = dict.fromkeys(
+        sorted({*entry.operations} - keys), "the table governs it, but the service offers nothing of that name"
+    )
     of_pin = {} if pinned is None else changes(pinned.operations, found)
     unpinned = [] if pinned is None else [one.name for one in chosen.adopted if pinned.shape(one.shape.key) is None]
     return {
@@ -226,7 +245,7 @@ def _told(
             }
             for one in chosen.adopted
         ],
-        "left_out": left_out | chosen.left_out,
+        "left_out": left_out | chosen.left_out | unknown,
         "changed": of_pin,
         "unpinned": unpinned,
     }
