@@ -436,3 +436,36 @@ async def test_what_an_agent_fills_in_by_itself_shows_on_the_document(world: Wor
     traced = json.loads(row["provenance"])
     assert {name for name, each in traced.items() if each["control"]} == set(traced)
     assert not traced["sku"]["vouched"]
+
+
+async def test_a_lost_write_is_sent_again_with_its_key_only_where_the_service_acts_once_for_it(
+    furnished: Path, tmp_path: Path, stock: Stock
+) -> None:
+    other = Stock(breaks)
+    stock.behaves = breaks
+    for safely in ("false", "true"):
+        table = written(tmp_path, table_of(stock.url, other.url) + f"idempotent = {safely}\n")
+        await pin(table)
+        folder = tmp_path / safely
+        folder.mkdir()
+        async with opened(furnished, folder, table) as world:
+            assert (await decided(world, await filed(world)))["status"] == "apply_unknown"
+        sent = [asked.headers["Idempotency-Key"] for asked in (*stock.asked, *other.asked)]
+        assert (len(sent), len(set(sent))) == (2 if safely == "true" else 1, 1)
+        stock.asked.clear()
+        other.asked.clear()
+    other.stop()
+
+
+@pytest.mark.parametrize("status", [401, 403, 409, 429])
+async def test_a_refusal_of_one_try_proves_nothing_of_an_earlier_one(
+    furnished: Path, tmp_path: Path, stock: Stock, status: int
+) -> None:
+    stock.behaves = lambda handler, _: answer(handler, status, {})
+    for safely, wanted in (("true", "apply_unknown"), ("false", "apply_failed")):
+        table = written(tmp_path, table_of(stock.url) + f"idempotent = {safely}\n")
+        await pin(table)
+        folder = tmp_path / safely
+        folder.mkdir()
+        async with opened(furnished, folder, table) as world:
+            assert (await decided(world, await filed(world)))["status"] == wanted

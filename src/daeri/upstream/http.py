@@ -192,6 +192,7 @@ class Upstream:
                     return reply
                 health.failed(clock())
                 failure = Lost(f"HTTP {reply.status}")
+                log.warning("service.failed", service=self._name, address=address.url, error=str(failure))
                 if not (again and self._retries.takes(clock())):
                     return reply
             finally:

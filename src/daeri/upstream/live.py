@@ -14,12 +14,15 @@ from urllib.parse import urlsplit
 from daeri.upstream import openapi, tools
 from daeri.upstream.http import Lost, Reply, Request, Unsent, Upstream, request_of
 from daeri.upstream.openapi import read_document
+from daeri.upstream.operations import Adopted
 from daeri.upstream.schemas import Unusable
 from daeri.upstream.shape import Shape, as_json
 from daeri.upstream.table import Address, Entry
 
 DOCUMENT_MAX: Final = 16 * 1_048_576
 DOCUMENT_SECONDS: Final = 10.0
+OF_THIS_TRY: Final = frozenset({401, 403, 408, 409, 425, 429})
+"""Refusals that concern a try and not the call: where the same call may have been made before, they prove nothing."""
 Found = tuple[list[Shape], dict[str, str]]
 
 
@@ -47,8 +50,8 @@ class Live(Protocol):
             Unusable: what it answers is no description.
         """
 
-    async def call(self, shape: Shape, arguments: Mapping[str, Any], seconds: float, key: str | None) -> Any:
-        """Call an operation and return its answer as JSON; with a key it is carried out at most once for it.
+    async def call(self, one: Adopted, arguments: Mapping[str, Any], key: str | None) -> Any:
+        """Call an operation and return its answer as JSON; with a key it writes.
 
         Raises:
             ValidationFailed: a value cannot be sent.
@@ -95,14 +98,16 @@ class HttpService:
         """Return what the document describes now."""
         return openapi.shapes_of(read_document(await self._document()))
 
-    async def call(self, shape: Shape, arguments: Mapping[str, Any], seconds: float, key: str | None) -> Any:
+    async def call(self, one: Adopted, arguments: Mapping[str, Any], key: str | None) -> Any:
         """Send the request and read the answer."""
-        request = request_of(shape, arguments)
+        request, safely = request_of(one.shape, arguments), one.governed.idempotent
         if key is not None:
             request = Request(request.method, request.target, {**request.headers, "Idempotency-Key": key}, request.body)
-        reply = await self._upstream.send(request, seconds, again=key is None)
+        reply = await self._upstream.send(request, one.seconds, again=key is None or safely)
         if reply.is_good:
             return answer_of(reply)
+        if key is not None and safely and reply.status in OF_THIS_TRY:
+            raise Lost(f"HTTP {reply.status}, which says nothing of an earlier try")
         if HTTPStatus.BAD_REQUEST <= reply.status < HTTPStatus.INTERNAL_SERVER_ERROR:
             raise Declined(reply.status)
         raise Lost(f"HTTP {reply.status}")
@@ -177,8 +182,9 @@ class ToolService:
         """Return the tools that it offers now."""
         return tools.shapes_of(await self._server.tools())
 
-    async def call(self, shape: Shape, arguments: Mapping[str, Any], seconds: float, key: str | None) -> Any:
+    async def call(self, one: Adopted, arguments: Mapping[str, Any], key: str | None) -> Any:
         """Call the tool."""
+        shape = one.shape
         whole = next((each for each in shape.parameters if each.at == "body"), None)
         if whole is not None:
             sent = arguments.get(whole.name) or {}
@@ -186,7 +192,7 @@ class ToolService:
             given = [(each, as_json(each, arguments.get(each.name))) for each in shape.parameters]
             sent = {each.sent: value for each, value in given if value is not None or each.required}
         try:
-            return await self._server.call(shape.key, sent, seconds, key or "")
+            return await self._server.call(shape.key, sent, one.seconds, key or "")
         except tools.Declined:
             if key is None:
                 raise Declined(0) from None

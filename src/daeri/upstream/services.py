@@ -28,8 +28,8 @@ from daeri.upstream.table import Entry, key_of, table_in
 from daeri.wording import Text
 
 CHECK_SECONDS: Final = 300.0
-"""How long the look at a document holds. An MCP server is asked before each call: its own words are all that says what
-a tool does."""
+"""How long the look at a document holds for what reads. Before a write it is read again; an MCP server is asked before
+each call, as its own words are all that says what a tool does."""
 
 AT_ONCE: Final = 64
 """Calls that read one service at the same time: one that hangs, or leads back here, must not take all there is."""
@@ -94,7 +94,7 @@ class Services:
         service.reading += 1
         try:
             service = await self._unchanged(one)
-            answer = await service.live.call(one.shape, arguments, one.seconds, None)
+            answer = await service.live.call(one, arguments, None)
             data = fitted(one.shape.answer or {}, answer)
         except Declined as error:
             raise _declined(one, error) from None
@@ -122,7 +122,7 @@ class Services:
         except Conflict as error:
             raise ErrandFailed(error.detail) from None
         try:
-            answer = await service.live.call(one.shape, intent.arguments, one.seconds, key)
+            answer = await service.live.call(one, intent.arguments, key)
         except ValidationFailed as error:
             raise ErrandFailed(error.detail) from None
         except Declined as error:
@@ -147,7 +147,8 @@ class Services:
         """
         service, arrived = self._services[one.service], time.monotonic()
         async with service.checking:
-            if self._is_due(service, arrived):
+            at_once = service.entry.is_mcp or one.effect != "read"
+            if self._is_due(service, arrived if at_once else arrived - CHECK_SECONDS):
                 await self._check(one.service, service)
         if one.shape.key in service.changed:
             raise Conflict(
@@ -162,10 +163,10 @@ class Services:
         return service
 
     @staticmethod
-    def _is_due(service: _Service, arrived: float) -> bool:
+    def _is_due(service: _Service, since: float) -> bool:
         if service.checked_at is None or service.live.changed_at != service.checked_as:
             return True
-        return service.checked_at < (arrived if service.entry.is_mcp else arrived - CHECK_SECONDS)
+        return service.checked_at < since
 
     @staticmethod
     async def _check(name: str, service: _Service) -> None:
