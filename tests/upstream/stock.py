@@ -218,6 +218,7 @@ label = {{ ko = "재고", en = "Stock" }}
 document = "stock.json"
 addresses = [{addresses}]
 key = "STOCK_KEY"
+ours = true
 adopt = ["findItems", "GET /items/*", "reserve*"]
 roles = ["*"]
 seconds = 2

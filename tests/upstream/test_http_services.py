@@ -3,7 +3,9 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from daeri.errors import (
     Unreachable,
     ValidationFailed,
 )
+from daeri.operations.provenance import Origins, Read
 from daeri.upstream.services import AT_ONCE, Services
 from upstream.service_house import ENVIRONMENT, declared, opened, pin, result
 from upstream.stock import INJECTED, Stock, answer, breaks, described, document, slow, table_of, well, written
@@ -469,3 +472,49 @@ async def test_a_refusal_of_one_try_proves_nothing_of_an_earlier_one(
         folder.mkdir()
         async with opened(furnished, folder, table) as world:
             assert (await decided(world, await filed(world)))["status"] == wanted
+
+
+async def test_to_a_service_of_others_an_agent_that_has_read_says_only_its_persons_words(
+    furnished: Path, tmp_path: Path, stock: Stock
+) -> None:
+    table = written(tmp_path, table_of(stock.url).replace("ours = true", ""))
+    await pin(table)
+    async with opened(furnished, tmp_path, table) as world:
+        deputy, owner = await world.deputy(OWNER), await world.actor(OWNER)
+        with pytest.raises(PermissionDenied):
+            await world.done(deputy, "stock.find_items", {"q": "52000003"})
+        assert stock.asked == []
+        await world.done(owner, "stock.find_items", {"q": "나사"})
+        rows = [row for row in await world.audited() if row["action"] == "stock.find_items"]
+        assert [row["outcome"] for row in rows] == ["refused", "leaving", "done"]
+        assert rows[1]["detail"]["host"] == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("heard", "is_sent"),
+    [
+        (Origins(informed=False), True),
+        (Origins(said=("재고에 나사 있어?",)), True),
+        (Origins(said=("재고 있어?",)), False),
+        (Origins(reads=(Read("work.find", outside=False, result={"salary": "나사"}),)), False),
+        (None, True),
+    ],
+)
+async def test_what_an_agent_may_tell_others_depends_on_what_it_heard(
+    tmp_path: Path, stock: Stock, heard: Origins | None, is_sent: bool
+) -> None:
+    table = written(tmp_path, table_of(stock.url).replace("ours = true", ""))
+    await pin(table)
+    services = Services(table, ENVIRONMENT, declared)
+    left = []
+
+    async def leaving(host: str) -> None:
+        left.append(host)
+
+    operation = services.company.operations["stock.find_items"]
+    asking: Any = SimpleNamespace(arguments=operation.input(q="나사"), lang="ko", origins=heard, leaving=leaving)
+    make: Any = services.parts[operation.signature.injected["fetched_before"]]
+    with nullcontext() if is_sent else pytest.raises(PermissionDenied):
+        await make(asking)
+    assert (len(left), len(stock.asked)) == ((1, 1) if is_sent else (0, 0))
+    await services.close()

@@ -15,9 +15,11 @@ from typing import Any, Final
 import structlog
 from pydantic import BaseModel
 
-from daeri.errors import Conflict, NotFound, RateLimited, Timeout, Unreachable, ValidationFailed
+from daeri.errors import Conflict, NotFound, PermissionDenied, RateLimited, Timeout, Unreachable, ValidationFailed
 from daeri.operations import Company, ErrandFailed
+from daeri.operations.arguments import canonical
 from daeri.operations.making import Asking, Parts
+from daeri.operations.provenance import trace
 from daeri.operations.sensitivity import SENSITIVE
 from daeri.upstream.http import Late, Lost, Unsent
 from daeri.upstream.live import Declined, Live, live_of
@@ -93,6 +95,7 @@ class Services:
             raise RateLimited(_about(one, "에 묻는 일이 너무 많아요", "is asked too much at the same time"))
         service.reading += 1
         try:
+            await self._let_out(one, asking)
             service = await self._unchanged(one)
             answer = await service.live.call(one, arguments, None)
             data = fitted(one.shape.answer or {}, answer)
@@ -112,6 +115,28 @@ class Services:
         finally:
             service.reading -= 1
         return Fetched(one.answer(service=_called(one).ko if asking.lang == "ko" else _called(one).en, data=data))
+
+    async def _let_out(self, one: Adopted, asking: Asking) -> None:
+        """See that a read tells a service of others nothing that its person did not say, and write down that it goes.
+
+        Raises:
+            PermissionDenied: an agent would say there what it has read.
+        """
+        if one.entry.ours:
+            return
+        heard = asking.origins
+        if heard is not None and heard.informed:
+            signature = self.company.operations[one.name].signature
+            traced = trace(signature, canonical(asking.arguments), asking.arguments.model_fields_set, heard)
+            if not all(each.vouched for each in traced.arguments.values()):
+                raise PermissionDenied(
+                    _about(
+                        one,
+                        "는 회사 것이 아니라, 읽은 뒤에는 본인이 한 말만 보낼 수 있어요",
+                        "is not the company's own: after reading anything, only the person's own words go there",
+                    )
+                )
+        await asking.leaving(one.entry.where)
 
     async def _carry_out(self, one: Adopted, intent: Sent, key: str) -> BaseModel | None:
         """Call an operation that writes, once its approval is committed; the same key is sent each time."""

@@ -6,6 +6,7 @@ label = { ko = "재고", en = "Stock" }
 document = "stock.json"                  # OpenAPI 3: a file beside this one, or an address
 addresses = [{ url = "http://10.0.0.5:8000", weight = 3 }, { url = "http://10.0.0.6:8000" }]
 key = "STOCK_KEY"                        # the name of the variable that holds the key, never the key itself
+ours = true                              # it may be told what an agent has read elsewhere
 adopt = ["findItems", "reserve*"]        # operationId, "GET /items" or patterns; nothing where nothing is named
 roles = ["warehouse"]                    # who may call at all; ["*"] is everyone, nobody where nothing is said
 
@@ -116,6 +117,8 @@ class Entry(_Part):
         mcp: the address of an MCP server (streamable HTTP).
         command: how an MCP server is started that speaks over its standard streams.
         environment: names of variables that such a server is given; it gets no others of this one's.
+        ours: it is the company's own, so an agent may tell it what it has read elsewhere. To any other an agent says no
+            more than its person's own words, once it has read anything, and what leaves is audited before it does.
         key_header: the header that carries the key; as `Bearer KEY` where that is Authorization.
         answer_max: bytes of an answer that are read.
     """
@@ -126,6 +129,7 @@ class Entry(_Part):
     mcp: str = ""
     command: tuple[str, ...] = ()
     environment: tuple[str, ...] = ()
+    ours: bool = False
     key: str = ""
     key_header: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,60}$")] = "Authorization"
     adopt: tuple[str, ...] = ()
@@ -150,6 +154,13 @@ class Entry(_Part):
     def is_mcp(self) -> bool:
         """Whether it is an MCP server."""
         return not self.document
+
+    @property
+    def where(self) -> str:
+        """Where calls go, for the audit: the first of its hosts, or the program that is started."""
+        if self.command:
+            return self.command[0]
+        return urlsplit(self.mcp or self.addresses[0].url).hostname or ""
 
     def wants(self, *keys: str) -> bool:
         """Say whether an operation with these names is to be adopted."""
