@@ -123,6 +123,16 @@ async def test_the_turns_that_follow_carry_the_classes_even_where_they_read_noth
     assert asked(apart) == [{"model": "outside"}]
 
 
+async def test_a_fork_of_a_conversation_holds_what_that_one_held(office: Office) -> None:
+    office.outside.when(QUESTION, ASKS_SALARY)
+    office.house.always(says("네."))
+    first = await office.ask(QUESTION)
+    await office.ask("고마워", first["session_id"])
+    forked = await office.daeri.runs.conversations.fork(office.deputy, first["session_id"])
+    run = await office.ask("그래", forked["session_id"])
+    assert asked(run) == [{"model": "house", "classes": ["personal"]}]
+
+
 async def test_where_the_model_of_the_house_is_down_the_run_fails_and_nobody_else_is_told(office: Office) -> None:
     office.outside.when(QUESTION, ASKS_SALARY, says("몰라요."))
     office.house.always(fails(401))
