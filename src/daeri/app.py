@@ -43,6 +43,7 @@ from daeri.operations.costs import Costs
 from daeri.operations.invoke import Door
 from daeri.operations.limits import Limit, Limiter
 from daeri.operations.listing import Shelf
+from daeri.operations.making import Parts
 from daeri.operations.office import Office
 from daeri.operations.policy import Policies
 from daeri.operations.windows import SharedWindows
@@ -63,6 +64,7 @@ from daeri.runs.runs import Runs
 from daeri.runs.wakeups import Wakeups
 from daeri.runs.work import Workbench
 from daeri.settings import Settings, environment
+from daeri.tools.agents import Commissioned, Commissioning
 from daeri.tools.code import Coding, Worked
 from daeri.tools.sandbox import Sandbox
 from daeri.tools.web import PART, PARTS_MAX, Opened, Searched, Web, web_catalog
@@ -111,9 +113,7 @@ class Daeri:
         self.door = Door(company, self.store, self.clock, self.limiter)
         self._sandbox = Sandbox()
         disk = Disk(settings.own_files)
-        self.door.parts |= {Worked: Coding(self._sandbox, self.door), Disk: disk}
         self.own_files = OwnFiles(self.door, self.store, disk)
-        self.door.parts |= self._upstream.parts if self._upstream else {}
         self.shelf = Shelf(company, self.store, self.clock)
         self.policies = Policies(self.door, self.store, self.clock)
         self._fleet = Fleet(self.store, self.clock)
@@ -140,8 +140,16 @@ class Daeri:
         workers = {LIBRARIAN: self.librarian.work}
         self.meanings = self._meanings()
         executor = Executor(self.door, self.identity, bench, self._planner(), self.runs.working, workers, self.meanings)
+        executor.resume = self.runs.resume
+        self.door.parts |= self._parts(disk)
         segment = executor.segment if self.tracer is None else partial(self._traced, self.tracer, executor.segment)
         self.engine = Engine(settings.engine_url, segment, self._due, self._fleet.me)
+
+    def _parts(self, disk: Disk) -> Parts:
+        """Return what operations may use besides records."""
+        commissioning = Commissioning(self.company, self.runs.may_ask)
+        own: Parts = {Worked: Coding(self._sandbox, self.door), Disk: disk, Commissioned: commissioning.make}
+        return own | (self._upstream.parts if self._upstream else {})
 
     def _services(self, company: Company) -> "Upstream | None":
         """Return the services outside that the settings name, with the company that offers their operations."""

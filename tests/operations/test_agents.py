@@ -9,7 +9,9 @@ import pytest
 from daeri.errors import DeclarationError, NotFound
 from daeri.operations import Agent, Allowance
 from daeri.operations.agents import agents_in, check_agents
+from daeri.records.actor import Actor, sight
 from daeri.records.identity import Identity
+from daeri.records.record import Mark
 from daeri.runs.runs import Runs
 from daeri.runs.wakeups import Wakeups
 from daeri.wording import Text
@@ -103,3 +105,11 @@ async def test_an_agent_is_there_only_for_whom_it_serves(world: World) -> None:
     with pytest.raises(NotFound):
         identity.narrowed(owner, "payroll")
     assert identity.narrowed(hr, "payroll").agent == "payroll"
+
+
+def test_what_is_kept_from_an_agent_is_kept_from_those_that_it_asks() -> None:
+    mark = Mark(agents=("clerk",))
+    clerk = Actor(1, "가", agent="clerk")
+    assert sight(clerk, mark) == "open"
+    assert sight(replace(clerk, beside=("chief",)), mark) == "hidden"
+    assert sight(replace(clerk, beside=("chief",)), Mark(agents=("clerk", "chief"))) == "open"

@@ -25,11 +25,11 @@ from daeri.operations.invoke import Door
 from daeri.operations.operation import Operation
 from daeri.operations.outcome import Done, Held, Replayed
 from daeri.operations.permit import is_allowed
-from daeri.operations.provenance import Origins
+from daeri.operations.provenance import Origins, Read
 from daeri.operations.provided import awaited_by
 from daeri.records.actor import Actor
 from daeri.records.identity import Identity
-from daeri.runs.journal import Fenced, Note, StepJournal
+from daeri.runs.journal import ASK, Fenced, Note, StepJournal
 from daeri.runs.work import SUMMARY, Asked, Ending, StepView, Turn, Work, Workbench
 from daeri.tools.memory import RECALL, RECALLED_MAX
 from daeri.tracing import here, span
@@ -49,6 +49,7 @@ NOTE_AT_ONCE_MILLISECONDS = 30
 """A step that took so long is written at once, for whoever watches; quicker ones go with the next transaction."""
 
 Working = Callable[[str, asyncio.Task[None] | None], None]
+Resume = Callable[[str], Coroutine[Any, Any, None]]
 Worker = Callable[[Work, Workbench], Coroutine[Any, Any, None]]
 
 log = structlog.get_logger()
@@ -163,6 +164,8 @@ class Executor:
         self._bench = bench
         self._planner = planner
         self._working = working
+        self.resume: Resume | None = None
+        """Goes on with another run: that of an agent that was asked, and the one that waited for it."""
 
     async def segment(self, run_id: str, segment: int) -> None:
         """Carry a run on until it ends or waits for a person; never raises."""
@@ -178,6 +181,11 @@ class Executor:
             self._working(run_id, None)
         if not task.cancelled():
             task.result()
+        await self._go_on(work.parent_id)
+
+    async def _go_on(self, run_id: str | None) -> None:
+        if run_id is not None and self.resume is not None:
+            await self.resume(run_id)
 
     async def _ended(self, work: Work) -> None:
         structlog.contextvars.bind_contextvars(run_id=work.lease.run_id)
@@ -190,7 +198,8 @@ class Executor:
             agent = self._door.company.agent_for(person, work.agent)
             progress.allowance = agent.allowance
             async with asyncio.timeout(max(agent.allowance.seconds - progress.milliseconds / 1000, LEAST_SECONDS)):
-                await self._advance(work, progress, agent, agent.acting_for(person))
+                actor = replace(agent.acting_for(person), beside=work.asked_by)
+                await self._advance(work, progress, agent, actor)
         except Fenced:
             log.info("run.fenced")
         except DaeriError as error:
@@ -235,6 +244,7 @@ class Executor:
             history=[_said(turn) for turn in work.history],
             summary=work.summary,
             run_id=work.lease.run_id,
+            held=work.classes,
         )
         await self._recall(work, progress, situation)
         await self._condense(work, progress, situation)
@@ -328,6 +338,9 @@ class Executor:
             progress.notes.clear()
         finally:
             self._bench.wake(work.lease)
+        if journal.begun is not None:
+            await self._go_on(journal.begun)
+            return Happened(call, Waits(journal.begun, {}))
         if isinstance(outcome, Held):
             return Happened(call, Waits(outcome.approval_id, outcome.body(situation.lang)))
         if isinstance(outcome, Replayed):
@@ -338,7 +351,12 @@ class Executor:
     async def _journal(self, work: Work, progress: Progress, situation: Situation, call: Call) -> StepJournal:
         asked = Asked(progress.steps, call.operation, call.arguments, call.note, situation.lang)
         origins = await self._origins(progress, situation, call)
-        return self._bench.call(work.lease, asked, work.input, progress.notes, origins)
+        if origins is not None and work.asked_by:  # what an agent asked for is nobody's own word
+            request = Read(ASK, outside=True, result={"request": work.input}, records=frozenset())
+            origins = Origins(reads=(request, *origins.reads), classes=origins.classes)
+        journal = self._bench.call(work.lease, asked, work.input, progress.notes, origins)
+        journal.scopes, journal.classes = situation.actor.scopes, call.classes
+        return journal
 
     def _bundles(self, call: Call) -> bool:
         """Say whether a call may share a document with others of its plan, which happen in no particular order."""

@@ -125,6 +125,7 @@ class Situation:
         model: the name of the model that the agent would have asked first; None for the most preferred one.
         asked: what the planner tells, for the trace, of the requests to models that it made in this turn.
         memories: what the person wants to be remembered, closest to the request first.
+        held: the sensitive data classes that the request itself may hold, where another agent worded it.
     """
 
     actor: Actor
@@ -145,6 +146,7 @@ class Situation:
     run_id: str | None = None
     model: str | None = None
     asked: list[dict[str, Any]] = field(default_factory=list)
+    held: frozenset[str] = frozenset()
 
     @property
     def classes(self) -> frozenset[str]:
@@ -152,7 +154,7 @@ class Situation:
         done = (happened.outcome for happened in self.happened)
         read = (classes_in(outcome.sources) for outcome in done if isinstance(outcome, Done))
         before = self.summary.classes if self.summary is not None else ()
-        return frozenset(before).union(*read, *(said.classes for said in self.history))
+        return self.held.union(before, *read, *(said.classes for said in self.history))
 
 
 class Planner(Protocol):

@@ -86,6 +86,7 @@ RUN_STATUS: Final[Mapping[str, Words]] = {
     "running": Words("실행 중", "running"),
     "waiting_approval": Words("결재 대기", "waiting for approval"),
     "waiting_input": Words("답변 대기", "waiting for input"),
+    "waiting_run": Words("다른 에이전트 대기", "waiting for an agent"),
     "succeeded": Words("완료", "succeeded"),
     "failed": Words("실패", "failed"),
     "cancelled": Words("취소됨", "cancelled"),

@@ -62,6 +62,7 @@ RUN_STATUS: Final = (
     "running",
     "waiting_approval",
     "waiting_input",
+    "waiting_run",
     "succeeded",
     "failed",
     "cancelled",
@@ -214,6 +215,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
         copied_from=or_null("string"),
         created_at=TIME,
         finished_at=or_null("string", format="date-time"),
+        parent_run_id=or_null("string"),
     ),
     "BundledCall": object_of(
         "BundledCall",

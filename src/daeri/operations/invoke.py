@@ -228,6 +228,7 @@ class Door:
             read=partial(self._read_within, call),
             leaving=partial(self._leaving, call, digest(args.canonical(model))),
             origins=call.origins if call.actor.agent is not None else None,
+            run_id=call.journal.run_id if call.journal is not None else None,
         )
         call.made = await maker(self.parts, kind)(asking)
 

@@ -24,6 +24,7 @@ class Asking:
     """What a part is made for: one call, let in and checked.
 
     Attributes:
+        run_id: the run that calls, if one does.
         read: calls another operation that reads, for the same caller; what it told becomes a source of this call.
         leaving: writes down that a request goes to a host outside, before it does; refused under a lost lease.
         origins: what an agent had heard and read before it called; None where a person calls by themself.
@@ -35,6 +36,7 @@ class Asking:
     read: Callable[[str, Mapping[str, Any]], Awaitable[Done]]
     leaving: Callable[[str], Awaitable[None]]
     origins: Origins | None = None
+    run_id: str | None = None
 
 
 Maker = Callable[[Asking], Awaitable[Awaited]]

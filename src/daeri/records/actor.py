@@ -24,6 +24,7 @@ class Actor:
         door: the protocol the request came by, for the audit only.
         decides: whether the credential may decide approvals (a person's own session or a key marked so).
         credential: which key or session it is, for the audit only.
+        beside: the agents for which that agent works, the first one first; what is kept from one is kept from all.
         known_as: what adopted tables call the person (사번), or None where they know nothing of them.
     """
 
@@ -39,6 +40,7 @@ class Actor:
     everything: bool = False
     credential: str = ""
     known_as: int | str | None = None
+    beside: tuple[str, ...] = ()
 
     @classmethod
     def system(cls, name: str) -> "Actor":
@@ -53,7 +55,7 @@ class Actor:
             "named": [self.name, self.login, self.known_as],
             "team": self.team_id,
             "roles": sorted(self.roles),
-            "agent": self.agent,
+            "agent": [self.agent, *self.beside],
             "scopes": self.scopes,
             "everything": self.everything,
         }
@@ -76,7 +78,9 @@ class Actor:
 
 def is_kept_from(actor: Actor, mark: Mark) -> bool:
     """Say whether a field is kept from the agent that acts, whatever its person may see."""
-    return actor.agent is not None and mark.agents is not None and actor.agent not in mark.agents
+    if actor.agent is None or mark.agents is None:
+        return False
+    return not {actor.agent, *actor.beside}.issubset(mark.agents)
 
 
 def sight(actor: Actor, mark: Mark) -> Sight:

@@ -21,24 +21,30 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    and_,
     bindparam,
     func,
     insert,
     select,
     update,
 )
+from ulid import ULID
 
 from daeri.clock import Clock, rfc3339
-from daeri.errors import DaeriError
+from daeri.errors import DaeriError, Refused
 from daeri.operations.outcome import Done, Held, Settlement
 from daeri.operations.provenance import Origins
 from daeri.records.record import Instant
 from daeri.records.store import system
 from daeri.runs.fleet import server
 from daeri.wording import Lang
+from daeri.wording import Text as Words
 
 TERMINAL = ("succeeded", "failed", "cancelled", "expired")
 PARKED = ("waiting_approval", "waiting_input")
+"""Waiting for a person; one that waits for another run does not concern them."""
+ASK = "agents.ask"
+"""The operation by which a run has another agent work; the run of that one is begun with the step."""
 SPOKEN = "message.delta"
 RESTARTED = "message.restarted"
 """The events that tell a piece of the answer, and that it begins anew, with the text that stands."""
@@ -74,14 +80,18 @@ run = Table(
     Column("created_at", Instant, nullable=False),
     Column("finished_at", Instant),
     Column("trace", String(55)),
+    Column("parent_id", String(40)),
+    Column("parent_step", Integer),
+    Column("asked_by", JSON),
     CheckConstraint(
-        "status IN ('queued', 'running', 'waiting_approval', 'waiting_input', 'succeeded', 'failed', 'cancelled', "
-        "'expired')",
+        "status IN ('queued', 'running', 'waiting_approval', 'waiting_input', 'waiting_run', 'succeeded', "
+        "'failed', 'cancelled', 'expired')",
         name="run_status",
     ),
 )
 Index("ix_run_person", run.c.person_id, run.c.created_at)
 Index("ix_run_session", run.c.session_id)
+Index("ix_run_parent", run.c.parent_id)
 Index("ix_run_open", run.c.status)
 Index("uq_run_idempotency", run.c.person_id, run.c.idempotency_key, unique=True)
 
@@ -168,6 +178,8 @@ _TOLD = (
     .where(event.c.run_id == _KEY, event.c.type.in_((SPOKEN, RESTARTED)))
     .order_by(event.c.seq)
 )
+_CHILDREN = select(run.c.id, run.c.epoch).where(run.c.parent_id == _KEY, run.c.status.not_in(TERMINAL))
+_PARENT = select(run.c.parent_id).where(run.c.id == _KEY)
 _INSERT_STEP = insert(step)
 _INSERT_EVENT = insert(event)
 
@@ -324,6 +336,10 @@ def finish(connection: Connection, run_id: str, status: str, at: datetime, **val
     if values.get("error"):
         ending["error"] = values["error"]
     emit(connection, run_id, at, (f"run.{status}", ending), ("stream.end", {"status": status}))
+    for child in connection.execute(_CHILDREN, {"key": run_id}).all():  # nobody waits for them any more
+        connection.execute(update(run).where(run.c.id == child.id).values(epoch=child.epoch + 1))
+        finish(connection, child.id, "cancelled", at)
+    _answer_parent(connection, run_id, at)
 
 
 @dataclass(slots=True)
@@ -335,7 +351,10 @@ class StepJournal:
         note: an assumption under which the call is made.
         origins: what the run had heard and read, from which the call's arguments may come.
         beside: further calls of the same plan, which may be filed together with this one.
-        begun: its beginning is committed, and the notes with it.
+        kept: its beginning is committed, and the notes with it.
+        scopes: the caller's, for a run that this one has another agent do.
+        classes: the data classes that the call's arguments may hold.
+        begun: the run that was begun with the step, where another agent was asked.
     """
 
     lease: Lease
@@ -349,7 +368,10 @@ class StepJournal:
     lang: Lang = "ko"
     origins: Origins | None = None
     beside: Sequence["StepJournal"] = ()
-    begun: bool = False
+    kept: bool = False
+    scopes: Sequence[Sequence[str]] = ()
+    classes: Sequence[str] = ()
+    begun: str | None = None
 
     @property
     def run_id(self) -> str:
@@ -358,18 +380,20 @@ class StepJournal:
 
     def check(self, connection: Connection) -> None:
         """Refuse to go on under a lost lease; say that the call begins, unless that was said."""
-        if self.begun:
+        if self.kept:
             write_notes(connection, self.lease, self.clock.now(), ())
         else:
             write_notes(connection, self.lease, self.clock.now(), self.notes, self.started())
 
     def keep(self) -> None:
         """Take note that its beginning is committed."""
-        self.begun = True
+        self.kept = True
 
     def record(self, connection: Connection, outcome: Done | Held | DaeriError) -> None:
         """Write the step and its events; a held call parks the run in the same transaction."""
-        if isinstance(outcome, Done):
+        if isinstance(outcome, Done) and outcome.operation == ASK:
+            self._commission(connection, outcome)
+        elif isinstance(outcome, Done):
             self.write(connection, "done", {"done": _done_body(outcome)}, milliseconds=round(outcome.milliseconds))
             self._emit(connection, ("tool.finished", _finished(self.step, outcome)))
         elif isinstance(outcome, Held):
@@ -389,6 +413,35 @@ class StepJournal:
             self.write(connection, "refused", {"refused": problem})
             told = {"step": self.step, "operation": self.operation, "refused": problem}
             self._emit(connection, ("tool.finished", told))
+
+    def _commission(self, connection: Connection, outcome: Done) -> None:
+        """Begin the run of another agent, and wait for it."""
+        mine = connection.execute(select(run).where(run.c.id == self.run_id)).one()
+        agent, request, now = outcome.result["agent"], outcome.result["request"], self.clock.now()
+        self.begun = f"run_{ULID()}"
+        outcome.result["run_id"] = self.begun
+        connection.execute(
+            insert(run).values(
+                id=self.begun,
+                session_id=f"ses_{ULID()}",
+                person_id=mine.person_id,
+                agent=agent,
+                scopes=[list(scope) for scope in self.scopes],
+                door=mine.door,
+                lang=mine.lang,
+                input=request,
+                status="queued",
+                usage={"classes": list(self.classes)} if self.classes else {},
+                parent_id=self.run_id,
+                parent_step=self.step,
+                asked_by=[*(mine.asked_by or ()), mine.agent],
+                created_at=now,
+            )
+        )
+        emit(connection, self.begun, now, ("run.started", {"input": request, "agent": agent}))
+        self.write(connection, "waiting", {"commissioned": _done_body(outcome)})
+        self._emit(connection, ("agent.asked", {"step": self.step, "agent": agent, "run": self.begun}))
+        connection.execute(update(run).where(run.c.id == self.run_id).values(status="waiting_run"))
 
     def started(self) -> tuple[str, dict[str, Any]]:
         """Return the event that tells of the call."""
@@ -428,6 +481,42 @@ def settle(connection: Connection, settlement: Settlement, at: datetime) -> None
     emit(connection, settlement.run_id, at, ("approval.decided", decided), ("run.resumed", {"status": "queued"}))
     waiting = update(run).where(run.c.id == settlement.run_id)
     connection.execute(waiting.values(status="queued", segment=row.segment + 1))
+
+
+def _answer_parent(connection: Connection, run_id: str, at: datetime) -> None:
+    """Tell the run that waits for this one how it ended, and make it due again."""
+    if connection.execute(_PARENT, {"key": run_id}).scalar_one() is None:
+        return
+    ended = connection.execute(select(run).where(run.c.id == run_id)).one()
+    waiting = connection.execute(_STATE_HELD, {"key": ended.parent_id}).one()
+    if waiting.status != "waiting_run":
+        return
+    here = and_(step.c.run_id == ended.parent_id, step.c.seq == ended.parent_step)
+    output = connection.execute(select(step.c.output).where(here)).scalar_one()
+    done = output["commissioned"]
+    if ended.status == "succeeded":
+        own = {**done["sources"][0], **({"classes": held} if (held := ended.usage.get("classes")) else {})}
+        result = {**done["result"], "status": ended.status, "answer": ended.answer or ""}
+        sources = [{**each, "n": n} for n, each in enumerate([own, *(ended.citations or ())], 1)]
+        output = {"done": {**done, "result": result, "sources": sources}}
+    else:
+        why = (ended.error or {}).get("detail") or ended.status
+        refusal = Refused(Words(f"{ended.agent}: {why}", f"{ended.agent}: {why}"), extra={"run": run_id})
+        output = {**output, "refused": _problem(refusal)}
+    status = "done" if ended.status == "succeeded" else "refused"
+    connection.execute(update(step).where(here).values(status=status, output=output))
+    told = {"step": ended.parent_step, "agent": ended.agent, "run": run_id, "status": ended.status}
+    emit(connection, ended.parent_id, at, ("agent.answered", told))
+    again = update(run).where(run.c.id == ended.parent_id)
+    connection.execute(again.values(status="queued", segment=waiting.segment + 1))
+
+
+def asked_of(connection: Connection, run_id: str, *, ended: bool = False) -> list[str]:
+    """Return the runs that a run had begun, and those that these had; all of them, or those that have not ended."""
+    which = run.c.parent_id == run_id
+    mine = select(run.c.id).where(which) if ended else select(run.c.id).where(which, run.c.status.not_in(TERMINAL))
+    found = [str(each) for each in connection.execute(mine).scalars()]
+    return [*found, *(below for each in found for below in asked_of(connection, each, ended=ended))]
 
 
 def _is_there(connection: Connection, name: str | None) -> bool:

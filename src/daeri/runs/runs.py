@@ -15,7 +15,15 @@ from ulid import ULID
 
 from daeri.clock import Clock, rfc3339
 from daeri.crash import crash_at
-from daeri.errors import Conflict, FieldError, IdempotencyMismatch, NotFound, PermissionDenied, ValidationFailed
+from daeri.errors import (
+    Conflict,
+    FieldError,
+    IdempotencyMismatch,
+    NotFound,
+    PermissionDenied,
+    Refused,
+    ValidationFailed,
+)
 from daeri.log import trace_headers
 from daeri.operations.company import Company
 from daeri.operations.outcome import Settlement
@@ -33,6 +41,10 @@ from daeri.wording import Lang, Text, normal
 INPUT_MAX = 8_000
 """Characters of a request; a longer text belongs into a document."""
 LIST_MAX = 100
+ASKED_MAX = 5
+"""Times one run may have another agent work."""
+DEPTH_MAX = 2
+"""Agents that may ask one another for one request."""
 HEARTBEAT_SECONDS = 15
 """Longest silence on a stream: proxies drop connections that are quiet for a minute."""
 
@@ -377,16 +389,23 @@ class Runs:
         """
         _within_scope(actor, "cancel", "write")
 
-        def stop(connection: Connection) -> None:
+        concerned: list[str] = []
+
+        def stop(connection: Connection) -> str | None:
             row = self._row(connection, actor, run_id, held=True)
             if row.status in journal.TERMINAL:
                 raise Conflict(Text("이미 끝난 실행이에요", "The run has ended already"))
+            concerned[:] = [run_id, *journal.asked_of(connection, run_id)]
             connection.execute(update(journal.run).where(journal.run.c.id == run_id).values(epoch=row.epoch + 1))
             journal.finish(connection, run_id, "cancelled", self._clock.now())
             self._audit(connection, actor, run_id, "run.cancel")
+            parent: str | None = row.parent_id
+            return parent
 
-        await self._store.write(stop)
-        self._stopped(run_id)
+        waiting = await self._store.write(stop)
+        for each in concerned:
+            self._stopped(each)
+        await self.resume(waiting)
         return await self.get(actor, run_id, lang)
 
     def _stopped(self, run_id: str) -> None:
@@ -410,6 +429,27 @@ class Runs:
         crash_at("run.due")
         if self.start is not None and run_id in due:
             await self.start(run_id, due[run_id])
+
+    async def may_ask(self, actor: Actor, run_id: str) -> None:
+        """Refuse a run that has another agent work once too often, or for one that was itself asked.
+
+        Raises:
+            NotFound: there is no such run, or it is someone else's.
+            Refused: it asked too often, or too deep.
+        """
+
+        def look(connection: Connection) -> tuple[int, int]:
+            row = self._row(connection, actor, run_id)
+            return len(row.asked_by or ()), len(journal.asked_of(connection, run_id, ended=True))
+
+        depth, often = await self._store.read(look)
+        if depth >= DEPTH_MAX or often >= ASKED_MAX:
+            raise Refused(
+                Text(
+                    f"에이전트에게 맡기는 일은 한 번에 {ASKED_MAX}건, {DEPTH_MAX}단계까지만 돼요",
+                    f"A run may ask agents {ASKED_MAX} times, and {DEPTH_MAX} deep",
+                )
+            )
 
     async def due(self) -> list[tuple[str, int]]:
         """Return what some worker should advance: (run, segment)."""
@@ -506,6 +546,7 @@ class Runs:
             "copied_from": row.copied_from,
             "created_at": rfc3339(row.created_at),
             "finished_at": rfc3339(row.finished_at) if row.finished_at else None,
+            "parent_run_id": row.parent_id,
         }
 
     def _waiting_for(self, steps: Any, lang: Lang) -> str | None:

@@ -90,6 +90,8 @@ class Work:
         steps: what has been done so far, in order: after a crash or a wait, work goes on from here.
         history: the conversation with this agent before this run, oldest first; `summary` tells what was before that.
         told: the text that its listeners were told by whoever was at it before.
+        parent_id, asked_by: the run that had this one begun, and the agents that asked one another for it.
+        classes: the sensitive data classes that the request may hold, where an agent worded it.
     """
 
     lease: Lease
@@ -106,6 +108,9 @@ class Work:
     history: Sequence[Turn] = field(default=())
     summary: Summary | None = None
     told: str = ""
+    parent_id: str | None = None
+    asked_by: tuple[str, ...] = ()
+    classes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +290,9 @@ def _load(connection: Connection, lease: Lease) -> Work:
         history=[turn for turn in turns if summary is None or turn.run_id > summary.until],
         summary=summary,
         told=journal.told(connection, lease.run_id) if lease.epoch > 1 else "",
+        parent_id=row.parent_id,
+        asked_by=tuple(row.asked_by or ()),
+        classes=frozenset((row.usage or {}).get("classes", ())),
     )
 
 

@@ -10,6 +10,9 @@ MODEL_TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
     {
         "level.personal": Text("개인정보", "personal data"),
         "runs.classes": Text("읽은 정보", "Data read"),
+        "run.waiting_run": Text("다른 에이전트 기다림", "Waiting for an agent"),
+        "runs.child": Text("맡긴 실행 보기", "Open the run of that agent"),
+        "runs.parent": Text("맡긴 쪽", "Asked by"),
         "runs.asked": Text("모델 {model}", "Model {model}"),
         "runs.asked.classes": Text("문맥에 든 것: {classes}", "in its context: {classes}"),
         "runs.asked.withheld": Text("보내지 않은 것: {classes}", "not sent: {classes}"),

@@ -30,6 +30,7 @@ OF_RUN: Final[Mapping[str, TaskState]] = {
     "running": TaskState.TASK_STATE_WORKING,
     "waiting_approval": TaskState.TASK_STATE_INPUT_REQUIRED,
     "waiting_input": TaskState.TASK_STATE_INPUT_REQUIRED,
+    "waiting_run": TaskState.TASK_STATE_WORKING,
     "succeeded": TaskState.TASK_STATE_COMPLETED,
     "failed": TaskState.TASK_STATE_FAILED,
     "cancelled": TaskState.TASK_STATE_CANCELED,

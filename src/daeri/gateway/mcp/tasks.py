@@ -46,6 +46,7 @@ _OF_RUN: Final[Mapping[str, str]] = {
     "running": "working",
     "waiting_approval": "working",
     "waiting_input": "working",
+    "waiting_run": "working",
     "succeeded": "completed",
     "failed": "completed",
     "expired": "completed",
