@@ -61,6 +61,7 @@ from daeri.runs.fleet import Fleet
 from daeri.runs.pushes import Pushes
 from daeri.runs.queueing import Queue
 from daeri.runs.runs import Runs
+from daeri.runs.schedules import Schedules
 from daeri.runs.wakeups import Wakeups
 from daeri.runs.work import Workbench
 from daeri.settings import Settings, environment
@@ -120,6 +121,7 @@ class Daeri:
         self._wakeups = Wakeups()
         queue = Queue(settings.runs_per_person)
         self.runs = Runs(company, self.store, self.clock, self._wakeups, self._fleet.me, queue)
+        self.schedules = Schedules(self.store, self.clock, self.identity, self.runs)
         self.pushes = Pushes(self.store, self.clock)
         self.figures = Counting(self.store, self.clock)
         self.approvals = Approvals(company, self.store, self.clock, self.door.execute_approved, self.runs)
@@ -286,6 +288,7 @@ class Daeri:
                 asyncio.create_task(self.approvals.errands.keep()),
                 asyncio.create_task(self.librarian.keep_meaning()),
                 asyncio.create_task(self.own_files.keep_swept()),
+                asyncio.create_task(self.schedules.keep()),
             ]
 
     async def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from runpy import run_path
 from typing import Any
 
 import pytest
@@ -209,6 +210,7 @@ async def test_a_fork_begins_with_the_turns_so_far_and_goes_its_own_way(world: W
 async def test_runs_from_before_get_their_conversations(tmp_path: Path) -> None:
     store = Store(address(tmp_path / "daeri.db"))
     await store.upgrade(MIGRATIONS, "daeri_version")
+    statement = run_path(str(MIGRATIONS / "versions" / "0023_conversations.py"))["FROM_RUNS"]
     columns = "id, session_id, person_id, agent, scopes, door, lang, input, status, segment, epoch, attempts, events"
     old = [
         ("run_1", "ses_1", 7, "assistant", "휴가 며칠 남았어?", "2026-01-01 09:00:00"),
@@ -217,30 +219,16 @@ async def test_runs_from_before_get_their_conversations(tmp_path: Path) -> None:
         ("run_4", "ses_3", 8, "library", "문서 읽기", "2026-01-04 09:00:00"),
     ]
 
-    def go_back(connection: Any) -> None:
+    def as_the_migration_found_them(connection: Any) -> None:
         for run, session, person, agent, words, at in old:
             values = f"'{run}', '{session}', {person}, '{agent}', '[]', 'rest', 'ko', '{words}', 'succeeded'"
             rest = f"1, 0, 0, 0, '[]', '[]', '{{}}', '{at}'"
             insert = f"INSERT INTO run ({columns}, choices, citations, usage, created_at) VALUES ({values}, {rest})"
             connection.execute(text(insert))
-        for statement in GO_BACK:
-            connection.execute(text(statement))
+        connection.execute(text(statement))
 
-    await store.write(go_back)
-    await store.upgrade(MIGRATIONS, "daeri_version")
+    await store.write(as_the_migration_found_them)
     found = "SELECT id, person_id, title FROM conversation ORDER BY id"
     rows = await store.read(lambda connection: connection.execute(text(found)).all())
     assert [tuple(row) for row in rows] == [("ses_1", 7, "휴가 며칠 남았어?"), ("ses_2", 8, "매출")]
     await store.close()
-
-
-GO_BACK = (
-    "DROP INDEX ix_conversation_person",
-    "DROP TABLE conversation",
-    "DROP TABLE memory",
-    "ALTER TABLE run DROP COLUMN rank",
-    "ALTER TABLE run DROP COLUMN replaced_by",
-    "ALTER TABLE run DROP COLUMN copied_from",
-    "UPDATE daeri_version SET version_num = '0011'",
-)
-"""What undoes the migration of conversations."""

@@ -44,6 +44,7 @@ READS = {
     "team.lead": {"team": "영업2팀"},
     "team.overview": {"team": "영업본부"},
     "memory.list": {},
+    "schedules.list": {},
     "query.run": {"sql": "SELECT count(*) AS people FROM employee"},
     "query.schema": {},
     "documents.search": {"query": "출장비 한도"},
@@ -64,6 +65,9 @@ ELSEWHERE = {
     "memory.correct",
     "memory.forget",
     "memory.remember",
+    "schedules.create",
+    "schedules.delete",
+    "schedules.pause",
 }
 WITH_WORKERS = {"code.run"}
 """Tried where there are parts beside the records: `tests/tools`, `tests/agent/test_working.py`."""

@@ -5,8 +5,8 @@ A run belongs to the person who asked; nobody else learns that it exists.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -69,6 +69,7 @@ class Request:
         instead_of: the turn of that conversation which it asks again in other words.
         when_busy: what becomes of it where the conversation's last request is still at work.
         rank: who goes first; what a person waits for before what a schedule began.
+        told: what the run's first event tells besides.
     """
 
     text: str
@@ -79,6 +80,7 @@ class Request:
     idempotency_key: str | None = None
     when_busy: Busy = "queue"
     rank: int = ASKED
+    told: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Runs:
@@ -176,6 +178,17 @@ class Runs:
         )
         return await self._accept(actor, request)
 
+    async def accept(self, actor: Actor, request: Request) -> dict[str, Any]:
+        """Accept a request that was checked before, such as a schedule's; the same key is accepted once.
+
+        Raises:
+            PermissionDenied: the credential by which it was made may not ask.
+            NotFound: there is no such agent any more.
+        """
+        _within_scope(actor, "create", "write")
+        self._company.agent(request.agent)
+        return await self._accept(actor, request)
+
     async def _accept(self, actor: Actor, request: Request) -> dict[str, Any]:
         stopped: list[str] = []
 
@@ -211,7 +224,8 @@ class Runs:
                     trace=trace_headers().get("traceparent"),
                 )
             )
-            journal.emit(connection, run_id, now, ("run.started", {"input": request.text, "agent": request.agent}))
+            told = {"input": request.text, "agent": request.agent, **request.told}
+            journal.emit(connection, run_id, now, ("run.started", told))
             self._audit(connection, actor, run_id, "run.create")
             return self._row(connection, actor, run_id), True
 

@@ -27,6 +27,7 @@ from daeri.tools.documents import documents_catalog
 from daeri.tools.files import files_catalog
 from daeri.tools.memory import memory_catalog
 from daeri.tools.query import query_catalog
+from daeri.tools.schedules import schedules_catalog
 from daeri.wording import Text
 
 __all__ = ["hanbit"]
@@ -68,6 +69,7 @@ def hanbit() -> Company:
             code_catalog(),
             files_catalog(),
             memory_catalog(),
+            schedules_catalog("assistant"),
             documents_catalog(Department, keepers=("admin", "hr", LOADER), terms=TERMS),
         ],
         agents=[Agent(name="assistant", label=Text("대리", "Deputy"), instructions=INSTRUCTIONS)],
