@@ -16,6 +16,7 @@ from agent.asking import Desk, desk_of
 from daeri.app import Daeri, application
 from daeri.operations.outcome import Done
 from daeri.records import Actor
+from daeri.runs import journal
 from daeri.sample import hanbit
 from daeri.settings import Settings
 from daeri.testing.model_server import Asked, ModelServer, calls, says
@@ -111,6 +112,8 @@ async def test_a_run_that_is_cancelled_stops_its_code(working: Working) -> None:
     run = await working.daeri.runs.create(working.deputy, "파이썬 코드를 끝없이 돌려줘")
     await working.model.request(0)
     await asyncio.sleep(1)
+    told = await working.daeri.store.read(lambda connection: journal.events_after(connection, run["run_id"], 0))
+    assert [row.data["operation"] for row in told if row.type == "tool.started"] == ["code.run"]
     running = set(workers())
     assert running
     began = time.monotonic()
@@ -119,6 +122,15 @@ async def test_a_run_that_is_cancelled_stops_its_code(working: Working) -> None:
     assert ended["status"] == "cancelled"
     assert time.monotonic() - began < 1
     assert not running & set(workers()), "its worker went on"
+
+
+async def test_a_run_tells_of_its_code_once_as_it_begins_and_once_as_it_ends(working: Working) -> None:
+    working.model.when("한 번", calls(Asked("code__run", {"code": "1"})), says("1이요."))
+    run = await working.ask("파이썬 코드를 한 번 돌려줘")
+    told = await working.daeri.store.read(lambda connection: journal.events_after(connection, run["run_id"], 0))
+    tool = [row.type for row in told if row.type.startswith("tool.")]
+    assert tool == ["tool.started", "tool.finished"]
+    assert [row.seq for row in told] == list(range(1, len(told) + 1))
 
 
 async def test_a_file_written_after_code_read_one_waits_for_its_person(working: Working) -> None:

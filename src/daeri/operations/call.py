@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from sqlalchemy import Connection
 
+from daeri.clock import rfc3339
 from daeri.errors import DaeriError
 from daeri.operations import repeats
 from daeri.operations.operation import Operation
@@ -14,8 +15,9 @@ from daeri.operations.outcome import Done, Held, Journal, Replayed
 from daeri.operations.provenance import Origins
 from daeri.operations.provided import Provided
 from daeri.operations.sense import Sense
-from daeri.operations.sensitivity import STRICTEST
+from daeri.operations.sensitivity import STRICTEST, classes_in, classes_of
 from daeri.records.actor import Actor
+from daeri.records.record import Record
 from daeri.records.trail import Trail
 from daeri.wording import Lang
 
@@ -52,6 +54,24 @@ class Call:
         if known is not None:
             return known
         return Origins(classes=frozenset({STRICTEST}) if self.actor.agent is not None else frozenset())
+
+    def sources(self, trail: Trail, records: Mapping[str, type[Record]], at: datetime) -> list[dict[str, Any]]:
+        """Return what its answer rests on: its own rows, then what was read within it, whose taint it takes over."""
+        within = [source for each in self.within for source in each.sources]
+        untrusted = self.operation.outside or any(source.get("untrusted") for source in within)
+        classes = sorted(classes_in(within).union(classes_of(trail, records)))
+        own = {
+            "n": 1,
+            "operation": self.operation.name,
+            "label": self.operation.label.to(self.lang),
+            "records": [{"type": kind, "id": key, "title": title} for (kind, key), title in trail.records.items()],
+            "as_of": rfc3339(at),
+            **({"passages": trail.quotes} if trail.quotes else {}),
+            **({"pages": trail.pages} if trail.pages else {}),
+            **({"untrusted": True} if untrusted else {}),
+            **({"classes": classes} if classes else {}),
+        }
+        return [own, *({**source, "n": number} for number, source in enumerate(within, 2))]
 
     def begin(self, connection: Connection) -> None:
         """Begin its step, where a run calls: under a lost lease it does not."""

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from sqlalchemy import Connection
 
 from daeri.canonical import digest
-from daeri.clock import Clock, rfc3339
+from daeri.clock import Clock
 from daeri.crash import crash_at
 from daeri.errors import Conflict, DaeriError, NotFound
 from daeri.operations import arguments as args
@@ -42,7 +42,6 @@ from daeri.operations.permit import is_allowed, not_allowed
 from daeri.operations.provenance import Origins, Provenance, trace
 from daeri.operations.provided import Awaited, Provided, awaited_by
 from daeri.operations.sense import Sense, Senses
-from daeri.operations.sensitivity import classes_in, classes_of
 from daeri.records import audit
 from daeri.records.access import Records
 from daeri.records.actor import Actor
@@ -221,6 +220,9 @@ class Door:
             return self._validated(connection, call)
 
         model = await self._store.read(let_in)
+        if call.journal is not None:  # who watches the run sees what it waits for
+            await self._store.note(call.begin)
+            call.journal.keep()
         asking = Asking(
             actor=call.actor,
             arguments=model,
@@ -432,30 +434,12 @@ class Door:
             operation=call.operation.name,
             result=dump(result),
             say=say(call.lang) if callable(say) else None,
-            sources=self._sources(call, trail),
+            sources=call.sources(trail, self.company.records, self._clock.now()),
             masked=sorted(trail.masked.union(*(each.masked for each in call.within))),
             milliseconds=round((time.perf_counter() - started) * 1000, 2),
             rows=trail.rows + sum(each.rows for each in call.within),
             withheld=sorted(trail.withheld.union(*(each.withheld for each in call.within))),
         )
-
-    def _sources(self, call: Call, trail: Trail) -> list[dict[str, Any]]:
-        """Return what an answer rests on: its own rows, then what was read within it, whose taint it takes over."""
-        within = [source for each in call.within for source in each.sources]
-        untrusted = call.operation.outside or any(source.get("untrusted") for source in within)
-        classes = sorted(classes_in(within).union(classes_of(trail, self.company.records)))
-        own = {
-            "n": 1,
-            "operation": call.operation.name,
-            "label": call.operation.label.to(call.lang),
-            "records": [{"type": kind, "id": key, "title": title} for (kind, key), title in trail.records.items()],
-            "as_of": rfc3339(self._clock.now()),
-            **({"passages": trail.quotes} if trail.quotes else {}),
-            **({"pages": trail.pages} if trail.pages else {}),
-            **({"untrusted": True} if untrusted else {}),
-            **({"classes": classes} if classes else {}),
-        }
-        return [own, *({**source, "n": number} for number, source in enumerate(within, 2))]
 
     def _injected(self, connection: Connection, call: Call, wanted: Mapping[str, type], trail: Trail) -> dict[str, Any]:
         def make(kind: type) -> Any:
