@@ -6,7 +6,7 @@ from alembic import op
 import daeri.records.record
 
 revision = "0029"
-down_revision = "0024"
+down_revision = "0022"
 
 
 def upgrade() -> None:
