@@ -37,6 +37,7 @@ night: .venv/dev  ## slow evidence: 200 kills, longer histories, and all of it o
 lock:  ## resolve the dependencies anew (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url pyproject.toml --extra build -o requirements.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url pyproject.toml --all-extras -o requirements-dev.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --group clients -o requirements-clients.lock
 
 .venv/runtime: requirements.lock pyproject.toml
 	@PYTHON=$(PYTHON) scripts/environment requirements.lock
@@ -47,4 +48,4 @@ lock:  ## resolve the dependencies anew (needs uv)
 	@touch $@ .venv/runtime
 
 clean:  ## remove the environment and the demo's data
-	rm -rf .venv daeri-demo
+	rm -rf .venv .venv-clients daeri-demo

@@ -1,8 +1,11 @@
 """Is the API what its description says? Schemathesis makes requests of the description and judges what comes back.
 
-By day a few requests for each operation; at night many more, for each of several people, and chains of requests.
+By day a few requests for each operation; at night many more, for each of several people, and chains of requests,
+and linters and a generated client too.
 """
 
+import json
+import os
 import re
 import shutil
 import subprocess
@@ -15,6 +18,8 @@ import pytest
 from servers import Server
 
 ALLOWED = Path(__file__).with_name("schemathesis.toml")
+SCRIPT = Path(__file__).parents[1] / "clients/generated.py"
+REDOCLY = "@redocly/cli@2"
 
 
 @pytest.fixture
@@ -53,3 +58,51 @@ def test_thousands_of_requests_are_answered_as_described(demo, who):
     made, wrong = judged(demo, who, *options, seconds=1800)
     assert not wrong, wrong
     assert made > 9_000
+
+
+@pytest.fixture
+def described(demo: Server) -> Path:
+    """The description as a file."""
+    file = demo.folder / "openapi.json"
+    file.write_text(json.dumps(demo.call("GET", "/openapi.json").body))
+    return file
+
+
+@pytest.mark.night
+def test_linters_find_no_error_in_the_description(clients, npm, described):
+    redocly = npm(REDOCLY) / "node_modules/.bin/redocly"
+    rules = ("--extends", "recommended", "--max-problems", "1000")
+    for command in (
+        [str(clients), "-m", "openapi_spec_validator", str(described)],
+        [str(redocly), "lint", str(described), *rules],
+    ):
+        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=described.parent)
+        assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+
+
+@pytest.mark.night
+def test_a_client_that_is_made_of_the_description_imports_and_works(clients, demo, described, tmp_path):
+    environment = {**os.environ, "PATH": f"{clients.parent}:{os.environ['PATH']}", "PYTHONPATH": ""}
+    made = subprocess.run(
+        ["openapi-python-client", "generate", "--meta", "none", "--path", described, "--output-path", "daeri_client"],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=environment,
+    )
+    assert "WARNING" not in made.stdout, made.stdout
+    environment |= {"DAERI_URL": demo.url, "DAERI_KEY": demo.keys()["deputy"]}
+    done = subprocess.run(
+        [str(clients), str(SCRIPT), str(tmp_path)], check=False, capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    seen = json.loads(done.stdout)
+    assert seen.pop("modules") > 500
+    assert seen == {
+        "me": "김하은",
+        "balance": ["LeaveBalanceResult", "leave.balance"],
+        "held": ["HeldCall", "in_progress"],
+        "refused": ["Problem", "not-found"],
+        "rows": 5,
+    }

@@ -134,7 +134,10 @@ SCHEMAS: Final[dict[str, Schema]] = {
         ),
         passages={**list_of(ANYTHING), "description": "Passages of documents that were told: file, place, text."},
         pages={**list_of(TEXT), "description": "Addresses of pages of the web that were told."},
-        untrusted={"const": True, "description": "Its text is a document's or a page's: anyone may have written it."},
+        untrusted={
+            "type": "boolean",
+            "description": "Its text is a document's or a page's: anyone may have written it.",
+        },
         classes={**list_of(TEXT), "description": "Data classes that it holds beyond internal: personal, secret."},
     ),
     "Argument": object_of("Argument", "An argument as people read it.", name=TEXT, label=TEXT, value=TEXT),

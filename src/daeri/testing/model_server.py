@@ -121,7 +121,7 @@ def chunk(delta: Mapping[str, Any], finish_reason: str | None = None) -> Send:
 def stream(*deltas: Mapping[str, Any], finish_reason: str | None = "stop", spent: Spent | None = None) -> Reply:
     """Send these deltas, the finish reason (None leaves it out), the usage and [DONE]."""
     used = spent or Spent()
-    usage: dict[str, Any] = {"prompt_tokens": used.input_tokens, "completion_tokens": used.output_tokens}
+    usage = _usage(used)
     if used.cost_usd is not None:
         usage["cost"] = used.cost_usd
     steps = [chunk({"role": "assistant", "content": ""}), *(chunk(delta) for delta in deltas)]
@@ -129,6 +129,11 @@ def stream(*deltas: Mapping[str, Any], finish_reason: str | None = "stop", spent
         steps.append(chunk({}, finish_reason))
     steps.append(event({"id": "chatcmpl-1", "object": "chat.completion.chunk", "choices": [], "usage": usage}))
     return Reply((*steps, Send(b"data: [DONE]\n\n")))
+
+
+def _usage(spent: Spent) -> dict[str, Any]:
+    total = spent.input_tokens + spent.output_tokens
+    return {"prompt_tokens": spent.input_tokens, "completion_tokens": spent.output_tokens, "total_tokens": total}
 
 
 def says(text: str, *, characters: int = 3, finish_reason: str = "stop", spent: Spent | None = None) -> Reply:
@@ -192,15 +197,13 @@ def whole(payload: Mapping[str, Any]) -> Reply:
 def completion(text: str, spent: Spent | None = None, **message: Any) -> Reply:
     """Answer with a whole chat completion."""
     used = spent or Spent()
-    usage = {"prompt_tokens": used.input_tokens, "completion_tokens": used.output_tokens}
-    usage["total_tokens"] = used.input_tokens + used.output_tokens
     choice = {
         "index": 0,
         "message": {"role": "assistant", "content": text, **message},
         "finish_reason": "tool_calls" if "tool_calls" in message else "stop",
     }
     head = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "scripted"}
-    return whole({**head, "choices": [choice], "usage": usage})
+    return whole({**head, "choices": [choice], "usage": _usage(used)})
 
 
 @dataclass(slots=True)
