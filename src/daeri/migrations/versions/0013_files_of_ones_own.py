@@ -5,8 +5,8 @@ from alembic import op
 
 import daeri.records.record
 
-revision = "0021"
-down_revision = "0023"
+revision = "0013"
+down_revision = "0012"
 
 
 def upgrade() -> None:

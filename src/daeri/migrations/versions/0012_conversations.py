@@ -5,7 +5,7 @@ from alembic import op
 
 import daeri.records.record
 
-revision = "0023"
+revision = "0012"
 down_revision = "0011"
 
 FROM_RUNS = """

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0022"
-down_revision = "0024b"
+revision = "0016"
+down_revision = "0015"
 
 STATUSES = (
     "queued",

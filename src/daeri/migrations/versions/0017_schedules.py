@@ -5,8 +5,8 @@ from alembic import op
 
 import daeri.records.record
 
-revision = "0029"
-down_revision = "0022"
+revision = "0017"
+down_revision = "0016"
 
 
 def upgrade() -> None:
