@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
+from starlette.datastructures import FormData
 
 from daeri.errors import DeclarationError
 from daeri.operations.declare import kind_of
@@ -19,6 +20,7 @@ from daeri.upstream.schemas import Reader, Unfit, Unusable, check, fitted, hint_
 from daeri.upstream.shape import differences
 from daeri.upstream.table import Address, Entry
 from daeri.upstream.tools import shapes_of as tools_of
+from daeri.web.operations import arguments_of
 from upstream.service_house import declared
 from upstream.stock import DOCUMENT, document
 
@@ -150,7 +152,9 @@ def test_a_document_of_odd_parts_harms_nobody(paths: Any) -> None:
         ({"type": "object", "properties": {"a": {}}, "additionalProperties": False}, "other", {"a": 1}, {"b": 1}),
         ({"type": "object", "required": ["a"]}, "other", {"a": 1}, {}),
         ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, "other", None, "a"),
-        ({"enum": [1, 2]}, "other", 1, True),
+        ({"enum": [1, 2]}, "choice", 1, 3),
+        ({"enum": [1, "a"]}, "other", 1, True),
+        ({"type": ["string", "integer"]}, "other", 1, 1.5),
         ({}, "other", {"any": ["thing"]}, object()),
     ],
 )
@@ -160,6 +164,34 @@ def test_arguments_are_held_to_their_schema(schema: Any, kind: str, fits: Any, r
     TypeAdapter(hint).validate_python(fits)
     with pytest.raises(ValidationError):
         TypeAdapter(hint).validate_python(refused)
+
+
+def test_a_form_can_be_filled_in_for_whatever_a_service_takes() -> None:
+    properties = {
+        "both": {"type": ["string", "integer"]},
+        "list": {"type": "array", "items": {"type": ["integer", "null"]}},
+        "level": {"type": "integer", "enum": [1, 2]},
+        "price": {"type": "number", "nullable": True},
+        "sure": {"type": "boolean"},
+        "until": {"type": "string", "format": "date"},
+        "nested": {"type": "object", "properties": {"a": {"type": ["string", "null"]}}},
+    }
+    shape = shape_of(operationId="fill", **body({"type": "object", "properties": properties}))
+    entry = Entry(document="x", addresses=(Address(url="http://h"),), adopt=("*",), roles=("*",))
+    chosen = select("stock", entry, pin_of([shape]))
+    operation = catalog_of("stock", entry, chosen.adopted, declared, lambda _: None).operations["stock.fill"]
+    sent = {"both": "3", "list": "[1, null]", "level": "2", "price": "1.5", "sure": "true", "until": "2026-12-24"}
+    sent["nested"] = '{"a": null}'
+    read = arguments_of(FormData([(f"arg.{name}", text) for name, text in sent.items()]), operation)
+    assert operation.input.model_validate(read).model_dump(mode="json") == {
+        "both": 3,
+        "list": [1, None],
+        "level": 2,
+        "price": "1.5",
+        "sure": True,
+        "until": "2026-12-24",
+        "nested": {"a": None},
+    }
 
 
 def test_dates_and_numbers_arrive_as_values() -> None:
@@ -255,7 +287,7 @@ def test_a_document_with_any_part_replaced_by_an_odd_one_harms_nobody(odd: Any) 
         found, _ = shapes_of(changed)
         chosen = select("stock", entry, pin_of(found))
         try:
-            catalog = catalog_of("stock", entry, chosen.adopted, declared, lambda _: None)  # type: ignore[arg-type,return-value]
+            catalog = catalog_of("stock", entry, chosen.adopted, declared, lambda _: None)
         except DeclarationError:
             continue
         for operation in catalog.operations.values():

@@ -174,7 +174,7 @@ def hint_of(schema: Json, description: str) -> Any:
     """Return the type that a parameter takes, described for people and models."""
     described = Field(description=description or None)
     choices = schema.get("enum")
-    if choices and all(isinstance(each, str) for each in choices):
+    if choices and {type(each) for each in choices} in ({str}, {int}):
         return Annotated[Literal[tuple(choices)], described]
     kinds = [kind for kind in _listed(schema.get("type")) if kind != "null"]
     if len(kinds) == 1 and not choices and "anyOf" not in schema:
@@ -189,7 +189,23 @@ def hint_of(schema: Json, description: str) -> Any:
             least, most = _bounds(schema, whole=False)
             return Annotated[Decimal, Field(ge=least, le=most, allow_inf_nan=False), described]
     exact = AfterValidator(partial(_exact, schema))
-    return Annotated[JsonValue, exact, WithJsonSchema(schema, mode="validation"), described]
+    return Annotated[JsonValue, exact, WithJsonSchema(_spread(schema), mode="validation"), described]
+
+
+def _spread(schema: Json) -> Json:
+    """Return a schema of which each part has one type at most, as forms and models read it best."""
+    plain = {name: value for name, value in schema.items() if name != "type"}
+    for name in ("items", "additionalProperties"):
+        if isinstance(plain.get(name), dict):
+            plain[name] = _spread(plain[name])
+    if "properties" in plain:
+        plain["properties"] = {name: _spread(each) for name, each in plain["properties"].items()}
+    kinds = _listed(schema.get("type"))
+    if "anyOf" in plain:
+        plain["anyOf"] = [_spread(each) for each in plain["anyOf"]]
+    elif len(kinds) > 1:
+        plain["anyOf"] = [{"type": kind} for kind in kinds]
+    return plain | ({"type": kinds[0]} if len(kinds) == 1 else {})
 
 
 def _exact(schema: Json, value: Any) -> Any:
