@@ -228,6 +228,10 @@ class Daeri:
         with tracer.entered("run", "internal", asked, linked=segment > 1, daeri__run_id=run_id):
             await carry_on(run_id, segment)
 
+    def failures(self) -> dict[tuple[str, str], int]:
+        """Return how often each address of a service outside failed in a row."""
+        return self._upstream.failures() if self._upstream is not None else {}
+
     async def _due(self) -> list[tuple[str, int]]:
         """Return the runs to take up, those of servers that are gone among them."""
         await self.engine.bury(await self._fleet.look())
@@ -370,6 +374,7 @@ def _services_of(daeri: Daeri) -> Services:
         costs=daeri.costs,
         clock=daeri.clock,
         figures=daeri.figures,
+        failures=daeri.failures,
         checks={"database": partial(is_reachable, daeri.store), "audit": daeri.anchors.is_noting},
         librarian=daeri.librarian,
         own_files=daeri.own_files,

@@ -16,7 +16,7 @@ from daeri.crash import VARIABLE
 from databases import look
 from servers import Gone, Server
 from upstream.stock import Stock, described, document, table_of, written
-from worlds import LEAD, OWNER
+from worlds import AUDITOR, LEAD, OWNER
 
 POINT = "point"
 HERE = str(Path(__file__).parents[1])
@@ -112,6 +112,8 @@ def test_a_server_starts_while_a_service_is_down_and_says_so_when_it_is_called(h
     house.server.start()
     called = house.call(OWNER, "/v1/ops/stock.find_items", {})
     assert (called.status, called.body["code"]) == (502, "unreachable")
+    told = house.server.call("GET", "/metrics", key=house.keys[AUDITOR].first).body
+    assert f'daeri_service_failures{{service="stock",address="{house.stock.url}"}} 1' in str(told)
 
 
 def test_the_key_of_a_service_is_in_no_log_and_no_row(house: House) -> None:

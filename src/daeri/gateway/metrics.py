@@ -34,6 +34,7 @@ class Metrics:
     def __init__(self, services: Services, timing: Timing, version: str) -> None:
         """Take the figures, how long requests took, and the version."""
         self._figures = services.figures
+        self._failures = services.failures
         self._timing = timing
         self._version = version
 
@@ -42,6 +43,7 @@ class Metrics:
         Query(request)
         figures = await self._figures.read(actor)
         lines = [*_of_server(self._version), *_of_requests(self._timing), *_of_work(figures)]
+        lines += _of_services(self._failures())
         return Response("\n".join([*lines, ""]), media_type=MEDIA_TYPE)
 
 
@@ -111,6 +113,13 @@ def _of_work(figures: Figures) -> Iterator[str]:
     yield from family("daeri_llm_requests_total", "counter", "Requests to models; cached ones cost nothing.", asked)
     cost = [({"model": model}, dollars) for model, dollars in sorted(figures.cost.items())]
     yield from family("daeri_llm_cost_usd_total", "counter", "Cost of ended runs, where prices are known.", cost)
+
+
+def _of_services(failures: Mapping[tuple[str, str], int]) -> Iterator[str]:
+    if failures:
+        samples = [({"service": name, "address": url}, float(count)) for (name, url), count in failures.items()]
+        told = "Failures in a row of each address of a service outside, as this server saw them; from 3 on it rests."
+        yield from family("daeri_service_failures", "gauge", told, samples)
 
 
 METRICS_ENDPOINTS: Final[Sequence[Endpoint]] = (

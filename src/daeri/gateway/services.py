@@ -37,6 +37,7 @@ class Services:
         limiter: counts requests; None where there is no limit.
         meanings: knows what operations mean; None where they are found by their words alone.
         tracer: tells a collector how long they take; None where there is none.
+        failures: how often each address of each service outside failed in a row.
     """
 
     identity: Identity
@@ -59,3 +60,4 @@ class Services:
     limiter: Limiter | None = None
     meanings: Near | None = None
     tracer: Tracer | None = None
+    failures: Callable[[], Mapping[tuple[str, str], int]] = dict

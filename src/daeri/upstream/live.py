@@ -60,8 +60,8 @@ class Live(Protocol):
             Lost: nobody knows.
         """
 
-    def standing(self) -> list[str]:
-        """Say which of its addresses rest."""
+    def failures(self) -> dict[str, int]:
+        """Return how often each of its addresses failed in a row."""
 
     async def close(self) -> None:
         """Close the connections."""
@@ -112,9 +112,9 @@ class HttpService:
             raise Declined(reply.status)
         raise Lost(f"HTTP {reply.status}")
 
-    def standing(self) -> list[str]:
-        """Say which addresses failed lately."""
-        return [f"{url}: {health.failures}" for url, health in self._upstream.health().items() if health.failures]
+    def failures(self) -> dict[str, int]:
+        """Return how often each address failed in a row."""
+        return {url: health.failures for url, health in self._upstream.health().items()}
 
     async def close(self) -> None:
         """Close the connections."""
@@ -198,9 +198,9 @@ class ToolService:
                 raise Declined(0) from None
             raise Lost("the tool reports an error, and may have acted before it") from None
 
-    def standing(self) -> list[str]:
+    def failures(self) -> dict[str, int]:
         """Nothing is known of it between calls."""
-        return []
+        return {}
 
     async def close(self) -> None:
         """Close the connection."""

@@ -83,6 +83,11 @@ class Services:
             catalogs.append(catalog_of(name, entry, selection.adopted, company, made))
         self.company = replace(company, catalogs=[*company.catalogs, *catalogs])
 
+    def failures(self) -> dict[tuple[str, str], int]:
+        """Return how often each address of each service failed in a row."""
+        found = ((name, service.live.failures()) for name, service in self._services.items())
+        return {(name, url): count for name, failures in found for url, count in failures.items()}
+
     async def close(self) -> None:
         """Close all connections."""
         for service in self._services.values():
