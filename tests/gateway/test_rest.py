@@ -1,5 +1,7 @@
 import pytest
 
+from worlds import HR
+
 pytestmark = pytest.mark.anyio
 
 
@@ -191,6 +193,36 @@ async def test_weak_tags_lists_and_any_are_honoured(house, tag):
     path = f"/v1/approvals/{await house.held()}"
     decided = await house.post("lead", f"{path}/decisions", {"decision": "approve"}, headers={"If-Match": tag})
     assert decided.status_code == 200
+
+
+async def test_what_a_caller_has_already_is_not_sent_again_and_what_they_may_no_longer_see_is_no_such_thing(house):
+    path = "/v1/records/w_employee?fields=name,salary"
+    first = await house.get("lead", path)
+    mark = {"If-None-Match": first.headers["etag"]}
+    same = await house.get("lead", path, headers=mark)
+    assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", first.headers["etag"])
+    owners = await house.get("owner", path, headers=mark)
+    assert owners.status_code == 200, "they see other fields, so another's mark is not theirs"
+    assert owners.content != first.content
+    await house.world.sql("UPDATE w_employee SET name = '김하나' WHERE id = 1")
+    changed = await house.get("lead", path, headers=mark)
+    assert changed.status_code == 200
+    assert "김하나" in changed.text
+    assert (await house.http.get(path, headers=mark)).status_code == 401
+    box = "/v1/approvals?box=waiting"
+    empty = (await house.get("lead", box)).headers["etag"]
+    await house.held()
+    assert (await house.get("lead", box, headers={"If-None-Match": empty})).status_code == 200
+
+
+async def test_a_change_of_rights_changes_what_a_caller_has(house):
+    path = "/v1/ops"
+    before = (await house.get("hr", path)).headers["etag"]
+    assert (await house.get("hr", path, headers={"If-None-Match": before})).status_code == 304
+    await house.world.sql("UPDATE w_employee SET roles = '[]' WHERE id = :id", id=HR)
+    after = await house.get("hr", path, headers={"If-None-Match": before})
+    assert after.status_code == 200
+    assert after.headers["etag"] != before
 
 
 async def test_an_unchanged_document_is_304(house):

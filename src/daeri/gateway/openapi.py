@@ -13,7 +13,16 @@ from pydantic.json_schema import models_json_schema
 
 from daeri.gateway.conversations import CONVERSATION_ENDPOINTS, CONVERSATION_SCHEMAS
 from daeri.gateway.document_endpoints import DOCUMENT_ENDPOINTS
-from daeri.gateway.endpoints import ALWAYS, DRY_RUN, ENDPOINTS, IDEMPOTENCY_KEY, TAGS, Endpoint, Parameter
+from daeri.gateway.endpoints import (
+    ALWAYS,
+    DRY_RUN,
+    ENDPOINTS,
+    IDEMPOTENCY_KEY,
+    IF_NONE_MATCH,
+    TAGS,
+    Endpoint,
+    Parameter,
+)
 from daeri.gateway.files import FILE_ENDPOINTS
 from daeri.gateway.keys import KEY_ENDPOINTS, KEY_SCHEMAS
 from daeri.gateway.kinds import endpoints_of, schemas_of
@@ -118,6 +127,9 @@ def _described(endpoint: Endpoint) -> Document:
     own = {item.name for item in endpoint.parameters if item.place == "path"}
     in_path = [item for item in _in_path(endpoint.path) if item.name not in own]
     parameters = [_parameter(item) for item in (*in_path, *endpoint.parameters)]
+    if endpoint.method == "get" and not endpoint.public and "application/json" in _contents(endpoint):
+        described["responses"].setdefault("304", {"description": "It is still what If-None-Match names."})
+        parameters += [_parameter(IF_NONE_MATCH)] if IF_NONE_MATCH not in endpoint.parameters else []
     if parameters:
         described["parameters"] = parameters
     if endpoint.body is not None:
@@ -128,6 +140,10 @@ def _described(endpoint: Endpoint) -> Document:
     if endpoint.public:
         described["security"] = []
     return described
+
+
+def _contents(endpoint: Endpoint) -> set[str]:
+    return set(endpoint.responses.get(200, {}).get("content", {}))
 
 
 def _called(operation: Operation, schemas: dict[str, Any]) -> Document:

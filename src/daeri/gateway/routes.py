@@ -1,6 +1,8 @@
 """How does a handler come to a path? Tables of routes for callers who are known, and what their answers share."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from hashlib import blake2b
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -9,10 +11,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from daeri.gateway.guard import Doorkeeper
-from daeri.gateway.wire import answer
+from daeri.gateway.wire import answer, tags
 from daeri.records.actor import Actor
 
 DOOR: Final = "rest"
+JSON: Final = "application/json"
+_READS: Final = ("GET", "HEAD")
 
 Handler = Callable[[Request, Actor], Awaitable[Response]]
 
@@ -40,9 +44,24 @@ class Table:
 
         async def serve(request: Request) -> Response:
             handler = handlers["GET" if request.method == "HEAD" else request.method]
-            return await handler(request, await self._keeper.actor(request, DOOR))
+            response = await handler(request, await self._keeper.actor(request, DOOR))
+            return _unless_known(request, response)
 
         self.router.add_route(path, serve, methods=list(handlers), include_in_schema=False)
+
+
+def _unless_known(request: Request, response: Response) -> Response:
+    """Tell what is read by its content, and send it only to a caller who does not have it already.
+
+    The content was made for this caller, by the rules of this instant: what they may no longer see changes the mark.
+    """
+    if request.method not in _READS or response.status_code != HTTPStatus.OK or response.media_type != JSON:
+        return response
+    mark = response.headers.setdefault("ETag", f'"h{blake2b(response.body, digest_size=12).hexdigest()}"')
+    known = tags(request.headers.get("if-none-match", ""))
+    if known is None or mark.strip('"') in known:
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": mark})
+    return response
 
 
 def page_answer(request: Request, page: Mapping[str, Any]) -> Response:
