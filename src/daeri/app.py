@@ -46,6 +46,7 @@ from daeri.operations.listing import Shelf
 from daeri.operations.making import Parts
 from daeri.operations.office import Office
 from daeri.operations.policy import Policies
+from daeri.operations.quotas import Quota, Quotas
 from daeri.operations.windows import SharedWindows
 from daeri.outbound.engines import Engine as SearchEngine
 from daeri.records.anchors import Anchors
@@ -109,8 +110,7 @@ class Daeri:
         self.keys = Credentials(self.identity, self.store, self.clock)
         self.tracer = Tracer(settings.otlp_endpoint, __version__) if settings.otlp_endpoint else None
         self.exchange = Exchange(settings.redis_url.get_secret_value()) if settings.redis_url else None
-        windows = SharedWindows(self.exchange) if self.exchange else None
-        self.limiter = Limiter([Limit.read(text) for text in settings.rate_limits], windows)
+        self.limiter = self._limiter()
         self.door = Door(company, self.store, self.clock, self.limiter)
         self._sandbox = Sandbox()
         disk = Disk(settings.own_files)
@@ -160,6 +160,12 @@ class Daeri:
         from daeri.upstream.services import Services as Upstream  # noqa: PLC0415 - most servers name none
 
         return Upstream(self.settings.services, environment(), company)
+
+    def _limiter(self) -> Limiter:
+        windows = SharedWindows(self.exchange) if self.exchange else None
+        quotas = [Quota.read(text) for text in self.settings.quotas]
+        self.quotas = Quotas(quotas, self.store, self.clock) if quotas else None
+        return Limiter([Limit.read(text) for text in self.settings.rate_limits], windows, self.quotas)
 
     def _librarian(self) -> Librarian:
         settings = self.settings
@@ -320,6 +326,8 @@ class Daeri:
         if self._web is not None:
             self._web.close()
         await self.raw.close()
+        if self.quotas is not None:
+            await self.quotas.close()
         await self.store.close()
         if self.tracer is not None:
             await asyncio.to_thread(self.tracer.close)

@@ -66,6 +66,11 @@ class Settings(BaseSettings):
         "operation:leave.request=10/hour, model=60/minute, address=60/minute (where nobody signs in: /verify); "
         "empty for no limit.",
     )
+    quotas: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="How many requests in a day or a month of Seoul, separated by commas: person=10000/day, "
+        "key=100000/month; none by default.",
+    )
     redis_url: SecretStr | None = Field(
         default=None,
         validation_alias=AliasChoices("DAERI_REDIS_URL", "REDIS_URL"),
@@ -187,7 +192,7 @@ class Settings(BaseSettings):
     )
 
     @field_validator(
-        "cors_origins", "hosts", "rate_limits", "web_hosts", "web_ports", "embedding_levels", mode="before"
+        "cors_origins", "hosts", "rate_limits", "quotas", "web_hosts", "web_ports", "embedding_levels", mode="before"
     )
     @classmethod
     def _split(cls, value: object) -> object:

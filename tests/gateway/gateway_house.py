@@ -22,6 +22,7 @@ from daeri.operations.limits import Limit, Limiter
 from daeri.operations.office import Office
 from daeri.operations.outcome import Held
 from daeri.operations.policy import Policies
+from daeri.operations.quotas import Quota, Quotas
 from daeri.records.credentials import Credentials
 from daeri.records.identity import Identity
 from daeri.records.store import Store, is_reachable
@@ -78,7 +79,9 @@ class House:
         self.identity: Identity = world.identity
         self.keys = keys
         book = UseBook(world.store, world.clock)
-        limiter = world.door._limiter = Limiter([Limit.read(text) for text in more.get("limits", ())])
+        quotas = Quotas([Quota.read(text) for text in more.get("quotas", ())], world.store, world.clock)
+        limits = [Limit.read(text) for text in more.get("limits", ())]
+        limiter = world.door._limiter = Limiter(limits, quotas=quotas)
         budgets = Budgets(more.get("budgets", ()), world.store, world.clock, book, limiter)
         services = self.services = Services(
             identity=world.identity,

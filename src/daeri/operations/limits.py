@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from daeri.errors import RateLimited
+from daeri.operations.quotas import Quotas
 from daeri.operations.windows import Bound, OwnWindows, Windows
 from daeri.records.actor import Actor
 from daeri.wording import Text
@@ -69,18 +70,24 @@ class Left:
 class Limiter:
     """Counts, in this process or together with other servers."""
 
-    def __init__(self, limits: Sequence[Limit] = (), windows: Windows | None = None) -> None:
-        """Take the limits and where they are counted; without any, nothing is counted."""
+    def __init__(
+        self, limits: Sequence[Limit] = (), windows: Windows | None = None, quotas: Quotas | None = None
+    ) -> None:
+        """Take the limits and where they are counted, and the quotas; without any, nothing is counted."""
         self._limits = limits
+        self._quotas = quotas
         self._windows = windows or OwnWindows()
 
     async def request(self, actor: Actor) -> Left | None:
         """Count a request of an actor's; return the limit that is nearest to its end.
 
         Raises:
-            RateLimited: there were too many.
+            RateLimited: there were too many, or a quota is used up.
         """
-        return await self._count(("person", "", str(actor.person_id)), ("key", "", actor.credential))
+        left = await self._count(("person", "", str(actor.person_id)), ("key", "", actor.credential))
+        if self._quotas is not None:
+            await self._quotas.take(actor)
+        return left
 
     async def visit(self, address: str) -> Left | None:
         """Count a request of nobody in particular, from an address.

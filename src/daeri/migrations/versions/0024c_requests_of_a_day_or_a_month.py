@@ -1,0 +1,18 @@
+"""Requests of a day or a month."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0024c"
+down_revision = "0024b"
+
+
+def upgrade() -> None:
+    """Apply."""
+    op.create_table(
+        "quota_use",
+        sa.Column("subject", sa.String(length=120), nullable=False),
+        sa.Column("first_day", sa.Date(), nullable=False),
+        sa.Column("taken", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("subject", "first_day"),
+    )
