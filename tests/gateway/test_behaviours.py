@@ -14,13 +14,19 @@ from daeri.gateway import Options
 from daeri.operations import Catalog, anyone
 from daeri.records import Actor, Records
 from daeri.wording import Text
-from gateway.behaviours import BEHAVIOURS, Behaviour
+from gateway import behaviours_of_approvals, behaviours_of_callers, behaviours_of_calls
+from gateway.behaviours import Behaviour
 from gateway.gateway_house import Keys, opened
 from gateway.ways import CAPABILITIES, WAYS, Way, audited
 from worlds import Project, Said
 
 pytestmark = pytest.mark.anyio
 
+BEHAVIOURS = [
+    *behaviours_of_calls.behaviour,
+    *behaviours_of_approvals.behaviour,
+    *behaviours_of_callers.behaviour,
+]
 bulk = Catalog("bulk", Text("많은 것", "Bulk"))
 
 
@@ -47,12 +53,19 @@ async def broken(records: Records, actor: Actor, name: str) -> Said:
     raise Refused(Text("여기까지예요", "No further"))
 
 
+@bulk.read(label=Text("드문 일", "Something rare"), allow=anyone)
+async def seldom(records: Records) -> Said:
+    """What is asked for twice an hour at most."""
+    del records
+    return Said(value="드물게")
+
+
 _told: dict[str, tuple[Any, list[dict[str, Any]]]] = {}
 """What the services themselves said and wrote down, once for each behaviour."""
 
 
 async def tell(behaviour: Behaviour, kind: type[Way], keyed: Keys, folder: Path) -> tuple[Any, list[dict[str, Any]]]:
-    async with opened(keyed, folder, Options(), catalogs=[bulk]) as house:
+    async with opened(keyed, folder, Options(), catalogs=[bulk], limits=["operation:bulk.seldom=2/hour"]) as house:
         said = await behaviour.story(kind(house), house)
         return said, audited(await house.world.audited())
 
