@@ -1,9 +1,9 @@
 """A company whose forms use everything: each test names the line and the policies of one paper, and files it."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from daeri.operations import Catalog, Form, Line, anyone
 from daeri.operations.approval import More
@@ -93,3 +93,9 @@ def stages(body: dict[str, Any]) -> list[Sequence[int]]:
     for step in body["line"]:
         found.setdefault(step["stage"], []).append(step["person"]["id"])
     return [tuple(each) for _, each in sorted(found.items())]
+
+
+class Open(Protocol):
+    """Opens a house whose document has a form."""
+
+    def __call__(self, form: Form) -> AbstractAsyncContextManager[House]: ...

@@ -5,16 +5,13 @@ import json
 import traceback
 from contextlib import aclosing
 from dataclasses import replace
-from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 from structlog.testing import capture_logs
 
 from daeri.clock import FixedClock
-from daeri.errors import ModelUnavailable, NotFound
 from daeri.models.client import ModelClient, retry_after
-from daeri.models.route import Models
 from daeri.models.wire import (
     EndpointFailed,
     EventLines,
@@ -33,7 +30,6 @@ from daeri.testing.model_server import (
     Asked,
     Drop,
     ModelServer,
-    Silence,
     Spent,
     calls,
     drops,
@@ -45,56 +41,9 @@ from daeri.testing.model_server import (
     silent,
     stream,
 )
+from models.talking import ANSWER, BALANCE, BUDGET, KEY, NOW, QUESTION, TOOLS, calls_in, falls_silent, reply, text_of
 
 pytestmark = pytest.mark.anyio
-
-NOW = datetime(2026, 11, 21, 5, 2, tzinfo=UTC)
-KEY = "sk-or-v1-very-secret"
-QUESTION = [{"role": "user", "content": "남은 연차 며칠이야?"}]
-ANSWER = "김하은 대리는 연차가 7.5일 남았어요. 🙂"
-BALANCE = Asked("leave.balance", {"employee": "김하은"}, "call_a")
-BUDGET = Asked("budget.left", {"team": "영업1팀", "year": 2026}, "call_b")
-TOOLS = [{"type": "function", "function": {"name": "leave.balance", "parameters": {"type": "object"}}}]
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
-@pytest.fixture
-async def server():
-    async with ModelServer() as running:
-        yield running
-
-
-@pytest.fixture
-async def client():
-    async with ModelClient(FixedClock(NOW)) as opened:
-        yield opened
-
-
-@pytest.fixture
-def model(server):
-    return Model("main", server.base_url, KEY, "maker/model-1", total_seconds=5, retry_wait_seconds=0.001)
-
-
-async def reply(client, model, **request):
-    return [item async for item in client.stream(model, QUESTION, **request)]
-
-
-def text_of(items):
-    return "".join(item.text for item in items if isinstance(item, TextDelta))
-
-
-def calls_in(items):
-    return [item for item in items if isinstance(item, ToolCall | InvalidToolCall)]
-
-
-def falls_silent():
-    whole = says(ANSWER)
-    return replace(whole, steps=(*whole.steps[:3], Silence()))
-
 
 # What goes out
 
@@ -629,72 +578,3 @@ def test_a_key_with_a_line_break_is_refused_without_telling_it():
 async def test_a_client_that_was_not_opened_says_so(model):
     with pytest.raises(RuntimeError, match="open"):
         await reply(ModelClient(FixedClock(NOW)), model)
-
-
-# Fallback among named models
-
-
-@pytest.fixture
-async def spare(model):
-    async with ModelServer() as running:
-        running.always(says("예비 모델이에요."))
-        yield replace(model, name="spare", base_url=running.base_url)
-
-
-async def test_the_next_model_answers_when_the_first_does_not_begin(server, client, model, spare):
-    server.always(fails(401))
-    items = [item async for item in Models(client, [model, spare]).stream(QUESTION)]
-    assert text_of(items) == "예비 모델이에요."
-    assert items[-1].name == "spare"
-
-
-async def test_there_is_no_fallback_after_the_first_item(server, client, model, spare):
-    server.always(fails_midway("절반"))
-    with pytest.raises(EndpointFailed, match="model main"):
-        [item async for item in Models(client, [model, spare]).stream(QUESTION)]
-
-
-async def test_a_silent_model_leaves_time_for_the_next(server, client, model, spare):
-    server.always(silent())
-    models = Models(client, [replace(model, idle_seconds=0.05), spare])
-    assert text_of([item async for item in models.stream(QUESTION)]) == "예비 모델이에요."
-
-
-async def test_the_named_model_is_asked_first(server, client, model, spare):
-    server.always(says(ANSWER))
-    models = Models(client, [model, spare])
-    assert models.names == ("main", "spare")
-    assert text_of([item async for item in models.stream(QUESTION, name="spare")]) == "예비 모델이에요."
-    assert server.requests == []
-
-
-async def test_an_unknown_name_and_no_model_at_all_are_told_apart(client, model):
-    with pytest.raises(NotFound):
-        [item async for item in Models(client, [model]).stream(QUESTION, name="none")]
-    with pytest.raises(ModelUnavailable, match="No AI model is configured"):
-        [item async for item in Models(client, []).stream(QUESTION)]
-    with pytest.raises(ValueError, match="same name"):
-        Models(client, [model, model])
-
-
-# The scripted server itself
-
-
-async def test_scripts_are_chosen_by_the_question_and_played_in_turn(server, client, model):
-    server.always(says("모르겠어요."))
-    server.when("연차", calls(BALANCE), says(ANSWER))
-    assert calls_in(await reply(client, model))
-    assert text_of(await reply(client, model)) == ANSWER
-    assert text_of(await reply(client, model)) == ANSWER
-    assert server.requests[0].last_text == QUESTION[0]["content"]
-
-
-async def test_a_question_without_a_script_is_refused(server, client, model):
-    server.when("예산", says(ANSWER))
-    with pytest.raises(ModelRefused) as caught:
-        await reply(client, model)
-    assert "no script fits" in caught.value.upstream
-
-
-def test_an_event_keeps_korean_as_utf_8():
-    assert "연차".encode() in event({"content": "연차"}).data

@@ -1,0 +1,31 @@
+"""A scripted model and a client for it."""
+
+import pytest
+
+from daeri.clock import FixedClock
+from daeri.models.client import ModelClient
+from daeri.models.wire import Model
+from daeri.testing.model_server import ModelServer
+from models.talking import KEY, NOW
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.fixture
+async def server():
+    async with ModelServer() as running:
+        yield running
+
+
+@pytest.fixture
+async def client():
+    async with ModelClient(FixedClock(NOW)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def model(server):
+    return Model("main", server.base_url, KEY, "maker/model-1", total_seconds=5, retry_wait_seconds=0.001)
