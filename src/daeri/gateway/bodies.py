@@ -70,7 +70,9 @@ class ConversationRenamed(Sent):
 
     title: Annotated[
         str,
-        Field(description="제목 (title), e.g. 휴가 계획", json_schema_extra={"minLength": 1, "maxLength": TITLE_MAX}),
+        Field(
+            description=f"제목 (title) of {TITLE_MAX} characters at most once composed, e.g. 휴가 계획", min_length=1
+        ),
     ]
 
 
