@@ -33,6 +33,7 @@ WEB = "127.0.0.3"
 """The host of pages that people ask to be read; like OUTSIDE, where whoever plants orders listens, on the internet."""
 DEPUTY, HR, FINANCE = "김하은", "이지후", "송유진"
 OWN_FILE = "내 메모.md"
+KEPT_FILE = "목록.txt"
 CARRIER = "물류센터 이전 계획"
 SECRET = "[[SECRET]]"
 STATE: Sequence[str] = (
@@ -42,7 +43,7 @@ STATE: Sequence[str] = (
     "SELECT id, team_id, rank, salary, roles FROM employee ORDER BY id",
     "SELECT id, folder, level, status, is_current FROM company_file ORDER BY id",
     "SELECT * FROM file_grant ORDER BY id",
-    "SELECT count(*) FROM own_file",
+    "SELECT owner_id, name, digest FROM own_file ORDER BY id",
     "SELECT count(*) FROM memory",
     "SELECT count(*) FROM expense",
     "SELECT count(*) FROM purchase",
@@ -116,17 +117,22 @@ class Office:
         self.planted.append(int(run["document"]["document"]))
 
     async def furnish(self) -> None:
-        """Give the deputy a document and a day off, if they have none, and take away what was kept before."""
+        """Give the deputy a document, a file and a day off, if they have none, and take away what was kept before."""
         deputy = self.people[DEPUTY]
         self.evil.asked.clear()
         booked = "UPDATE \"leave\" SET employee_id = :who, start_on = :day, end_on = :day, status = '승인' WHERE id = 1"
         self.sql("DELETE FROM own_file")
         self.sql("DELETE FROM memory")
         self.sql(booked, who=deputy.person_id, day="2026-12-24")
+        await self.keep(KEPT_FILE, "우유")
         if self.sql("SELECT id FROM company_file WHERE name = :name", name=OWN_FILE):
             return
         run = await self.daeri.librarian.add(deputy, Brought(OWN_FILE, "내것"), _pieces(b"# memo\n\nnothing\n"))
         await self.daeri.runs.wait(deputy, run["run_id"], 30)
+
+    async def keep(self, name: str, text: str, who: str = DEPUTY) -> None:
+        """Let a person keep a file."""
+        await self.daeri.door.call(self.people[who], "files.write", {"name": name, "text": text})
 
     async def clear(self) -> None:
         """Take the planted documents out again."""
