@@ -115,6 +115,7 @@ def test_the_doctor_finds_nothing_wrong_with_a_fresh_demo(built: Built) -> None:
     assert ended.returncode == 0, ended.stdout
     assert "✓ Database and audit chain" in ended.stdout
     assert "✗" not in ended.stdout
+    assert "✓ Code of agents can run" in ended.stdout
     assert "Redis" not in ended.stdout
     assert "Traces" not in ended.stdout
 

@@ -258,6 +258,17 @@ async def test_only_so_much_code_runs_at_a_time(monkeypatch: pytest.MonkeyPatch)
     await busy.close()
 
 
+async def test_a_sandbox_whose_worker_is_missing_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    working, broken = Sandbox(), Sandbox()
+    assert await working.works()
+    await working.close()
+    monkeypatch.setenv("MONTY_BIN", "/nonexistent/monty")
+    assert not await broken.works()
+    with pytest.raises(NotReady):
+        await broken.run("1", nobody, frozenset())
+    await broken.close()
+
+
 async def test_one_person_does_not_take_everybodys_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("daeri.tools.sandbox.PATIENCE", 0.2)
     busy = Sandbox(Bounds(seconds=2))

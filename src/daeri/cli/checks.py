@@ -26,6 +26,7 @@ from daeri.errors import BrokenChain, NotReady
 from daeri.exchange import Away, look_at
 from daeri.models.wire import Model
 from daeri.settings import Settings
+from daeri.tools.sandbox import Sandbox
 
 PYTHON: Final = (3, 11)
 OK: Final = 200
@@ -57,6 +58,7 @@ def check_all(place: Place) -> list[Finding]:
         lambda: _model(settings),
         lambda: _services(settings),
         lambda: _redis(settings),
+        _code,
         lambda: _traces(settings),
         lambda: _network(settings),
     ]
@@ -259,6 +261,25 @@ def _services(settings: Settings) -> Iterator[Finding]:
             yield Finding("✗", said, look)
         else:
             yield Finding("✓", Words(f"서비스 {name}: 작업 {count}개", f"Service {name}: {count} operations"))
+
+
+def _code() -> Iterator[Finding]:
+    if asyncio.run(_runs_code()):
+        yield Finding("✓", Words("에이전트의 코드를 돌릴 수 있어요", "Code of agents can run"))
+    else:
+        yield Finding(
+            "!",
+            Words("에이전트의 코드를 돌릴 수 없어요 (code.run)", "Code of agents cannot run (code.run)"),
+            Words("pydantic-monty를 다시 설치해 주세요", "Install pydantic-monty anew"),
+        )
+
+
+async def _runs_code() -> bool:
+    sandbox = Sandbox()
+    try:
+        return await sandbox.works()
+    finally:
+        await sandbox.close()
 
 
 def _network(settings: Settings) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakValueDictionary
 
-from daeri.errors import RateLimited, Timeout
+from daeri.errors import NotReady, RateLimited, Timeout
 from daeri.tools.plain import Unplain, plain
 from daeri.wording import Text
 
@@ -164,6 +164,7 @@ class Sandbox:
         Raises:
             RateLimited: other code is running, or other code of this person's.
             Timeout: it did not end in time, calls included.
+            NotReady: no worker can be started here.
         """
         loop = asyncio.get_running_loop()
 
@@ -197,6 +198,13 @@ class Sandbox:
             self._jobs.discard(job)
             self._turns.release()
             own.release()
+
+    async def works(self) -> bool:
+        """Say whether code runs here at all."""
+        try:
+            return bool((await self.run("6 * 7", _nobody, frozenset())).value == 42)  # noqa: PLR2004
+        except (NotReady, RateLimited, Timeout):
+            return False
 
     async def close(self) -> None:
         """Stop what runs and end the workers."""
@@ -238,12 +246,17 @@ class Sandbox:
         bounds = self.bounds
         with self._beginning:
             if self._pool is None:
-                self._pool = Monty(
-                    max_processes=AT_ONCE,
-                    checkout_timeout=PATIENCE,
-                    request_timeout=bounds.seconds + GRACE,
-                    max_checkouts_per_worker=REUSES,
-                ).__enter__()
+                try:
+                    self._pool = Monty(
+                        max_processes=AT_ONCE,
+                        checkout_timeout=PATIENCE,
+                        request_timeout=bounds.seconds + GRACE,
+                        max_checkouts_per_worker=REUSES,
+                    ).__enter__()
+                except RuntimeError as error:  # its program is not there, or may not run
+                    raise NotReady(
+                        Text("코드를 돌릴 작업자를 켤 수 없어요", "The worker that runs code cannot be started")
+                    ) from error
         return self._pool.checkout(
             limits={
                 "max_feed_duration_secs": bounds.seconds,
@@ -280,6 +293,11 @@ class Sandbox:
         except Answered as error:
             kind: Any = error.kind
             return call.resume({"exc_type": kind, "message": error.message})
+
+
+async def _nobody(name: str, positional: tuple[Any, ...], named: Mapping[str, Any]) -> None:
+    del positional, named
+    raise Answered("NameError", name)
 
 
 async def _answered(ask: Ask, name: str, positional: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
