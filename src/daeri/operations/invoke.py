@@ -5,12 +5,11 @@ audit row commit in one transaction. An operation's body runs in one visit to th
 anything else: no model, no network, no client can hold a transaction open.
 """
 
-import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from pydantic import BaseModel
 from sqlalchemy import Connection
@@ -21,7 +20,8 @@ from daeri.crash import crash_at
 from daeri.errors import Conflict, DaeriError, NotFound
 from daeri.operations import arguments as args
 from daeri.operations import filing, noting, repeats
-from daeri.operations.call import Call, refused_step, run_to_end
+from daeri.operations.body import Body
+from daeri.operations.call import Call, refused_step
 from daeri.operations.company import Company
 from daeri.operations.deciding import ledger
 from daeri.operations.deciding.binding import check_writes
@@ -29,21 +29,18 @@ from daeri.operations.deciding.ledger import Document
 from daeri.operations.deciding.presence import still
 from daeri.operations.deciding.riding import Riding, complete
 from daeri.operations.deciding.seating import Seater, beside_body
-from daeri.operations.declare import parameters_of
 from daeri.operations.drafter import drafter_of
 from daeri.operations.form import CONFIRM, Form, confirming
 from daeri.operations.limits import Limiter
-from daeri.operations.line import Change, Line
-from daeri.operations.making import Asking, Parts, Within, maker, part
+from daeri.operations.line import Line
+from daeri.operations.making import Asking, Within, maker
 from daeri.operations.operation import Operation
-from daeri.operations.outcome import Done, Draft, Held, Item, Journal, Outcome, dump
-from daeri.operations.pending import Pending
+from daeri.operations.outcome import Done, Draft, Held, Item, Journal, Outcome
 from daeri.operations.permit import is_allowed, not_allowed
-from daeri.operations.provenance import Origins, Provenance, trace
-from daeri.operations.provided import Awaited, Provided, awaited_by
+from daeri.operations.provenance import Provenance, trace
+from daeri.operations.provided import awaited_by
 from daeri.operations.sense import Sense, Senses
 from daeri.records import audit
-from daeri.records.access import Records
 from daeri.records.actor import Actor
 from daeri.records.mentions import Mention, mentions
 from daeri.records.prepared import savepoint
@@ -65,7 +62,8 @@ class Door:
         self._digests: dict[str, tuple[Operation, str]] = {}
         self.senses: Senses | None = None
         """Asks a model outside what the words of a search mean; None where there is none."""
-        self.parts: Parts = {}
+        self._body = Body(company, clock)
+        self.parts = self._body.parts
         """What operations may use besides their records, put together elsewhere."""
 
     def operations(self, actor: Actor) -> list[Operation]:
@@ -139,9 +137,9 @@ class Door:
             model = self._validated(connection, call)
             with savepoint(connection, keep=False):
                 content = self._content(connection, call, model)
-                preview = self._preview(connection, call, model) if content is None else content.preview
+                preview = self._body.preview(connection, call, model) if content is None else content.preview
                 if call.operation.effect != "read":
-                    self._run(connection, call, model, Trail())
+                    self._body.run(connection, call, model, Trail())
             arguments = args.canonical(model)
             self._write_down(connection, call, "tried", arguments_digest=digest(arguments), **noting.told(call.seen))
             return Draft(
@@ -187,7 +185,7 @@ class Door:
         """
 
         def look(connection: Connection, call: Call) -> float:
-            result = self._run(connection, call, self._validated(connection, call), Trail()).result
+            result = self._body.run(connection, call, self._validated(connection, call), Trail()).result
             return float(result.get("sure", 1.0)) if result.get("found") else 0.0
 
         try:
@@ -313,7 +311,7 @@ class Door:
         row = document.row
         call = Call(self.operation(actor, item["operation"]), actor, item["arguments"], row["lang"])
         model = self._validated(connection, call)
-        done = self._run(connection, call, model, call.seen)
+        done = self._body.run(connection, call, model, call.seen)
         if document.form.get("changed") == "return":
             check_writes(item["bound"], call.seen.writes)
         self._audit(connection, call, done, outcome=outcome, approval_id=document.id, run_id=row["run_id"])
@@ -337,7 +335,7 @@ class Door:
                 self._stand(connection, call)
             call.seen = Trail()
             model = self._validated(connection, call)
-            return self._run(connection, call, model, call.seen), digest(args.canonical(model))
+            return self._body.run(connection, call, model, call.seen), digest(args.canonical(model))
 
         await self._sense(call)
         await self._make(call)
@@ -365,7 +363,7 @@ class Door:
         outcome: Done | Held
         content = self._rehearsed(connection, call, model)
         if content is None:
-            outcome = self._run(connection, call, model, call.seen)
+            outcome = self._body.run(connection, call, model, call.seen)
             self._audit(connection, call, outcome, arguments_digest=digest(canonical))
         else:
             document = self._file(connection, call, content)
@@ -398,7 +396,7 @@ class Door:
         content = self._content(connection, call, model)
         if content is None:
             return None
-        self._run(connection, call, model, trail := Trail())
+        self._body.run(connection, call, model, trail := Trail())
         return filing.with_writes(content, trail.writes)
 
     def _joining(self, connection: Connection, call: Call, content: filing.Content) -> list[filing.Content]:
@@ -421,55 +419,6 @@ class Door:
     def _validated(self, connection: Connection, call: Call) -> BaseModel:
         return args.validate(connection, self.company.rules, call.actor, call.operation, call.sent)
 
-    def _run(self, connection: Connection, call: Call, model: BaseModel, trail: Trail) -> Done:
-        started = time.perf_counter()
-        values = {name: getattr(model, name) for name in type(model).model_fields}
-        values |= self._injected(connection, call, call.operation.signature.injected, trail)
-        result = run_to_end(call.operation.function(**values))
-        if not isinstance(result, call.operation.output):
-            msg = f"{call.operation.name} returned {type(result).__name__}, not {call.operation.output.__name__}"
-            raise TypeError(msg)
-        say = getattr(result, "say", None)
-        return Done(
-            operation=call.operation.name,
-            result=dump(result),
-            say=say(call.lang) if callable(say) else None,
-            sources=call.sources(trail, self.company.records, self._clock.now()),
-            masked=sorted(trail.masked.union(*(each.masked for each in call.within))),
-            milliseconds=round((time.perf_counter() - started) * 1000, 2),
-            rows=trail.rows + sum(each.rows for each in call.within),
-            withheld=sorted(trail.withheld.union(*(each.withheld for each in call.within))),
-        )
-
-    def _injected(self, connection: Connection, call: Call, wanted: Mapping[str, type], trail: Trail) -> dict[str, Any]:
-        def make(kind: type) -> Any:
-            if kind is Records:
-                return Records(connection, self.company.rules, call.actor, trail)
-            if kind is Pending:
-                return Pending(connection, call.actor)
-            if kind is Sense:
-                return call.sense
-            if kind is Origins:
-                return call.origins
-            if issubclass(kind, Provided):
-                return call.made if issubclass(kind, Awaited) else part(self.parts, kind)
-            return call.actor if kind is Actor else self._clock
-
-        return {name: make(kind) for name, kind in wanted.items()}
-
-    def _hook(self, connection: Connection, call: Call, model: BaseModel, hook: Callable[..., Any]) -> Any:
-        """Call an approval or preview function with the parameters it names."""
-        names, injected = parameters_of(hook)
-        values = {name: getattr(model, name) for name in names}
-        return hook(**values, **self._injected(connection, call, injected, call.seen))
-
-    def _preview(self, connection: Connection, call: Call, model: BaseModel) -> Sequence[Change]:
-        if call.operation.preview is None:
-            return ()
-        waiting = cast("Awaitable[Sequence[Change]]", self._hook(connection, call, model, call.operation.preview))
-        preview: Sequence[Change] = run_to_end(waiting)
-        return preview
-
     def _content(self, connection: Connection, call: Call, model: BaseModel) -> filing.Content | None:
         """Return what would be filed; None where nobody has to decide."""
         if call.actor.everything:
@@ -489,7 +438,7 @@ class Door:
                 lang: args.worded(connection, self.company.rules, call.actor, call.operation, model, lang)
                 for lang in filing.LANGUAGES
             },
-            preview=self._preview(connection, call, model),
+            preview=self._body.preview(connection, call, model),
             line=line,
             seating=seater.seated(line),
             provenance=traced.body(),
@@ -509,7 +458,7 @@ class Door:
         form = call.operation.form
         strict = form.unvouched if form is not None and traced.doubtful else None
         if form is not None:
-            line: Line | None = self._hook(connection, call, model, strict or form.line_on(self._clock.today()))
+            line: Line | None = self._body.hook(connection, call, model, strict or form.line_on(self._clock.today()))
             if line is not None or not traced.doubtful:
                 return form, line
         if not traced.doubtful or not self.company.confirm_unvouched:
