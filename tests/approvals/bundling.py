@@ -83,6 +83,9 @@ class Script:
     name = "script"
     waits = False
 
+    async def condense(self, situation: Situation) -> None:
+        """Leave a conversation as it is."""
+
     async def next(self, situation: Situation) -> Sequence[Call] | Answer:
         self.seen = situation.happened
         made = situation.plan["turn"] = situation.plan.get("turn", 0) + 1
