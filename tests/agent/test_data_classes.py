@@ -52,7 +52,9 @@ def holds(text: str, figure: int) -> bool:
 
 
 def asked(run: dict[str, Any]) -> list[dict[str, Any]]:
-    return [each for step in run["steps"] for each in step["output"].get("asked", ())]
+    told = [each for step in run["steps"] for each in step["output"].get("asked", ())]
+    assert len({each["prompts"] for each in told}) <= 1, "one agent, one version of its prompts"
+    return [{name: value for name, value in each.items() if name != "prompts"} for each in told]
 
 
 @asynccontextmanager

@@ -67,7 +67,7 @@ async def test_the_same_question_of_the_same_person_is_asked_once_and_its_cost_i
     assert (again["usage"]["input_tokens"], again["usage"]["cost_usd"]) == (0, 0)
     assert first["usage"]["cost_usd"] > 0
     told = [each for step in again["steps"] for each in step["output"].get("asked", ())]
-    assert told == [{"model": "main", "cached": True}] * 2
+    assert [(each["model"], each.get("cached")) for each in told] == [("main", True)] * 2
     await office.daeri.raw._book.write()
     page = await office.daeri.costs.page(office.deputy, {"by": "model"})
     assert (page["total"]["calls"], page["total"]["cached"], page["total"]["unknown_costs"]) == (4, 2, 0)
@@ -87,7 +87,7 @@ async def test_a_request_to_change_something_is_thought_about_anew_each_time(off
         run = await office.ask("1월 14일부터 15일까지 연차 올려줘")
     assert [step["status"] for step in run["steps"] if step["kind"] == "execute"] != []
     asked = [each for step in run["steps"] for each in step["output"].get("asked", ())]
-    assert asked[0] == {"model": "main"}
+    assert "cached" not in asked[0]
 
 
 KEPT = Model("main", "http://127.0.0.1/v1", "", "m", cache_seconds=60)

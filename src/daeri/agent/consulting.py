@@ -12,6 +12,7 @@ from typing import Any
 
 from daeri.agent.context import tokens_of
 from daeri.agent.planner import Situation
+from daeri.canonical import digest
 from daeri.models.kept import Request
 from daeri.models.route import Models, Sight
 from daeri.models.wire import Finished, InvalidToolCall, Item, Json, TextDelta, ToolCall, Usage
@@ -45,8 +46,9 @@ class Reply:
 class Consultant:
     """Asks models for agents."""
 
-    def __init__(self, models: Models, book: UseBook, budgets: Budgets) -> None:
-        """Take the models, where use is noted, and what may be spent."""
+    def __init__(self, models: Models, book: UseBook, budgets: Budgets, prompts: str = "") -> None:
+        """Take the models, where use is noted, what may be spent, and the text of the prompts, for their version."""
+        self._prompts = prompts
         self.models = models
         self._book = book
         self._budgets = budgets
@@ -100,7 +102,7 @@ class Consultant:
                     elif isinstance(item, Finished):
                         reservation.answered_by(item.name)
                         told.note(gen_ai__response__model=item.name)
-                        _note(situation, sight, item.name)
+                        self._note(situation, sight, item.name)
         if reads.issuperset(call.name for call in reply.calls):
             self.models.replies.keep(request, reply.items)
         return reply
@@ -111,19 +113,18 @@ class Consultant:
         use = self._book.begin(situation.actor, name, "plan", situation.run_id)
         self._book.note(replace(use, outcome="cached", cost_usd=Decimal(0)))
         _add_usage(situation.usage, Usage(0, 0, Decimal(0)))
-        _note(situation, sight, name, cached=True)
+        self._note(situation, sight, name, cached=True)
         reply = Reply(list(kept))
         if reply.text:
             await situation.say(reply.text)
         return reply
 
-
-def _note(situation: Situation, sight: Sight, model: str, **more: Any) -> None:
-    """Write a request down for the trace: which model answered, what its context held, and what it was not sent."""
-    situation.usage["model"] = model
-    told: dict[str, Any] = {"model": model, **more}
-    told |= {"classes": sorted(situation.classes)} if situation.classes else {}
-    situation.asked.append(told | ({"withheld": sorted(sight.withheld)} if sight.withheld else {}))
+    def _note(self, situation: Situation, sight: Sight, model: str, **more: Any) -> None:
+        """Write a request down for the trace: who answered, by which prompts, and what of its context it was sent."""
+        situation.usage["model"] = model
+        told: dict[str, Any] = {"model": model, "prompts": digest([self._prompts, situation.instructions])[:12], **more}
+        told |= {"classes": sorted(situation.classes)} if situation.classes else {}
+        situation.asked.append(told | ({"withheld": sorted(sight.withheld)} if sight.withheld else {}))
 
 
 def _add_usage(total: dict[str, Any], usage: Usage) -> None:

@@ -58,7 +58,8 @@ class Modelled:
 
     def __init__(self, models: Models, company: str, book: UseBook, budgets: Budgets) -> None:
         """Take the models, in order of preference, the company's name, where use is noted, and its limits."""
-        self._consultant = Consultant(models, book, budgets)
+        prompts = "".join(file.read_text(encoding="utf-8") for file in sorted(_PROMPTS.glob("*.j2")))
+        self._consultant = Consultant(models, book, budgets, prompts)
         self._company = company
         self.name = models.names[0]
         self._templates = Environment(

@@ -435,6 +435,7 @@ class StepJournal:
                 parent_id=self.run_id,
                 parent_step=self.step,
                 asked_by=[*(mine.asked_by or ()), mine.agent],
+                trace=mine.trace,
                 created_at=now,
             )
         )

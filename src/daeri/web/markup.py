@@ -116,7 +116,10 @@ class Words:
             for name in ("classes", "withheld")
             if asked.get(name)
         ]
-        return " · ".join([*parts, *([self("runs.asked.cached")] if asked.get("cached") else [])])
+        parts += [self("runs.asked.cached")] if asked.get("cached") else []
+        return " · ".join(
+            [*parts, *([self("runs.asked.prompts", version=asked["prompts"])] if "prompts" in asked else [])]
+        )
 
     def cost(self, usd: float | None) -> str:
         """Say what a model cost in US dollars, or that nobody knows."""

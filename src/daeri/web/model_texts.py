@@ -17,6 +17,7 @@ MODEL_TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
         "runs.asked.classes": Text("문맥에 든 것: {classes}", "in its context: {classes}"),
         "runs.asked.withheld": Text("보내지 않은 것: {classes}", "not sent: {classes}"),
         "usage.cached": Text("기억한 답 {n}", "{n} remembered"),
+        "runs.asked.prompts": Text("프롬프트 {version}", "prompts {version}"),
         "runs.asked.cached": Text("기억해 둔 답을 다시 썼어요", "a remembered reply, at no cost"),
     }
 )
