@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from databases import only_postgres
 from redis_server import RedisServer
 from servers import Server
 
@@ -64,3 +65,25 @@ def test_under_load_no_server_lets_through_more_whatever_becomes_of_redis(redis,
             each.result(120)
     assert set(told) == {200, 429}
     assert told[200] == MOST if fault == "nothing" else 0.5 * MOST <= told[200] <= MOST
+
+
+@only_postgres("one server alone on a file has nobody to wake")
+def test_news_of_a_run_goes_to_the_other_servers_by_redis_and_without_it_by_the_database(tmp_path):
+    redis = RedisServer(tmp_path).start()
+    one = Server(tmp_path / "one", "demo", more={"DAERI_REDIS_URL": redis.url}).start()
+    other = Server(tmp_path / "other", "serve", more={"DAERI_REDIS_URL": redis.url}, beside=one).start()
+    try:
+        key = one.keys()["deputy"]
+        with redis.client as client, client.pubsub() as ear:
+            ear.subscribe("daeri:0")
+            run = one.call("POST", "/v1/runs?wait=20", {"input": "휴가 며칠 남았어?"}, key=key).body
+            told = iter(lambda: ear.get_message(timeout=2), None)
+            assert any(run["run_id"] in str(message["data"]) for message in told)
+        redis.kill()
+        begun = one.call("POST", "/v1/runs", {"input": "휴가 며칠 남았어?"}, key=key).body
+        ended = other.call("GET", f"/v1/runs/{begun['run_id']}?wait=20", key=key).body
+        assert ended["status"] == "succeeded"
+    finally:
+        other.stop()
+        one.stop()
+        redis.stop()
