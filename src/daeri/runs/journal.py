@@ -34,6 +34,7 @@ from daeri.clock import Clock, rfc3339
 from daeri.errors import DaeriError, Refused
 from daeri.operations.outcome import Done, Held, Settlement
 from daeri.operations.provenance import Origins
+from daeri.records.prepared import Constant
 from daeri.records.record import Instant
 from daeri.records.store import system
 from daeri.runs.fleet import server
@@ -148,30 +149,40 @@ class Note:
 
 # Statements are made once: a run is a dozen small visits, and building each anew costs more than SQLite does.
 _KEY: BindParameter[str] = bindparam("key")
-_STATE = select(run.c.status, run.c.segment, run.c.epoch).where(run.c.id == _KEY)
-_STATE_HELD = _STATE.add_columns(run.c.server).with_for_update()
+_NOW = select(run.c.status, run.c.segment, run.c.epoch).where(run.c.id == _KEY)
+_STATE = Constant(_NOW, "key")
+_STATE_HELD = Constant(_NOW.add_columns(run.c.server).with_for_update(), "key")
 """The same, held until the transaction ends: whoever changes a run looks at it like this first."""
-_CLAIM = (
+_RUN = Constant(select(run).where(run.c.id == _KEY), "key")
+_CLAIM = Constant(
     update(run)
     .where(run.c.id == _KEY)
-    .values(status="running", epoch=bindparam("next_epoch"), attempts=run.c.attempts + 1, server=bindparam("me"))
+    .values(status="running", epoch=bindparam("next_epoch"), attempts=run.c.attempts + 1, server=bindparam("me")),
+    "key",
+    "next_epoch",
+    "me",
 )
 _IS_THERE = select(server.c.id).where(server.c.id == bindparam("name"))
-_MORE = update(run).where(run.c.id == _KEY).values(events=run.c.events + bindparam("more")).returning(run.c.events)
-_MORE_LEASED = _MORE.where(run.c.epoch == bindparam("held"), run.c.status == "running")
-_STEPPED = update(run).where(run.c.id == _KEY).values(attempts=0)
-_STEPS = select(step).where(step.c.run_id == _KEY).order_by(step.c.seq)
+_COUNTED = update(run).where(run.c.id == _KEY).values(events=run.c.events + bindparam("more")).returning(run.c.events)
+_MORE = Constant(_COUNTED, "key", "more")
+_LEASED = _COUNTED.where(run.c.epoch == bindparam("held"), run.c.status == "running")
+_MORE_LEASED = Constant(_LEASED, "key", "more", "held")
+_STEPPED = Constant(update(run).where(run.c.id == _KEY).values(attempts=0), "key")
+_STEPS = Constant(select(step).where(step.c.run_id == _KEY).order_by(step.c.seq), "key")
 _WAITING = (
     select(step)
     .where(step.c.run_id == _KEY, step.c.approval_id == bindparam("approval"), step.c.status == "waiting")
     .order_by(step.c.seq)
 )
-_LAST_STEP = select(func.coalesce(func.max(step.c.seq), 0)).where(step.c.run_id == _KEY)
-_EVENTS = (
+_LAST_STEP = Constant(select(func.coalesce(func.max(step.c.seq), 0).label("seq")).where(step.c.run_id == _KEY), "key")
+_EVENTS = Constant(
     select(event)
     .where(event.c.run_id == _KEY, event.c.seq > bindparam("after"))
     .order_by(event.c.seq)
-    .limit(bindparam("most"))
+    .limit(bindparam("most")),
+    "key",
+    "after",
+    "most",
 )
 _TOLD = (
     select(event.c.type, event.c.data)
@@ -180,19 +191,21 @@ _TOLD = (
 )
 _CHILDREN = select(run.c.id, run.c.epoch).where(run.c.parent_id == _KEY, run.c.status.not_in(TERMINAL))
 _PARENT = select(run.c.parent_id).where(run.c.id == _KEY)
-_INSERT_STEP = insert(step)
-_INSERT_EVENT = insert(event)
+_NOTED = ("run_id", "seq", "kind", "name", "status", "summary", "output", "milliseconds", "at")
+_INSERT_NOTE = Constant(insert(step), *_NOTED)
+_INSERT_STEP = Constant(insert(step), *_NOTED, "input", "approval_id")
+_INSERT_EVENT = Constant(insert(event), "run_id", "seq", "type", "at", "data")
 
 
 def claim(connection: Connection, run_id: str, segment: int, me: str) -> Lease | None:
     """Take a run up for one segment; None where that segment is no longer due, or another server is at it."""
-    row = connection.execute(_STATE_HELD, {"key": run_id}).one()
-    if row.segment != segment or row.status not in ("queued", "running"):
+    row = _STATE_HELD.one(connection, key=run_id)
+    if row is None or row.segment != segment or row.status not in ("queued", "running"):
         return None
     if row.status == "running" and row.server != me and _is_there(connection, row.server):
         return None
     epoch = row.epoch + 1
-    connection.execute(_CLAIM, {"key": run_id, "next_epoch": epoch, "me": me})
+    _CLAIM.run(connection, key=run_id, next_epoch=epoch, me=me)
     return Lease(run_id, epoch)
 
 
@@ -202,8 +215,8 @@ def check(connection: Connection, lease: Lease) -> None:
     Raises:
         Fenced: the run was claimed again, cancelled or ended.
     """
-    row = connection.execute(_STATE_HELD, {"key": lease.run_id}).one()
-    if row.epoch != lease.epoch or row.status != "running":
+    row = _STATE_HELD.one(connection, key=lease.run_id)
+    if row is None or row.epoch != lease.epoch or row.status != "running":
         raise Fenced
 
 
@@ -219,17 +232,13 @@ def emit(
         return
     numbers: dict[str, Any] = {"key": run_id, "more": len(events)}
     if lease is None:
-        last = connection.execute(_MORE, numbers).scalar_one()
+        counted = _MORE.one(connection, **numbers)
     else:
-        last = connection.execute(_MORE_LEASED, {**numbers, "held": lease.epoch}).scalar_one_or_none()
-        if last is None:
-            raise Fenced
-    first = last - len(events) + 1
-    rows = [
-        {"run_id": run_id, "seq": number, "type": kind, "at": at, "data": data}
-        for number, (kind, data) in enumerate(events, first)
-    ]
-    connection.execute(_INSERT_EVENT, rows)
+        counted = _MORE_LEASED.one(connection, **numbers, held=lease.epoch)
+    if counted is None:
+        raise Fenced
+    for number, (kind, data) in enumerate(events, counted.events - len(events) + 1):
+        _INSERT_EVENT.run(connection, run_id=run_id, seq=number, type=kind, at=at, data=data)
 
 
 def write_notes(
@@ -260,15 +269,16 @@ def write_notes(
             }
         )
     emit(connection, lease.run_id, at, *events, *more, lease=lease)
+    for row in rows:
+        _INSERT_NOTE.run(connection, **row)
     if rows:
-        connection.execute(_INSERT_STEP, rows)
-        connection.execute(_STEPPED, {"key": lease.run_id})
+        _STEPPED.run(connection, key=lease.run_id)
 
 
 def planned(connection: Connection, run_id: str, at: datetime, plan: dict[str, Any]) -> None:
     """Write the plan of a run that is no agent's: its first step."""
     values = {"run_id": run_id, "seq": 1, "kind": "plan", "name": "plan", "status": "done", "output": plan, "at": at}
-    connection.execute(_INSERT_STEP, {**values, "summary": "", "milliseconds": 0})
+    _INSERT_NOTE.run(connection, **values, summary="", milliseconds=0)
 
 
 def is_open(connection: Connection, worker: str) -> bool:
@@ -284,20 +294,25 @@ def planned_files(connection: Connection, worker: str, statuses: Sequence[str] =
     return {key for plan in connection.execute(plans).scalars() for key in plan.get("files", ())}
 
 
+def row(connection: Connection, run_id: str) -> Row[Any]:
+    """Return a run that there is."""
+    return _RUN.rows(connection, key=run_id)[0]
+
+
 def steps(connection: Connection, run_id: str) -> Sequence[Row[Any]]:
     """Return a run's steps in order."""
-    return connection.execute(_STEPS, {"key": run_id}).all()
+    return _STEPS.rows(connection, key=run_id)
 
 
 def news(connection: Connection, run_id: str, after: int) -> tuple[Sequence[Row[Any]], bool]:
     """Return a run's events after a number, and where there are none whether none will come: both of one instant."""
     rows = events_after(connection, run_id, after)
-    return rows, not rows and connection.execute(_STATE, {"key": run_id}).one().status in TERMINAL
+    return rows, not rows and has_ended(connection, run_id)
 
 
 def has_ended(connection: Connection, run_id: str) -> bool:
     """Say whether a run has ended; one that is not there has."""
-    row = connection.execute(_STATE, {"key": run_id}).one_or_none()
+    row = _STATE.one(connection, key=run_id)
     return row is None or row.status in TERMINAL
 
 
@@ -308,12 +323,12 @@ def trace_of(connection: Connection, run_id: str) -> str:
 
 def last_step(connection: Connection, run_id: str) -> int:
     """Return the number of a run's last step, 0 where it has none."""
-    return int(connection.execute(_LAST_STEP, {"key": run_id}).scalar_one())
+    return int(_LAST_STEP.rows(connection, key=run_id)[0].seq)
 
 
 def events_after(connection: Connection, run_id: str, after: int, limit: int = NEWS_MAX) -> Sequence[Row[Any]]:
     """Return a run's events with a sequence number above `after`, in order."""
-    return connection.execute(_EVENTS, {"key": run_id, "after": after, "most": limit}).all()
+    return _EVENTS.rows(connection, key=run_id, after=after, most=limit)
 
 
 def told(connection: Connection, run_id: str) -> str:
@@ -454,7 +469,7 @@ class StepJournal:
         values = {"approval_id": None, "milliseconds": 0, "summary": "", **more}
         values |= {"run_id": self.run_id, "seq": self.step, "kind": "execute", "name": self.operation, "status": status}
         values |= {"input": self.arguments, "output": output, "at": self.clock.now()}
-        connection.execute(_INSERT_STEP, values)
+        _INSERT_STEP.run(connection, **values)
 
     def _emit(self, connection: Connection, *events: tuple[str, dict[str, Any]]) -> None:
         emit(connection, self.run_id, self.clock.now(), *events, lease=self.lease)
@@ -464,7 +479,7 @@ def settle(connection: Connection, settlement: Settlement, at: datetime) -> None
     """Tell a waiting run how its document ended and make it due again, in the deciding transaction."""
     if settlement.run_id is None:
         return
-    row = connection.execute(_STATE_HELD, {"key": settlement.run_id}).one_or_none()
+    row = _STATE_HELD.one(connection, key=settlement.run_id)
     if row is None or row.status in TERMINAL:
         return
     held = connection.execute(_WAITING, {"key": settlement.run_id, "approval": settlement.approval_id}).all()
@@ -489,7 +504,7 @@ def _answer_parent(connection: Connection, run_id: str, at: datetime) -> None:
     if connection.execute(_PARENT, {"key": run_id}).scalar_one() is None:
         return
     ended = connection.execute(select(run).where(run.c.id == run_id)).one()
-    waiting = connection.execute(_STATE_HELD, {"key": ended.parent_id}).one()
+    waiting = _STATE_HELD.rows(connection, key=ended.parent_id)[0]
     if waiting.status != "waiting_run":
         return
     here = and_(step.c.run_id == ended.parent_id, step.c.seq == ended.parent_step)

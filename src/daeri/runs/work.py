@@ -266,7 +266,7 @@ class Workbench:
 
 
 def _load(connection: Connection, lease: Lease) -> Work:
-    row = connection.execute(select(journal.run).where(journal.run.c.id == lease.run_id)).one()
+    row = journal.row(connection, lease.run_id)
     steps = [
         StepView(item.seq, item.kind, item.name, item.status, item.input or {}, item.output or {})
         for item in journal.steps(connection, lease.run_id)
