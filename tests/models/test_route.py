@@ -1,5 +1,6 @@
 """Does the choice among models keep answering when some fail, without asking those that are down again and again?"""
 
+import asyncio
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -276,3 +277,23 @@ def test_every_model_sees_everything_until_the_table_says_what_one_of_them_sees(
     file.write_text('[models.far]\nurl = "https://far.example.com/v1"\nmodel = "m"\nsees = ["everything"]\n')
     with pytest.raises(TableError, match="sees"):
         models_in(file, {})
+
+
+async def test_a_model_is_asked_by_no_more_than_it_may_be_at_once(client, servers, models):
+    servers[0].always(says("첫째").slowly(0.05))
+    busy = Models(client, [replace(models[0], at_once=2)])
+    going_on = [0, 0]
+
+    async def ask():
+        async for item in busy.stream(QUESTION):
+            if isinstance(item, Finished):
+                return
+            going_on[1] = max(going_on[1], len(servers[0].requests) - going_on[0])
+
+    async def asked():
+        await ask()
+        going_on[0] += 1
+
+    await asyncio.gather(*(asked() for _ in range(6)))
+    assert len(servers[0].requests) == 6
+    assert going_on[1] <= 2

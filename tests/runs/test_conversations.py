@@ -210,7 +210,7 @@ async def test_a_fork_begins_with_the_turns_so_far_and_goes_its_own_way(world: W
 async def test_runs_from_before_get_their_conversations(tmp_path: Path) -> None:
     store = Store(address(tmp_path / "daeri.db"))
     await store.upgrade(MIGRATIONS, "daeri_version")
-    statement = run_path(str(MIGRATIONS / "versions" / "0023_conversations.py"))["FROM_RUNS"]
+    statement = run_path(str(next((MIGRATIONS / "versions").glob("*_conversations.py"))))["FROM_RUNS"]
     columns = "id, session_id, person_id, agent, scopes, door, lang, input, status, segment, epoch, attempts, events"
     old = [
         ("run_1", "ses_1", 7, "assistant", "휴가 며칠 남았어?", "2026-01-01 09:00:00"),

@@ -89,7 +89,8 @@ class Consultant:
         asking = span(f"chat {first}", "client", gen_ai__operation__name="chat", gen_ai__request__model=first)
         with ending(reservation), asking as told:
             told.note(gen_ai__provider__name="openai")
-            async with aclosing(self.models.stream(messages, tools, name=sight.first, among=sight.names)) as items:
+            coming = self.models.stream(messages, tools, name=sight.first, among=sight.names, rank=situation.rank)
+            async with aclosing(coming) as items:
                 async for item in items:
                     reply.items.append(item)
                     if isinstance(item, TextDelta):

@@ -243,6 +243,7 @@ class Executor:
             usage=progress.usage,
             history=[_said(turn) for turn in work.history],
             summary=work.summary,
+            rank=work.rank,
             run_id=work.lease.run_id,
             held=work.classes,
         )

@@ -124,6 +124,7 @@ class Situation:
         history: the conversation before, oldest first; `summary` tells what was before that.
         model: the name of the model that the agent would have asked first; None for the most preferred one.
         asked: what the planner tells, for the trace, of the requests to models that it made in this turn.
+        rank: who goes first where a model is asked by many; lower is sooner.
         memories: what the person wants to be remembered, closest to the request first.
         held: the sensitive data classes that the request itself may hold, where another agent worded it.
     """
@@ -142,6 +143,7 @@ class Situation:
     history: Sequence[Said] = ()
     summary: Summary | None = None
     memories: Sequence[str] = ()
+    rank: int = 0
     usage: dict[str, Any] = field(default_factory=dict)
     run_id: str | None = None
     model: str | None = None

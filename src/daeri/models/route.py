@@ -16,6 +16,7 @@ from typing import Final
 from daeri.errors import ModelUnavailable, NotFound
 from daeri.models.client import ModelClient
 from daeri.models.kept import Replies
+from daeri.models.places import Places
 from daeri.models.wire import EndpointFailed, Item, Json, Model, ModelRefused, ModelTimeout, Price, Usage
 from daeri.wording import Text
 
@@ -137,6 +138,7 @@ class Models:
         if len({model.name for model in models}) != len(models):
             raise ValueError("two models have the same name")
         self._health = {model.name: Health() for model in models}
+        self._places = {model.name: Places(model.at_once) for model in models}
         self._retries = Retries()
         self.replies = Replies(self._models)
 
@@ -175,10 +177,12 @@ class Models:
         name: str | None = None,
         among: Collection[str] | None = None,
         options: Json | None = None,
+        rank: int = 0,
     ) -> AsyncGenerator[Item, None]:
         """Yield the reply of the named model (default: the best), or of the next ones if it yields nothing.
 
-        Nobody but the models `among` these names is asked, where names are given.
+        Nobody but the models `among` these names is asked, where names are given. A model that is asked as much as it
+        may be at once is waited for; a lower `rank` goes first.
 
         Once an item was yielded there is no fallback: nobody gets the halves of two answers. All attempts together
         have the first model's total_seconds. `Finished.name` tells who answered; where the endpoint tells no cost, the
@@ -197,7 +201,10 @@ class Models:
             began = False
             limited = replace(model, total_seconds=min(model.total_seconds, max(deadline - self._now(), 0.001)))
             try:
-                async with aclosing(self._watched(limited, messages, tools, options)) as items:
+                async with (
+                    self._places[model.name].taken(rank),
+                    aclosing(self._watched(limited, messages, tools, options)) as items,
+                ):
                     async for item in items:
                         began = True
                         yield item

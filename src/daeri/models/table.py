@@ -7,6 +7,7 @@ key = "OPENROUTER_API_KEY"       # the name of the variable that holds the key, 
 model = "openai/gpt-4.1-mini"
 price = { input_usd = 0.4, output_usd = 1.6 }   # for a million tokens
 context = 1000000
+at_once = 20                      # requests of agents at a time; others wait in order
 cache = "1h"                      # remember its replies to the same request by the same person (s, m, h, d)
 sees = []                         # data classes it may be sent beyond internal ones: confidential, personal, secret
 
@@ -61,6 +62,7 @@ class _Entry(BaseModel):
     weight: float = Field(default=1.0, gt=0)
     price: _Price | None = None
     context: int | None = Field(default=None, gt=0)
+    at_once: int | None = Field(default=None, gt=0)
     cache: str | None = Field(default=None, pattern=r"^[1-9]\d{0,5}[smhd]$")
     sees: Literal["all"] | list[Literal["confidential", "personal", "secret"]] | None = None
     options: dict[str, str | int | float | bool] = Field(default_factory=dict)
@@ -78,6 +80,7 @@ class _Entry(BaseModel):
             weight=self.weight,
             price=price,
             context=self.context,
+            at_once=self.at_once,
             cache_seconds=int(self.cache[:-1]) * SECONDS[self.cache[-1]] if self.cache else None,
             sees=self._seen(ruled=ruled),
             extra=self.options,

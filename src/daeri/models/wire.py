@@ -52,6 +52,7 @@ class Model:
         weight: how much of its tier's load it takes.
         price: None where it is not known; then a cost is unknown unless the endpoint tells it.
         context: tokens that fit into a request and its reply; None where it is not known.
+        at_once: requests of agents that one server sends to it at a time; None = all there are.
         cache_seconds: for how long its replies are remembered; None for not at all.
         sees: the sensitive data classes that may be sent to it; what is public or internal always may.
         referer, title: names of this server for OpenRouter's lists; sent only when set.
@@ -72,6 +73,7 @@ class Model:
     weight: float = 1.0
     price: Price | None = None
     context: int | None = None
+    at_once: int | None = None
     cache_seconds: float | None = None
     sees: frozenset[str] = frozenset(SENSITIVE)
     referer: str = ""

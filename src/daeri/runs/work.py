@@ -111,6 +111,7 @@ class Work:
     parent_id: str | None = None
     asked_by: tuple[str, ...] = ()
     classes: frozenset[str] = frozenset()
+    rank: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +294,7 @@ def _load(connection: Connection, lease: Lease) -> Work:
         parent_id=row.parent_id,
         asked_by=tuple(row.asked_by or ()),
         classes=frozenset((row.usage or {}).get("classes", ())),
+        rank=row.rank,
     )
 
 
