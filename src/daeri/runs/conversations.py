@@ -35,7 +35,7 @@ from daeri.records.actor import Actor, Effect
 from daeri.records.record import Instant
 from daeri.records.store import Store, system
 from daeri.runs import journal
-from daeri.runs.journal import run
+from daeri.runs.journal import AT_WORK, run
 from daeri.wording import Lang, Text, normal
 
 TITLE_MAX: Final = 100
@@ -127,12 +127,13 @@ def give_way(connection: Connection, session_id: str, at: datetime, *, cancel: b
 
 
 def _stop(connection: Connection, which: ColumnElement[bool], at: datetime) -> list[str]:
-    going_on = select(run.c.id, run.c.epoch).where(which, run.c.status.in_(("queued", "running"))).with_for_update()
+    """Stop what is at work, with what it had other agents begin; return all that was stopped."""
+    going_on = select(run.c.id, run.c.epoch).where(which, run.c.status.in_(AT_WORK)).with_for_update()
     stopped = []
     for row in connection.execute(going_on).all():
+        stopped += [row.id, *journal.asked_of(connection, row.id)]
         connection.execute(update(run).where(run.c.id == row.id).values(epoch=row.epoch + 1))
         journal.finish(connection, row.id, "cancelled", at)
-        stopped.append(row.id)
     return stopped
 
 

@@ -43,6 +43,8 @@ from daeri.wording import Text as Words
 
 TERMINAL = ("succeeded", "failed", "cancelled", "expired")
 PARKED = ("waiting_approval", "waiting_input")
+AT_WORK = ("queued", "running", "waiting_run")
+"""The states of a run that nobody but agents has to end: it waits for no person."""
 """Waiting for a person; one that waits for another run does not concern them."""
 ASK = "agents.ask"
 """The operation by which a run has another agent work; the run of that one is begun with the step."""
@@ -451,6 +453,7 @@ class StepJournal:
                 parent_step=self.step,
                 asked_by=[*(mine.asked_by or ()), mine.agent],
                 trace=mine.trace,
+                rank=mine.rank,
                 created_at=now,
             )
         )
