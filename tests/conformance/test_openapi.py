@@ -45,10 +45,10 @@ def judged(server: Server, who: str, *options: str, seconds: int) -> tuple[int, 
 
 
 def test_a_few_requests_of_every_kind_are_answered_as_described(demo):
-    options = ("--phases", "fuzzing", "--max-examples", "2", "--generation-deterministic", "--no-shrink")
+    options = ("--phases", "fuzzing", "--max-examples", "1", "--generation-deterministic", "--no-shrink")
     made, wrong = judged(demo, "deputy", *options, seconds=110)
     assert not wrong, wrong
-    assert made > 250
+    assert made > 170
 
 
 @pytest.mark.night
