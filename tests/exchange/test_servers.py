@@ -64,7 +64,8 @@ def test_under_load_no_server_lets_through_more_whatever_becomes_of_redis(redis,
         for each in calls:
             each.result(120)
     assert set(told) == {200, 429}
-    assert told[200] == MOST if fault == "nothing" else 0.5 * MOST <= told[200] <= MOST
+    assert told[200] <= MOST, told
+    assert told[200] >= 0.5 * MOST, told
 
 
 @only_postgres("one server alone on a file has nobody to wake")

@@ -282,7 +282,9 @@ class SharedWindows:
         if not exchange.was_met:
             return max(1, bound.most // NEWCOMERS)
         window.move(now)
-        steps = sum(1 for moment in window.told if moment <= exchange.lost_at)
+        # What is told while this server alone is cut off was used by others; once it is back, some of it is its own.
+        last = exchange.lost_at if exchange.is_up else now
+        steps = sum(1 for moment in window.told if moment <= last)
         untold = bound.step - 1 if now - exchange.lost_at < bound.seconds else 0
         return max(0, bound.most - steps * bound.step - untold) // max(1, exchange.servers)
 
