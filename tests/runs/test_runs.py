@@ -62,6 +62,36 @@ async def test_an_unknown_agent_is_not_found(world: World) -> None:
         await create(world, agent="nobody")
 
 
+async def test_an_agent_asks_itself_only_and_its_words_are_not_its_persons(world: World) -> None:
+    deputy = await world.deputy(OWNER)
+    with pytest.raises(NotFound):
+        await world.runs.create(deputy, "안녕", agent="reader")
+    run = await world.runs.create(deputy, "안녕")
+    assert run["agent"] == "assistant"
+    (row,) = await world.sql(f"select asked_by from run where id = '{run['run_id']}'")
+    assert "assistant" in str(row["asked_by"])
+    own = await create(world, agent="reader")
+    with pytest.raises(NotFound):
+        await world.runs.edit(deputy, own["run_id"], "다른 말로")
+    with pytest.raises(NotFound):
+        await world.runs.create(deputy, "이어서", session_id=own["session_id"])
+
+
+async def test_through_an_agent_only_runs_with_that_agent_are_there(world: World) -> None:
+    run = await create(world)
+    reader, deputy = await world.deputy(OWNER, "reader"), await world.deputy(OWNER)
+    for look in (
+        world.runs.get(reader, run["run_id"]),
+        world.runs.wait(reader, run["run_id"], 0),
+        world.runs.conversations.get(reader, run["session_id"]),
+    ):
+        with pytest.raises(NotFound):
+            await look
+    assert (await world.runs.page(reader))["data"] == []
+    assert (await world.runs.get(deputy, run["run_id"]))["run_id"] == run["run_id"]
+    assert [each["run_id"] for each in (await world.runs.page(deputy))["data"]] == [run["run_id"]]
+
+
 @pytest.mark.parametrize("person", [COLLEAGUE, STRANGER, LEAD])
 async def test_someone_elses_run_is_not_found_by_any_door(world: World, person: int) -> None:
     run = await create(world)

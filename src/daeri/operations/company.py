@@ -100,7 +100,7 @@ class Company:
         for agent in self.agents:
             if agent.name == name:
                 return agent
-        raise _no_agent(name)
+        raise no_agent(name)
 
     def agents_for(self, actor: Actor) -> list[Agent]:
         """Return the deputies that an actor may use."""
@@ -114,7 +114,7 @@ class Company:
         """
         found = next((agent for agent in self.agents_for(actor) if name in (None, agent.name)), None)
         if found is None:
-            raise _no_agent(name)
+            raise no_agent(name)
         return found
 
     def narrowed(self, actor: Actor, agent: str) -> Actor:
@@ -146,7 +146,8 @@ class Company:
         return found[0]
 
 
-def _no_agent(name: str | None) -> NotFound:
+def no_agent(name: str | None) -> NotFound:
+    """Return the answer for an agent that is not there, or not for whoever asks."""
     if name is None:
         return NotFound(Text("쓸 수 있는 에이전트가 없어요", "There is no agent for you"))
     return NotFound(Text(f"'{name}' 에이전트가 없어요", f"There is no agent '{name}'"))

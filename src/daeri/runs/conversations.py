@@ -81,13 +81,19 @@ def begin(connection: Connection, actor: Actor, agent: str, words: str, at: date
     return session_id
 
 
+def own(actor: Actor, table: Table) -> ColumnElement[bool]:
+    """Return the condition that a run or a conversation is the actor's: through an agent only those with that agent."""
+    mine: ColumnElement[bool] = table.c.person_id == actor.person_id
+    return mine if actor.agent is None else and_(mine, table.c.agent == actor.agent)
+
+
 def join(connection: Connection, actor: Actor, session_id: str, at: datetime) -> None:
     """Note that a conversation goes on.
 
     Raises:
         NotFound: there is none, it was deleted, or it is someone else's.
     """
-    mine = conversation.c.id == session_id, conversation.c.person_id == actor.person_id
+    mine = conversation.c.id == session_id, own(actor, conversation)
     going_on = update(conversation).where(*mine, conversation.c.deleted_at.is_(None)).values(used_at=at)
     if not connection.execute(going_on).rowcount:
         raise _nothing()
@@ -257,7 +263,7 @@ class Conversations:
 
     @staticmethod
     def _mine(actor: Actor) -> ColumnElement[bool]:
-        return and_(conversation.c.person_id == actor.person_id, conversation.c.deleted_at.is_(None))
+        return and_(own(actor, conversation), conversation.c.deleted_at.is_(None))
 
     def _row(self, connection: Connection, actor: Actor, session_id: str) -> Row[Any]:
         mine = select(conversation).where(self._mine(actor), conversation.c.id == session_id)

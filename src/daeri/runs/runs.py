@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, insert, or_, select, update
 from ulid import ULID
 
 from daeri.clock import Clock, rfc3339
@@ -25,7 +25,8 @@ from daeri.errors import (
     ValidationFailed,
 )
 from daeri.log import trace_headers
-from daeri.operations.company import Company
+from daeri.operations.agents import Agent
+from daeri.operations.company import Company, no_agent
 from daeri.operations.outcome import Settlement
 from daeri.records import audit
 from daeri.records.actor import Actor, Effect
@@ -48,7 +49,7 @@ DEPTH_MAX = 2
 HEARTBEAT_SECONDS = 15
 """Longest silence on a stream: proxies drop connections that are quiet for a minute."""
 
-_STATUS = select(journal.run.c.status).where(
+_STATUS = select(journal.run.c.status, journal.run.c.agent, journal.run.c.rank).where(
     journal.run.c.id == bindparam("key"), journal.run.c.person_id == bindparam("person"), conversations.is_kept()
 )
 
@@ -136,7 +137,7 @@ class Runs:
         if agent is None and session_id is not None:
             last = await self._store.read(partial(self._agent_of, actor, session_id))
             agent = next((each.name for each in self._company.agents_for(actor) if each.name == last), None)
-        deputy = self._company.agent_for(actor, agent)
+        deputy = self._deputy(actor, agent)
 
         request = Request(
             text,
@@ -170,13 +171,19 @@ class Runs:
         first = await self._store.read(lambda connection: self._row(connection, actor, run_id))
         request = Request(
             text,
-            self._company.agent_for(actor, first.agent).name,
+            self._deputy(actor, first.agent).name,
             lang,
             session_id=first.session_id,
             instead_of=run_id,
             idempotency_key=idempotency_key,
         )
         return await self._accept(actor, request)
+
+    def _deputy(self, actor: Actor, name: str | None) -> Agent:
+        """Return who is to do what is asked. An agent asks nobody but itself here; for others there is `agents.ask`."""
+        if actor.agent is not None and name is not None and name != actor.agent:
+            raise no_agent(name)
+        return self._company.agent_for(actor, actor.agent or name)
 
     async def accept(self, actor: Actor, request: Request) -> dict[str, Any]:
         """Accept a request that was checked before, such as a schedule's; the same key is accepted once.
@@ -214,6 +221,7 @@ class Runs:
                     person_id=actor.person_id,
                     agent=request.agent,
                     scopes=[list(scope) for scope in actor.scopes],
+                    asked_by=[actor.agent] if actor.agent is not None else None,
                     door=actor.door,
                     lang=request.lang,
                     input=request.text,
@@ -302,7 +310,7 @@ class Runs:
         """Return one page of the person's runs, newest first (of one session: oldest first)."""
         _within_scope(actor, "list", "read")
         limit = max(1, min(limit, LIST_MAX))
-        statement = select(journal.run).where(journal.run.c.person_id == actor.person_id, conversations.is_kept())
+        statement = select(journal.run).where(_own(actor), conversations.is_kept())
         if session_id is not None:
             statement = statement.where(journal.run.c.session_id == session_id)
         oldest_first = session_id is not None
@@ -339,7 +347,7 @@ class Runs:
         """
         _within_scope(actor, "list", "read")
         asked = select(journal.run.c.id, journal.run.c.session_id, journal.run.c.answer).where(
-            journal.run.c.person_id == actor.person_id,
+            _own(actor),
             journal.run.c.input == normal(input).strip(),
             journal.run.c.replaced_by.is_(None),
             conversations.is_kept(),
@@ -508,14 +516,14 @@ class Runs:
 
     @staticmethod
     def _status(actor: Actor, run_id: str, connection: Connection) -> str:
-        row = connection.execute(_STATUS, {"key": run_id, "person": actor.person_id}).scalar_one_or_none()
-        if row is None:
+        row = connection.execute(_STATUS, {"key": run_id, "person": actor.person_id}).one_or_none()
+        if row is None or (actor.agent not in (None, row.agent) and row.rank < CARRIED):
             raise NotFound(Text("그런 실행을 찾을 수 없어요", "No such run"))
-        return str(row)
+        return str(row.status)
 
     @staticmethod
     def _row(connection: Connection, actor: Actor, run_id: str, *, held: bool = False) -> Row[Any]:
-        mine = journal.run.c.id == run_id, journal.run.c.person_id == actor.person_id, conversations.is_kept()
+        mine = journal.run.c.id == run_id, _own(actor), conversations.is_kept()
         statement = select(journal.run).where(*mine)
         row = connection.execute(statement.with_for_update() if held else statement).one_or_none()
         if row is None:
@@ -525,7 +533,7 @@ class Runs:
     @staticmethod
     def _agent_of(actor: Actor, session_id: str, connection: Connection) -> str | None:
         """Return with whom a conversation was held last; None where there is no such conversation of this person."""
-        mine = journal.run.c.session_id == session_id, journal.run.c.person_id == actor.person_id
+        mine = journal.run.c.session_id == session_id, _own(actor)
         last = select(journal.run.c.agent).where(*mine).order_by(journal.run.c.id.desc()).limit(1)
         return connection.execute(last).scalar_one_or_none()
 
@@ -581,6 +589,13 @@ class Runs:
 
     def _audit(self, connection: Connection, actor: Actor, run_id: str, action: str) -> None:
         audit.append(connection, audit.Entry.by(actor, self._clock.now(), action, run_id=run_id))
+
+
+def _own(actor: Actor) -> ColumnElement[bool]:
+    """Return the condition that a run is the actor's; what is no agent's work they may watch through any agent."""
+    mine = conversations.own(actor, journal.run)
+    carried = and_(journal.run.c.person_id == actor.person_id, journal.run.c.rank == CARRIED)
+    return mine if actor.agent is None else or_(mine, carried)
 
 
 def _within_scope(actor: Actor, act: str, effect: Effect) -> None:
