@@ -21,7 +21,7 @@ from daeri.errors import (
     Unreachable,
     ValidationFailed,
 )
-from daeri.operations.provenance import Origins, Read
+from daeri.operations.provenance import Origins, Read, repeats
 from daeri.upstream.services import AT_ONCE, Services
 from upstream.service_house import ENVIRONMENT, declared, opened, pin, result
 from upstream.stock import INJECTED, Stock, answer, breaks, described, document, slow, table_of, well, written
@@ -497,6 +497,14 @@ async def test_to_a_service_of_others_an_agent_that_has_read_says_only_its_perso
         (Origins(said=("재고에 나사 있어?",)), True),
         (Origins(said=("재고 있어?",)), False),
         (Origins(reads=(Read("work.find", outside=False, result={"salary": "나사"}),)), False),
+        (
+            Origins(
+                said=("김하은 인사 기록",),
+                named=frozenset({("employee", 3)}),
+                reads=(Read("hr.get", outside=False, result={"x": "나사"}, records=frozenset({("employee", 3)})),),
+            ),
+            False,
+        ),
         (None, True),
     ],
 )
@@ -518,3 +526,11 @@ async def test_what_an_agent_may_tell_others_depends_on_what_it_heard(
         await make(asking)
     assert (len(left), len(stock.asked)) == ((1, 1) if is_sent else (0, 0))
     await services.close()
+
+
+@pytest.mark.parametrize(
+    ("value", "is_one"),
+    [("나사 나사", False), (["나사", "못"], False), (["나사", " 나 사"], True), ([1, "1.0"], True), ([], False)],
+)
+def test_a_list_that_says_a_word_twice_is_known(value: Any, is_one: bool) -> None:
+    assert repeats(value) is is_one

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Source = Literal["said", "named", "field", "company", "default", "record", "outside", "unknown"]
 VOUCHED: frozenset[Source] = frozenset({"said", "named", "field", "company", "default"})
+OWN_WORDS: frozenset[Source] = frozenset({"said", "default"})
+"""Where a value comes from that tells others nothing which the person did not say."""
 WORDS: Mapping[Source, Text] = {
     "said": Text("본인이 한 말", "the person's own words"),
     "named": Text("본인이 가리킨 기록", "a record the person named"),
@@ -212,6 +214,14 @@ def _leaves(value: Any) -> Iterable[Any]:
             yield from _leaves(item)
     else:
         yield value
+
+
+def repeats(value: Any) -> bool:
+    """Say whether a list holds a value twice, however it is written: repeated often enough, any words can spell."""
+    if not isinstance(value, list):
+        return False
+    numbers = [(each, _number(each)) for each in value]
+    return len({_folded(str(each)) if number is None else number for each, number in numbers}) < len(value)
 
 
 def _number(value: Any) -> Decimal | None:

@@ -19,7 +19,7 @@ from daeri.errors import Conflict, NotFound, PermissionDenied, RateLimited, Time
 from daeri.operations import Company, ErrandFailed
 from daeri.operations.arguments import canonical
 from daeri.operations.making import Asking, Parts
-from daeri.operations.provenance import trace
+from daeri.operations.provenance import OWN_WORDS, repeats, trace
 from daeri.operations.sensitivity import SENSITIVE
 from daeri.upstream.http import Late, Lost, Unsent
 from daeri.upstream.live import Declined, Live, live_of
@@ -133,7 +133,8 @@ class Services:
         if heard is not None and heard.informed:
             signature = self.company.operations[one.name].signature
             traced = trace(signature, canonical(asking.arguments), asking.arguments.model_fields_set, heard)
-            if not all(each.vouched for each in traced.arguments.values()):
+            said = all(each.source in OWN_WORDS for each in traced.arguments.values())
+            if not said or any(map(repeats, asking.arguments.model_dump().values())):
                 raise PermissionDenied(
                     _about(
                         one,
