@@ -48,6 +48,11 @@ def test_a_row_that_the_person_named_is_named_and_another_one_is_not() -> None:
     assert sources(origins, project=2) == {"project": "unknown"}
 
 
+def test_a_number_beyond_any_measure_is_of_unknown_origin_like_any_other() -> None:
+    for huge in ("4e8123456", "1e999999999999999999", "9" * 5000):
+        assert sources(SAID, amount=huge, account=huge) == {"amount": "unknown", "account": "unknown"}
+
+
 def test_an_id_never_matches_free_text() -> None:
     origins = Origins(said=("과제 2번에 2원 보내줘",), values=frozenset({"2"}))
     assert sources(origins, project=2) == {"project": "unknown"}

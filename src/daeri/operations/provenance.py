@@ -8,7 +8,7 @@ holds, and what nobody holds, is not. Pure: no database, no model.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from daeri.records.keys import Id
@@ -230,7 +230,7 @@ def _number(value: Any) -> Decimal | None:
         return None
     try:
         number = Decimal(str(value)).normalize()
-    except InvalidOperation:
+    except ArithmeticError:  # none, or one that is too large for any normal form
         return None
     return number if number.is_finite() else None
 
