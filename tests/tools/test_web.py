@@ -17,7 +17,7 @@ from daeri.operations.provenance import Origins
 from daeri.outbound.engines import Engine
 from daeri.outbound.pages import Hosts, Pages
 from daeri.settings import Settings
-from daeri.tools.leaving import may_ask, may_open
+from daeri.tools.leaving import askable, may_open
 from daeri.tools.web import Opened, Searched, Web, web_catalog
 from daeri.wording import Text
 from outbound.outer import INSIDE, OUTSIDE, Site, only_outside_is_public, site
@@ -213,6 +213,13 @@ async def test_an_agent_that_has_read_company_data_searches_in_its_persons_words
     assert len(place.inside.asked) == 1
 
 
+async def test_signs_between_the_words_and_large_letters_tell_the_engine_nothing(place: Place) -> None:
+    place.inside.says("/search", '{"results": []}', "application/json")
+    query = "Usd\u2801\u2809 …usD..🙂"
+    await place.agent("web.search", "usd usd 오늘 얼마야?", informed=True, query=query)
+    assert place.inside.asked == ["/search?q=usd+usd&format=json"]
+
+
 @pytest.mark.parametrize("answer", ["", "[", '{"results": 5}', '{"web": []}', "[" * 100_000, "null"])
 async def test_an_engine_that_answers_nonsense_finds_nothing_or_is_out_of_reach(place: Place, answer: str) -> None:
     place.inside.says("/search", answer, "application/json")
@@ -262,13 +269,14 @@ def test_an_address_is_a_persons_own_only_to_the_letter(said: str, url: str, may
         ("오늘 환율은 얼마야?", "환율 환율", False),
         ("오늘 환율은 얼마야?", "환율 2026", False),
         ("환율 1300 넘었어?", "환율 13", False),
-        ("환율", "", True),
+        ("환율", "", False),
+        ("환율", "\u2801\u2809…", False),
     ],
 )
 def test_a_search_is_in_a_persons_own_words_only_word_by_word(said: str, query: str, may: bool) -> None:
-    assert may_ask(query, Origins(said=(said,))) is may
-    assert may_ask(query, Origins(said=(said,), informed=False))
-    assert may_ask(query, None)
+    assert askable(query, Origins(said=(said,))) == (query if may else "")
+    assert askable(query, Origins(said=(said,), informed=False)) == query
+    assert askable(query, None) == query
 
 
 def test_only_what_reads_may_wait_for_the_web() -> None:

@@ -43,21 +43,23 @@ def may_open(url: str, origins: Origins | None, one_form: Callable[[str], str]) 
     return one_form(url) in {one_form(each) for each in addresses_in(origins.said)}
 
 
-def may_ask(query: str, origins: Origins | None) -> bool:
-    """Say whether an agent may search for these words.
+def askable(query: str, origins: Origins | None) -> str:
+    """Return what an agent may search for of these words: all of them, or nothing.
 
     Of a run that has just begun any may be; one that knows more says no word that its person did not, nor more often.
-    A word may lack the ending that Korean gives it.
+    A word may lack the ending that Korean gives it. Nothing but the words goes then: signs between them, and which
+    letters are large, could spell anything too.
     """
     if origins is None or not origins.informed:
-        return True
+        return query
+    words = _words(query)
     left = Counter(word for text in origins.said for word in _words(text))
-    for word in _words(query):
+    for word in words:
         found = next((said for said in left if left[said] and _is_of(word, said)), None)
         if found is None:
-            return False
+            return ""
         left[found] -= 1
-    return True
+    return " ".join(words)
 
 
 def _is_of(word: str, said: str) -> bool:

@@ -25,7 +25,7 @@ from daeri.operations.provided import Outing
 from daeri.outbound.engines import Engine
 from daeri.outbound.guard import Unsent
 from daeri.records import Records
-from daeri.tools.leaving import may_ask, may_open
+from daeri.tools.leaving import askable, may_open
 from daeri.wording import Lang, Text, fit_josa
 
 if TYPE_CHECKING:
@@ -185,11 +185,12 @@ class Web:
         limit: int = asking.arguments.limit  # type: ignore[attr-defined]
         if self._engine is None:
             raise Unreachable(_NO_ENGINE)
-        if not may_ask(query, asking.origins):
+        words = askable(query, asking.origins)
+        if not words:
             raise PermissionDenied(_NOT_SAID)
         await asking.leaving(self._engine.host)
         try:
-            found = await self._engine.find(query, limit)
+            found = await self._engine.find(words, limit)
         except Unsent as error:
             log.info("web.unsent", reason=str(error))
             raise Unreachable(_NO_ENGINE) from None
