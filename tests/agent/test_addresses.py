@@ -4,7 +4,9 @@ import pytest
 
 from daeri.agent.addressed import pages_to_read
 from daeri.agent.analyzer import analyze
-from daeri.agent.planner import Situation
+from daeri.agent.origins import origins_of
+from daeri.agent.planner import Call, Happened, Situation
+from daeri.operations.outcome import Done
 from daeri.records import Actor
 from daeri.tools.web import web_catalog
 from worlds import NOW, work
@@ -49,3 +51,12 @@ def _read(text: str) -> list[str]:
 )
 def test_addresses_are_read_where_nothing_else_is_asked(text: str, found: list[str]) -> None:
     assert _read(text) == found
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("name", "is_informed"), [("web.fetch", True), ("web.search", False)])
+async def test_a_page_may_be_the_companys_own_and_what_a_search_found_is_not(name: str, is_informed: bool) -> None:
+    operations = {each.name: each for each in TOOLS}
+    read = Happened(Call(name, {}), Done(name, {}, None, [], [], 0.0))
+    origins = await origins_of([], [read], operations, operations["web.search"], _none)  # type: ignore[arg-type]
+    assert origins.informed is is_informed

@@ -12,7 +12,7 @@ class Awaited(Provided):
 
 
 class Outing(Awaited):
-    """The base of a part whose making sends something of the call's arguments out of the company."""
+    """The base of a part that is asked for outside alone: what comes back tells nothing of the company's own."""
 
 
 def awaited_by(injected: Mapping[str, type]) -> type[Awaited] | None:

@@ -21,7 +21,7 @@ from daeri.library.cells import Cells
 from daeri.operations import Catalog, anyone
 from daeri.operations.declare import Address
 from daeri.operations.making import Asking
-from daeri.operations.provided import Outing
+from daeri.operations.provided import Awaited, Outing
 from daeri.outbound.engines import Engine
 from daeri.outbound.guard import Unsent
 from daeri.records import Records
@@ -66,8 +66,8 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Opened(Outing):
-    """A page that was fetched and read, for one call."""
+class Opened(Awaited):
+    """A page that was fetched and read, for one call; it may be one of the company's own, of a listed host."""
 
     url: str
     status: int
