@@ -262,13 +262,33 @@ async def test_a_content_that_was_changed_on_the_disk_is_not_told(world: World, 
     assert await told(world, key) == "x", "the same content written again mends it"
 
 
-async def test_a_refused_write_leaves_no_file_and_its_content_is_swept_away(world: World, tmp_path: Path) -> None:
+async def test_what_is_beyond_the_quota_never_reaches_the_disk(world: World, tmp_path: Path) -> None:
+    actor = await world.actor(OWNER)
+    for number in range(3):
+        arguments = {"name": "a.txt", "text": f"{number}" * 2_000}
+        with pytest.raises(Refused):
+            await world.door.dry_run(actor, "files.write", arguments)
+        with pytest.raises(Refused):
+            await world.door.call(actor, "files.write", arguments)
+    assert contents(tmp_path) == []
+
+
+def test_a_persons_folder_takes_so_much_and_what_is_there_already_once_more(tmp_path: Path) -> None:
+    disk = Disk(tmp_path / "own-files", most=1_000)
+    disk.put(OWNER, b"x" * 600)
+    with pytest.raises(Refused):
+        disk.put(OWNER, b"y" * 600)
+    disk.put(OWNER, b"x" * 600)
+    disk.put(COLLEAGUE, b"y" * 600)
+    assert len(contents(tmp_path)) == 2
+
+
+async def test_a_write_that_is_undone_leaves_a_content_that_is_swept_away(world: World, tmp_path: Path) -> None:
     disk = Disk(tmp_path / "own-files")
     files = OwnFiles(world.door, world.store, disk)
     key = await wrote(world, "a.txt", "kept")
     await wrote(world, "a.txt", "kept too")
-    with pytest.raises(Refused):
-        await wrote(world, "a.txt", "z" * 2_000)
+    disk.put(OWNER, b"of a write that was undone")
     assert len(contents(tmp_path)) == 3
     assert await files.sweep() == 0, "a write may be about to name it"
     old = time.time() - LEFT_ALONE - 60

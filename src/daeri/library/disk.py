@@ -19,14 +19,19 @@ from pathlib import Path
 from typing import Final
 
 from daeri.crash import crash_at
-from daeri.errors import DaeriError, NotFound, NotReady
+from daeri.errors import DaeriError, NotFound, NotReady, Refused
 from daeri.operations.provided import Provided
 from daeri.wording import Text
 
 BYTES_MAX: Final = 16 * 2**20
 """Bytes of one content; more is not read, whatever stands on the disk."""
+FOLDER_MAX: Final = 80 * 2**20
+"""Bytes of one person's folder: four times what their files may take, as what nobody names lies there for a day."""
 LEFT_ALONE: Final = 24 * 60 * 60
 """Seconds for which a content that no file names is kept: a write may be about to name it."""
+_FULL: Final = Text(
+    "오늘은 파일을 더 쓸 수 없어요. 내일 다시 해 주세요", "No more files can be written today: try again tomorrow"
+)
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READING: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -36,21 +41,25 @@ _WRITING: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CL
 class Disk(Provided):
     """The folders of people's own files."""
 
-    def __init__(self, folder: Path) -> None:
-        """Take the folder above them; it is made when the first file comes."""
+    def __init__(self, folder: Path, most: int = FOLDER_MAX) -> None:
+        """Take the folder above them, made when the first file comes, and the bytes that one of them may hold."""
         self._folder = folder
+        self._most = most
 
     def put(self, owner: int, content: bytes) -> str:
         """Keep a content for a person; return its hash. Kept twice, it is there once.
 
         Raises:
             NotReady: the disk does not take it.
+            Refused: the person's folder is full.
         """
-        digest = hashlib.sha256(content).hexdigest()
+        digest = digest_of(content)
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._opened(owner, make=True) as folder:
                 if not self._is_whole(folder, digest, content):
+                    if _size(folder) + len(content) > self._most:
+                        raise Refused(_FULL)
                     _write(folder, digest, content)
         except OSError as error:
             unwritten = Text("디스크에 파일을 쓸 수 없어요", "The file cannot be written to the disk")
@@ -74,7 +83,7 @@ class Disk(Provided):
             raise NotFound(Text("파일의 내용이 남아 있지 않아요", "The file's content is no longer kept")) from None
         except OSError:  # a link in the place of the folder
             content = None
-        if content is None or hashlib.sha256(content).hexdigest() != digest:
+        if content is None or digest_of(content) != digest:
             raise DaeriError(Text("파일의 내용이 저장할 때와 달라요", "The file's content is not what was kept"))
         return content
 
@@ -125,6 +134,17 @@ class Disk(Provided):
             yield folder
         finally:
             os.close(folder)
+
+
+def digest_of(content: bytes) -> str:
+    """Return the hash under which a content lies."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _size(folder: int) -> int:
+    """Return how many bytes lie in a folder, named by files or not."""
+    with os.scandir(folder) as entries:
+        return sum(each.stat(follow_symlinks=False).st_size for each in entries)
 
 
 def _write(folder: int, name: str, content: bytes) -> None:

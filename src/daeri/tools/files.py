@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from daeri.clock import rfc3339
 from daeri.errors import Refused, ValidationFailed
-from daeri.library.disk import Disk
+from daeri.library.disk import Disk, digest_of
 from daeri.library.own_files import EARLIER_MAX, NAME_MAX, OwnFile, file_name, folded, only_own, showed
 from daeri.operations import Catalog, Change, Ref, anyone
 from daeri.operations.operation import Allow
@@ -238,8 +238,9 @@ def _declare_write(catalog: Catalog, quota: Quota, allow: Allow) -> None:
         """Write one of your own files as a whole; what it held before is kept for a while (내 파일 쓰기)."""
         name, content = file_name(name), text.encode()
         before = await _called(records, actor, name)
-        digest = disk.put(actor.person_id, content)
+        digest = digest_of(content)
         if before is not None and before.digest == digest:
+            disk.put(actor.person_id, content)  # it may be there no more
             return FileState(file=before.id, name=before.name, size=before.size, unchanged=True)
         earlier: list[dict[str, Any]] = []
         if before is not None:
@@ -256,6 +257,7 @@ def _declare_write(catalog: Catalog, quota: Quota, allow: Allow) -> None:
             "written_at": clock.now(),
         }
         await _check(records, quota, before, values["kept"])
+        disk.put(actor.person_id, content)
         if before is None:
             row = await records.add(OwnFile(owner_id=actor.person_id, folded=folded(name), **values))
         else:
