@@ -300,6 +300,28 @@ async def test_a_write_that_is_undone_leaves_a_content_that_is_swept_away(world:
     assert await files.sweep() == 2
 
 
+async def test_sweeping_goes_on_after_the_disk_failed_once(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daeri.library.own_files.SWEEP_SECONDS", 0.01)
+    disk, tries, again = Disk(tmp_path / "own-files"), [OSError(5, "I/O"), DaeriError()], asyncio.Event()
+
+    def owners() -> list[int]:
+        if tries:
+            raise tries.pop()
+        loop.call_soon_threadsafe(again.set)
+        return []
+
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(disk, "owners", owners)
+    keeper = asyncio.create_task(OwnFiles(world.door, world.store, disk).keep_swept())
+    try:
+        await asyncio.wait_for(again.wait(), 5)
+    finally:
+        keeper.cancel()
+        await asyncio.gather(keeper, return_exceptions=True)
+
+
 def test_a_write_that_dies_in_the_middle_leaves_nothing_under_a_hash(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

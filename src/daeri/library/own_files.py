@@ -10,10 +10,11 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, cast
 
+import structlog
 from sqlalchemy import JSON, ColumnElement, Connection, String, Table, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from daeri.errors import NotFound, ValidationFailed
+from daeri.errors import DaeriError, NotFound, ValidationFailed
 from daeri.library.disk import Disk
 from daeri.operations.call import run_to_end
 from daeri.operations.invoke import Door
@@ -38,6 +39,8 @@ _DEVICES: Final = frozenset(
     | {f"{port}{number}" for port in ("com", "lpt") for number in "0123456789"}
 )
 _TROUBLE: Final = frozenset('/\\:*?"<>|%')
+
+log = structlog.get_logger()
 
 
 class OwnFile(Kept):
@@ -139,7 +142,10 @@ class OwnFiles:
     async def keep_swept(self) -> None:
         """Sweep the disk now and then, until cancelled."""
         while True:
-            await self.sweep()
+            try:
+                await self.sweep()
+            except (DaeriError, OSError):
+                log.exception("files.sweep")
             await asyncio.sleep(SWEEP_SECONDS)
 
     async def sweep(self) -> int:
