@@ -164,6 +164,14 @@ async def test_not_even_a_person_reaches_the_network_inside(place: Place) -> Non
             await place.world.door.call(actor, "web.fetch", {"url": url})
 
 
+@pytest.mark.parametrize("url", ["http://1.2.3.4:99999/", "https://a.com:x/", "https://[::1/", "http://", "a.kr/x"])
+async def test_what_is_no_address_is_refused_as_none(place: Place, url: str) -> None:
+    with pytest.raises(ValidationFailed):
+        await place.world.door.call(await place.world.actor(OWNER), "web.fetch", {"url": url})
+    with pytest.raises(ValidationFailed):
+        await place.agent("web.fetch", f"{url} 읽어줘", url=url)
+
+
 async def test_each_request_that_leaves_is_in_the_audit_before_it_does(place: Place) -> None:
     url = place.outside.url("/notice")
     await place.agent("web.fetch", f"{url} 읽어줘", url=url)

@@ -23,7 +23,7 @@ from daeri.operations.declare import Address
 from daeri.operations.making import Asking
 from daeri.operations.provided import Awaited, Outing
 from daeri.outbound.engines import Engine
-from daeri.outbound.guard import Unsent
+from daeri.outbound.guard import Unsent, checked_url
 from daeri.records import Records
 from daeri.tools.leaving import askable, may_open
 from daeri.wording import Lang, Text, fit_josa
@@ -148,6 +148,7 @@ class Web:
         from daeri.outbound.pages import canonical  # noqa: PLC0415 - the HTTP client loads when it is first needed
 
         url: str = asking.arguments.url  # type: ignore[attr-defined]  # the model of `fetch` below
+        checked_url(url, private=False, plain=True)
         if not self._pages.hosts.has(canonical(url)) and not may_open(url, asking.origins, canonical):
             raise PermissionDenied(_NOT_GIVEN)
         await asking.leaving(urlsplit(canonical(url)).hostname or "")
