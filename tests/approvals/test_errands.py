@@ -172,6 +172,17 @@ async def test_a_call_whose_process_died_is_made_again_only_under_an_idempotency
     assert (body["status"], len(bank.sent)) == (("applied", 1) if safe else ("apply_unknown", 0))
 
 
+@pytest.mark.parametrize("safe", [True], indirect=True)
+async def test_a_refusal_after_a_process_died_says_nothing_of_the_call_before(house: House, bank: Bank) -> None:
+    approval_id = await approved(house)
+    at = str(house.world.clock.now())[:26]
+    await house.world.sql("update errand set state = 'calling', attempts = 1, called_at = :at", at=at)
+    house.world.clock.at += timedelta(minutes=5)
+    bank.behaves = "refuses"
+    assert await house.world.approvals.errands.sweep() == 1
+    assert (await house.show(OWNER, approval_id))["status"] == "apply_unknown"
+
+
 async def test_two_processes_make_a_call_once(house: House, bank: Bank) -> None:
     await approved(house)
     errands = house.world.approvals.errands

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import nullcontext
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,7 +25,7 @@ from daeri.errors import (
 from daeri.operations.provenance import Origins, Read, repeats
 from daeri.upstream.services import AT_ONCE, Services
 from upstream.service_house import ENVIRONMENT, declared, opened, pin, result
-from upstream.stock import INJECTED, Stock, answer, breaks, described, document, slow, table_of, well, written
+from upstream.stock import INJECTED, Asked, Stock, answer, breaks, described, document, slow, table_of, well, written
 from worlds import COLLEAGUE, HR, LEAD, OWNER, STRANGER, World
 
 pytestmark = pytest.mark.anyio
@@ -457,6 +458,28 @@ async def test_a_lost_write_is_sent_again_with_its_key_only_where_the_service_ac
         assert (len(sent), len(set(sent))) == (2 if safely == "true" else 1, 1)
         stock.asked.clear()
         other.asked.clear()
+    other.stop()
+
+
+@pytest.mark.parametrize("status", [404, 410, 422])
+async def test_what_another_server_says_after_a_lost_write_proves_nothing_of_it(
+    furnished: Path, tmp_path: Path, stock: Stock, status: int
+) -> None:
+    other, tried = Stock(), list[str]()
+
+    def behaves(handler: BaseHTTPRequestHandler, asked: Asked) -> None:
+        tried.append(asked.path)
+        if len(tried) == 1:
+            breaks(handler, asked)
+        else:
+            answer(handler, status, {})
+
+    stock.behaves = other.behaves = behaves
+    table = written(tmp_path, table_of(stock.url, other.url) + "idempotent = true\n")
+    await pin(table)
+    async with opened(furnished, tmp_path, table) as world:
+        assert (await decided(world, await filed(world)))["status"] == "apply_unknown"
+        assert len(tried) == 2
     other.stop()
 
 

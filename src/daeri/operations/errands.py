@@ -143,6 +143,8 @@ class Errands:
                 outcome = _Outcome("unknown", _UNKNOWN)
             else:
                 outcome = await self._call(operation, declared, row)
+                if claimed == "lost" and outcome.state == "failed":  # which says nothing of the call that was lost
+                    outcome = _Outcome("unknown", _UNKNOWN)
             crash_at("errand.called")
             await self._write(row, operation, outcome)
         return count

@@ -7,7 +7,7 @@ What was certainly not sent is told apart from what may have had its effect, for
 import asyncio
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
@@ -65,11 +65,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back."""
+    """What came back.
+
+    Attributes:
+        is_later: an earlier try of the same request was lost, and may have been carried out.
+    """
 
     status: int
     body: bytes
     kind: str
+    is_later: bool = False
 
     @property
     def is_good(self) -> bool:
@@ -182,14 +187,14 @@ class Upstream:
                 raise
             except (Unsent, Lost) as error:
                 health.failed(clock())
-                failure = error
+                failure = failure if isinstance(failure, Lost) else error  # what may have arrived stays so
                 log.warning("service.failed", service=self._name, address=address.url, error=str(error))
                 if isinstance(error, Lost) and not (again and self._retries.takes(clock())):
                     raise
             else:
                 if reply.status not in AGAIN:
                     health.answered(clock() - started)
-                    return reply
+                    return replace(reply, is_later=isinstance(failure, Lost))
                 health.failed(clock())
                 failure = Lost(f"HTTP {reply.status}")
                 log.warning("service.failed", service=self._name, address=address.url, error=str(failure))

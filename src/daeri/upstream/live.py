@@ -106,7 +106,7 @@ class HttpService:
         reply = await self._upstream.send(request, one.seconds, again=key is None or safely)
         if reply.is_good:
             return answer_of(reply)
-        if key is not None and safely and reply.status in OF_THIS_TRY:
+        if key is not None and (reply.is_later or (safely and reply.status in OF_THIS_TRY)):
             raise Lost(f"HTTP {reply.status}, which says nothing of an earlier try")
         if HTTPStatus.BAD_REQUEST <= reply.status < HTTPStatus.INTERNAL_SERVER_ERROR:
             raise Declined(reply.status)
