@@ -17,6 +17,7 @@ from daeri.errors import Conflict, NotFound, Timeout, Unreachable
 from daeri.upstream.operations import select
 from daeri.upstream.pins import pins_of
 from daeri.upstream.table import table_in
+from daeri.upstream.tools import ToolServer
 from servers import free_port
 from upstream.service_house import declared, opened, pin, result
 from worlds import COLLEAGUE, LEAD, OWNER, STRANGER, World
@@ -170,6 +171,30 @@ async def test_a_tool_that_is_slow_or_tells_too_much_is_given_up(house: Opened, 
         with pytest.raises(Unreachable):
             await result(world, OWNER, "desk.peek", page="huge")
         assert (await result(world, OWNER, "desk.peek", page="small")) == {"result": "xxx"}
+
+
+async def test_a_caller_who_leaves_while_a_server_is_connected_to_leaves_no_connection_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    @asynccontextmanager
+    async def hangs(_: object) -> AsyncIterator[None]:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+            yield
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(ToolServer, "_opened", hangs)
+    entry = table_in(table_of(tmp_path, 'mcp = "http://127.0.0.1:9/mcp"')).services["desk"]
+    asking = asyncio.create_task(ToolServer("desk", entry, {}, {}).tools())
+    await begun.wait()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    await asyncio.wait_for(ended.wait(), 1)
 
 
 async def test_a_tool_that_fails_midway_is_of_unknown_outcome_without_its_words(house: Opened, desk: Desk) -> None:

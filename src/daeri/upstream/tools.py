@@ -165,6 +165,9 @@ class ToolServer:
             except TimeoutError:
                 self._task.cancel()
                 raise Unsent("cannot be reached in time") from None
+            except BaseException:  # whoever asked is gone
+                self._task.cancel()
+                raise
             return self._client
 
     async def _hold(self, ready: "asyncio.Future[Client]", done: asyncio.Event) -> None:
