@@ -11,8 +11,9 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 from starlette.datastructures import FormData
 
-from daeri.errors import DeclarationError
+from daeri.errors import DeclarationError, ValidationFailed
 from daeri.operations.declare import kind_of
+from daeri.upstream.http import request_of
 from daeri.upstream.openapi import read_document, shapes_of
 from daeri.upstream.operations import catalog_of, select
 from daeri.upstream.pins import pin_of
@@ -192,6 +193,18 @@ def test_a_form_can_be_filled_in_for_whatever_a_service_takes() -> None:
         "until": "2026-12-24",
         "nested": {"a": None},
     }
+
+
+def test_a_number_is_sent_as_the_number_that_it_is_or_not_at_all() -> None:
+    number = shape_of(operationId="x", **body({"type": "number"}))
+    field = shape_of(operationId="x", **body({"type": "object", "properties": {"a": {"type": "number"}}}))
+    (whole,), (part,) = number.parameters, field.parameters
+    assert request_of(number, {whole.name: "1.5"}).body == b"1.5"
+    assert request_of(number, {whole.name: "9007199254740993"}).body == b"9007199254740993"
+    assert request_of(field, {part.name: "0.10"}).body == b'{"a": 0.1}'
+    for shape, name in ((number, whole.name), (field, part.name)):
+        with pytest.raises(ValidationFailed):
+            request_of(shape, {name: "12345678901234567.89"})
 
 
 def test_dates_and_numbers_arrive_as_values() -> None:

@@ -103,7 +103,7 @@ def request_of(shape: Shape, arguments: Mapping[str, Any]) -> Request:
         elif parameter.at == "field":
             fields[parameter.sent] = as_json(parameter, value)
         else:
-            body = value
+            body = as_json(parameter, value)
     in_body = any(parameter.at == "field" for parameter in shape.parameters)
     content = None
     if body is not None or in_body:

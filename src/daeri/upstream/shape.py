@@ -12,11 +12,14 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from daeri.canonical import digest
+from daeri.errors import FieldError, ValidationFailed
 from daeri.records.actor import Effect
+from daeri.wording import Text
 
 Json = dict[str, Any]
 DIFFERENCES_MAX: Final = 20
 SHOWN: Final = 160
+_TOO_FINE: Final = Text("자릿수가 너무 많은 수예요", "The number has too many digits")
 
 
 class Parameter(BaseModel):
@@ -39,10 +42,18 @@ class Parameter(BaseModel):
 
 
 def as_json(parameter: Parameter, value: Any) -> Any:
-    """Return a value as the service takes it in JSON; numbers that travel as text here are numbers there."""
+    """Return a value as the service takes it in JSON; numbers that travel as text here are numbers there.
+
+    Raises:
+        ValidationFailed: a number has more digits than would arrive.
+    """
     if isinstance(value, str | Decimal) and parameter.values.get("type") == "number":
         number = Decimal(value)
-        return int(number) if number == number.to_integral_value() else float(number)
+        if number == number.to_integral_value():
+            return int(number)
+        if Decimal(repr(float(number))) != number:
+            raise ValidationFailed(_TOO_FINE, errors=[FieldError(f"/{parameter.name}", _TOO_FINE)])
+        return float(number)
     return value
 
 
