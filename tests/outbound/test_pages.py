@@ -9,7 +9,7 @@ import zlib
 import pytest
 
 from daeri.errors import ValidationFailed
-from daeri.outbound.guard import Unsent
+from daeri.outbound.guard import Unsent, resolved
 from daeri.outbound.pages import Hosts, Limits, Pages, canonical
 from outbound.outer import INSIDE, OUTSIDE, names, only_outside_is_public, site
 
@@ -72,6 +72,17 @@ async def test_a_name_is_resolved_once_for_each_hop_and_a_second_answer_gains_no
     with pytest.raises(ValidationFailed):
         await _pages(outside, inside).fetch(outside.url("/x", "rebinding.test"))
     assert inside.asked == []
+
+
+async def test_a_name_that_nobody_tells_in_time_is_given_up(monkeypatch):
+    async def hangs(*_, **__):
+        await asyncio.sleep(30)
+
+    monkeypatch.setattr("daeri.outbound.guard.RESOLVING_SECONDS", 0.05)
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", hangs)
+    async with asyncio.timeout(5):
+        with pytest.raises(Unsent):
+            await resolved("https://slow.test/", private=False)
 
 
 async def test_a_name_with_one_inner_address_among_outer_ones_is_not_called(outside, monkeypatch):

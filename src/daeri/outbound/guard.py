@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     import httpx2
 
 TIMEOUT_SECONDS: Final = 10.0
-"""For one whole request: resolving, connecting, sending and the answer."""
+"""For one whole request: connecting, sending and the answer."""
+RESOLVING_SECONDS: Final = 5.0
+"""For finding the addresses of a name, before that."""
 URL_MAX: Final = 2000
 ANSWER_MAX: Final = 1024 * 1024
 
@@ -93,12 +95,13 @@ async def resolved(url: str, *, private: bool, plain: bool | None = None) -> Tar
 
     Raises:
         ValidationFailed: it may not be called.
-        Unsent: its name is not known.
+        Unsent: its name is not known, or not in time.
     """
     parts = checked_url(url, private=private, plain=plain)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+        async with asyncio.timeout(RESOLVING_SECONDS):
+            found = await asyncio.get_running_loop().getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise Unsent(f"the name is not known: {error}") from None
     addresses = [ipaddress.ip_address(str(entry[4][0]).split("%")[0]) for entry in found]
