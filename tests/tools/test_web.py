@@ -1,6 +1,8 @@
 """The web as operations: who may open what, what may be searched for, what comes back, what the audit keeps."""
 
+import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +11,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from daeri.errors import DeclarationError, PermissionDenied, Unreachable, ValidationFailed
+from daeri.errors import DeclarationError, PermissionDenied, RateLimited, Unreachable, ValidationFailed
 from daeri.library.blocks import Limits
-from daeri.library.cells import Bounds, Cells
+from daeri.library.cells import Bounds, Cells, Reading
 from daeri.operations import Catalog, anyone
 from daeri.operations.provenance import Origins
 from daeri.outbound.engines import Engine
@@ -21,7 +23,7 @@ from daeri.tools.leaving import askable, may_open
 from daeri.tools.web import Opened, Searched, Web, web_catalog
 from daeri.wording import Text
 from outbound.outer import INSIDE, OUTSIDE, Site, only_outside_is_public, site
-from worlds import OWNER, Said, World, open_world
+from worlds import COLLEAGUE, OWNER, Said, World, open_world
 
 pytestmark = pytest.mark.anyio
 PAGE = """<!doctype html><html><head><title>공지</title></head><body><h1>가을 공지</h1>
@@ -162,6 +164,33 @@ async def test_not_even_a_person_reaches_the_network_inside(place: Place) -> Non
     for url in ("http://169.254.169.254/latest/meta-data", "http://10.0.0.1/", "file:///etc/passwd", "http://[::1]/"):
         with pytest.raises(ValidationFailed):
             await place.world.door.call(actor, "web.fetch", {"url": url})
+
+
+@pytest.mark.parametrize("other", [OWNER, COLLEAGUE])
+async def test_who_waits_too_long_for_the_reader_is_told_so_and_one_who_left_keeps_it_busy(
+    place: Place, cells: Cells, monkeypatch: pytest.MonkeyPatch, other: int
+) -> None:
+    begun, done, asked = threading.Event(), threading.Event(), []
+
+    def reads(path: Path, name: str) -> Reading:
+        asked.append(path.name + name)
+        begun.set()
+        done.wait(10)
+        return Reading()
+
+    monkeypatch.setattr(cells, "read", reads)
+    monkeypatch.setattr("daeri.tools.web.PATIENCE", 0.1)
+    arguments = {"url": place.outside.url("/notice")}
+    first = asyncio.create_task(place.world.door.call(await place.world.actor(OWNER), "web.fetch", arguments))
+    try:
+        assert await asyncio.to_thread(begun.wait, 10)
+        first.cancel()
+        with pytest.raises(RateLimited):
+            await place.world.door.call(await place.world.actor(other), "web.fetch", arguments)
+    finally:
+        done.set()
+        await asyncio.gather(first, return_exceptions=True)
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("url", ["http://1.2.3.4:99999/", "https://a.com:x/", "https://[::1/", "http://", "a.kr/x"])

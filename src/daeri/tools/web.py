@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 import structlog
 from pydantic import BaseModel, Field
 
-from daeri.errors import PermissionDenied, Unreachable
+from daeri.errors import PermissionDenied, RateLimited, Unreachable
 from daeri.library.blocks import Problem
 from daeri.library.cells import Cells
 from daeri.operations import Catalog, anyone
@@ -41,6 +42,9 @@ QUOTED_MAX: Final = 500
 QUERY_MAX: Final = 300
 RESULTS_MAX: Final = 10
 GOOD: Final = range(200, 300)
+READERS: Final = 1
+"""Pages that are read at the same time; others wait `PATIENCE` seconds for their turn."""
+PATIENCE: Final = 15.0
 
 _SUFFIXES: Final = {
     "text/html": ".html",
@@ -60,6 +64,7 @@ _NOT_SAID: Final = Text(
     "After company data was read, the web is searched in your own words only; write what to search for",
 )
 _NO_PAGE: Final = Text("그 주소의 페이지를 가져오지 못했어요", "The page at that address could not be fetched")
+_BUSY: Final = Text("다른 페이지를 읽고 있어요. 잠시 뒤 다시 해 주세요", "Other pages are being read: try again")
 _NO_ENGINE: Final = Text("검색 엔진이 답하지 않아요", "The search engine does not answer")
 
 log = structlog.get_logger()
@@ -136,6 +141,8 @@ class Web:
         self._pages = pages
         self._cells = cells
         self._engine = engine
+        self._turns = asyncio.Semaphore(READERS)
+        self._own_turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     async def open(self, asking: Asking) -> Opened:
         """Fetch and read the page that a call names.
@@ -144,6 +151,7 @@ class Web:
             PermissionDenied: an agent may not open it.
             ValidationFailed: nobody may: it is no address of the web, or leads into the network.
             Unreachable: it did not come.
+            RateLimited: no reader is free for it.
         """
         from daeri.outbound.pages import canonical  # noqa: PLC0415 - the HTTP client loads when it is first needed
 
@@ -157,7 +165,33 @@ class Web:
         except Unsent as error:
             log.info("web.unsent", reason=str(error))
             raise Unreachable(_NO_PAGE) from None
-        return await asyncio.to_thread(self._read, fetched)
+        return await self._read_in_turn(fetched, asking.actor.person_id)
+
+    async def _read_in_turn(self, fetched: "Fetched", whose: int) -> Opened:
+        """Read a page once a reader is free, one of each person at a time; who is gone meanwhile keeps their turn.
+
+        Raises:
+            RateLimited: other pages are being read.
+        """
+        own = self._own_turns.setdefault(whose, asyncio.Lock())
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await own.acquire()
+                try:
+                    await self._turns.acquire()
+                except BaseException:
+                    own.release()
+                    raise
+        except TimeoutError:
+            raise RateLimited(_BUSY) from None
+
+        def end(_: asyncio.Future[Opened]) -> None:
+            self._turns.release()
+            own.release()
+
+        reading = asyncio.ensure_future(asyncio.to_thread(self._read, fetched))
+        reading.add_done_callback(end)
+        return await asyncio.shield(reading)
 
     def _read(self, fetched: "Fetched") -> Opened:
         """Read a page in the jail."""
