@@ -12,6 +12,7 @@ import pytest
 from httpx import ASGITransport, AsyncClient
 
 from daeri.app import Daeri, application
+from daeri.operations.sense import Sense
 from daeri.records import Actor
 from daeri.sample import hanbit
 from daeri.settings import Settings
@@ -102,6 +103,25 @@ async def test_once_personal_data_was_read_only_the_model_of_the_house_is_asked(
     assert asked(run) == [{"model": "outside"}, {"model": "house", "classes": ["personal"]}]
     assert run["citations"][0]["classes"] == ["personal"]
     assert run["usage"]["model"] == "house"
+
+
+async def test_a_search_after_personal_data_was_read_goes_out_with_its_class(office: Office) -> None:
+    told: list[frozenset[str]] = []
+
+    async def senses(said: str, classes: frozenset[str]) -> Sense:
+        del said
+        told.append(classes)
+        return Sense()
+
+    office.daeri.door.senses = senses
+    office.outside.when(QUESTION, ASKS_SALARY)
+    office.house.decides(
+        lambda _: (
+            says("네.") if len(office.house.requests) > 1 else calls(Asked("documents__search", {"query": "연봉"}))
+        )
+    )
+    assert (await office.ask(QUESTION))["status"] == "succeeded"
+    assert told[-1:] == [frozenset({"personal"})]
 
 
 async def test_what_is_not_personal_goes_on_with_the_preferred_model(office: Office) -> None:

@@ -9,6 +9,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, get_args
+from unittest.mock import Mock
 
 import pytest
 from pydantic import ValidationError
@@ -21,6 +22,7 @@ from daeri.library.cut import Passage, windows_of
 from daeri.library.files import LEVELS
 from daeri.library.librarian import LIBRARIAN, Brought
 from daeri.operations.outcome import Done
+from daeri.operations.provenance import Origins
 from daeri.records import Actor
 from daeri.runs.wakeups import Wakeups
 from daeri.runs.work import Workbench
@@ -173,6 +175,20 @@ async def test_what_words_do_not_tell_is_found_by_the_outside_model(house: House
     rows = (await house.search("ocean"))["rows"]
     assert rows[0]["name"] == "휴양.md", rows
     assert "바다" in rows[0]["text"]
+
+
+async def test_what_a_run_searches_for_is_sent_only_where_all_that_it_read_may_be(house: House) -> None:
+    await house.add("휴양.md", OCEAN)
+    asker, before = await house.person("정도윤"), len(house.sent)
+    for classes, is_sent in (
+        (frozenset({"personal"}), False),
+        (frozenset({"confidential"}), False),
+        (frozenset(), True),
+    ):
+        journal: Any = Mock(run_id="run_1", step=1, origins=Origins(classes=classes), beside=())
+        outcome = await house.daeri.door.call(asker, "documents.search", {"query": "ocean"}, journal=journal)
+        assert isinstance(outcome, Done)
+        assert ("ocean" in house.sent[before:]) is is_sent
 
 
 async def test_owner_and_colleague_find_a_file_by_outside_vectors_and_a_stranger_learns_nothing(house: House) -> None:

@@ -27,6 +27,7 @@ from daeri.operations.outcome import Done, Held, Replayed
 from daeri.operations.permit import is_allowed
 from daeri.operations.provenance import Origins, Read
 from daeri.operations.provided import awaited_by
+from daeri.operations.sense import Sense
 from daeri.records.actor import Actor
 from daeri.records.identity import Identity
 from daeri.runs.journal import ASK, Fenced, Note, StepJournal
@@ -365,10 +366,12 @@ class Executor:
         return called is not None and called.form is not None and called.form.bundle
 
     async def _origins(self, progress: Progress, situation: Situation, call: Call) -> Origins | None:
-        """Return from where the arguments of a call may come that changes or waits for something; else None."""
+        """Return from where the arguments of a call may come that changes, waits or asks outside; else None."""
         operations = self._door.company.operations
         called = operations.get(call.operation)
-        if called is None or (called.effect == "read" and awaited_by(called.signature.injected) is None):
+        injected = {} if called is None else called.signature.injected
+        goes_out = awaited_by(injected) is not None or Sense in injected.values()
+        if called is None or (called.effect == "read" and not goes_out):
             return None
         recent = situation.history[-HEARD_MAX:]
         heard = [

@@ -7,6 +7,7 @@ searches go by words and by Daeri's own vectors. What of documents may be sent i
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 import structlog
@@ -47,13 +48,20 @@ class Outside:
         """Close the connections."""
         await self.embeddings.client.close()
 
-    async def sense(self, text: str) -> Sense:
-        """Return what a question means; why not, where the endpoint does not say. Never raises for the endpoint."""
+    async def sense(self, text: str, classes: AbstractSet[str] = frozenset()) -> Sense:
+        """Return what a question means; why not, where the endpoint does not say. Never raises for the endpoint.
+
+        Args:
+            text: the question.
+            classes: the sensitive data classes that it may hold; it is sent only where documents of all would be.
+        """
         said = " ".join(text[:QUESTION_MAX].split())
         known = self._known.get(said)
         if known is not None:
             self._known.move_to_end(said)
             return Sense(self.key, known)
+        if not classes <= set(self.levels):
+            return Sense(self.key, why="withheld")
         if self._seconds() < self._rests_until:
             return Sense(self.key, why="resting")
         try:

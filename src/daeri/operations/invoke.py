@@ -204,7 +204,8 @@ class Door:
             return
         said = next((call.sent.get(name) for name in sorted(signature.searched)), None)
         if isinstance(said, str) and said.strip():
-            call.sense = await self.senses(said)
+            heard = call.journal.origins if call.journal is not None else None
+            call.sense = await self.senses(said, heard.classes if heard is not None else frozenset())
 
     async def _make(self, call: Call) -> None:
         """Make the part that an operation must wait for, before the database is visited for it."""

@@ -22,4 +22,5 @@ class Sense:
     why: str = ""
 
 
-Senses = Callable[[str], Awaitable[Sense]]
+Senses = Callable[[str, frozenset[str]], Awaitable[Sense]]
+"""Is given the words, and the sensitive data classes that they may hold."""
