@@ -257,6 +257,28 @@ async def test_a_token_of_the_provider_is_lent_to_an_agent_no_longer_than_it_hol
     assert narrow["error"] == "unauthorized_client", "its scope says nothing of lending"
 
 
+async def test_a_token_of_the_provider_makes_no_key_that_would_outlive_it(house, provider):
+    headers = {"Authorization": f"Bearer {token(provider, aud=BASE)}"}
+    assert (await house.http.post("/v1/keys", json={"name": "x"}, headers=headers)).status_code == 403
+    assert (await house.post("owner", "/v1/keys", {"name": "x"})).status_code == 201
+
+
+async def test_a_token_is_lent_no_longer_than_the_agents_own_token_holds(house, provider):
+    sent = {
+        "grant_type": EXCHANGE,
+        "subject_token": house.keys["owner"],
+        "subject_token_type": ACCESS_TOKEN,
+        "actor_token": token(
+            provider, aud=BASE, act={"sub": "assistant"}, exp=int(house.world.clock.at.timestamp()) + 60
+        ),
+        "actor_token_type": ACCESS_TOKEN,
+    }
+    told = (await house.http.post("/oauth/token", data=sent)).json()
+    assert 50 <= told["expires_in"] <= 60
+    house.world.clock.at += timedelta(seconds=61)
+    assert (await me(house, told["access_token"])).status_code == 401
+
+
 async def test_a_caller_without_a_token_is_told_where_to_get_one(house, provider):
     sent = message("tools/list")
     answer = await house.http.post("/mcp", json=sent, headers=headers_of(sent, None))

@@ -158,15 +158,16 @@ class KeyRoutes:
 
     async def _loan(self, request: Request, asked: TokenAsked) -> Loan:
         """Return to whom a token is to be lent, and for what."""
-        shown_by = None
+        shown_by, ends = None, [await self._keeper.end_of(asked.subject_token)]
         if asked.actor_token_type != AGENT:
             shown_by = await self._keeper.holder(asked.actor_token, DOOR)
             if shown_by.agent is None:
                 raise _invalid("actor_token", Text("에이전트의 키가 아니에요", "not a key of an agent"))
+            ends.append(await self._keeper.end_of(asked.actor_token))
         agent = shown_by.agent if shown_by is not None and shown_by.agent else asked.actor_token
-        ends = await self._keeper.end_of(asked.subject_token)
         scopes = asked.scope.split() if asked.scope else None
-        return Loan(agent, scopes, shown_by, _door_of(asked, self._keeper.base(request)), ends)
+        door = _door_of(asked, self._keeper.base(request))
+        return Loan(agent, scopes, shown_by, door, min(filter(None, ends), default=None))
 
 
 def keys(services: Services, keeper: Doorkeeper) -> APIRouter:

@@ -14,7 +14,7 @@ from daeri.clock import Clock, rfc3339
 from daeri.errors import FieldError, NotFound, PermissionDenied, ValidationFailed
 from daeri.records import audit
 from daeri.records.actor import Actor, Effect
-from daeri.records.identity import Identity, Origin, api_key, hash_of, session
+from daeri.records.identity import VOUCHED, Identity, Origin, api_key, hash_of, session
 from daeri.records.store import Store
 from daeri.wording import Text
 
@@ -88,11 +88,13 @@ class Credentials:
         """Make a key; its secret is in the answer and nowhere else.
 
         Raises:
-            PermissionDenied: an agent asks, or more is asked for than the actor has.
+            PermissionDenied: an agent asks, or a provider's token, which ends; or for more than the actor has.
             NotFound: there is no such agent.
             ValidationFailed: the name, a scope or the days are not of the right kind.
         """
         self._check(actor, "key.create", "write")
+        if actor.credential.startswith(VOUCHED):
+            raise PermissionDenied(_IN_PERSON)
         checked(wish)
         if wish.decides and (not actor.decides or wish.agent is not None):
             raise PermissionDenied(
