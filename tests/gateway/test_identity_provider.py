@@ -21,6 +21,7 @@ from gateway.gateway_house import opened
 from gateway.live import served
 from gateway.mcp_client import client, headers_of, message
 from gateway.provider import CLIENT, SECRET, Provider
+from gateway.test_keys import exchanged
 
 pytestmark = pytest.mark.anyio
 
@@ -277,6 +278,18 @@ async def test_a_token_is_lent_no_longer_than_the_agents_own_token_holds(house, 
     assert 50 <= told["expires_in"] <= 60
     house.world.clock.at += timedelta(seconds=61)
     assert (await me(house, told["access_token"])).status_code == 401
+
+
+async def test_fresh_tokens_of_a_person_are_one_credential_to_limits_and_not_anothers(keyed, tmp_path, provider):
+    options = Options(public_url=BASE, issuer=IssuerOptions(provider.url, CLIENT, SECRET))
+    async with opened(keyed, tmp_path, options, limits=["key=3/minute"]) as house:
+        house.world.clock.at = datetime.now(UTC)
+        other = {"sub": "u-9", "preferred_username": "colleague"}
+        owners = [token(provider, aud=BASE), *(token(provider, aud=BASE, jti=name) for name in "abc")]
+        assert [(await me(house, one)).status_code for one in owners] == [200, 200, 200, 429]
+        assert [(await me(house, token(provider, aud=BASE, **other))).status_code for _ in range(2)] == [200, 200]
+        lent = await exchanged(house, token(provider, aud=BASE, **other))
+        assert (await me(house, lent.json()["access_token"])).status_code == 429
 
 
 async def test_a_caller_without_a_token_is_told_where_to_get_one(house, provider):

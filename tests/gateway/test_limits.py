@@ -18,6 +18,7 @@ from daeri.testing.model_server import says
 from gateway.gateway_house import House, Keys, opened
 from gateway.live import served
 from gateway.openai_house import MODEL, place
+from gateway.test_keys import exchanged
 
 pytestmark = pytest.mark.anyio
 
@@ -50,6 +51,18 @@ async def test_two_keys_of_a_person_share_the_persons_limit_and_have_their_own(k
         other = [(await house.get("second", "/v1/me")).status_code for _ in range(3)]
         assert first == [200, 200, 200, 429]
         assert 429 in other
+
+
+@pytest.mark.parametrize("bound", [{"limits": ["key=6/minute"]}, {"quotas": ["key=6/day"]}])
+async def test_tokens_lent_by_a_key_count_as_that_key(keyed, tmp_path, bound):
+    async with opened(keyed, tmp_path, Options(), **bound) as house:
+        lent = [(await exchanged(house, house.keys["owner"])).json()["access_token"] for _ in range(2)]
+        lent.append((await exchanged(house, lent[0])).json()["access_token"])
+        house.keys |= dict(zip("abc", lent, strict=True))
+        answers = [(await house.get(token, "/v1/me")).status_code for token in "abcab"]
+        assert answers == [200, 200, 200, 429, 429], "three of the six were the exchanges"
+        for who in ("colleague", "stranger"):
+            assert (await house.get(who, "/v1/me")).status_code == 200
 
 
 async def test_a_limit_counts_exactly_however_many_ask_at_once(keyed, tmp_path):

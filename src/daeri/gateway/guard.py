@@ -350,6 +350,7 @@ class Doorkeeper:
             scopes=limits_of(claims),
             credential=f"{VOUCHED}{str(claims.get('jti', ''))[:40]}",
         )
+        actor = replace(actor, root=f"{VOUCHED}{actor.person_id}")  # a fresh token is no fresh quota
         return actor if agent is None else self._identity.narrowed(actor, str(agent))
 
     async def end_of(self, credential: str) -> datetime | None:

@@ -84,7 +84,7 @@ class Limiter:
         Raises:
             RateLimited: there were too many, or a quota is used up.
         """
-        left = await self._count(("person", "", str(actor.person_id)), ("key", "", actor.credential))
+        left = await self._count(("person", "", str(actor.person_id)), ("key", "", actor.counted_as))
         if self._quotas is not None:
             await self._quotas.take(actor)
         return left

@@ -62,7 +62,7 @@ class Quota:
 
     def subject(self, actor: Actor) -> str:
         """Return who is counted; "" where this quota does not concern them."""
-        who = str(actor.person_id) if self.of == "person" else actor.credential
+        who = str(actor.person_id) if self.of == "person" else actor.counted_as
         return f"{self.of}/{self.per} {who}" if who else ""
 
     def first_day(self, today: date) -> date:

@@ -24,6 +24,7 @@ class Actor:
         door: the protocol the request came by, for the audit only.
         decides: whether the credential may decide approvals (a person's own session or a key marked so).
         credential: which key or session it is, for the audit only.
+        root: the credential that this one was made by or lent from first, where it is another; limits count that one.
         beside: the agents for which that agent works, the first one first; what is kept from one is kept from all.
         known_as: what adopted tables call the person (사번), or None where they know nothing of them.
     """
@@ -39,6 +40,7 @@ class Actor:
     decides: bool = False
     everything: bool = False
     credential: str = ""
+    root: str = ""
     known_as: int | str | None = None
     beside: tuple[str, ...] = ()
 
@@ -59,6 +61,11 @@ class Actor:
             "scopes": self.scopes,
             "everything": self.everything,
         }
+
+    @property
+    def counted_as(self) -> str:
+        """The credential that limits and quotas count: making more of one makes no more of them."""
+        return self.root or self.credential
 
     def has(self, role: str) -> bool:
         """Say whether the actor holds a role, after the agent's limits."""

@@ -14,7 +14,7 @@ from daeri.clock import Clock, rfc3339
 from daeri.errors import FieldError, NotFound, PermissionDenied, ValidationFailed
 from daeri.records import audit
 from daeri.records.actor import Actor, Effect
-from daeri.records.identity import VOUCHED, Identity, Origin, api_key, hash_of, session
+from daeri.records.identity import TOKEN_PREFIX, VOUCHED, Identity, Origin, api_key, hash_of, session
 from daeri.records.store import Store
 from daeri.wording import Text
 
@@ -24,7 +24,6 @@ SCOPES_MAX: Final = 50
 SCOPE_MAX: Final = 200
 TOKEN_LIFE: Final = timedelta(minutes=15)
 """How long a token lent to an agent holds: a piece of work, not a working day."""
-TOKEN_PREFIX: Final = "dk_tok_"  # noqa: S105 - how such tokens begin
 
 _NO_KEY: Final = Text("그런 키를 찾을 수 없어요", "No such key")
 _IN_PERSON: Final = Text("키와 로그인은 사람이 직접 다뤄요", "Keys and sessions are a person's own affair")

@@ -50,6 +50,7 @@ LOGINS_REMEMBERED = 10_000
 SESSION = "ses_"
 VOUCHED = "token:"
 """Begins the name of a token that another provider signed: it is kept nowhere here, and ends by itself."""
+TOKEN_PREFIX = "dk_tok_"  # noqa: S105 - how a token that is lent to an agent begins
 SESSION_DIGITS = 32
 SESSION_LIFE = timedelta(hours=12)
 """A working day: long enough not to interrupt it, short enough that a forgotten screen ends by itself."""
@@ -164,6 +165,7 @@ class Identity:
             api_key.c.parent,
             api_key.c.lent_to,
             api_key.c.audience,
+            api_key.c.prefix,
             api_key.c.last_used_at,
         )
         self._by_key = Constant(_credential(people, api_key, *keyed), "hash")
@@ -179,18 +181,18 @@ class Identity:
             Unauthenticated: unknown, expired, revoked, made for another door, or its person has left.
         """
 
-        def find(connection: Connection) -> Any:
+        def find(connection: Connection) -> tuple[Any, str]:
             row = self._by_key.one(connection, hash=hash_of(key))
             if row is None or row.ended_at is not None or self._is_over(row.expires_at):
                 raise Unauthenticated(_BAD_KEY)
             if row.audience not in (None, door) or _have_ended(connection, self._clock.now(), row.parent, row.lent_to):
                 raise Unauthenticated(_BAD_KEY)
-            return row
+            return row, _root(connection, row)
 
-        row = await self._store.read(find)
+        row, root = await self._store.read(find)
         limits = [*(row.limits or ()), *([row.scopes] if row.scopes is not None else [])]
         scopes = tuple(tuple(limit) for limit in limits)
-        actor = _actor_of(row, door, scopes=scopes, decides=row.decides, credential=row.credential)
+        actor = _actor_of(row, door, scopes=scopes, decides=row.decides, credential=row.credential, root=root)
         await self._note_use(row)
         return actor if row.agent is None else self.narrowed(actor, row.agent)
 
@@ -593,6 +595,15 @@ def _have_ended(connection: Connection, now: datetime, *key_ids: str | None) -> 
         if _have_ended(connection, now, above.parent, above.lent_to):
             return True
     return False
+
+
+def _root(connection: Connection, key: Any) -> str:
+    """Return the credential that a key goes back to: a first key, or the tokens that a provider gives its person."""
+    named, person_id, columns = key.credential, key.id, (api_key.c.parent, api_key.c.prefix)
+    while key.parent is not None:
+        named = key.parent
+        key = connection.execute(select(*columns).where(api_key.c.id == named)).one()
+    return f"{VOUCHED}{person_id}" if key.prefix.startswith(TOKEN_PREFIX) else str(named)
 
 
 def is_disabled(connection: Connection, person_id: int) -> bool:
