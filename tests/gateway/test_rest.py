@@ -1,6 +1,6 @@
 import pytest
 
-from worlds import HR
+from worlds import COLLEAGUE, HR
 
 pytestmark = pytest.mark.anyio
 
@@ -233,6 +233,26 @@ async def test_an_unchanged_document_is_304(house):
     assert same.content == b""
     assert (await house.get("lead", path, headers={"If-None-Match": '"0"'})).status_code == 200
     assert (await house.get("stranger", path, headers={"If-None-Match": "*"})).status_code == 404
+
+
+async def test_a_row_read_before_a_right_was_lost_or_in_another_language_is_not_what_a_caller_has(house):
+    await house.world.sql("UPDATE w_employee SET roles = '[\"hr\"]' WHERE id = :id", id=COLLEAGUE)
+    for who, path in (("colleague", "/v1/records/w_employee/1"), ("lead", f"/v1/approvals/{await house.held()}")):
+        read = await house.get(who, path)
+        known = {"If-None-Match": read.headers["etag"]}
+        assert (await house.get(who, path, headers=known)).status_code == 304
+        version = {"If-None-Match": f'"{read.json()["version"]}"'}
+        assert (await house.get(who, path, headers=version)).status_code == 200
+        assert {"Authorization", "Accept-Language"} <= set(read.headers["vary"].split(", "))
+    mark = (await house.get("colleague", "/v1/records/w_employee/1")).headers["etag"]
+    await house.world.sql("UPDATE w_employee SET roles = '[]' WHERE id = :id", id=COLLEAGUE)
+    after = await house.get("colleague", "/v1/records/w_employee/1", headers={"If-None-Match": mark})
+    assert after.status_code == 200
+    assert "salary" in after.json()["_hidden"]
+    english = known | {"Accept-Language": "en"}
+    assert (await house.get(who, path, headers=english)).status_code == 200
+    stranger = await house.get("stranger", path, headers=known)
+    assert stranger.status_code == 404
 
 
 async def test_the_drafter_withdraws_once(house):

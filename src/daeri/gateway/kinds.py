@@ -58,7 +58,7 @@ def endpoints_of(company: Company) -> Iterator[Endpoint]:
             "not there.",
             {
                 200: described_json("The row.", _stem(kind)),
-                304: {"description": "It is still the version in If-None-Match."},
+                304: {"description": "It is still what If-None-Match names."},
             },
             (_key(record), _chosen(fields), IF_NONE_MATCH),
             problems=("not-found", "validation-failed"),

@@ -17,7 +17,7 @@ from daeri.gateway.guard import Doorkeeper
 from daeri.gateway.routes import DOOR, Table, page_answer
 from daeri.gateway.services import Services
 from daeri.gateway.sheets import FORMATS, csv_of, xlsx_of
-from daeri.gateway.wire import Query, answer, idempotency_key, language, read_object, tags
+from daeri.gateway.wire import Query, answer, idempotency_key, language, read_object, versions
 from daeri.operations.listing import LIMIT_DEFAULT, ListQuery
 from daeri.operations.offering import Removed, Written
 from daeri.operations.outcome import Replayed
@@ -75,13 +75,10 @@ class RecordRoutes:
         return page_answer(request, await self._shelf.page(actor, kind, listed, language(request.headers)))
 
     async def get(self, request: Request, actor: Actor) -> Response:
-        """Show one row; 304 where the caller has this version."""
+        """Show one row."""
         fields = _chosen(Query(request, "fields"))
         kind, key = self._named(request)
         row = await self._shelf.get(actor, kind, key, language(request.headers), fields)
-        known = tags(request.headers.get("if-none-match", ""))
-        if known is None or str(row["version"]) in known:
-            return Response(status_code=304, headers=_tagged(row))
         return answer(row, headers=_tagged(row))
 
     async def create(self, request: Request, actor: Actor) -> Response:
@@ -162,7 +159,7 @@ class RecordRoutes:
 
     async def _version(self, request: Request, actor: Actor, name: str) -> int | str | None:
         """Return the version that If-Match names, which the operation compares when it writes."""
-        named = tags(request.headers.get("if-match"))
+        named = versions(request.headers.get("if-match"))
         if named is None:
             return None
         if len(named) == 1 and re.fullmatch(r"[1-9]\d{0,17}", named[0], re.ASCII):

@@ -30,7 +30,7 @@ from daeri.gateway.wire import (
     idempotency_key,
     language,
     read_object,
-    tags,
+    versions,
 )
 from daeri.operations.approval import Box
 from daeri.operations.listing import LIMIT_DEFAULT
@@ -207,12 +207,9 @@ class ApprovalRoutes:
         return page_answer(request, page)
 
     async def show(self, request: Request, actor: Actor) -> Response:
-        """Show a document; 304 where the caller has this version."""
+        """Show a document."""
         Query(request)
         body = await self._approvals.show(actor, request.path_params["approval_id"], language(request.headers))
-        known = tags(request.headers.get("if-none-match", ""))
-        if known is None or str(body["version"]) in known:
-            return Response(status_code=304, headers=_tagged(body))
         return answer(body, headers=_tagged(body))
 
     async def decide(self, request: Request, actor: Actor) -> Response:
@@ -238,7 +235,7 @@ class ApprovalRoutes:
 
     async def _version(self, request: Request, actor: Actor) -> int | None:
         """Return the version that If-Match names, which the service compares when it writes."""
-        named = tags(request.headers.get("if-match"))
+        named = versions(request.headers.get("if-match"))
         if named is None:
             return None
         if len(named) == 1 and re.fullmatch(r"\d{1,18}", named[0], re.ASCII):

@@ -11,11 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from daeri.gateway.guard import Doorkeeper
-from daeri.gateway.wire import answer, tags
+from daeri.gateway.wire import MARK_OCTETS, answer, marked, tags
 from daeri.records.actor import Actor
 
 DOOR: Final = "rest"
 JSON: Final = "application/json"
+VARY: Final = "Authorization, Cookie, Accept-Language"
+"""What decides who reads, and in which language."""
 _READS: Final = ("GET", "HEAD")
 
 Handler = Callable[[Request, Actor], Awaitable[Response]]
@@ -54,13 +56,16 @@ def _unless_known(request: Request, response: Response) -> Response:
     """Tell what is read by its content, and send it only to a caller who does not have it already.
 
     The content was made for this caller, by the rules of this instant: what they may no longer see changes the mark.
+    Where a handler tells a version, it stands before the content's mark, for If-Match.
     """
     if request.method not in _READS or response.status_code != HTTPStatus.OK or response.media_type != JSON:
         return response
-    mark = response.headers.setdefault("ETag", f'"h{blake2b(response.body, digest_size=12).hexdigest()}"')
+    version = response.headers.get("ETag", "").strip('"')
+    mark = marked(version, blake2b(response.body, digest_size=MARK_OCTETS).hexdigest())
+    response.headers.update({"ETag": f'"{mark}"', "Vary": VARY})
     known = tags(request.headers.get("if-none-match", ""))
-    if known is None or mark.strip('"') in known:
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": mark})
+    if known is None or mark in known:
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": f'"{mark}"', "Vary": VARY})
     return response
 
 

@@ -27,6 +27,8 @@ KEY_PATTERN: Final = rf"^[!-~]{{1,{KEY_MAX}}}$"
 """What an Idempotency-Key may be: printable ASCII without spaces."""
 
 M = TypeVar("M", bound=BaseModel)
+MARK_OCTETS: Final = 12
+_MARK: Final = re.compile(rf"-h[0-9a-f]{{{2 * MARK_OCTETS}}}\Z")
 _TAG: Final = re.compile(r'(?:W/)?"(?P<quoted>[^"]*)"|(?P<bare>\d+)')
 
 
@@ -212,8 +214,19 @@ def idempotency_key(request: Request) -> str | None:
     return key
 
 
+def marked(version: str, digest: str) -> str:
+    """Return the tag of a content, behind its version where it has one."""
+    return f"{version}-h{digest}" if version else f"h{digest}"
+
+
+def versions(header: str | None) -> list[str] | None:
+    """Return the versions that an If-Match names, whatever content they were read with; None for any."""
+    named = tags(header)
+    return None if named is None else [_MARK.sub("", tag) for tag in named]
+
+
 def tags(header: str | None) -> list[str] | None:
-    """Return the versions that an If-Match or If-None-Match names, weak tags like strong ones; None for any."""
+    """Return the tags that an If-Match or If-None-Match names, weak ones like strong ones; None for any."""
     if header is None or header.strip() == "*":
         return None
     return [found["quoted"] or found["bare"] or "" for found in _TAG.finditer(header)]
