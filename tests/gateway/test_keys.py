@@ -5,7 +5,9 @@ from datetime import timedelta
 import pytest
 
 from daeri.errors import PermissionDenied, Unauthenticated
+from daeri.gateway import Options
 from daeri.gateway.keys import ACCESS_TOKEN, AGENT, EXCHANGE
+from gateway.gateway_house import opened
 from worlds import HR, OWNER
 
 pytestmark = pytest.mark.anyio
@@ -203,6 +205,22 @@ async def test_whoever_holds_a_token_may_give_it_back_and_nothing_else_ends(hous
     assert (await house.get("owner", "/v1/me")).status_code == 200
     revoked = [row for row in await house.world.audited() if row["action"] == "key.revoke"]
     assert [(row["person_id"], row["agent"]) for row in revoked] == [(OWNER, "assistant")]
+
+
+async def test_what_is_no_token_of_ours_is_given_back_without_a_write_and_not_without_end(keyed, tmp_path, monkeypatch):
+    async with opened(keyed, tmp_path, Options(), limits=["address=3/minute"]) as house:
+        writes, write = [], house.world.store.write
+
+        async def noted(work):
+            writes.append(work)
+            return await write(work)
+
+        monkeypatch.setattr(house.world.store, "write", noted)
+        shown = ("dk_tok_unknown", "dk_tok_" + "x" * 600, "junk", "junk")
+        answers = [await house.http.post("/oauth/revoke", data={"token": token}) for token in shown]
+        assert [answer.status_code for answer in answers] == [200, 400, 200, 429]
+        assert "retry-after" in answers[3].headers
+        assert writes == []
 
 
 async def test_a_token_decides_nothing_whoever_lends_it(house):

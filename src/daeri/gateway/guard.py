@@ -321,6 +321,14 @@ class Doorkeeper:
         """
         return await self._limiter.request(actor)
 
+    async def visit(self, request: Request) -> None:
+        """Count a request of nobody in particular, by its address.
+
+        Raises:
+            RateLimited: there were too many.
+        """
+        request.state.left = await self._limiter.visit(request.client.host if request.client else "")
+
     async def _admitted(self, request: Request, actor: Actor) -> Actor:
         """Count the request against its sender's limits, and keep for the answer how much is left."""
         request.state.left = await self._limiter.request(actor)

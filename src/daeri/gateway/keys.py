@@ -18,7 +18,7 @@ from starlette.responses import Response
 from daeri.errors import DaeriError, FieldError, InvalidRequest, ValidationFailed
 from daeri.gateway.bodies import Nothing
 from daeri.gateway.endpoints import ALWAYS, Endpoint, described_json
-from daeri.gateway.guard import RESOURCES, Doorkeeper
+from daeri.gateway.guard import CREDENTIAL_MAX, RESOURCES, Doorkeeper
 from daeri.gateway.problems import request_id_of
 from daeri.gateway.routes import DOOR, Table
 from daeri.gateway.schemas import TEXT, TIME, object_of, or_null, page_of
@@ -72,7 +72,7 @@ class TokenAsked(Sent):
 class TokenEnded(Sent):
     """A token that is given back (RFC 7009 §2.1)."""
 
-    token: str
+    token: Annotated[str, Field(max_length=CREDENTIAL_MAX)]
     token_type_hint: str | None = None
 
 
@@ -150,6 +150,7 @@ class KeyRoutes:
     async def give_back(self, request: Request) -> Response:
         """End a token for whoever holds it (RFC 7009); what is none of ours is answered alike."""
         try:
+            await self._keeper.visit(request)
             asked = fitted(TokenEnded, await _form_or_json(request))
         except DaeriError as error:
             return _refused(request, error)

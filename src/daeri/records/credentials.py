@@ -199,16 +199,19 @@ class Credentials:
 
     async def give_back(self, secret: str) -> None:
         """End a token that was lent, for whoever holds it (RFC 7009); what is none is passed over."""
+        held = (api_key.c.hash == hash_of(secret), api_key.c.revoked_at.is_(None))
 
         def end(connection: Connection) -> None:
-            held = (api_key.c.hash == hash_of(secret), api_key.c.revoked_at.is_(None))
             statement = update(api_key).where(*held).values(revoked_at=self._clock.now())
             row = connection.execute(statement.returning(api_key.c.id, api_key.c.person_id, api_key.c.agent))
             for key_id, person_id, agent in row:
                 by = Actor(person_id, "", agent=agent, credential=key_id, door="rest")
                 self._audit(connection, by, "key.revoke", {"key": key_id})
 
-        if secret.startswith(TOKEN_PREFIX):
+        def is_held(connection: Connection) -> bool:
+            return connection.execute(select(api_key.c.id).where(*held)).one_or_none() is not None
+
+        if secret.startswith(TOKEN_PREFIX) and await self._store.read(is_held):  # anybody may ask, and keeps no one
             await self._store.write(end)
 
     def _check(self, actor: Actor, act: str, effect: Effect) -> None:
