@@ -223,6 +223,18 @@ async def test_what_is_no_token_of_ours_is_given_back_without_a_write_and_not_wi
         assert writes == []
 
 
+async def test_a_token_that_is_lent_again_tells_the_end_that_it_has(house):
+    first = (await exchanged(house, house.keys["owner"])).json()
+    house.world.clock.at += timedelta(minutes=10)
+    second = (await exchanged(house, first["access_token"])).json()
+    assert (first["expires_in"], second["expires_in"]) == (900, 300)
+    short = await house.identity.add_key(OWNER, "short", decides=False, life=timedelta(seconds=70))
+    below = (await by(house, short.secret, "POST", "/v1/keys", json={"name": "below"})).json()
+    assert (await exchanged(house, below["key"])).json()["expires_in"] == 70
+    house.world.clock.at += timedelta(seconds=300)
+    assert (await by(house, second["access_token"], "GET", "/v1/me")).status_code == 401
+
+
 async def test_a_token_decides_nothing_whoever_lends_it(house):
     document = await house.held()
     token = (await exchanged(house, house.keys["lead"])).json()["access_token"]

@@ -8,6 +8,7 @@ import pytest
 
 from approvals.claims import claims
 from daeri.gateway import Options
+from daeri.records.credentials import Loan
 from gateway.gateway_house import House, Keys, opened
 from worlds import COLLEAGUE, DIRECTOR, LEAD, OWNER
 
@@ -393,7 +394,8 @@ async def test_an_agent_neither_reads_nor_writes_drafts(office: House, method: s
     rejected = await filed(office)
     await act(office, "lead", rejected, "reject", comment="아니요")
     owner = await office.world.actor(OWNER)
-    office.keys = office.keys | {"agent": await office.services.keys.exchange(owner, "assistant", None, ())}
+    lent = await office.services.keys.exchange(owner, Loan("assistant"))
+    office.keys = office.keys | {"agent": lent.secret}
     params: dict[str, Any] = {
         "drafts.list": {},
         "drafts.create": {"operation": "claims.claim", "arguments": {"amount": 1}},
@@ -406,8 +408,8 @@ async def test_an_agent_neither_reads_nor_writes_drafts(office: House, method: s
 
 @pytest.mark.parametrize("method", ["absences.set", "consents.give", "approvals.approve_several"])
 async def test_an_agent_does_none_of_what_only_a_person_does(office: House, method: str) -> None:
-    token = await office.services.keys.exchange(await office.world.actor(LEAD), "assistant", None, ())
-    office.keys = office.keys | {"agent": token}
+    lent = await office.services.keys.exchange(await office.world.actor(LEAD), Loan("assistant"))
+    office.keys = office.keys | {"agent": lent.secret}
     approval_id = await filed(office)
     params = {
         "absences.set": AWAY,

@@ -6,7 +6,6 @@ is shown, `act` the agent; what it gives is narrower than both and ends soon.
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from math import inf
 from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl
 
@@ -139,13 +138,13 @@ class KeyRoutes:
             subject = await self._keeper.holder(asked.subject_token, DOOR)
             await self._keeper.count(subject)
             loan = await self._loan(request, asked)
-            token = await self._keys.exchange(subject, loan)
+            made = await self._keys.exchange(subject, loan)
         except DaeriError as error:
             return _refused(request, error)
-        left = (loan.ends - self._clock.now()).total_seconds() if loan.ends else inf
-        told = {"access_token": token, "issued_token_type": ACCESS_TOKEN, "token_type": "Bearer"}
+        left = (made.ends - self._clock.now()).total_seconds() if made.ends else TOKEN_LIFE.total_seconds()
+        told = {"access_token": made.secret, "issued_token_type": ACCESS_TOKEN, "token_type": "Bearer"}
         told |= {"scope": asked.scope} if asked.scope else {}
-        return answer(told | {"expires_in": int(max(0, min(TOKEN_LIFE.total_seconds(), left)))}, headers=UNKEPT)
+        return answer(told | {"expires_in": max(0, round(left))}, headers=UNKEPT)
 
     async def give_back(self, request: Request) -> Response:
         """End a token for whoever holds it (RFC 7009); what is none of ours is answered alike."""

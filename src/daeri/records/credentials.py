@@ -14,7 +14,7 @@ from daeri.clock import Clock, rfc3339
 from daeri.errors import FieldError, NotFound, PermissionDenied, ValidationFailed
 from daeri.records import audit
 from daeri.records.actor import Actor, Effect
-from daeri.records.identity import TOKEN_PREFIX, VOUCHED, Identity, Origin, api_key, hash_of, session
+from daeri.records.identity import TOKEN_PREFIX, VOUCHED, Identity, NewKey, Origin, api_key, hash_of, session
 from daeri.records.store import Store
 from daeri.wording import Text
 
@@ -163,7 +163,7 @@ class Credentials:
 
         await self._store.write(end)
 
-    async def exchange(self, subject: Actor, loan: Loan) -> str:
+    async def exchange(self, subject: Actor, loan: Loan) -> NewKey:
         """Lend an agent a token to act for a person (RFC 8693): narrower than both, and for a short time.
 
         Args:
@@ -171,7 +171,7 @@ class Credentials:
             loan: to which agent, and for what.
 
         Returns:
-            The token; it ends after `TOKEN_LIFE`.
+            The token; it ends after `TOKEN_LIFE`, or with what it is made from.
 
         Raises:
             NotFound: there is no such agent.
@@ -192,10 +192,9 @@ class Credentials:
             audience=loan.audience,
             ends=loan.ends,
         )
-        made = await self._identity.add_key(
+        return await self._identity.add_key(
             subject.person_id, agent, decides=False, scopes=loan.scopes, life=TOKEN_LIFE, made_from=origin
         )
-        return made.secret
 
     async def give_back(self, secret: str) -> None:
         """End a token that was lent, for whoever holds it (RFC 7009); what is none is passed over."""

@@ -7,7 +7,7 @@ takes hold at once.
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -114,10 +114,15 @@ _BAD_LOGIN = Text("아이디나 비밀번호를 확인해 주세요", "Check the
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key that was just made: the only moment its secret is known."""
+    """A key that was just made: the only moment its secret is known.
+
+    Attributes:
+        ends: when it ends, by itself or with what it is made from.
+    """
 
     id: str
     secret: str
+    ends: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -417,7 +422,6 @@ class Identity:
             "scopes": scopes,
             "decides": decides,
             "created_at": now,
-            "expires_at": min(filter(None, (now + life if life else None, made_from.ends)), default=None),
             "agent": made_from.agent,
             "limits": [list(limit) for limit in made_from.limits] or None,
             "parent": made_from.parent,
@@ -425,12 +429,14 @@ class Identity:
             "audience": made_from.audience,
         }
 
-        def add(connection: Connection) -> None:
-            connection.execute(insert(api_key).values(**row))
+        def add(connection: Connection) -> datetime | None:
+            above = _ends_of(connection, made_from.parent, made_from.lent_to)
+            ends = min(filter(None, (now + life if life else None, made_from.ends, *above)), default=None)
+            connection.execute(insert(api_key).values(expires_at=ends, **row))
             self._audit(connection, person_id, "key.add", detail={"key": row["id"], "agent": made_from.agent})
+            return ends
 
-        await self._store.write(add)
-        return NewKey(str(row["id"]), secret)
+        return NewKey(str(row["id"]), secret, await self._store.write(add))
 
     @cached_property
     def _nobody(self) -> str:
@@ -595,6 +601,15 @@ def _have_ended(connection: Connection, now: datetime, *key_ids: str | None) -> 
         if _have_ended(connection, now, above.parent, above.lent_to):
             return True
     return False
+
+
+def _ends_of(connection: Connection, *key_ids: str | None) -> Iterator[datetime | None]:
+    """Yield when the keys that a new one is made from end, up to the first."""
+    columns = (api_key.c.expires_at, api_key.c.parent, api_key.c.lent_to)
+    for key_id in filter(None, key_ids):
+        above = connection.execute(select(*columns).where(api_key.c.id == key_id)).one()
+        yield above.expires_at
+        yield from _ends_of(connection, above.parent, above.lent_to)
 
 
 def _root(connection: Connection, key: Any) -> str:
