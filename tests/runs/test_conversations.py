@@ -12,8 +12,9 @@ from daeri.app import MIGRATIONS
 from daeri.errors import Conflict, NotFound, PermissionDenied, ValidationFailed
 from daeri.records.store import Store
 from daeri.runs.conversations import TITLE_MADE, TITLE_MAX, title_of
+from daeri.runs.journal import Note
 from daeri.runs.wakeups import Wakeups
-from daeri.runs.work import Ending, Work, Workbench
+from daeri.runs.work import SUMMARY, WORTH_A_SUMMARY, Ending, Work, Workbench
 from databases import address
 from worlds import COLLEAGUE, HR, LEAD, OWNER, STRANGER, World
 
@@ -232,3 +233,20 @@ async def test_runs_from_before_get_their_conversations(tmp_path: Path) -> None:
     rows = await store.read(lambda connection: connection.execute(text(found)).all())
     assert [tuple(row) for row in rows] == [("ses_1", 7, "휴가 며칠 남았어?"), ("ses_2", 8, "매출")]
     await store.close()
+
+
+async def test_what_another_agent_summed_up_is_not_told_to_this_one(world: World) -> None:
+    first = await ask(world, "하나", "가" * WORTH_A_SUMMARY)
+    second = await ask(world, "둘", None, session_id=first["session_id"])
+    work = await taken(world, second["run_id"])
+    summary = Note(SUMMARY, {"text": "요약", "until": first["run_id"], "untrusted": False, "classes": []}, "요약", 0)
+    ending = Ending("답", "answer", [], [], {})
+    await Workbench(world.store, world.clock, Wakeups()).succeed(work.lease, ending, [summary])
+    third = await ask(world, "셋", None, session_id=first["session_id"])
+    own = (await taken(world, third["run_id"])).summary
+    assert own is not None
+    assert own.text == "요약"
+    await world.sql("UPDATE run SET agent = 'other' WHERE id = :id", id=second["run_id"])
+    await world.sql("UPDATE run SET status = 'cancelled' WHERE id = :id", id=third["run_id"])
+    fourth = await ask(world, "넷", None, session_id=first["session_id"])
+    assert (await taken(world, fourth["run_id"])).summary is None

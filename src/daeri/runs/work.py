@@ -336,6 +336,7 @@ def _summary(connection: Connection, row: Row[Any]) -> Summary | None:
         .where(
             journal.run.c.session_id == row.session_id,
             journal.run.c.person_id == row.person_id,
+            journal.run.c.agent == row.agent,
             journal.run.c.replaced_by.is_(None),
             journal.run.c.id <= row.id,
             journal.step.c.kind == SUMMARY,
