@@ -135,3 +135,16 @@ async def test_a_queued_request_that_is_cancelled_lets_the_next_one_begin(world:
     await server.runs.cancel(await world.actor(OWNER), first["run_id"])
     await asyncio.sleep(0.05)
     assert server.started == [second["run_id"]]
+
+
+async def test_a_request_whose_agent_asked_another_one_is_still_at_work_for_its_conversation(world: World) -> None:
+    server = Server(world)
+    first = await server.ask("하나")
+    assert await server.claim(first["run_id"])
+    await world.sql("UPDATE run SET status = 'waiting_run' WHERE id = :id", id=first["run_id"])
+    with pytest.raises(Conflict):
+        await server.ask("둘", session_id=first["session_id"], when_busy="reject")
+    mine = await world.actor(OWNER)
+    assert (await server.runs.get(mine, first["run_id"]))["status"] == "waiting_run"
+    await server.ask("셋", session_id=first["session_id"], when_busy="cancel")
+    assert (await server.runs.get(await world.actor(OWNER), first["run_id"]))["status"] == "cancelled"

@@ -126,10 +126,12 @@ def give_way(connection: Connection, session_id: str, at: datetime, *, cancel: b
     Raises:
         Conflict: something is at work and is not to be cancelled.
     """
-    busy = run.c.session_id == session_id, run.c.status.in_(("queued", "running"))
-    if not cancel and connection.execute(select(run.c.id).where(*busy).limit(1)).one_or_none() is not None:
+    if cancel:
+        return _stop(connection, run.c.session_id == session_id, at)
+    busy = run.c.session_id == session_id, run.c.status.in_(AT_WORK)
+    if connection.execute(select(run.c.id).where(*busy).limit(1)).one_or_none() is not None:
         raise Conflict(Text("앞의 요청에 아직 답하고 있어요", "The request before this one is still at work"))
-    return _stop(connection, run.c.session_id == session_id, at)
+    return []
 
 
 def _stop(connection: Connection, which: ColumnElement[bool], at: datetime) -> list[str]:
