@@ -148,3 +148,29 @@ async def test_a_request_whose_agent_asked_another_one_is_still_at_work_for_its_
     assert (await server.runs.get(mine, first["run_id"]))["status"] == "waiting_run"
     await server.ask("셋", session_id=first["session_id"], when_busy="cancel")
     assert (await server.runs.get(await world.actor(OWNER), first["run_id"]))["status"] == "cancelled"
+
+
+async def test_the_next_request_waits_for_one_whose_agent_asked_another_one_unless_that_waits_for_people(
+    world: World,
+) -> None:
+    server = Server(world)
+    first, helper = await server.ask("하나"), await server.ask("도움")
+    assert await server.claim(first["run_id"])
+    assert await server.claim(helper["run_id"])
+    await world.sql("UPDATE run SET status = 'waiting_run' WHERE id = :id", id=first["run_id"])
+    await world.sql("UPDATE run SET parent_id = :of WHERE id = :id", id=helper["run_id"], of=first["run_id"])
+    second = await server.ask("둘", session_id=first["session_id"])
+    assert await server.due() == [helper["run_id"]]
+    assert await server.claim(second["run_id"]) is None
+    await world.sql("UPDATE run SET status = 'waiting_approval' WHERE id = :id", id=helper["run_id"])
+    assert await server.due() == [second["run_id"]]
+    assert await server.claim(second["run_id"])
+
+
+async def test_a_run_that_waits_for_another_agent_takes_no_place(world: World) -> None:
+    server = Server(world, per_person=1)
+    first = await server.ask("하나")
+    assert await server.claim(first["run_id"])
+    await world.sql("UPDATE run SET status = 'waiting_run' WHERE id = :id", id=first["run_id"])
+    other = await server.ask("다른 대화")
+    assert await server.claim(other["run_id"])

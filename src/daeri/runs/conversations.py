@@ -36,6 +36,7 @@ from daeri.records.record import Instant
 from daeri.records.store import Store, system
 from daeri.runs import journal
 from daeri.runs.journal import AT_WORK, run
+from daeri.runs.queueing import HOLDS_UP
 from daeri.wording import Lang, Text, normal
 
 TITLE_MAX: Final = 100
@@ -128,7 +129,7 @@ def give_way(connection: Connection, session_id: str, at: datetime, *, cancel: b
     """
     if cancel:
         return _stop(connection, run.c.session_id == session_id, at)
-    busy = run.c.session_id == session_id, run.c.status.in_(AT_WORK)
+    busy = run.c.session_id == session_id, HOLDS_UP
     if connection.execute(select(run.c.id).where(*busy).limit(1)).one_or_none() is not None:
         raise Conflict(Text("앞의 요청에 아직 답하고 있어요", "The request before this one is still at work"))
     return []

@@ -7,10 +7,10 @@ sweep looks too.
 from collections import Counter
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, and_, bindparam, func, or_, select
+from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select
 
 from daeri.runs.fleet import server
-from daeri.runs.journal import run
+from daeri.runs.journal import PARKED, run
 
 Busy = Literal["queue", "reject", "cancel"]
 """What becomes of a request in a conversation whose last one is still at work: it waits, is refused, or takes over."""
@@ -23,13 +23,21 @@ CARRIED: Final = 2
 """The rank of work that is no request to an agent; it neither counts as one nor waits like one."""
 
 OPEN: Final = ("queued", "running")
+_ASKED, _FURTHER = run.alias(), run.alias()
+_FOR_PEOPLE = exists().where(
+    _ASKED.c.parent_id == run.c.id,
+    or_(
+        _ASKED.c.status.in_(PARKED),
+        exists().where(_FURTHER.c.parent_id == _ASKED.c.id, _FURTHER.c.status.in_(PARKED)),
+    ),
+)
+HOLDS_UP: Final = or_(run.c.status.in_(OPEN), and_(run.c.status == "waiting_run", ~_FOR_PEOPLE))
+"""What the next request of a conversation waits for: neither itself nor an agent that it asked waits for people."""
 
 
 _MINE = select(run.c.id, run.c.session_id, run.c.person_id, run.c.rank).where(run.c.id == bindparam("key"))
 _EARLIER = (
-    select(run.c.id)
-    .where(run.c.session_id == bindparam("session"), run.c.id < bindparam("key"), run.c.status.in_(OPEN))
-    .limit(1)
+    select(run.c.id).where(run.c.session_id == bindparam("session"), run.c.id < bindparam("key"), HOLDS_UP).limit(1)
 )
 _OPEN_OF = (
     select(run.c.id, run.c.status)
@@ -54,7 +62,7 @@ _AT_WORK = (
     .where(run.c.status == "running", run.c.rank < CARRIED)
     .group_by(run.c.person_id)
 )
-_FIRST_OPEN = select(run.c.session_id, func.min(run.c.id)).where(run.c.status.in_(OPEN)).group_by(run.c.session_id)
+_FIRST_OPEN = select(run.c.session_id, func.min(run.c.id)).where(HOLDS_UP).group_by(run.c.session_id)
 
 
 class Queue:
