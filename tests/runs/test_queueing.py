@@ -174,3 +174,14 @@ async def test_a_run_that_waits_for_another_agent_takes_no_place(world: World) -
     await world.sql("UPDATE run SET status = 'waiting_run' WHERE id = :id", id=first["run_id"])
     other = await server.ask("다른 대화")
     assert await server.claim(other["run_id"])
+
+
+async def test_what_a_dead_server_left_at_work_goes_on_though_fewer_may_go_on_at_once_now(world: World) -> None:
+    before = Server(world)
+    left = [(await before.ask(f"질문 {n}"))["run_id"] for n in range(3)]
+    assert all([await before.claim(run_id) for run_id in left])
+    after = Server(world, per_person=1)
+    assert await after.due() == left
+    assert all([await after.claim(run_id) for run_id in left])
+    waiting = await after.ask("다음")
+    assert await after.claim(waiting["run_id"]) is None

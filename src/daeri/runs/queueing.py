@@ -35,7 +35,7 @@ HOLDS_UP: Final = or_(run.c.status.in_(OPEN), and_(run.c.status == "waiting_run"
 """What the next request of a conversation waits for: neither itself nor an agent that it asked waits for people."""
 
 
-_MINE = select(run.c.id, run.c.session_id, run.c.person_id, run.c.rank).where(run.c.id == bindparam("key"))
+_MINE = select(run.c.session_id, run.c.person_id, run.c.rank, run.c.status).where(run.c.id == bindparam("key"))
 _EARLIER = (
     select(run.c.id).where(run.c.session_id == bindparam("session"), run.c.id < bindparam("key"), HOLDS_UP).limit(1)
 )
@@ -80,7 +80,7 @@ class Queue:
     def may_begin(self, connection: Connection, run_id: str) -> bool:
         """Say whether a run may be taken up now; one that is at work already may go on."""
         mine = connection.execute(_MINE, {"key": run_id}).one()
-        if mine.rank >= CARRIED:
+        if mine.status == "running" or mine.rank >= CARRIED:
             return True
         earlier = connection.execute(_EARLIER, {"key": run_id, "session": mine.session_id}).one_or_none()
         begins = earlier is None and self._has_place(connection, run_id, mine.person_id)
