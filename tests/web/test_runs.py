@@ -70,6 +70,13 @@ async def test_a_run_is_stopped_by_its_own_button(people, asked):
     assert "멈췄어요." in text_of(await owner.get(asked))
 
 
+async def test_a_run_whose_agent_asked_another_one_is_shown_at_work_and_can_be_stopped(world, people, asked):
+    await world.sql("UPDATE run SET status = 'waiting_run'")
+    page = await people["owner"].get(asked)
+    assert "답을 찾고 있어요" in text_of(page)
+    assert re.search(r'id="stop" formaction="/runs/run_\w+/cancel"', page.text)
+
+
 async def test_the_run_list_and_the_run_say_unknown_and_never_zero(people, asked):
     owner = people["owner"]
     said = text_of(await owner.get("/runs"))

@@ -106,7 +106,7 @@ def _send_all(
 
 
 def _ended(desk: Desk, run: dict[str, Any]) -> dict[str, Any]:
-    while run["status"] in {"queued", "running"}:
+    while run["status"] in {"queued", "running", "waiting_run"}:
         run = desk.api.get(f"/v1/runs/{run['run_id']}", [("wait", str(WAIT_SECONDS))])
     return run
 

@@ -9,6 +9,7 @@ from contextlib import aclosing
 from typing import Any, Final, cast
 
 from daeri.records.actor import Actor
+from daeri.runs.journal import AT_WORK
 from daeri.runs.runs import Runs
 from daeri.wording import Lang, Text
 
@@ -61,7 +62,7 @@ def text_of(run: Run, lang: Lang) -> str:
         return f"{answer}\n\n{held}" if answer else held
     if status == "cancelled":
         return answer or _STOPPED.to(lang)
-    if status in ("queued", "running"):
+    if status in AT_WORK:
         return answer or _WORKING.to(lang).format(ids=run["run_id"])
     return answer
 

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from daeri.errors import IdempotencyMismatch
 from daeri.operations.company import Company
 from daeri.operations.operation import Operation
+from daeri.runs.journal import AT_WORK
 from daeri.runs.runs import LIST_MAX
 from daeri.web import forms
 from daeri.web.desk import Api, Desk, Visitor, see_other, spoken
@@ -159,7 +160,7 @@ class Ask:
             starts=[] if conversation is not None else self._suggested(visitor),
             past=past,
             sought=sought,
-            running=next((turn for turn in turns if turn["status"] in {"queued", "running"}), None),
+            running=next((turn for turn in turns if turn["status"] in AT_WORK), None),
             api=Api(f"/v1/runs/{turns[-1]['run_id']}") if turns else Api("/v1/runs", "POST", '{"input": "…"}'),
         )
 

@@ -18,11 +18,11 @@ from daeri.gateway.mcp.tools import Asked
 from daeri.gateway.mcp.wire import Context, asks_people, caller_of, declares_tasks
 from daeri.gateway.services import Services
 from daeri.gateway.wire import fitted
+from daeri.runs.journal import AT_WORK
 from daeri.wording import Text
 
 CHOICE: Final = "choice"
 _NOT_OURS: Final = Text("이 질문에 대한 답이 아니에요", "This answers no question of ours")
-PENDING: Final = frozenset({"queued", "running"})
 
 
 class Asking:
@@ -104,7 +104,7 @@ class Asking:
     async def _stop(self, caller: Caller, run_id: str) -> None:
         try:
             run = await self._runs.get(caller.actor, run_id, caller.lang)
-            if run["status"] in PENDING:
+            if run["status"] in AT_WORK:
                 await self._runs.cancel(caller.actor, run_id, caller.lang)
         except DaeriError:
             return  # it ended in the meantime, or the caller lost the right to stop it

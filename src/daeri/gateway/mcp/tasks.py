@@ -27,6 +27,7 @@ _WAITS: Final = Text("{turn} 결재를 기다리고 있어요", "Waiting for the
 _STATES: Final[Mapping[str, Text]] = {
     "queued": Text("곧 시작해요", "About to start"),
     "running": Text("처리하고 있어요", "At work"),
+    "waiting_run": Text("처리하고 있어요", "At work"),
     "applied": Text("결재가 끝나 반영했어요", "Approved and carried out"),
     "rejected": Text("반려됐어요", "Rejected"),
     "withdrawn": Text("기안을 회수했어요", "Withdrawn"),

@@ -16,6 +16,7 @@ ID: Final = "resp_"
 _STATUS: Final[Mapping[str, str]] = {
     "queued": "in_progress",
     "running": "in_progress",
+    "waiting_run": "in_progress",
     "failed": "failed",
     "cancelled": "cancelled",
 }

@@ -111,7 +111,7 @@ function follow() {
   clearTimeout(poll);
   const open = [...document.querySelectorAll("[data-live]")];
   if (!open.length || document.hidden) return;
-  const running = open.filter((turn) => ["queued", "running"].includes(turn.dataset.status));
+  const running = open.filter((turn) => ["queued", "running", "waiting_run"].includes(turn.dataset.status));
   const turn = (running.length ? running : open).at(-1);
   if (open.length > 1) poll = setTimeout(() => reload().then(follow), 8000);
   const id = turn.dataset.live;
