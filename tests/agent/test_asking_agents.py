@@ -204,3 +204,13 @@ async def test_the_data_classes_go_both_ways(office: Office) -> None:
     await office.ask("내 연봉을 보고 서기에게 맡겨 줘")
     newest = (await office.children())[0]
     assert newest["usage"]["classes"] == ["personal"], "what it was asked may hold what the asker had read"
+
+
+async def test_a_deleted_conversation_takes_what_its_agent_had_others_do_along(office: Office) -> None:
+    scripted(office.model, BALANCE, says("7.5일이에요."), chief=(ASKS, says("7.5일이래요.")))
+    run = await office.ask()
+    (child,) = await office.children()
+    await office.daeri.runs.conversations.delete(office.deputy, run["session_id"])
+    assert await office.children() == []
+    with pytest.raises(NotFound):
+        await office.daeri.runs.get(office.deputy, child["run_id"])

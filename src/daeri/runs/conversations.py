@@ -135,6 +135,15 @@ def give_way(connection: Connection, session_id: str, at: datetime, *, cancel: b
     return []
 
 
+def _hide_asked(connection: Connection, session_id: str, at: datetime) -> None:
+    """Delete what the runs of a conversation had other agents do: each is a conversation that was never listed."""
+    turns = connection.execute(select(run.c.id).where(run.c.session_id == session_id)).scalars().all()
+    asked = [each for turn in turns for each in journal.asked_of(connection, turn, ended=True)]
+    for row in connection.execute(select(run).where(run.c.id.in_(asked))).all():
+        values = {"id": row.session_id, "person_id": row.person_id, "agent": row.agent, "title": title_of(row.input)}
+        connection.execute(insert(conversation).values(created_at=row.created_at, used_at=at, deleted_at=at, **values))
+
+
 def _stop(connection: Connection, which: ColumnElement[bool], at: datetime) -> list[str]:
     """Stop what is at work, with what it had other agents begin; return all that was stopped."""
     going_on = select(run.c.id, run.c.epoch).where(which, run.c.status.in_(AT_WORK)).with_for_update()
@@ -237,6 +246,7 @@ class Conversations:
             now = self._clock.now()
             stopped = _stop(connection, run.c.session_id == session_id, now)
             connection.execute(update(conversation).where(conversation.c.id == session_id).values(deleted_at=now))
+            _hide_asked(connection, session_id, now)
             self._audit(connection, actor, "delete", session_id)
             return stopped
 
