@@ -3,17 +3,22 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError
 
 from daeri.clock import FixedClock
 from daeri.errors import Conflict, DaeriError, NotFound, PermissionDenied, StaleVersion, ValidationFailed
 from daeri.operations import Catalog, Line, anyone, having, superior
+from daeri.operations.documents import approval
+from daeri.operations.drafter import drafter_of
 from daeri.operations.filing import seal
+from daeri.operations.outcome import Held
 from daeri.records import Actor, Records
 from daeri.wording import Text
 from worlds import (
@@ -423,7 +428,19 @@ async def test_a_document_that_was_resealed_after_tampering_is_not_carried_out(
     approval_id = await filed(world, LONG)
     await decide(world, LEAD, approval_id)
     document = (await world.sql("select * from approval"))[0]
-    frozen = ("scopes", "arguments", "worded", "preview", "because", "form", "line", "bound", "provenance", "bundled")
+    frozen = (
+        "beside",
+        "scopes",
+        "arguments",
+        "worded",
+        "preview",
+        "because",
+        "form",
+        "line",
+        "bound",
+        "provenance",
+        "bundled",
+    )
     plain = document | {key: json.loads(document[key]) for key in frozen}
     assert seal(plain) == document["digest"]
     await world.sql(
@@ -607,3 +624,17 @@ async def test_a_key_for_something_else_sees_and_touches_no_document(world: Worl
     ):
         with pytest.raises(PermissionDenied):
             await touch
+
+
+async def test_an_approved_act_of_an_agent_that_another_one_asked_is_still_kept_from_both(world: World) -> None:
+    asked = replace(await world.deputy(OWNER), beside=("other",))
+    held = await world.door.call(asked, "work.request", SHORT)
+    assert isinstance(held, Held)
+
+    def drafter(connection: Connection) -> Actor:
+        row = connection.execute(select(approval).where(approval.c.id == held.approval_id)).one()
+        return drafter_of(connection, world.company, dict(row._mapping))
+
+    assert (await world.store.read(drafter)).beside == ("other",)
+    await world.sql("UPDATE approval SET beside = '[]'")
+    assert (await decide(world, LEAD, held.approval_id))["status"] == "apply_failed"

@@ -34,6 +34,7 @@ approval = Table(
     Column("status", String(20), nullable=False),
     Column("drafter_id", Integer, nullable=False),
     Column("agent", String(100)),
+    Column("beside", JSON, nullable=False, server_default="[]"),
     Column("scopes", JSON, nullable=False),
     Column("door", String(20), nullable=False),
     Column("lang", String(2), nullable=False),

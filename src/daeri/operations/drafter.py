@@ -33,6 +33,7 @@ def drafter_of(connection: Connection, company: Company, row: Mapping[str, Any])
         login=person.login,
         known_as=person.known_as,
         agent=row["agent"],
+        beside=tuple(row["beside"]),
         scopes=tuple(tuple(scope) for scope in row["scopes"]),
         door=row["door"],
     )

@@ -148,7 +148,8 @@ def operation_digest(operation: Operation) -> str:
 def seal(document: Mapping[str, Any], line: Sequence[int] = ()) -> str:
     """Return the digest that approvers approve and the door executes, over everything the document froze."""
     if document["line"]:
-        return digest({name: document[name] for name in SEALED})
+        asked = {"beside": document["beside"]} if document["beside"] else {}  # what was filed before had no such field
+        return digest({name: document[name] for name in SEALED} | asked)
     return digest({name: document[name] for name in SEALED_FIRST} | {"line": list(line)})
 
 
@@ -196,6 +197,7 @@ def file(connection: Connection, content: Content, origin: Origin) -> Document:
         **_item(content),
         "drafter_id": actor.person_id,
         "agent": actor.agent,
+        "beside": list(actor.beside),
         "scopes": [list(scope) for scope in actor.scopes],
         "rule": content.line.rule,
         "form": content.form.frozen(origin.today) | _rules(content),
