@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -191,3 +192,24 @@ async def test_a_person_has_so_many_schedules(world: World) -> None:
     with pytest.raises(Refused):
         await create(world)
     assert await create(world, person=COLLEAGUE)
+
+
+async def test_a_schedule_made_through_an_agent_with_a_narrow_scope_runs(world: World) -> None:
+    person = await world.actor(OWNER, scopes=(("run.*", "schedules.*", "read"),))
+    wanted = {"request": "매출 알려줘", "cron": "0 9 * * 1"}
+    for narrow in (
+        person.through("assistant", ("schedules.*",), None),
+        replace(
+            person.through("chief", ("schedules.*",), None).through("assistant", ("schedules.*",), None),
+            beside=("chief",),
+        ),
+    ):
+        held = await world.door.call(narrow, "schedules.create", wanted)
+        assert isinstance(held, Held)
+        await world.approvals.decide(await world.actor(OWNER), held.approval_id, "approve")
+    world.clock.at = MONDAY_9
+    await server(world).look()
+    assert [row["ended"] for row in await rows(world)] == [None, None]
+    kept = await world.sql("SELECT scopes FROM run")
+    assert [str(row["scopes"]).count("read") for row in kept] == [1, 1], "the credential's limit stays"
+    assert not any('["schedules.*"]' in str(row["scopes"]) for row in kept), "the agent's is added when it runs"

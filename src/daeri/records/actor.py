@@ -67,6 +67,12 @@ class Actor:
         """The credential that limits and quotas count: making more of one makes no more of them."""
         return self.root or self.credential
 
+    @property
+    def own_scopes(self) -> tuple[tuple[str, ...], ...]:
+        """The limits of the person's credential alone, without those of the agents that act for them."""
+        agents = 0 if self.agent is None else 1 + len(self.beside)
+        return self.scopes[: max(len(self.scopes) - agents, 0)]
+
     def has(self, role: str) -> bool:
         """Say whether the actor holds a role, after the agent's limits."""
         return self.everything or role in self.roles

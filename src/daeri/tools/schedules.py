@@ -144,7 +144,7 @@ def _declare_create(catalog: Catalog, agent: str) -> None:
             request=wanted,
             cron=written,
             lang="ko" if _HANGUL.search(wanted) else "en",
-            scopes=[list(scope) for scope in actor.scopes],
+            scopes=[list(scope) for scope in actor.own_scopes],
             next_at=next_time(written, now),
         )
         return _told(await records.add(made))
