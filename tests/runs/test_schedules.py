@@ -49,7 +49,20 @@ async def runs_of(world: World) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    "cron", ["", "x", "* * * * * *", "0 9 31 2 *", "@daily", "* * * * *", "R 9 * * *", "61 * * * *"]
+    "cron",
+    [
+        "",
+        "x",
+        "* * * * * *",
+        "0 9 31 2 *",
+        "@daily",
+        "* * * * *",
+        "R 9 * * *",
+        "61 * * * *",
+        "0,1 9 * * *",
+        "0,1 9 * * 1",
+        "0,58 0,23 * * *",
+    ],
 )
 async def test_times_that_are_none_or_too_close_are_refused(world: World, cron: str) -> None:
     with pytest.raises(ValidationFailed):
