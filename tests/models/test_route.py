@@ -297,3 +297,16 @@ async def test_a_model_is_asked_by_no_more_than_it_may_be_at_once(client, server
     await asyncio.gather(*(asked() for _ in range(6)))
     assert len(servers[0].requests) == 6
     assert going_on[1] <= 2
+
+
+async def test_waiting_for_a_place_uses_up_no_time_of_the_request(client, servers, models):
+    watch = Watch()
+    busy = Models(client, [replace(models[0], at_once=1, total_seconds=30), models[1]], now=watch)
+    first = busy.stream(QUESTION)
+    await anext(first)
+    servers[0].always(fails(401))
+    waiting = asyncio.create_task(answered_by(busy))
+    await asyncio.sleep(0.01)
+    watch.seconds += 60
+    await first.aclose()
+    assert await waiting == "second", "there is time left for another one"

@@ -185,8 +185,8 @@ class Models:
         may be at once is waited for; a lower `rank` goes first.
 
         Once an item was yielded there is no fallback: nobody gets the halves of two answers. All attempts together
-        have the first model's total_seconds. `Finished.name` tells who answered; where the endpoint tells no cost, the
-        model's price does.
+        have the first model's total_seconds, the wait for a place not counted. `Finished.name` tells who answered;
+        where the endpoint tells no cost, the model's price does.
 
         Raises:
             NotFound: no model has that name.
@@ -198,16 +198,16 @@ class Models:
         deadline = started + order[0].total_seconds
         self._retries.ask(started)
         for model in order:
-            began = False
-            limited = replace(model, total_seconds=min(model.total_seconds, max(deadline - self._now(), 0.001)))
+            began, arrived = False, self._now()
             try:
-                async with (
-                    self._places[model.name].taken(rank),
-                    aclosing(self._watched(limited, messages, tools, options)) as items,
-                ):
-                    async for item in items:
-                        began = True
-                        yield item
+                async with self._places[model.name].taken(rank):
+                    deadline += self._now() - arrived
+                    left = max(deadline - self._now(), 0.001)
+                    limited = replace(model, total_seconds=min(model.total_seconds, left))
+                    async with aclosing(self._watched(limited, messages, tools, options)) as items:
+                        async for item in items:
+                            began = True
+                            yield item
             except (EndpointFailed, ModelTimeout):
                 now = self._now()
                 if began or model is order[-1] or now >= deadline or not self._retries.takes(now):
