@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from sqlalchemy import text
 
 from daeri.agent.context import RESULT_LEAST, fitting, level, room_in, shortened, tokens_of
 from daeri.app import Daeri
+from daeri.models.route import Models, Sight
 from daeri.records import Actor
 from daeri.sample import hanbit
 from daeri.settings import Settings
@@ -121,6 +123,35 @@ async def test_what_no_longer_fits_is_told_in_a_summary_that_is_a_step_and_is_ma
     assert sum(tokens_of(each["content"]) for each in told) < 16_000
     if len(talk.minutes) > 1:
         assert "Minutes so far: 요약" in talk.minutes[1].body["messages"][1]["content"]
+
+
+@pytest.mark.anyio
+async def test_the_request_for_a_summary_is_told_of_like_any_other(talk: Talk) -> None:
+    runs = [await talk.ask(f"{n}번째 질문") for n in range(12)]
+    asked = [
+        sum(len(step["output"].get("asked", ())) for step in run["steps"])
+        - any(step["kind"] == "summarize" for step in run["steps"])
+        for run in runs
+    ]
+    assert talk.minutes
+    assert asked == [1] * len(runs)
+
+
+@pytest.mark.anyio
+async def test_the_model_that_the_agent_would_have_sums_up_too(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    wished, sight = list[str | None](), Models.sight
+
+    def noted(models: Models, classes: frozenset[str], first: str | None = None) -> Sight:
+        wished.append(first)
+        return sight(models, classes, first)
+
+    monkeypatch.setattr(Models, "sight", noted)
+    agents = [replace(agent, model="main") for agent in talk.daeri.company.agents]
+    object.__setattr__(talk.daeri.company, "agents", agents)
+    for n in range(12):
+        await talk.ask(f"{n}번째 질문")
+    assert talk.minutes
+    assert set(wished) == {"main"}
 
 
 @pytest.mark.anyio

@@ -294,7 +294,7 @@ class Executor:
             last = progress.turns >= TURNS_MAX or progress.calls_left <= 0
             if last:
                 situation.tools = ()
-            situation.happened, situation.asked = tuple(progress.happened), []
+            situation.happened = tuple(progress.happened)
             began, before = time.perf_counter(), len(progress.spoken)
             await self._announce(work, progress)
             with span("plan"):
@@ -311,6 +311,7 @@ class Executor:
             progress.pending = list(decision)
             progress.turns += 1
             await self._note_plan(work, progress, situation, began)
+            situation.asked = []
             crash_at("plan.noted")
 
     async def _announce(self, work: Work, progress: Progress) -> None:

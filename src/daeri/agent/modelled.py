@@ -102,7 +102,7 @@ class Modelled:
 
     async def condense(self, situation: Situation) -> Summary | None:
         """Let the model tell in short what no longer fits; without one to spare the oldest turns are left out."""
-        sight = self._consultant.models.sight(situation.classes)
+        sight = self._consultant.models.sight(situation.classes, situation.model)
         room = self._room(situation, sight, [_tool(operation) for operation in situation.tools]) // HISTORY_SHARE
         sizes = [tokens_of(said.input + said.answer) for said in situation.history]
         if fitting(sizes, room) == len(sizes):
