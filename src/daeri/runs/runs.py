@@ -391,6 +391,7 @@ class Runs:
                 for event in ear.of_spoken(listener.take(), self._clock.now()):
                     yield event
                 if not await listener.woken(HEARTBEAT_SECONDS):
+                    listener.has_news = True  # a wake-up is a hint that may be missed: look, too
                     yield None
 
     async def _news(self, listener: Listener, ear: Ear) -> AsyncIterator[dict[str, Any]]:
