@@ -16,6 +16,8 @@ from uuid import uuid4
 
 import structlog
 
+from daeri.errors import DaeriError
+
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
@@ -266,7 +268,7 @@ class Exchange:
                 life = f"{info['run_id']}:{info['evicted_keys']}"
                 arguments = [life, self._memory, uuid4().hex, self.channel]
                 memory, age, servers = await self._redis.eval(_LOOK.text, 1, _MEMORY, *arguments)
-        except (RedisError, OSError, TimeoutError) as error:
+        except (RedisError, OSError, TimeoutError, KeyError, ValueError) as error:  # a proxy may tell less
             await asyncio.sleep(LAST_WORDS_SECONDS)
             self._lose(str(error)[:200] or type(error).__name__)
             return
@@ -281,7 +283,10 @@ class Exchange:
             self._returned_at = float("-inf") if first else time.monotonic()
             log.info("redis.here", servers=self.servers)
             for told in self.returning:
-                await told()
+                try:
+                    await told()
+                except DaeriError as error:  # the database may be away with it; what was missed is found a little later
+                    log.warning("redis.untold", why=error.detail.en)
 
     async def _hear_on(self) -> None:
         """Hear what is told, on a connection of its own."""

@@ -304,6 +304,14 @@ class Doorkeeper:
         self._recent[credential] = (now, actor)
         return actor
 
+    async def still(self, connection: HTTPConnection, door: str) -> Actor:
+        """Return who stands behind a request that was let in and goes on, as they stand now; it is not counted again.
+
+        Raises:
+            Unauthenticated: what it showed does not hold any more.
+        """
+        return await self.actor_of(self.credential(connection, door))
+
     async def bearer(self, request: Request, door: str) -> Actor:
         """Return who sends a request that carries a key; a cookie is no credential here.
 

@@ -185,7 +185,7 @@ class RecordRoutes:
         listed = ListQuery(sort=query.text("sort"), filters=filters, search=query.text("q"), fields=names)
 
         async def still() -> Actor:
-            return await self._keeper.actor(request, DOOR)
+            return await self._keeper.still(request, DOOR)
 
         batches = self._shelf.export(actor, kind, listed, lang, still)
         first = await anext(batches)  # whatever is wrong with the question is told before the answer begins

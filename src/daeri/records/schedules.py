@@ -16,11 +16,11 @@ CRON_MAX: Final = 100
 
 
 class Schedule(Kept):
-    """A request that an agent is asked at set times for a person (예약)."""
+    """A request that an agent is asked at set times for a person (정기 요청)."""
 
     __tablename__ = "schedule"
     __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012  # its number names its runs for ever
-    __label__ = Text("예약", "schedule")
+    __label__ = Text("정기 요청", "schedule")
     __owner__ = "person_id"
 
     person_id: Mapped[int] = mapped_column(index=True, info=labelled("사람", "person"))
@@ -37,5 +37,5 @@ class Schedule(Kept):
 
 
 def own_schedules(actor: Actor) -> ColumnElement[bool]:
-    """자기 예약만 (one's own schedules only)."""
+    """자기 정기 요청만 (one's own schedules only)."""
     return Schedule.person_id == actor.person_id

@@ -286,7 +286,7 @@ class Handler(RequestHandler):
 
     async def _still(self, context: ServerCallContext) -> bool:
         try:
-            await self._keeper.bearer(context.state["request"], _caller(context).actor.door)
+            await self._keeper.still(context.state["request"], _caller(context).actor.door)
         except DaeriError:
             return False
         return True

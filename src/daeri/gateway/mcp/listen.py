@@ -86,7 +86,7 @@ class Listening:
             await asyncio.sleep(LOOK_SECONDS)
             try:
                 assert ctx.request is not None  # noqa: S101 - there is no other transport than HTTP
-                caller = Caller(await self._keeper.bearer(ctx.request, caller.actor.door), caller.lang)
+                caller = Caller(await self._keeper.still(ctx.request, caller.actor.door), caller.lang)
             except DaeriError:
                 return
             before, lists = lists, self._lists(caller)
