@@ -424,7 +424,7 @@ async def test_very_many_operations_are_searched_instead_of_listed(keyed, tmp_pa
 def _many() -> Catalog:
     catalog = Catalog("many", Text("재고", "Stock"))
     for number in range(LISTED_MAX):
-        goods = "고노도로모보소"[number % 7] + "가나다라마바사아"[number // 7]
+        goods = "고노도로모보소"[number % 7] + "가나다라마바사아자차카타파하거너"[number // 7]
         label = Text(f"{goods} 재고", f"Stock of {goods}")
 
         async def stock(records: Records, shown: str = str(number)) -> Said:

@@ -377,7 +377,7 @@ async def test_head_answers_like_get_without_a_body_of_its_own(house):
 
 
 async def test_everyone_is_told_of_the_agents_that_serve_them(house):
-    told = (await house.get("stranger", "/v1/agents", **{"Accept-Language": "en"})).json()["data"]
+    told = (await house.get("stranger", "/v1/agents", headers={"Accept-Language": "en"})).json()["data"]
     assert [(each["name"], each["label"], each["operations"]) for each in told] == [
         ("assistant", "Assistant", ["*"]),
         ("reader", "Reader", ["read"]),

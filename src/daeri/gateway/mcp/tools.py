@@ -22,9 +22,9 @@ from daeri.wording import Lang, Text
 
 Tool = dict[str, Any]
 
-LISTED_MAX: Final = 50
+LISTED_MAX: Final = 80
 """Operations listed one by one; a model chooses badly among more, so then it searches them."""
-PAGE: Final = 50
+PAGE: Final = 100
 FOUND: Final = 8
 RUN: Final = ".run"
 """The function of an operation that is called by its catalog's name alone: `query` for `query.run`."""
