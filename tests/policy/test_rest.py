@@ -93,4 +93,7 @@ async def test_it_is_the_same_over_json_rpc(served):
 async def test_it_is_described(served):
     described = (await served.http.get("/openapi.json")).json()["paths"][EXPLAIN]["get"]
     assert described["operationId"] == "policies.explain"
-    assert [one["name"] for one in described["parameters"]] == ["person", "agent", "operation", "type", "id"]
+    assert [one["name"] for one in described["parameters"]] == [
+        *("person", "agent", "operation", "type", "id"),
+        "If-None-Match",
+    ]

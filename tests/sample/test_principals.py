@@ -53,6 +53,9 @@ SEEN = {
     "security_exception": dict.fromkeys((OWNER, LEAD, STRANGER, HR), OWN),
     "company_file": dict.fromkeys((OWNER, LEAD, STRANGER, HR), FILES),
     "file_grant": dict.fromkeys((OWNER, LEAD, STRANGER), NO) | {HR: EVERY},
+    "own_file": dict.fromkeys((OWNER, LEAD, STRANGER, HR), "owner_id = :me"),
+    "memory": dict.fromkeys((OWNER, LEAD, STRANGER, HR), "person_id = :me"),
+    "schedule": dict.fromkeys((OWNER, LEAD, STRANGER, HR), "person_id = :me"),
 }
 CASES = [(who, kind) for kind in SEEN for who in (OWNER, LEAD, STRANGER, HR)]
 KEPT = {(HR, "file_grant")}
@@ -72,6 +75,7 @@ async def world(filled: Path, tmp_path: Path) -> AsyncIterator[World]:
     store = Store(address(tmp_path / "daeri.db"))
     world = build(store, hanbit(), tmp_path)
     await _some_files(world)
+    await _some_of_ones_own(world)
     yield world
     await store.close()
     forget(tmp_path / "daeri.db")
@@ -93,6 +97,20 @@ async def _some_files(world: World) -> None:
                 team=person["team_id"],
             )
     await world.sql("INSERT INTO file_grant (version, folder, level, role) VALUES (1, 'x', 'secret', 'nobody')")
+
+
+async def _some_of_ones_own(world: World) -> None:
+    """A file, a memory and a recurring request for each of two people."""
+    at = "'2026-11-21 00:00:00'"
+    for person in await world.sql("SELECT id FROM employee WHERE name IN ('김하은', '김도현')"):
+        for statement in (
+            "INSERT INTO own_file (version, owner_id, name, folded, size, kept, digest, earlier, classes, written_by, "
+            f"written_at) VALUES (1, :me, 'a.csv', 'a.csv', 1, 1, '', '[]', '[]', '', {at})",
+            f"INSERT INTO memory (version, person_id, text, changed_at) VALUES (1, :me, '커피', {at})",
+            "INSERT INTO schedule (version, person_id, agent, request, cron, lang, scopes, missed) "
+            "VALUES (1, :me, 'assistant', '매출 알려줘', '0 9 * * 1', 'ko', '[]', 0)",
+        ):
+            await world.sql(statement, me=person["id"])
 
 
 async def house_of(world: World, who: str) -> tuple[House, int]:

@@ -16,7 +16,7 @@ from daeri.clock import rfc3339
 from daeri.errors import Refused, ValidationFailed
 from daeri.library.disk import Disk, digest_of
 from daeri.library.own_files import EARLIER_MAX, NAME_MAX, OwnFile, file_name, folded, only_own, showed
-from daeri.operations import Catalog, Change, Ref, anyone
+from daeri.operations import Catalog, Change, Ref
 from daeri.operations.operation import Allow
 from daeri.operations.provenance import Origins
 from daeri.records import Actor, Clock, Records
@@ -112,7 +112,12 @@ class FileGone(BaseModel):
         return f"{self.name} was deleted." if lang == "en" else fit_josa(f"{self.name}을(를) 지웠어요.")
 
 
-def files_catalog(quota: Quota | None = None, allow: Allow = anyone) -> Catalog:
+def for_oneself(actor: Actor) -> bool:
+    """Anyone, for themself: the row rule shows and lets touch nobody else's files (본인 파일만)."""
+    return actor.person_id > 0
+
+
+def files_catalog(quota: Quota | None = None, allow: Allow = for_oneself) -> Catalog:
     """Return the catalog `files`: each person's own files.
 
     Args:

@@ -43,9 +43,15 @@ class Scheduled(BaseModel):
         """Say when it runs next."""
         if self.next_at is None:
             why = self.ended or ("paused" if lang == "en" else "멈춤")
-            return f"Schedule {self.schedule} does not run ({why})." if lang == "en" else f"정기 요청 {self.schedule}: {why}"
+            return (
+                f"Schedule {self.schedule} does not run ({why})."
+                if lang == "en"
+                else f"정기 요청 {self.schedule}: {why}"
+            )
         at = self.next_at.astimezone(SEOUL).strftime("%Y-%m-%d %H:%M")
-        return f"Schedule {self.schedule} runs next on {at}." if lang == "en" else f"정기 요청 {self.schedule}: 다음 {at}"
+        return (
+            f"Schedule {self.schedule} runs next on {at}." if lang == "en" else f"정기 요청 {self.schedule}: 다음 {at}"
+        )
 
 
 class Scheduleds(BaseModel):
@@ -77,7 +83,9 @@ def nobody_decides() -> Line | None:
 
 def the_person_confirms() -> Line:
     """The person confirms what an agent would schedule (본인 확인)."""
-    because = Text("에이전트가 정기 요청으로 등록하려는 일이라 본인이 확인해요", "An agent would schedule this; confirm it")
+    because = Text(
+        "에이전트가 정기 요청으로 등록하려는 일이라 본인이 확인해요", "An agent would schedule this; confirm it"
+    )
     return Line(drafter(), rule="schedule", because=because)
 
 

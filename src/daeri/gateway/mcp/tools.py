@@ -24,7 +24,7 @@ Tool = dict[str, Any]
 
 LISTED_MAX: Final = 80
 """Operations listed one by one; a model chooses badly among more, so then it searches them."""
-PAGE: Final = 100
+PAGE: Final = LISTED_MAX
 FOUND: Final = 8
 RUN: Final = ".run"
 """The function of an operation that is called by its catalog's name alone: `query` for `query.run`."""
