@@ -103,14 +103,19 @@ async def _some_of_ones_own(world: World) -> None:
     """A file, a memory and a recurring request for each of two people."""
     at = "'2026-11-21 00:00:00'"
     for person in await world.sql("SELECT id FROM employee WHERE name IN ('김하은', '김도현')"):
-        for statement in (
+        await world.sql(
             "INSERT INTO own_file (version, owner_id, name, folded, size, kept, digest, earlier, classes, written_by, "
             f"written_at) VALUES (1, :me, 'a.csv', 'a.csv', 1, 1, '', '[]', '[]', '', {at})",
-            f"INSERT INTO memory (version, person_id, text, changed_at) VALUES (1, :me, '커피', {at})",
+            me=person["id"],
+        )
+        await world.sql(
+            f"INSERT INTO memory (version, person_id, text, changed_at) VALUES (1, :me, '커피', {at})", me=person["id"]
+        )
+        await world.sql(
             "INSERT INTO schedule (version, person_id, agent, request, cron, lang, scopes, missed) "
             "VALUES (1, :me, 'assistant', '매출 알려줘', '0 9 * * 1', 'ko', '[]', 0)",
-        ):
-            await world.sql(statement, me=person["id"])
+            me=person["id"],
+        )
 
 
 async def house_of(world: World, who: str) -> tuple[House, int]:
