@@ -5,6 +5,7 @@ import io
 import re
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from xml.etree.ElementTree import fromstring
 
@@ -43,6 +44,19 @@ async def test_csv_opens_with_korean_and_holds_what_the_list_holds(house):
 
 async def test_a_hidden_field_has_no_column(house):
     assert "평가" not in lines(await house.get("owner", CSV))[0]
+
+
+async def test_a_data_class_that_stays_inside_goes_into_no_file(carded: Keys, tmp_path: Path):
+    shutil.copy(carded.path, tmp_path / "daeri.db")
+    company = replace(declared(), stays_inside=frozenset({"secret"}))
+    async with served(tmp_path / "daeri.db", carded, company) as house:
+        shown = (await house.get("owner", "/v1/records/s_card?fields=name,note&id=1")).json()["data"]
+        assert "note" in shown[0]
+        for query in ("", "&fields=name,note"):
+            told = lines(await house.get("owner", CSV + query))
+            assert "이름" in told[0]
+            assert "메모" not in told[0]
+            assert not any("비밀" in cell for row in told for cell in row)
 
 
 async def test_filters_searches_and_refusals_are_those_of_the_list(house):

@@ -15,7 +15,7 @@ from daeri.operations.operation import Catalog, Operation
 from daeri.records.actor import Actor
 from daeri.records.crowds import Crowds
 from daeri.records.people import RANKS, People
-from daeri.records.record import Person, Record, Team, mark_of
+from daeri.records.record import DataClass, Person, Record, Team, mark_of
 from daeri.records.rules import Rule, Rules
 from daeri.wording import Lang, Text
 
@@ -31,6 +31,7 @@ class Company:
         migrations: a folder of Alembic scripts for its tables; None creates missing tables at start.
         k_min: a figure made of personal fields is told for at least this many people.
         export_max: rows one export holds at most.
+        stays_inside: data classes whose fields go into no file, not even for those who may read them.
         ranks: the ranks of its people (직급), lowest first: rank_at_least("부장") reads them.
         confirm_unvouched: an agent's write is held for its person's own confirmation where it decides who, what or
             how much by a value that nobody vouched for, and no line would look at it.
@@ -44,6 +45,7 @@ class Company:
     migrations: Path | None = None
     k_min: int = 5
     export_max: int = 50_000
+    stays_inside: frozenset[DataClass] = frozenset()
     ranks: Sequence[str] = RANKS
     confirm_unvouched: bool = True
     lines: Mapping[str, LineFunction | Form] = field(default_factory=dict)

@@ -77,6 +77,8 @@ class Shelf:
     def fields(self, actor: Actor, kind: str, lang: Lang, names: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """Return the chosen fields of a record type that the actor sees on some row, masked ones among them.
 
+        They are those of a file: what may not leave the company is not among them.
+
         Raises:
             NotFound: there is no such record type.
             ValidationFailed: it has no such field.
@@ -86,7 +88,14 @@ class Shelf:
         keys = self._company.rules.projection(record, actor).keys
         fields = {field["name"]: field for field in self._fields(actor, record, lang)}
         order = list(fields) if names is None else list(dict.fromkeys(names))
-        return [fields[name] for name in order if name in keys and (chosen is None or name in chosen)]
+        inside = {
+            column.key
+            for column in record.__table__.columns
+            if mark_of(column.info).data_class in self._company.stays_inside
+        }
+        return [
+            fields[name] for name in order if name in keys and name not in inside and (chosen is None or name in chosen)
+        ]
 
     def refers(self, actor: Actor, kind: str) -> dict[str, str]:
         """Return which fields of an adopted record hold the key of another one that the actor may name, and of which.
