@@ -6,6 +6,8 @@ import socket
 import stat
 from pathlib import Path
 
+import pytest
+
 from cli.processes import Built, Server, daeri
 from collector import Collector
 from daeri.cli.place import Place
@@ -120,6 +122,7 @@ def test_the_doctor_finds_nothing_wrong_with_a_fresh_demo(built: Built) -> None:
     assert "Traces" not in ended.stdout
 
 
+@pytest.mark.night
 def test_the_doctor_tells_whether_traces_arrive_anywhere(built: Built) -> None:
     asked = ("doctor", "--dir", built.folder, "--lang", "en")
     with Collector() as collector:
@@ -127,6 +130,7 @@ def test_the_doctor_tells_whether_traces_arrive_anywhere(built: Built) -> None:
     assert "! Collector of traces" in daeri(*asked, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9").stdout
 
 
+@pytest.mark.night
 def test_the_doctor_tells_of_redis_where_there_is_one(built: Built, tmp_path: Path) -> None:
     redis = RedisServer(tmp_path).start()
     try:

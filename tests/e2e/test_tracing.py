@@ -60,6 +60,7 @@ def test_the_log_names_the_trace(place):
 
 
 @pytest.mark.anyio
+@pytest.mark.night
 async def test_a_model_that_plans_is_told_the_trace_and_what_each_call_used_is_known(tmp_path):
     with Collector() as collector:
         async with ModelServer() as model:

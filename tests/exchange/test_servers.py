@@ -46,9 +46,8 @@ def redis(tmp_path: Path, servers: list[Server]) -> Iterator[RedisServer]:
     redis.stop()
 
 
-@pytest.mark.parametrize(
-    "fault", [each if each == "killed" else pytest.param(each, marks=pytest.mark.night) for each in FAULTS]
-)
+@pytest.mark.night
+@pytest.mark.parametrize("fault", FAULTS)
 def test_under_load_no_server_lets_through_more_whatever_becomes_of_redis(redis, servers, fault):
     told, middle = Counter[int](), threading.Event()
 

@@ -13,7 +13,7 @@ from injection.obedient import DEPUTY, INSIDE, SECRET, WEB, Office, believes, qu
 
 pytestmark = pytest.mark.anyio
 
-DAILY = 5
+DAILY = 10
 """Of so many attacks one is tried at each change, all of them at night."""
 ATTACKS = [
     pytest.param(*attack, marks=[] if number % DAILY == 0 else [pytest.mark.night])
