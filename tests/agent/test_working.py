@@ -108,8 +108,8 @@ async def test_a_model_mends_code_that_failed(working: Working) -> None:
 
 
 async def gone(running: set[int]) -> bool:
-    """Say whether workers end; a process that was told to may take a moment on a busy machine."""
-    for _ in range(30):
+    """Say whether workers end within a second."""
+    for _ in range(10):
         if not running & set(workers()):
             return True
         await asyncio.sleep(0.1)

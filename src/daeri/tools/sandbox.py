@@ -18,10 +18,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakValueDictionary
 
 from daeri.errors import NotReady, RateLimited, Timeout
 from daeri.tools.plain import Unplain, plain
+from daeri.tools.turns import Turns
 from daeri.wording import Text
 
 if TYPE_CHECKING:
@@ -154,8 +154,8 @@ class Sandbox:
         self._pool: Monty | None = None
         self._beginning = threading.Lock()
         self._threads = ThreadPoolExecutor(AT_ONCE, "code")
-        self._turns = asyncio.Semaphore(AT_ONCE)
-        self._own_turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        busy = Text("다른 코드가 돌고 있어요. 잠시 뒤 다시 해 주세요", "Other code is running: try again")
+        self._turns = Turns(AT_ONCE, busy)
         self._jobs: set[_Job] = set()
 
     async def run(self, code: str, ask: Ask, names: frozenset[str], whose: int = 0) -> Ran:
@@ -171,18 +171,7 @@ class Sandbox:
         def asked(name: str, positional: tuple[Any, ...], named: Mapping[str, Any]) -> Future[Any]:
             return asyncio.run_coroutine_threadsafe(_answered(ask, name, positional, named), loop)
 
-        own = self._own_turns.setdefault(whose, asyncio.Lock())
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await own.acquire()
-                try:
-                    await self._turns.acquire()
-                except BaseException:
-                    own.release()
-                    raise
-        except TimeoutError:
-            busy = Text("다른 코드가 돌고 있어요. 잠시 뒤 다시 해 주세요", "Other code is running: try again")
-            raise RateLimited(busy) from None
+        end = await self._turns.take(whose, PATIENCE)
         job = _Job(code, asked, names)
         self._jobs.add(job)
         try:
@@ -196,8 +185,7 @@ class Sandbox:
         finally:
             job.stop()
             self._jobs.discard(job)
-            self._turns.release()
-            own.release()
+            end()
 
     async def works(self) -> bool:
         """Say whether code runs here at all."""

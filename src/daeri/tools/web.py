@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 from urllib.parse import urlsplit
-from weakref import WeakValueDictionary
 
 import structlog
 from pydantic import BaseModel, Field
 
-from daeri.errors import PermissionDenied, RateLimited, Unreachable
+from daeri.errors import PermissionDenied, Unreachable
 from daeri.library.blocks import Problem
 from daeri.library.cells import Cells
 from daeri.operations import Catalog, anyone
@@ -27,6 +26,7 @@ from daeri.outbound.engines import Engine
 from daeri.outbound.guard import Unsent, checked_url
 from daeri.records import Records
 from daeri.tools.leaving import askable, may_open
+from daeri.tools.turns import Turns
 from daeri.wording import Lang, Text, fit_josa
 
 if TYPE_CHECKING:
@@ -141,8 +141,7 @@ class Web:
         self._pages = pages
         self._cells = cells
         self._engine = engine
-        self._turns = asyncio.Semaphore(READERS)
-        self._own_turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        self._turns = Turns(READERS, _BUSY)
 
     async def open(self, asking: Asking) -> Opened:
         """Fetch and read the page that a call names.
@@ -173,24 +172,9 @@ class Web:
         Raises:
             RateLimited: other pages are being read.
         """
-        own = self._own_turns.setdefault(whose, asyncio.Lock())
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await own.acquire()
-                try:
-                    await self._turns.acquire()
-                except BaseException:
-                    own.release()
-                    raise
-        except TimeoutError:
-            raise RateLimited(_BUSY) from None
-
-        def end(_: asyncio.Future[Opened]) -> None:
-            self._turns.release()
-            own.release()
-
+        end = await self._turns.take(whose, PATIENCE)
         reading = asyncio.ensure_future(asyncio.to_thread(self._read, fetched))
-        reading.add_done_callback(end)
+        reading.add_done_callback(lambda _: end())
         return await asyncio.shield(reading)
 
     def _read(self, fetched: "Fetched") -> Opened:
