@@ -63,13 +63,7 @@ def settings_for(folder: Path) -> dict[str, Any]:
     if not POSTGRES:
         return {}
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / NOTE
-    is_new, url = not path.exists(), address(path)
-    if is_new:  # whoever starts a server on a copy finds the engine's tables there: making them takes seconds
-        from dbos import DBOS  # noqa: PLC0415 - it takes half a second
-
-        DBOS.migrate(url, schema="daeri_engine")
-    return {"database_url": url}
+    return {"database_url": address(folder / NOTE)}
 
 
 def database_of(folder: Path) -> str:

@@ -145,7 +145,7 @@ class Daeri:
         executor.resume = self.runs.resume
         self.door.parts |= self._parts(disk)
         segment = executor.segment if self.tracer is None else partial(self._traced, self.tracer, executor.segment)
-        self.engine = Engine(settings.engine_url, segment, self._due, self._fleet.me)
+        self.engine = Engine(segment, self._due, is_shared=self.store.is_shared)
 
     def _parts(self, disk: Disk) -> Parts:
         """Return what operations may use besides records."""
@@ -240,7 +240,7 @@ class Daeri:
 
     async def _due(self) -> list[tuple[str, int]]:
         """Return the runs to take up, those of servers that are gone among them."""
-        await self.engine.bury(await self._fleet.look())
+        await self._fleet.look()
         return await self.runs.due()
 
     async def _tell(self, news: Sequence[str]) -> None:

@@ -48,7 +48,7 @@ def set_up(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in ("uvicorn.access", "alembic", "dbos", "aiohttp.access"):
+    for noisy in ("uvicorn.access", "alembic", "aiohttp.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

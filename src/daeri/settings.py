@@ -286,11 +286,6 @@ class Settings(BaseSettings):
         return not self.store_url.startswith("sqlite")
 
     @property
-    def engine_url(self) -> str:
-        """The address of the database of the engine that carries runs: beside the records, or a file of its own."""
-        return self.store_url if self.is_on_server else f"sqlite:///{self.engine_database}"
-
-    @property
     def files(self) -> Path:
         """The folder of the originals of company files, by hash."""
         return self.dir / "files"
@@ -299,8 +294,3 @@ class Settings(BaseSettings):
     def own_files(self) -> Path:
         """The folder of the contents of people's own files, by person and hash."""
         return self.dir / "own-files"
-
-    @property
-    def engine_database(self) -> Path:
-        """The file of the engine that carries runs; it can be lost without losing a run."""
-        return self.dir / "engine.db"

@@ -68,7 +68,7 @@ def test_the_codes_that_commands_raise_are_all_explained(capsys: pytest.CaptureF
 
 
 def test_talking_commands_load_nothing_of_the_server() -> None:
-    heavy = ("sqlalchemy", "pydantic", "fastapi", "uvicorn", "babel", "dbos", "asyncio", "daeri.app", "daeri.sample")
+    heavy = ("sqlalchemy", "pydantic", "fastapi", "uvicorn", "babel", "asyncio", "daeri.app", "daeri.sample")
     program = f"import sys, daeri.cli; print([name for name in {heavy!r} if name in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert loaded.stdout.strip() == "[]"

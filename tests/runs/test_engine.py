@@ -1,12 +1,10 @@
 """Is a segment carried out once however often it is started, and taken up again after a stop?"""
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
 from daeri.runs.engine import Engine
-from databases import address, forget
 
 pytestmark = pytest.mark.anyio
 
@@ -31,9 +29,9 @@ class Worker:
         return self.due_now
 
 
-async def test_a_segment_is_carried_out_by_one_worker_however_often_it_is_started(tmp_path: Path) -> None:
+async def test_a_segment_is_carried_out_by_one_worker_however_often_it_is_started() -> None:
     worker = Worker()
-    engine = Engine(address(tmp_path / "runs.db"), worker.segment, worker.due)
+    engine = Engine(worker.segment, worker.due)
     await engine.start("run_1", 1)
     assert worker.done == []
     worker.due_now = [("run_0", 3)]
@@ -50,14 +48,13 @@ async def test_a_segment_is_carried_out_by_one_worker_however_often_it_is_starte
         worker.let_go.set()
     finally:
         await engine.close()
-        forget(tmp_path / "runs.db")
     assert worker.done == [("run_0", 3), ("run_1", 1), ("run_1", 2)]
 
 
-async def test_a_segment_that_failed_is_taken_up_again_while_it_is_due(tmp_path: Path) -> None:
+async def test_a_segment_that_failed_is_taken_up_again_while_it_is_due() -> None:
     worker = Worker()
     worker.let_go.set()
-    engine = Engine(address(tmp_path / "runs.db"), worker.segment, worker.due)
+    engine = Engine(worker.segment, worker.due)
     await engine.open()
     try:
         for _ in range(2):
@@ -66,5 +63,4 @@ async def test_a_segment_that_failed_is_taken_up_again_while_it_is_due(tmp_path:
             await worker.over.wait()
     finally:
         await engine.close()
-        forget(tmp_path / "runs.db")
     assert worker.done == [("run_1", 1), ("run_1", 1)]

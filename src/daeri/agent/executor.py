@@ -30,8 +30,8 @@ from daeri.operations.provided import awaited_by
 from daeri.operations.sense import Sense
 from daeri.records.actor import Actor
 from daeri.records.identity import Identity
-from daeri.runs.journal import ASK, Fenced, Note, StepJournal
-from daeri.runs.work import SUMMARY, Asked, Ending, StepView, Turn, Work, Workbench
+from daeri.runs.journal import ASK, Fenced, Note, StepJournal, Written
+from daeri.runs.work import STORED_SECONDS, SUMMARY, Asked, Ending, Event, StepView, Turn, Work, Workbench
 from daeri.tools.memory import RECALL, RECALLED_MAX
 from daeri.tracing import here, span
 from daeri.wording import Lang, Text
@@ -71,6 +71,7 @@ class Progress:
     turns: int = 0
     steps: int = 0
     notes: list[Note] = field(default_factory=list)
+    announced: int = 0
 
     @property
     def elapsed(self) -> int:
@@ -105,10 +106,12 @@ class Voice:
     _later: asyncio.Task[None] | None = None
 
     async def say(self, text: str) -> None:
-        """Add text; the first of it is stored at once, the rest in pieces, also when no more comes for a while."""
+        """Add text; it is stored in pieces, the first one soon, also when no more comes for a while."""
         self.bench.speak(self.work.lease, len(self.progress.spoken) + len(self.unspoken), text)
         self.unspoken += text
-        wait = self._last + self.bench.pause - time.monotonic()
+        now = time.monotonic()
+        self._last = self._last or now - self.bench.pause + STORED_SECONDS
+        wait = self._last + self.bench.pause - now
         if wait <= 0:
             await self.flush()
         elif self._later is None or self._later.done():
@@ -179,6 +182,7 @@ class Executor:
         try:
             await asyncio.wait({task})
         finally:
+            task.cancel()  # this server stops, if it has not ended
             self._working(run_id, None)
         if not task.cancelled():
             task.result()
@@ -227,7 +231,7 @@ class Executor:
         analysis = await self._analyzed(work, progress)
         tools = await self._selected(work, progress, actor, analysis)
         voice = Voice(self._bench, work, progress)
-        if work.told != progress.spoken:  # a crash kept the rest of a reply, which is to be made anew
+        if work.told != progress.spoken or work.attempts > 1:  # whoever listened may have heard what is made anew
             await self._bench.write(work.lease, (), ("message.restarted", {"text": progress.spoken}))
         situation = Situation(
             actor=actor,
@@ -315,10 +319,13 @@ class Executor:
             crash_at("plan.noted")
 
     async def _announce(self, work: Work, progress: Progress) -> None:
-        """Show that a planner is at work which takes its time, with all that came before."""
-        if self._planner.waits:
-            planning = {"step": progress.steps + 1, "kind": "plan", "summary": ""}
-            await self._bench.write(work.lease, progress.take_notes(), ("step.started", planning))
+        """Show that a planner is at work which takes its time, with all that came before, unless that was told."""
+        if self._planner.waits and progress.announced < progress.steps + 1:
+            await self._bench.write(work.lease, progress.take_notes(), self._planning(progress))
+
+    def _planning(self, progress: Progress) -> Event:
+        progress.announced = progress.steps + 1
+        return "step.started", {"step": progress.announced, "kind": "plan", "summary": ""}
 
     async def _execute(
         self, work: Work, progress: Progress, situation: Situation, call: Call, later: Sequence[Call]
@@ -328,7 +335,10 @@ class Executor:
         if self._bundles(call):
             beside = [each for each in later if self._bundles(each)]
             journal.beside = [await self._journal(work, progress, situation, each) for each in beside]
+        if self._planner.waits and not later:
+            journal.then = [self._planning(progress)]
         tool = call.operation if call.operation in self._door.company.operations else "unknown"
+        written: list[Written] = []  # not known where it was refused: what was written with it may have been undone
         try:
             with span(f"execute_tool {tool}", gen_ai__operation__name="execute_tool", gen_ai__tool__name=tool):
                 outcome = await self._door.call(
@@ -339,8 +349,9 @@ class Executor:
             return Happened(call, Declined("refused", error.problem(situation.lang)))
         else:
             progress.notes.clear()
+            written = [*journal.written, *journal.adding]
         finally:
-            self._bench.wake(work.lease)
+            self._bench.wake(work.lease, written)
         if journal.begun is not None:
             await self._go_on(journal.begun)
             return Happened(call, Waits(journal.begun, {}))

@@ -35,7 +35,7 @@ log = structlog.get_logger()
 LOGINS: Final = ("deputy", "lead", "director", "hr", "admin")
 LOCK: Final = ".building"
 MADE: Final = (DATABASE, "engine.db", ANCHORS_FILE, AUDIT_KEY_FILE, KEYS_FILE, SERVER_FILE, URL_FILE, MARKER)
-"""The files of a demo; an interrupted build is cleared of these and of nothing else."""
+"""The files of a demo, engine.db of one of before 2026-11-22; a build that broke off is cleared of these alone."""
 BESIDE: Final = ("", "-wal", "-shm", "-journal")
 
 T = TypeVar("T")

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from daeri.errors import FieldError, ValidationFailed
 from daeri.gateway.guard import Credential
 from daeri.gateway.lifelines import EventStream, Lifelines
-from daeri.gateway.wire import INTEGER_MAX, Query, encode, language
+from daeri.gateway.wire import INTEGER_MAX, Query, encode
 from daeri.records.actor import Actor
 from daeri.runs.runs import Runs
 from daeri.wording import Text
@@ -66,8 +66,7 @@ async def event_response(
         ValidationFailed: the place to go on from is no sequence number.
     """
     after, heard = start_of(request)
-    run = await runs.get(actor, run_id, language(request.headers))
-    if run["status"] in ENDED:
+    if await runs.status(actor, run_id) in ENDED:
         # The sequence is complete, so it can be read to its end without waiting.
         rest = [encoded(event) async for event in runs.events(actor, run_id, after, heard) if event]
         if not rest:

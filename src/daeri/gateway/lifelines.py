@@ -128,9 +128,11 @@ async def while_held(ended: Ended) -> AsyncIterator[None]:
     Raises:
         Cut: the lifeline ended first.
     """
+    inside = True
 
     def cut(_: Ended) -> None:
-        limit.reschedule(0)
+        if inside:  # it may end in the very moment in which this is left
+            limit.reschedule(0)
 
     try:
         async with asyncio.timeout(None) as limit:
@@ -138,7 +140,7 @@ async def while_held(ended: Ended) -> AsyncIterator[None]:
             try:
                 yield
             finally:
-                ended.remove_done_callback(cut)
+                inside = False
     except TimeoutError:
         if limit.expired():
             raise Cut(ended.result()) from None

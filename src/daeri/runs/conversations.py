@@ -32,6 +32,7 @@ from daeri.errors import Conflict, FieldError, NotFound, PermissionDenied, Valid
 from daeri.operations.company import Company
 from daeri.records import audit
 from daeri.records.actor import Actor, Effect
+from daeri.records.prepared import Constant
 from daeri.records.record import Instant
 from daeri.records.store import Store, system
 from daeri.runs import journal
@@ -64,6 +65,8 @@ conversation = Table(
 )
 Index("ix_conversation_person", conversation.c.person_id, conversation.c.used_at)
 
+_BEGIN = Constant(insert(conversation), "id", "person_id", "agent", "title", "created_at", "used_at")
+
 
 def title_of(words: str) -> str:
     """Return what a conversation is called that begins with these words: their first line, cut between words."""
@@ -78,7 +81,7 @@ def begin(connection: Connection, actor: Actor, agent: str, words: str, at: date
     """Begin a conversation; return its id."""
     session_id = f"ses_{ULID()}"
     values = {"person_id": actor.person_id, "agent": agent, "title": title_of(words), "created_at": at, "used_at": at}
-    connection.execute(insert(conversation).values(id=session_id, **values))
+    _BEGIN.run(connection, id=session_id, **values)
     return session_id
 
 
@@ -320,14 +323,14 @@ def _copy(connection: Connection, turn: Row[Any], run_id: str, session_id: str, 
     """Write an answered turn once more, in another conversation; it is not work, so it has no steps and no costs."""
     same = ("person_id", "agent", "scopes", "door", "lang", "input", "choices", "citations", "created_at")
     values = {name: getattr(turn, name) for name in same}
-    values |= {"id": run_id, "session_id": session_id, "status": "queued", "copied_from": turn.id}
+    values |= {"id": run_id, "session_id": session_id, "copied_from": turn.id}
     values["usage"] = {name: each for name, each in (turn.usage or {}).items() if name == "classes"}  # not its costs
-    connection.execute(insert(run).values(**values))
+    journal.begin(connection, **values)
     told = {"input": turn.input, "agent": turn.agent, "copied_from": turn.id}
     said = {"text": turn.answer, "choices": turn.choices}
     journal.emit(connection, run_id, at, ("run.started", told), ("message.completed", said))
     journal.finish(connection, run_id, "succeeded", at, answer=turn.answer)
-    connection.execute(update(run).where(run.c.id == run_id).values(finished_at=turn.finished_at))
+    journal.change(connection, run_id, finished_at=turn.finished_at)
 
 
 def _holds(word: str) -> ColumnElement[bool]:

@@ -13,7 +13,7 @@ from sqlalchemy import Row
 
 from daeri.clock import rfc3339
 from daeri.runs import journal
-from daeri.runs.journal import RESTARTED, SPOKEN
+from daeri.runs.journal import RESTARTED, SPOKEN, Written
 
 
 @dataclass(slots=True)
@@ -31,7 +31,7 @@ class Ear:
     heard: int | None
     has_ended: bool = False
 
-    def of_row(self, row: Row[Any]) -> dict[str, Any]:
+    def of_row(self, row: Row[Any] | Written) -> dict[str, Any]:
         """Return an event of the sequence, without what was heard of it."""
         body = journal.event_body(row)
         self.after = row.seq

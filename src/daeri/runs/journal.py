@@ -5,8 +5,9 @@ The journal is the record: what carries runs forward (engine.py) may be lost and
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -149,6 +150,17 @@ class Note:
     milliseconds: int
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An event of a run's sequence, as it was written."""
+
+    run_id: str
+    seq: int
+    type: str
+    at: datetime
+    data: dict[str, Any]
+
+
 # Statements are made once: a run is a dozen small visits, and building each anew costs more than SQLite does.
 _KEY: BindParameter[str] = bindparam("key")
 _NOW = select(run.c.status, run.c.segment, run.c.epoch).where(run.c.id == _KEY)
@@ -191,12 +203,40 @@ _TOLD = (
     .where(event.c.run_id == _KEY, event.c.type.in_((SPOKEN, RESTARTED)))
     .order_by(event.c.seq)
 )
-_CHILDREN = select(run.c.id, run.c.epoch).where(run.c.parent_id == _KEY, run.c.status.not_in(TERMINAL))
-_PARENT = select(run.c.parent_id).where(run.c.id == _KEY)
+_CHILDREN = Constant(
+    select(run.c.id, run.c.epoch).where(run.c.parent_id == _KEY, *(run.c.status != each for each in TERMINAL)), "key"
+)
+_PARENT = Constant(select(run.c.parent_id).where(run.c.id == _KEY), "key")
 _NOTED = ("run_id", "seq", "kind", "name", "status", "summary", "output", "milliseconds", "at")
 _INSERT_NOTE = Constant(insert(step), *_NOTED)
 _INSERT_STEP = Constant(insert(step), *_NOTED, "input", "approval_id")
 _INSERT_EVENT = Constant(insert(event), "run_id", "seq", "type", "at", "data")
+
+
+_NEW: dict[str, Any] = {"segment": 1, "epoch": 0, "attempts": 0, "events": 0, "rank": 0, "usage": {}}
+_NEW |= {"status": "queued", "choices": [], "citations": []}
+
+
+def begin(connection: Connection, **values: Any) -> None:
+    """Write a run that nobody has taken up yet."""
+    row = _NEW | values
+    _added(*row).run(connection, **row)
+
+
+def change(connection: Connection, run_id: str, **values: Any) -> None:
+    """Change some columns of a run; whoever does so holds it."""
+    _changed(*values).run(connection, key=run_id, **{f"new_{name}": value for name, value in values.items()})
+
+
+@cache
+def _added(*names: str) -> Constant:
+    return Constant(insert(run), *names)
+
+
+@cache
+def _changed(*names: str) -> Constant:
+    values: dict[str, BindParameter[Any]] = {name: bindparam(f"new_{name}") for name in names}
+    return Constant(update(run).where(run.c.id == _KEY).values(values), "key", *(f"new_{name}" for name in names))
 
 
 def claim(connection: Connection, run_id: str, segment: int, me: str) -> Lease | None:
@@ -224,14 +264,14 @@ def check(connection: Connection, lease: Lease) -> None:
 
 def emit(
     connection: Connection, run_id: str, at: datetime, *events: tuple[str, dict[str, Any]], lease: Lease | None = None
-) -> None:
-    """Append events to a run's sequence, which has no gaps; under a lease where one is given.
+) -> list[Written]:
+    """Append events to a run's sequence, which has no gaps; under a lease where one is given. Return them.
 
     Raises:
         Fenced: the lease does not hold any more.
     """
     if not events:
-        return
+        return []
     numbers: dict[str, Any] = {"key": run_id, "more": len(events)}
     if lease is None:
         counted = _MORE.one(connection, **numbers)
@@ -239,14 +279,17 @@ def emit(
         counted = _MORE_LEASED.one(connection, **numbers, held=lease.epoch)
     if counted is None:
         raise Fenced
-    for number, (kind, data) in enumerate(events, counted.events - len(events) + 1):
-        _INSERT_EVENT.run(connection, run_id=run_id, seq=number, type=kind, at=at, data=data)
+    first = counted.events - len(events) + 1
+    written = [Written(run_id, number, kind, at, data) for number, (kind, data) in enumerate(events, first)]
+    for each in written:
+        _INSERT_EVENT.run(connection, run_id=run_id, seq=each.seq, type=each.type, at=at, data=each.data)
+    return written
 
 
 def write_notes(
     connection: Connection, lease: Lease, at: datetime, notes: Sequence[Note], *more: tuple[str, dict[str, Any]]
-) -> None:
-    """Write steps without effect and their events, and further events after them.
+) -> list[Written]:
+    """Write steps without effect and their events, and further events after them; return the events.
 
     Raises:
         Fenced: the lease does not hold any more.
@@ -270,11 +313,12 @@ def write_notes(
                 "at": at,
             }
         )
-    emit(connection, lease.run_id, at, *events, *more, lease=lease)
+    written = emit(connection, lease.run_id, at, *events, *more, lease=lease)
     for row in rows:
         _INSERT_NOTE.run(connection, **row)
     if rows:
         _STEPPED.run(connection, key=lease.run_id)
+    return written
 
 
 def planned(connection: Connection, run_id: str, at: datetime, plan: dict[str, Any]) -> None:
@@ -306,12 +350,6 @@ def steps(connection: Connection, run_id: str) -> Sequence[Row[Any]]:
     return _STEPS.rows(connection, key=run_id)
 
 
-def news(connection: Connection, run_id: str, after: int) -> tuple[Sequence[Row[Any]], bool]:
-    """Return a run's events after a number, and where there are none whether none will come: both of one instant."""
-    rows = events_after(connection, run_id, after)
-    return rows, not rows and has_ended(connection, run_id)
-
-
 def has_ended(connection: Connection, run_id: str) -> bool:
     """Say whether a run has ended; one that is not there has."""
     row = _STATE.one(connection, key=run_id)
@@ -341,22 +379,23 @@ def told(connection: Connection, run_id: str) -> str:
     return text
 
 
-def event_body(row: Row[Any]) -> dict[str, Any]:
+def event_body(row: Row[Any] | Written) -> dict[str, Any]:
     """Render an event as every protocol sends it."""
     return {"run_id": row.run_id, "seq": row.seq, "ts": rfc3339(row.at), "type": row.type, **row.data}
 
 
-def finish(connection: Connection, run_id: str, status: str, at: datetime, **values: Any) -> None:
-    """End a run: its last two events are its status and the end of the stream."""
-    connection.execute(update(run).where(run.c.id == run_id).values(status=status, finished_at=at, **values))
+def finish(connection: Connection, run_id: str, status: str, at: datetime, **values: Any) -> list[Written]:
+    """End a run: its last two events, which are returned, are its status and the end of the stream."""
+    change(connection, run_id, status=status, finished_at=at, **values)
     ending: dict[str, Any] = {"status": status}
     if values.get("error"):
         ending["error"] = values["error"]
-    emit(connection, run_id, at, (f"run.{status}", ending), ("stream.end", {"status": status}))
-    for child in connection.execute(_CHILDREN, {"key": run_id}).all():  # nobody waits for them any more
-        connection.execute(update(run).where(run.c.id == child.id).values(epoch=child.epoch + 1))
+    written = emit(connection, run_id, at, (f"run.{status}", ending), ("stream.end", {"status": status}))
+    for child in _CHILDREN.rows(connection, key=run_id):  # nobody waits for them any more
+        change(connection, child.id, epoch=child.epoch + 1)
         finish(connection, child.id, "cancelled", at)
     _answer_parent(connection, run_id, at)
+    return written
 
 
 @dataclass(slots=True)
@@ -372,6 +411,8 @@ class StepJournal:
         scopes: the caller's, for a run that this one has another agent do.
         classes: the data classes that the call's arguments may hold.
         begun: the run that was begun with the step, where another agent was asked.
+        then: what is told after the step, unless the run waits.
+        written: the events that are committed; what the open transaction adds to them is in `adding`.
     """
 
     lease: Lease
@@ -389,6 +430,9 @@ class StepJournal:
     scopes: Sequence[Sequence[str]] = ()
     classes: Sequence[str] = ()
     begun: str | None = None
+    then: Sequence[tuple[str, dict[str, Any]]] = ()
+    written: list[Written] = field(default_factory=list)
+    adding: list[Written] = field(default_factory=list)
 
     @property
     def run_id(self) -> str:
@@ -397,14 +441,15 @@ class StepJournal:
 
     def check(self, connection: Connection) -> None:
         """Refuse to go on under a lost lease; say that the call begins, unless that was said."""
-        if self.kept:
-            write_notes(connection, self.lease, self.clock.now(), ())
-        else:
-            write_notes(connection, self.lease, self.clock.now(), self.notes, self.started())
+        begins = () if self.kept else (self.started(),)
+        notes = () if self.kept else self.notes
+        self.adding = write_notes(connection, self.lease, self.clock.now(), notes, *begins)
 
     def keep(self) -> None:
-        """Take note that its beginning is committed."""
+        """Take note that what was written so far is committed, and its beginning with it."""
         self.kept = True
+        self.written += self.adding
+        self.adding = []
 
     def record(self, connection: Connection, outcome: Done | Held | DaeriError) -> None:
         """Write the step and its events; a held call parks the run in the same transaction."""
@@ -412,7 +457,7 @@ class StepJournal:
             self._commission(connection, outcome)
         elif isinstance(outcome, Done):
             self.write(connection, "done", {"done": _done_body(outcome)}, milliseconds=round(outcome.milliseconds))
-            self._emit(connection, ("tool.finished", _finished(self.step, outcome)))
+            self._emit(connection, ("tool.finished", _finished(self.step, outcome)), *self.then)
         elif isinstance(outcome, Held):
             body = outcome.body(self.lang)
             joined = [replace(self.beside[at], step=self.step + n) for n, at in enumerate(outcome.joined, 1)]
@@ -424,43 +469,41 @@ class StepJournal:
                 ("approval.requested", {"step": self.step, **body}),
                 ("run.waiting", {"status": "waiting_approval", "approval_id": outcome.approval_id}),
             )
-            connection.execute(update(run).where(run.c.id == self.run_id).values(status="waiting_approval"))
+            change(connection, self.run_id, status="waiting_approval")
         else:
             problem = _problem(outcome)
             self.write(connection, "refused", {"refused": problem})
             told = {"step": self.step, "operation": self.operation, "refused": problem}
-            self._emit(connection, ("tool.finished", told))
+            self._emit(connection, ("tool.finished", told), *self.then)
 
     def _commission(self, connection: Connection, outcome: Done) -> None:
         """Begin the run of another agent, and wait for it."""
-        mine = connection.execute(select(run).where(run.c.id == self.run_id)).one()
+        mine = row(connection, self.run_id)
         agent, request, now = outcome.result["agent"], outcome.result["request"], self.clock.now()
         self.begun = f"run_{ULID()}"
         outcome.result["run_id"] = self.begun
-        connection.execute(
-            insert(run).values(
-                id=self.begun,
-                session_id=f"ses_{ULID()}",
-                person_id=mine.person_id,
-                agent=agent,
-                scopes=[list(scope) for scope in self.scopes],
-                door=mine.door,
-                lang=mine.lang,
-                input=request,
-                status="queued",
-                usage={"classes": list(self.classes)} if self.classes else {},
-                parent_id=self.run_id,
-                parent_step=self.step,
-                asked_by=[*(mine.asked_by or ()), mine.agent],
-                trace=mine.trace,
-                rank=mine.rank,
-                created_at=now,
-            )
+        begin(
+            connection,
+            id=self.begun,
+            session_id=f"ses_{ULID()}",
+            person_id=mine.person_id,
+            agent=agent,
+            scopes=[list(scope) for scope in self.scopes],
+            door=mine.door,
+            lang=mine.lang,
+            input=request,
+            usage={"classes": list(self.classes)} if self.classes else {},
+            parent_id=self.run_id,
+            parent_step=self.step,
+            asked_by=[*(mine.asked_by or ()), mine.agent],
+            trace=mine.trace,
+            rank=mine.rank,
+            created_at=now,
         )
         emit(connection, self.begun, now, ("run.started", {"input": request, "agent": agent}))
         self.write(connection, "waiting", {"commissioned": _done_body(outcome)})
         self._emit(connection, ("agent.asked", {"step": self.step, "agent": agent, "run": self.begun}))
-        connection.execute(update(run).where(run.c.id == self.run_id).values(status="waiting_run"))
+        change(connection, self.run_id, status="waiting_run")
 
     def started(self) -> tuple[str, dict[str, Any]]:
         """Return the event that tells of the call."""
@@ -475,15 +518,15 @@ class StepJournal:
         _INSERT_STEP.run(connection, **values)
 
     def _emit(self, connection: Connection, *events: tuple[str, dict[str, Any]]) -> None:
-        emit(connection, self.run_id, self.clock.now(), *events, lease=self.lease)
+        self.adding += emit(connection, self.run_id, self.clock.now(), *events, lease=self.lease)
 
 
 def settle(connection: Connection, settlement: Settlement, at: datetime) -> None:
     """Tell a waiting run how its document ended and make it due again, in the deciding transaction."""
     if settlement.run_id is None:
         return
-    row = _STATE_HELD.one(connection, key=settlement.run_id)
-    if row is None or row.status in TERMINAL:
+    waiting = _STATE_HELD.one(connection, key=settlement.run_id)
+    if waiting is None or waiting.status in TERMINAL:
         return
     held = connection.execute(_WAITING, {"key": settlement.run_id, "approval": settlement.approval_id}).all()
     if not held:  # the run has heard of a first failure and gone on; what a later try led to is told by notices
@@ -498,15 +541,14 @@ def settle(connection: Connection, settlement: Settlement, at: datetime) -> None
         connection.execute(at_step.values(status=status, output=output))
     decided = {"approval_id": settlement.approval_id, **_settled(settlement)}
     emit(connection, settlement.run_id, at, ("approval.decided", decided), ("run.resumed", {"status": "queued"}))
-    waiting = update(run).where(run.c.id == settlement.run_id)
-    connection.execute(waiting.values(status="queued", segment=row.segment + 1))
+    change(connection, settlement.run_id, status="queued", segment=waiting.segment + 1)
 
 
 def _answer_parent(connection: Connection, run_id: str, at: datetime) -> None:
     """Tell the run that waits for this one how it ended, and make it due again."""
-    if connection.execute(_PARENT, {"key": run_id}).scalar_one() is None:
+    if _PARENT.rows(connection, key=run_id)[0].parent_id is None:
         return
-    ended = connection.execute(select(run).where(run.c.id == run_id)).one()
+    ended = row(connection, run_id)
     waiting = _STATE_HELD.rows(connection, key=ended.parent_id)[0]
     if waiting.status != "waiting_run":
         return
@@ -526,8 +568,7 @@ def _answer_parent(connection: Connection, run_id: str, at: datetime) -> None:
     connection.execute(update(step).where(here).values(status=status, output=output))
     told = {"step": ended.parent_step, "agent": ended.agent, "run": run_id, "status": ended.status}
     emit(connection, ended.parent_id, at, ("agent.answered", told))
-    again = update(run).where(run.c.id == ended.parent_id)
-    connection.execute(again.values(status="queued", segment=waiting.segment + 1))
+    change(connection, ended.parent_id, status="queued", segment=waiting.segment + 1)
 
 
 def asked_of(connection: Connection, run_id: str, *, ended: bool = False) -> list[str]:

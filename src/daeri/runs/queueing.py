@@ -5,10 +5,12 @@ sweep looks too.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, FromClause, and_, bindparam, exists, func, or_, select
 
+from daeri.records.prepared import Constant
 from daeri.runs.fleet import server
 from daeri.runs.journal import PARKED, run
 
@@ -23,21 +25,32 @@ CARRIED: Final = 2
 """The rank of work that is no request to an agent; it neither counts as one nor waits like one."""
 
 OPEN: Final = ("queued", "running")
+
+
+def _is_one_of(which: FromClause, statuses: Sequence[str]) -> ColumnElement[bool]:
+    """Return the condition that a run has one of these statuses; its text does not depend on them, as IN's does."""
+    return or_(*(which.c.status == each for each in statuses))
+
+
 _ASKED, _FURTHER = run.alias(), run.alias()
 _FOR_PEOPLE = exists().where(
     _ASKED.c.parent_id == run.c.id,
     or_(
-        _ASKED.c.status.in_(PARKED),
-        exists().where(_FURTHER.c.parent_id == _ASKED.c.id, _FURTHER.c.status.in_(PARKED)),
+        _is_one_of(_ASKED, PARKED),
+        exists().where(_FURTHER.c.parent_id == _ASKED.c.id, _is_one_of(_FURTHER, PARKED)),
     ),
 )
-HOLDS_UP: Final = or_(run.c.status.in_(OPEN), and_(run.c.status == "waiting_run", ~_FOR_PEOPLE))
+HOLDS_UP: Final = or_(_is_one_of(run, OPEN), and_(run.c.status == "waiting_run", ~_FOR_PEOPLE))
 """What the next request of a conversation waits for: neither itself nor an agent that it asked waits for people."""
 
 
-_MINE = select(run.c.session_id, run.c.person_id, run.c.rank, run.c.status).where(run.c.id == bindparam("key"))
-_EARLIER = (
-    select(run.c.id).where(run.c.session_id == bindparam("session"), run.c.id < bindparam("key"), HOLDS_UP).limit(1)
+_MINE = Constant(
+    select(run.c.session_id, run.c.person_id, run.c.rank, run.c.status).where(run.c.id == bindparam("key")), "key"
+)
+_EARLIER = Constant(
+    select(run.c.id).where(run.c.session_id == bindparam("session"), run.c.id < bindparam("key"), HOLDS_UP).limit(1),
+    "session",
+    "key",
 )
 _OPEN_OF = (
     select(run.c.id, run.c.status)
@@ -79,10 +92,10 @@ class Queue:
 
     def may_begin(self, connection: Connection, run_id: str) -> bool:
         """Say whether a run may be taken up now; one that is at work already may go on."""
-        mine = connection.execute(_MINE, {"key": run_id}).one()
+        (mine,) = _MINE.rows(connection, key=run_id)
         if mine.status == "running" or mine.rank >= CARRIED:
             return True
-        earlier = connection.execute(_EARLIER, {"key": run_id, "session": mine.session_id}).one_or_none()
+        earlier = _EARLIER.one(connection, key=run_id, session=mine.session_id)
         begins = earlier is None and self._has_place(connection, run_id, mine.person_id)
         self.has_waiting = self.has_waiting or not begins
         return begins

@@ -5,12 +5,12 @@ A run belongs to the person who asked; nobody else learns that it exists.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, or_, select
 from ulid import ULID
 
 from daeri.clock import Clock, rfc3339
@@ -30,6 +30,7 @@ from daeri.operations.company import Company, no_agent
 from daeri.operations.outcome import Settlement
 from daeri.records import audit
 from daeri.records.actor import Actor, Effect
+from daeri.records.prepared import Constant
 from daeri.records.store import Store
 from daeri.runs import conversations, journal
 from daeri.runs.conversations import Conversations
@@ -49,8 +50,12 @@ DEPTH_MAX = 2
 HEARTBEAT_SECONDS = 15
 """Longest silence on a stream: proxies drop connections that are quiet for a minute."""
 
-_STATUS = select(journal.run.c.status, journal.run.c.agent, journal.run.c.rank).where(
-    journal.run.c.id == bindparam("key"), journal.run.c.person_id == bindparam("person"), conversations.is_kept()
+_STATUS = Constant(
+    select(journal.run.c.status, journal.run.c.agent, journal.run.c.rank).where(
+        journal.run.c.id == bindparam("key"), journal.run.c.person_id == bindparam("person"), conversations.is_kept()
+    ),
+    "key",
+    "person",
 )
 
 _FILED = Text(
@@ -214,28 +219,26 @@ class Runs:
                 stopped[:] = conversations.replace_from(connection, first, run_id, now)
             elif request.when_busy != "queue":
                 stopped[:] = conversations.give_way(connection, session_id, now, cancel=request.when_busy == "cancel")
-            connection.execute(
-                insert(journal.run).values(
-                    id=run_id,
-                    session_id=session_id,
-                    person_id=actor.person_id,
-                    agent=request.agent,
-                    scopes=[list(scope) for scope in actor.scopes],
-                    asked_by=[actor.agent] if actor.agent is not None else None,
-                    door=actor.door,
-                    lang=request.lang,
-                    input=request.text,
-                    status="queued",
-                    idempotency_key=request.idempotency_key,
-                    rank=request.rank,
-                    created_at=now,
-                    trace=trace_headers().get("traceparent"),
-                )
+            journal.begin(
+                connection,
+                id=run_id,
+                session_id=session_id,
+                person_id=actor.person_id,
+                agent=request.agent,
+                scopes=[list(scope) for scope in actor.scopes],
+                asked_by=[actor.agent] if actor.agent is not None else None,
+                door=actor.door,
+                lang=request.lang,
+                input=request.text,
+                idempotency_key=request.idempotency_key,
+                rank=request.rank,
+                created_at=now,
+                trace=trace_headers().get("traceparent"),
             )
             told = {"input": request.text, "agent": request.agent, **request.told}
             journal.emit(connection, run_id, now, ("run.started", told))
             self._audit(connection, actor, run_id, "run.create")
-            return self._row(connection, actor, run_id), True
+            return journal.row(connection, run_id), True
 
         row, is_new = await self._store.write(accept)
         crash_at("run.accepted")
@@ -260,26 +263,24 @@ class Runs:
             if alone and journal.is_open(connection, worker):
                 raise Conflict(Text("다른 작업이 아직 끝나지 않았어요", "Another run is still open"))
             run_id, now = f"run_{ULID()}", self._clock.now()
-            connection.execute(
-                insert(journal.run).values(
-                    id=run_id,
-                    session_id=f"ses_{ULID()}",
-                    person_id=actor.person_id,
-                    agent=worker,
-                    scopes=[list(scope) for scope in actor.scopes],
-                    door=actor.door,
-                    lang=lang,
-                    input=words[:INPUT_MAX],
-                    status="queued",
-                    rank=CARRIED,
-                    created_at=now,
-                    trace=trace_headers().get("traceparent"),
-                )
+            journal.begin(
+                connection,
+                id=run_id,
+                session_id=f"ses_{ULID()}",
+                person_id=actor.person_id,
+                agent=worker,
+                scopes=[list(scope) for scope in actor.scopes],
+                door=actor.door,
+                lang=lang,
+                input=words[:INPUT_MAX],
+                rank=CARRIED,
+                created_at=now,
+                trace=trace_headers().get("traceparent"),
             )
             journal.emit(connection, run_id, now, ("run.started", {"input": words[:INPUT_MAX], "agent": worker}))
             journal.planned(connection, run_id, now, plan)
             self._audit(connection, actor, run_id, "run.create")
-            return self._row(connection, actor, run_id)
+            return journal.row(connection, run_id)
 
         row = await self._store.write(accept)
         if self.start is not None:
@@ -303,6 +304,15 @@ class Runs:
             return self._body(row, journal.steps(connection, run_id), lang)
 
         return await self._store.read(look)
+
+    async def status(self, actor: Actor, run_id: str) -> str:
+        """Return where a run stands.
+
+        Raises:
+            NotFound: there is none, or it is someone else's.
+        """
+        _within_scope(actor, "get", "read")
+        return await self._store.read(partial(self._status, actor, run_id))
 
     async def page(
         self, actor: Actor, *, limit: int = 20, cursor: str | None = None, session_id: str | None = None
@@ -334,11 +344,12 @@ class Runs:
         settled = (*journal.TERMINAL, *journal.PARKED)
         with self._wakeups.listening(run_id) as listener:
             while True:
-                status = await self._store.read(partial(self._status, actor, run_id))
-                left = deadline - time.monotonic()
-                if status in settled or left <= 0:
+                status = await self.status(actor, run_id)
+                while status not in settled and (left := deadline - time.monotonic()) > 0:
+                    if not await listener.woken(min(left, HEARTBEAT_SECONDS)) or listener.tells_of_status():
+                        break
+                else:
                     return await self.get(actor, run_id, lang)
-                await listener.woken(min(left, HEARTBEAT_SECONDS))
 
     async def session_of(self, actor: Actor, input: str, said: str) -> str | None:  # noqa: A002 - as in create
         """Find the conversation in which this person was given an answer, by the words of both; None where none was.
@@ -376,15 +387,14 @@ class Runs:
             NotFound: there is none, or it is someone else's.
         """
         _within_scope(actor, "get", "read")
-        await self._store.read(lambda connection: self._row(connection, actor, run_id))
         ear = Ear(run_id, after, 0 if heard is None and after == 0 else heard)
         with self._wakeups.listening(run_id) as listener:
             while True:
-                async for event in self._news(listener, ear):
+                async for event in self._news(actor, listener, ear):
                     yield event
                     if event["type"] == "stream.end":
                         return
-                if listener.has_news:
+                if listener.written or listener.has_news:
                     continue
                 if ear.has_ended:
                     return
@@ -394,11 +404,18 @@ class Runs:
                     listener.has_news = True  # a wake-up is a hint that may be missed: look, too
                     yield None
 
-    async def _news(self, listener: Listener, ear: Ear) -> AsyncIterator[dict[str, Any]]:
-        """Yield what the journal has that was not read."""
-        while listener.has_news:
+    async def _news(self, actor: Actor, listener: Listener, ear: Ear) -> AsyncIterator[dict[str, Any]]:
+        """Yield what the journal has that was not told: what was written here, and what there is to read."""
+        while listener.written or listener.has_news:
+            for event in listener.take_written():
+                if event.seq == ear.after + 1:
+                    yield ear.of_row(event)
+                elif event.seq > ear.after:  # something came between, which is in the journal
+                    listener.has_news = True
+            if not listener.has_news:
+                continue
             listener.has_news = False
-            rows, ear.has_ended = await self._store.read(partial(journal.news, run_id=ear.run_id, after=ear.after))
+            rows, ear.has_ended = await self._store.read(partial(self._read_news, actor, ear))
             listener.has_news = listener.has_news or len(rows) == journal.NEWS_MAX
             for row in rows:
                 yield ear.of_row(row)
@@ -419,7 +436,7 @@ class Runs:
             if row.status in journal.TERMINAL:
                 raise Conflict(Text("이미 끝난 실행이에요", "The run has ended already"))
             concerned[:] = [run_id, *journal.asked_of(connection, run_id)]
-            connection.execute(update(journal.run).where(journal.run.c.id == run_id).values(epoch=row.epoch + 1))
+            journal.change(connection, run_id, epoch=row.epoch + 1)
             journal.finish(connection, run_id, "cancelled", self._clock.now())
             self._audit(connection, actor, run_id, "run.cancel")
             parent: str | None = row.parent_id
@@ -517,10 +534,17 @@ class Runs:
 
     @staticmethod
     def _status(actor: Actor, run_id: str, connection: Connection) -> str:
-        row = connection.execute(_STATUS, {"key": run_id, "person": actor.person_id}).one_or_none()
+        row = _STATUS.one(connection, key=run_id, person=actor.person_id)
         if row is None or (actor.agent not in (None, row.agent) and row.rank < CARRIED):
             raise NotFound(Text("그런 실행을 찾을 수 없어요", "No such run"))
         return str(row.status)
+
+    @classmethod
+    def _read_news(cls, actor: Actor, ear: Ear, connection: Connection) -> tuple[Sequence[Row[Any]], bool]:
+        """Return a run's events that were not heard, and where there are none whether none will come."""
+        status = cls._status(actor, ear.run_id, connection)
+        rows = journal.events_after(connection, ear.run_id, ear.after)
+        return rows, not rows and status in journal.TERMINAL
 
     @staticmethod
     def _row(connection: Connection, actor: Actor, run_id: str, *, held: bool = False) -> Row[Any]:

@@ -1,8 +1,8 @@
 """Who listens to a run? Wakes the streams of this process when a run has new events, and tells the other servers.
 
-A wake-up is a hint: whoever is woken reads the journal, and whoever is not finds the same a little later. Text that a
-run speaks goes to the listeners here at once, before it is in the journal: each piece bears its place in all that is
-spoken, so that nobody is told the same twice.
+Who listens here is handed what was written here. A wake-up from elsewhere is a hint: whoever is woken reads the
+journal, and whoever is not finds the same a little later. Text that a run speaks goes to the listeners here at once,
+before it is in the journal: each piece bears its place in all that is spoken, so that nobody is told the same twice.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from daeri.errors import DaeriError
+from daeri.runs.journal import Written
 
 TOGETHER_SECONDS: Final = 0.02
 """How long news is gathered before it is told to the other servers: a run has some of it every few milliseconds."""
@@ -25,12 +26,14 @@ class Listener:
     """One who listens to a run.
 
     Attributes:
-        has_news: there is something in the journal that was not read.
+        has_news: there is something in the journal that was not read, nor is it in `written`.
+        written: what was written to the journal here.
         spoken: text that is not in the journal yet, or is on its way there, with its place in all that is spoken.
     """
 
     flag: asyncio.Event = field(default_factory=asyncio.Event)
     has_news: bool = True
+    written: list[Written] = field(default_factory=list)
     spoken: list[tuple[int, str]] = field(default_factory=list)
 
     async def woken(self, seconds: float) -> bool:
@@ -41,6 +44,16 @@ class Listener:
             return False
         self.flag.clear()
         return True
+
+    def take_written(self) -> list[Written]:
+        """Hand out what was written here since the last time."""
+        written, self.written = self.written, []
+        return written
+
+    def tells_of_status(self) -> bool:
+        """Say whether the news, which are taken with this, may be that the run has ended, waits or goes on."""
+        unknown, self.has_news = self.has_news, False
+        return unknown or any(event.type.startswith("run.") for event in self.take_written())
 
     def take(self) -> list[tuple[int, str]]:
         """Hand out what was spoken since the last time."""
@@ -58,9 +71,13 @@ class Wakeups:
         self._some = asyncio.Event()
         self._telling: asyncio.Task[None] | None = None
 
-    def notify(self, run_id: str) -> None:
-        """Wake everyone who listens to a run, here and at the other servers."""
-        self.wake(run_id)
+    def notify(self, run_id: str, written: Sequence[Written] = ()) -> None:
+        """Wake everyone who listens to a run, here and at the other servers; hand out what was `written`, if known."""
+        if not written:
+            self.wake(run_id)
+        for listener in self._listeners.get(run_id, ()):
+            listener.written += written
+            listener.flag.set()
         if self._telling is not None:
             self._untold.add(run_id)
             self._some.set()

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, bindparam, select
 
 from daeri.clock import Clock
 from daeri.crash import crash_at
 from daeri.errors import DaeriError
 from daeri.operations.provenance import Origins
+from daeri.records.prepared import Constant
 from daeri.records.store import Store
 from daeri.runs import journal
 from daeri.runs.fleet import ALONE
@@ -34,6 +35,25 @@ SUMMARY = "summarize"
 """The kind of the step that tells in short what was said before."""
 WORTH_A_SUMMARY = 2_000
 """Characters of a conversation below which none was ever made."""
+
+
+_TURNS = Constant(
+    select(*(journal.run.c[name] for name in ("id", "input", "answer", "choices", "citations", "usage")))
+    .where(
+        journal.run.c.session_id == bindparam("session"),
+        journal.run.c.person_id == bindparam("person"),
+        journal.run.c.agent == bindparam("agent"),  # another one may have been shown what is kept from this one
+        journal.run.c.status == "succeeded",
+        journal.run.c.replaced_by.is_(None),
+        journal.run.c.id < bindparam("key"),
+    )
+    .order_by(journal.run.c.id.desc())
+    .limit(HISTORY_MAX),
+    "session",
+    "person",
+    "agent",
+    "key",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +206,8 @@ class Workbench:
     async def write(self, lease: Lease, notes: Sequence[Note] = (), *events: Event) -> None:
         """Write steps without effect, and events that belong to no step (text as it is spoken)."""
 
-        def write(connection: Connection) -> None:
-            journal.write_notes(connection, lease, self._clock.now(), notes, *events)
+        def write(connection: Connection) -> list[journal.Written]:
+            return journal.write_notes(connection, lease, self._clock.now(), notes, *events)
 
         await self._write(lease, write)
 
@@ -226,12 +246,12 @@ class Workbench:
         cited = [("citation.added", item) for item in ending.citations]
         completed = ("message.completed", {"text": ending.answer, "choices": ending.choices})
 
-        def write(connection: Connection) -> None:
+        def write(connection: Connection) -> list[journal.Written]:
             now = self._clock.now()
-            journal.write_notes(
+            written = journal.write_notes(
                 connection, lease, now, [*notes, answered], *rest, *cited, completed, ("usage.updated", ending.usage)
             )
-            journal.finish(
+            written += journal.finish(
                 connection,
                 lease.run_id,
                 "succeeded",
@@ -242,6 +262,7 @@ class Workbench:
                 usage=ending.usage,
             )
             crash_at("run.ending")
+            return written
 
         await self._write(lease, write)
         crash_at("run.ended")
@@ -249,21 +270,20 @@ class Workbench:
     async def fail(self, lease: Lease, error: DaeriError, lang: Lang, notes: Sequence[Note] = ()) -> None:
         """End the run with an error."""
 
-        def write(connection: Connection) -> None:
+        def write(connection: Connection) -> list[journal.Written]:
             now = self._clock.now()
             journal.check(connection, lease)
-            journal.write_notes(connection, lease, now, notes)
-            journal.finish(connection, lease.run_id, "failed", now, error=error.problem(lang))
+            written = journal.write_notes(connection, lease, now, notes)
+            return written + journal.finish(connection, lease.run_id, "failed", now, error=error.problem(lang))
 
         await self._write(lease, write)
 
-    def wake(self, lease: Lease) -> None:
-        """Tell listeners that a call's own transaction has written events."""
-        self._wakeups.notify(lease.run_id)
+    def wake(self, lease: Lease, written: Sequence[journal.Written] = ()) -> None:
+        """Tell listeners that a call's own transactions have written events, and which, where that is known."""
+        self._wakeups.notify(lease.run_id, written)
 
-    async def _write(self, lease: Lease, work: Callable[[Connection], None]) -> None:
-        await self._store.note(work)
-        self._wakeups.notify(lease.run_id)
+    async def _write(self, lease: Lease, work: Callable[[Connection], list[journal.Written]]) -> None:
+        self._wakeups.notify(lease.run_id, await self._store.note(work))
 
 
 def _load(connection: Connection, lease: Lease) -> Work:
@@ -300,20 +320,6 @@ def _load(connection: Connection, lease: Lease) -> Work:
 
 def _turns(connection: Connection, row: Row[Any]) -> list[Turn]:
     """Return the last turns before a run that are in its context, oldest first."""
-    told = (journal.run.c.id, *(journal.run.c[name] for name in ("input", "answer", "choices", "citations", "usage")))
-    before = (
-        select(*told)
-        .where(
-            journal.run.c.session_id == row.session_id,
-            journal.run.c.person_id == row.person_id,
-            journal.run.c.agent == row.agent,  # another one may have been shown what is kept from this one
-            journal.run.c.status == "succeeded",
-            journal.run.c.replaced_by.is_(None),
-            journal.run.c.id < row.id,
-        )
-        .order_by(journal.run.c.id.desc())
-        .limit(HISTORY_MAX)
-    )
     turns = [
         Turn(
             item.input,
@@ -323,7 +329,7 @@ def _turns(connection: Connection, row: Row[Any]) -> list[Turn]:
             item.id,
             frozenset((item.usage or {}).get("classes", ())),
         )
-        for item in connection.execute(before)
+        for item in _TURNS.rows(connection, session=row.session_id, person=row.person_id, agent=row.agent, key=row.id)
     ]
     return turns[::-1]
 
