@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -38,8 +38,10 @@ REPAIRS_MAX = 2
 RESULT_MAX = 7_000
 """Tokens of one result that a model is shown, however much room there is."""
 
-SCHEMAS_KEPT = 4096
-"""Operations whose schemas are kept as they were made."""
+TOOLS_KEPT = 4096
+"""Operations that are kept as models are told of them."""
+PROMPTS_KEPT = 256
+"""Rendered prompts that are kept: a run renders the same one at each turn."""
 EARLIER = "What was said before?"
 """Asked in the person's place before a summary: some endpoints want requests and answers to take turns."""
 
@@ -49,6 +51,14 @@ log = structlog.get_logger()
 
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PROMPTS = Path(__file__).parent / "prompts"
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """An operation as a model is told of it, and how many tokens that takes."""
+
+    told: dict[str, Any]
+    tokens: int
 
 
 class Modelled:
@@ -62,6 +72,7 @@ class Modelled:
         self._consultant = Consultant(models, book, budgets, prompts)
         self._company = company
         self.name = models.names[0]
+        self._render = lru_cache(maxsize=PROMPTS_KEPT)(self._rendered)
         self._templates = Environment(
             loader=FileSystemLoader(_PROMPTS),
             undefined=StrictUndefined,
@@ -78,13 +89,13 @@ class Modelled:
             BudgetExceeded: what may be spent is spent.
         """
         sight = self._consultant.models.sight(situation.classes, situation.model)
-        tools = [_tool(operation) for operation in situation.tools]
+        tools = list(map(_tool_of, situation.tools))
         messages = self._messages(situation, sight, tools)
         names = {tool_name(operation.name): operation.name for operation in situation.tools}
         reads = frozenset(tool_name(each.name) for each in situation.tools if each.effect == "read")
         spoken = ""
         for _ in range(REPAIRS_MAX + 1):
-            reply = await self._consultant.ask(situation, sight, messages, tools, reads=reads)
+            reply = await self._consultant.ask(situation, sight, messages, [tool.told for tool in tools], reads=reads)
             spoken += reply.text
             calls, broken = reply.calls, reply.broken
             if calls and not broken:
@@ -103,7 +114,7 @@ class Modelled:
     async def condense(self, situation: Situation) -> Summary | None:
         """Let the model tell in short what no longer fits; without one to spare the oldest turns are left out."""
         sight = self._consultant.models.sight(situation.classes, situation.model)
-        room = self._room(situation, sight, [_tool(operation) for operation in situation.tools]) // HISTORY_SHARE
+        room = self._room(situation, sight, list(map(_tool_of, situation.tools))) // HISTORY_SHARE
         sizes = [tokens_of(said.input + said.answer) for said in situation.history]
         if fitting(sizes, room) == len(sizes):
             return None
@@ -134,7 +145,7 @@ class Modelled:
             told.append(f"{actor.name}: {shortened(said.input, each)}\n{actor.agent}: {answer}")
         return [{"role": "system", "content": system}, {"role": "user", "content": "\n\n".join(told)}]
 
-    def _messages(self, situation: Situation, sight: Sight, tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def _messages(self, situation: Situation, sight: Sight, tools: list[Tool]) -> list[dict[str, Any]]:
         """Return what the model is told; what does not fit into its context is left out, oldest first."""
         messages: list[dict[str, Any]] = [{"role": "system", "content": self._system(situation)}]
         room = self._room(situation, sight, tools)
@@ -172,18 +183,19 @@ class Modelled:
             person=actor.name,
             person_id=actor.person_id,
             team_id=actor.team_id,
-            memories=[each.replace("<<<", "‹").replace(">>>", "›") for each in situation.memories],
+            memories=tuple(each.replace("<<<", "‹").replace(">>>", "›") for each in situation.memories),
         )
         return f"{system}\n\n{context}"
 
-    def _room(self, situation: Situation, sight: Sight, tools: list[dict[str, Any]]) -> int:
-        """Return the tokens that are left for the conversation and for results."""
-        fixed = [self._system(situation), situation.input, json.dumps(tools, ensure_ascii=False)]
-        fixed += [situation.summary.text] if situation.summary is not None else []
-        return room_in(self._consultant.models.context(sight.names), sum(map(tokens_of, fixed)))
-
-    def _render(self, prompt: str, **values: Any) -> str:
+    def _rendered(self, prompt: str, **values: Any) -> str:
         return self._templates.get_template(f"{prompt}.j2").render(values).strip()
+
+    def _room(self, situation: Situation, sight: Sight, tools: list[Tool]) -> int:
+        """Return the tokens that are left for the conversation and for results."""
+        fixed = [self._system(situation), situation.input]
+        fixed += [situation.summary.text] if situation.summary is not None else []
+        taken = sum(map(tokens_of, fixed)) + sum(tool.tokens for tool in tools)
+        return room_in(self._consultant.models.context(sight.names), taken)
 
 
 def tool_name(operation: str) -> str:
@@ -192,21 +204,16 @@ def tool_name(operation: str) -> str:
     return name if _TOOL_NAME.fullmatch(name) else f"op_{hashlib.sha256(operation.encode()).hexdigest()[:16]}"
 
 
-def _tool(operation: Operation) -> dict[str, Any]:
-    return {
-        "type": "function",
-        "function": {
-            "name": tool_name(operation.name),
-            "description": f"{operation.label.ko}. {operation.description}",
-            "parameters": _schema(operation.input),
-        },
-    }
+def _tool_of(operation: Operation) -> Tool:
+    return _tool(tool_name(operation.name), f"{operation.label.ko}. {operation.description}", operation.input)
 
 
-@lru_cache(maxsize=SCHEMAS_KEPT)
-def _schema(arguments: type[BaseModel]) -> dict[str, Any]:
-    """Return the schema of an operation's arguments; Pydantic makes it anew each time, which took a third of a run."""
-    return arguments.model_json_schema()
+@lru_cache(maxsize=TOOLS_KEPT)
+def _tool(name: str, description: str, arguments: type[BaseModel]) -> Tool:
+    """Return a tool as it was made before: Pydantic makes a schema anew each time, which took a third of a run."""
+    function = {"name": name, "description": description, "parameters": arguments.model_json_schema()}
+    told = {"type": "function", "function": function}
+    return Tool(told, tokens_of(json.dumps(told, ensure_ascii=False)))
 
 
 def _untold(situation: Situation, withheld: frozenset[str]) -> list[str]:
