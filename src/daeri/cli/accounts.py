@@ -20,8 +20,9 @@ from daeri.errors import DaeriError
 from daeri.log import set_up
 from daeri.operations.call import run_to_end
 from daeri.records import Actor, Person, Records, audit
-from daeri.records.identity import NewKey, Origin, account, api_key
+from daeri.records.identity import NewKey, Origin
 from daeri.records.people import person_body
+from daeri.records.standing import account, api_key
 from daeri.records.trail import Trail
 
 T = TypeVar("T")

@@ -31,7 +31,8 @@ from daeri.gateway.wire import language
 from daeri.log import HOPS, follow_hops, follow_trace, new_request_id, traceparent
 from daeri.operations.limits import Left, Limiter
 from daeri.records.actor import Actor
-from daeri.records.identity import VOUCHED, Identity
+from daeri.records.identity import Identity
+from daeri.records.standing import VOUCHED
 from daeri.tracing import NOTHING, Tracer, here
 from daeri.wording import Text
 

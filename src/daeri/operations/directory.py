@@ -11,7 +11,7 @@ from sqlalchemy import Connection, or_, select
 from daeri.operations.arguments import resolve
 from daeri.operations.company import Company
 from daeri.records.actor import Actor
-from daeri.records.identity import account
+from daeri.records.standing import account
 from daeri.records.store import Store
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from daeri.errors import PermissionDenied
 from daeri.operations.company import Company
 from daeri.records.actor import Actor
-from daeri.records.identity import is_disabled
+from daeri.records.standing import is_disabled
 from daeri.wording import Text
 
 

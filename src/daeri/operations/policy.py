@@ -26,11 +26,11 @@ from daeri.operations.sources import Sources
 from daeri.records import audit
 from daeri.records.access import missing
 from daeri.records.actor import Actor, is_kept_from, sight
-from daeri.records.identity import account, is_disabled
 from daeri.records.keys import Id
 from daeri.records.people import Someone, person_body
 from daeri.records.record import Record, Relation, label_of, mark_of
 from daeri.records.rules import Rule, naming, seen_when
+from daeri.records.standing import account, is_disabled
 from daeri.records.store import Store
 from daeri.wording import Lang, Text
 

@@ -14,7 +14,8 @@ from daeri.clock import Clock, rfc3339
 from daeri.errors import FieldError, NotFound, PermissionDenied, ValidationFailed
 from daeri.records import audit
 from daeri.records.actor import Actor, Effect
-from daeri.records.identity import TOKEN_PREFIX, VOUCHED, Identity, NewKey, Origin, api_key, hash_of, session
+from daeri.records.identity import Identity, NewKey, Origin
+from daeri.records.standing import TOKEN_PREFIX, VOUCHED, api_key, hash_of, session
 from daeri.records.store import Store
 from daeri.wording import Text
 

@@ -1,13 +1,11 @@
-"""Who is it? Accounts, API keys and sign-in sessions, and how each becomes an Actor.
+"""Who is it? How accounts, API keys and sign-in sessions become actors.
 
-Only hashes of keys and session tokens are kept. A person's roles and team are read at each request, so a change
-takes hold at once.
+A person's roles and team are read at each request, so a change takes hold at once.
 """
 
 import asyncio
-import hashlib
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -15,22 +13,7 @@ from typing import Any, cast
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlalchemy import (
-    JSON,
-    Boolean,
-    Column,
-    Connection,
-    Integer,
-    Row,
-    Select,
-    String,
-    Table,
-    bindparam,
-    insert,
-    null,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Row, Select, Table, bindparam, insert, select, update
 from ulid import ULID
 
 from daeri.clock import Clock
@@ -39,68 +22,25 @@ from daeri.records import audit
 from daeri.records.actor import Actor
 from daeri.records.people import People, known_as, person_body
 from daeri.records.prepared import Constant
-from daeri.records.record import Instant
-from daeri.records.store import Store, system
+from daeri.records.standing import (
+    account,
+    api_key,
+    ends_of,
+    hash_of,
+    have_ended,
+    root_of,
+    session,
+    session_name,
+)
+from daeri.records.store import Store
 from daeri.wording import Lang, Text
 
 TRIES_MAX = 5
 TRIES_FORGOTTEN = timedelta(minutes=5)
 """Wrong passwords for one id in this time; then it waits. Slow enough for guessers, short enough for the forgetful."""
 LOGINS_REMEMBERED = 10_000
-SESSION = "ses_"
-VOUCHED = "token:"
-"""Begins the name of a token that another provider signed: it is kept nowhere here, and ends by itself."""
-TOKEN_PREFIX = "dk_tok_"  # noqa: S105 - how a token that is lent to an agent begins
-SESSION_DIGITS = 32
 SESSION_LIFE = timedelta(hours=12)
 """A working day: long enough not to interrupt it, short enough that a forgotten screen ends by itself."""
-
-account = Table(
-    "account",
-    system,
-    Column("login", String(64), primary_key=True),
-    Column("person_id", Integer, nullable=False, unique=True),
-    Column("password_hash", String(200)),
-    Column("demo", Boolean, nullable=False, default=False),
-    Column("created_at", Instant, nullable=False),
-    Column("disabled_at", Instant),
-    Column("subject", String(600)),
-)
-api_key = Table(
-    "api_key",
-    system,
-    Column("id", String(40), primary_key=True),
-    Column("hash", String(64), nullable=False, unique=True),
-    Column("prefix", String(16), nullable=False),
-    Column("person_id", Integer, nullable=False),
-    Column("name", String(100), nullable=False),
-    Column("scopes", JSON),
-    Column("decides", Boolean, nullable=False, default=False),
-    Column("created_at", Instant, nullable=False),
-    Column("expires_at", Instant),
-    Column("revoked_at", Instant),
-    Column("last_used_at", Instant),
-    Column("agent", String(100)),
-    Column("limits", JSON),
-    Column("parent", String(60)),
-    Column("lent_to", String(60)),
-    Column("audience", String(20)),
-)
-"""`limits` are the scopes of what a key was made from, `parent` which key that was, `lent_to` the agent's own key: it
-outlives neither. `audience` is the one door that it opens, where it does not open all.
-"""
-session = Table(
-    "session",
-    system,
-    Column("hash", String(64), primary_key=True),
-    Column("person_id", Integer, nullable=False),
-    Column("created_at", Instant, nullable=False),
-    Column("expires_at", Instant, nullable=False),
-    Column("ended_at", Instant),
-    Column("id", String(40)),
-    Column("how", String(20)),
-)
-"""`id` names a session to its person, `how` they signed in: password, demo or oidc."""
 
 USE_NOTED = timedelta(minutes=1)
 """How exact the last use of a key is; noting each would turn every read into a write."""
@@ -190,9 +130,9 @@ class Identity:
             row = self._by_key.one(connection, hash=hash_of(key))
             if row is None or row.ended_at is not None or self._is_over(row.expires_at):
                 raise Unauthenticated(_BAD_KEY)
-            if row.audience not in (None, door) or _have_ended(connection, self._clock.now(), row.parent, row.lent_to):
+            if row.audience not in (None, door) or have_ended(connection, self._clock.now(), row.parent, row.lent_to):
                 raise Unauthenticated(_BAD_KEY)
-            return row, _root(connection, row)
+            return row, root_of(connection, row)
 
         row, root = await self._store.read(find)
         limits = [*(row.limits or ()), *([row.scopes] if row.scopes is not None else [])]
@@ -222,7 +162,7 @@ class Identity:
             row = self._by_session.one(connection, hash=hash_of(token))
             if row is None or row.ended_at is not None or self._is_over(row.expires_at):
                 raise Unauthenticated
-            return _actor_of(row, "web", decides=True, credential=_session_name(hash_of(token)))
+            return _actor_of(row, "web", decides=True, credential=session_name(hash_of(token)))
 
         return await self._store.read(find)
 
@@ -430,7 +370,7 @@ class Identity:
         }
 
         def add(connection: Connection) -> datetime | None:
-            above = _ends_of(connection, made_from.parent, made_from.lent_to)
+            above = ends_of(connection, made_from.parent, made_from.lent_to)
             ends = min(filter(None, (now + life if life else None, made_from.ends, *above)), default=None)
             connection.execute(insert(api_key).values(expires_at=ends, **row))
             self._audit(connection, person_id, "key.add", detail={"key": row["id"], "agent": made_from.agent})
@@ -447,7 +387,7 @@ class Identity:
         now = self._clock.now()
 
         def start(connection: Connection) -> Actor:
-            credential = _session_name(hash_of(token))
+            credential = session_name(hash_of(token))
             actor = self._actor(connection, person_id, "web", decides=True, credential=credential)
             values = {"person_id": person_id, "created_at": now, "expires_at": now + SESSION_LIFE, "how": how}
             values["id"] = f"sig_{ULID()}"
@@ -543,90 +483,3 @@ def _actor_of(row: Any, door: str, **more: Any) -> Actor:
         door=door,
         **more,
     )
-
-
-def _session_name(hashed: str) -> str:
-    """Name a session to the audit and to `is_current`: the beginning of its token's hash, which opens nothing."""
-    return SESSION + hashed[:SESSION_DIGITS]
-
-
-_KEYED = (
-    select(
-        api_key.c.revoked_at.label("ended_at"),
-        api_key.c.expires_at,
-        api_key.c.parent,
-        api_key.c.lent_to,
-        account.c.disabled_at,
-    )
-    .select_from(api_key.outerjoin(account, account.c.person_id == api_key.c.person_id))
-    .where(api_key.c.id == bindparam("named"), api_key.c.person_id == bindparam("person"))
-)
-_SIGNED_IN = (
-    select(
-        session.c.ended_at,
-        session.c.expires_at,
-        null().label("parent"),
-        null().label("lent_to"),
-        account.c.disabled_at,
-    )
-    .select_from(session.outerjoin(account, account.c.person_id == session.c.person_id))
-    .where(session.c.hash.between(bindparam("named"), bindparam("after")), session.c.person_id == bindparam("person"))
-)
-_DISABLED = select(account.c.disabled_at).where(account.c.person_id == bindparam("person"))
-
-
-def is_current(connection: Connection, actor: Actor, now: datetime) -> bool:
-    """Say whether an actor's account and credential are in use at this instant, whatever they were at the request."""
-    asked: dict[str, Any] = {"person": actor.person_id}
-    if actor.credential.startswith(SESSION):
-        prefix = actor.credential.removeprefix(SESSION)
-        row = connection.execute(_SIGNED_IN, asked | {"named": prefix, "after": prefix + "g"}).one_or_none()
-    elif actor.credential and not actor.credential.startswith(VOUCHED):
-        row = connection.execute(_KEYED, asked | {"named": actor.credential}).one_or_none()
-    else:
-        return connection.execute(_DISABLED, asked).scalar_one_or_none() is None
-    if row is None or row.disabled_at is not None or row.ended_at is not None:
-        return False
-    in_time = row.expires_at is None or bool(row.expires_at > now)
-    return in_time and not _have_ended(connection, now, row.parent, row.lent_to)
-
-
-def _have_ended(connection: Connection, now: datetime, *key_ids: str | None) -> bool:
-    """Say whether any of the keys that a key was made from has ended: with it ends the key."""
-    columns = (api_key.c.revoked_at, api_key.c.expires_at, api_key.c.parent, api_key.c.lent_to)
-    for key_id in filter(None, key_ids):
-        above = connection.execute(select(*columns).where(api_key.c.id == key_id)).one_or_none()
-        if above is None or above.revoked_at is not None or (above.expires_at is not None and above.expires_at <= now):
-            return True
-        if _have_ended(connection, now, above.parent, above.lent_to):
-            return True
-    return False
-
-
-def _ends_of(connection: Connection, *key_ids: str | None) -> Iterator[datetime | None]:
-    """Yield when the keys that a new one is made from end, up to the first."""
-    columns = (api_key.c.expires_at, api_key.c.parent, api_key.c.lent_to)
-    for key_id in filter(None, key_ids):
-        above = connection.execute(select(*columns).where(api_key.c.id == key_id)).one()
-        yield above.expires_at
-        yield from _ends_of(connection, above.parent, above.lent_to)
-
-
-def _root(connection: Connection, key: Any) -> str:
-    """Return the credential that a key goes back to: a first key, or the tokens that a provider gives its person."""
-    named, person_id, columns = key.credential, key.id, (api_key.c.parent, api_key.c.prefix)
-    while key.parent is not None:
-        named = key.parent
-        key = connection.execute(select(*columns).where(api_key.c.id == named)).one()
-    return f"{VOUCHED}{person_id}" if key.prefix.startswith(TOKEN_PREFIX) else str(named)
-
-
-def is_disabled(connection: Connection, person_id: int) -> bool:
-    """Say whether a person's account was switched off; a person without an account has nothing to switch off."""
-    statement = select(account.c.disabled_at).where(account.c.person_id == person_id)
-    return connection.execute(statement).scalar_one_or_none() is not None
-
-
-def hash_of(secret: str) -> str:
-    """Hash a random token; it has 256 bits of entropy, so a fast hash is enough."""
-    return hashlib.sha256(secret.encode(errors="replace")).hexdigest()

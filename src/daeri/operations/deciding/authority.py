@@ -18,8 +18,8 @@ from daeri.operations.deciding.ledger import Document
 from daeri.operations.deciding.model import OPEN, Basis, Kind, Reason, Seat, State
 from daeri.operations.deciding.presence import narrowed
 from daeri.records.actor import Actor
-from daeri.records.identity import is_current
 from daeri.records.people import People, Someone
+from daeri.records.standing import is_current
 from daeri.wording import Text
 
 AUDITOR = "auditor"

@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 
 from daeri.errors import NotFound, PermissionDenied
 from daeri.records.actor import Actor
-from daeri.records.identity import is_current
 from daeri.records.people import People, Someone
+from daeri.records.standing import is_current
 
 
 def narrowed(actor: Actor, person: Someone) -> Actor:

@@ -26,8 +26,8 @@ from daeri.operations.deciding.model import OPEN, Act, Refusal, Seat
 from daeri.operations.documents import approval_step, notice
 from daeri.records import audit
 from daeri.records.actor import Actor
-from daeri.records.identity import account
 from daeri.records.people import SYSTEM, People
+from daeri.records.standing import account
 from daeri.records.store import Store
 
 SWEEP_SECONDS = 60
