@@ -103,6 +103,19 @@ class PermissionDenied(DaeriError):
     help = Text("필요하면 담당 부서나 관리자에게 요청해 주세요.", "Ask the department in charge or an administrator.")
 
 
+class KeyRevoked(PermissionDenied):
+    """Work goes on without its person, and the key that it was asked with was revoked."""
+
+    title = Text(
+        "이 일을 요청한 API 키를 끝내서 여기서 멈췄어요. 이어서 하려면 로그인하거나 다른 키로 다시 요청해 주세요",
+        "It was stopped, as the API key that it was asked with was revoked; ask again, signed in or by another key",
+    )
+    help = Text(
+        "끝낸 키로 맡긴 일은 다음 단계에서 멈추고, 이미 올린 결재 문서는 그대로 남아요.",
+        "What was asked with a revoked key stops at its next step; what it has filed stays with its approvers.",
+    )
+
+
 class FieldHidden(PermissionDenied):
     """A field that the asker may not see was read, filtered, sorted or counted by."""
 

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from daeri.errors import DaeriError, NotFound, Refused, ValidationFailed
+from daeri.errors import DaeriError, KeyRevoked, NotFound, Refused, ValidationFailed
 from daeri.operations.listing import ListQuery
 from daeri.operations.outcome import Held
+from daeri.records import Actor
+from daeri.records.credentials import Credentials
 from daeri.runs.queueing import SCHEDULED
 from daeri.runs.runs import Runs
 from daeri.runs.schedules import Schedules, check_cron, missed_between
@@ -226,3 +228,54 @@ async def test_a_schedule_made_through_an_agent_with_a_narrow_scope_runs(world: 
     kept = await world.sql("SELECT scopes FROM run")
     assert [str(row["scopes"]).count("read") for row in kept] == [1, 1], "the credential's limit stays"
     assert not any('["schedules.*"]' in str(row["scopes"]) for row in kept), "the agent's is added when it runs"
+
+
+async def keyed(world: World, person: int, **more: Any) -> Actor:
+    key = await world.identity.add_key(person, "test", decides=False, **more)
+    return await world.identity.actor_of_key(key.secret, "rest")
+
+
+async def revoke(world: World, actor: Actor) -> None:
+    credentials = Credentials(world.identity, world.store, world.clock)
+    await credentials.revoke(await world.actor(actor.person_id), actor.credential)
+
+
+async def test_a_schedule_ends_with_the_key_it_was_made_with_and_tells_its_owner_once(world: World) -> None:
+    actor, other = await keyed(world, OWNER), await keyed(world, OWNER)
+    wanted = {"request": "매출 알려줘", "cron": "0 9 * * 1"}
+    for who in (actor, other, await keyed(world, COLLEAGUE)):
+        await world.done(who, "schedules.create", wanted)
+    await revoke(world, actor)
+    for week in range(2):
+        world.clock.at = MONDAY_9 + timedelta(days=7 * week)
+        await asyncio.gather(server(world).look(), server(world).look())
+    why = KeyRevoked().problem("ko")["detail"]
+    told = (await world.runs.page(await world.actor(OWNER)))["data"]
+    failed = [run for run in told if run["status"] == "failed"]
+    assert [(run["input"], run["error"]["detail"]) for run in failed] == [("매출 알려줘", why)]
+    assert len(told) == 3, "what was made with the other key runs both weeks"
+    assert [(row["ended"], row["next_at"] is None) for row in await rows(world)] == [(why, True), (None, False)]
+    assert [entry["action"] for entry in await world.audited()].count("schedule.end") == 1
+    for person in (COLLEAGUE, STRANGER):
+        page = await world.runs.page(await world.actor(person))
+        assert [run["status"] for run in page["data"]] == ["queued"] * (2 if person == COLLEAGUE else 0)
+
+
+async def test_a_key_that_ends_by_itself_ends_no_schedule(world: World) -> None:
+    actor = await keyed(world, OWNER, life=timedelta(hours=1))
+    await world.done(actor, "schedules.create", {"request": "매출 알려줘", "cron": "0 9 * * 1"})
+    world.clock.at = MONDAY_9
+    await server(world).look()
+    assert [row["credential"] for row in await world.sql("SELECT credential FROM run")] == [actor.credential]
+
+
+async def test_what_an_agent_schedules_and_its_person_confirms_ends_with_the_key_of_that_agent(world: World) -> None:
+    actor = await keyed(world, OWNER)
+    agent = world.company.agent("assistant").acting_for(actor)
+    held = await world.door.call(agent, "schedules.create", {"request": "매출 알려줘", "cron": "0 9 * * 1"})
+    assert isinstance(held, Held)
+    await world.approvals.decide(await world.actor(OWNER), held.approval_id, "approve")
+    await revoke(world, actor)
+    world.clock.at = MONDAY_9
+    await server(world).look()
+    assert [run["status"] for run in (await world.runs.page(await world.actor(OWNER)))["data"]] == ["failed"]

@@ -19,7 +19,7 @@ from daeri.agent.planner import Answer, Call, Choice, Declined, Happened, Planne
 from daeri.agent.selector import Near, select
 from daeri.clock import SEOUL
 from daeri.crash import crash_at
-from daeri.errors import BudgetExceeded, DaeriError, Timeout
+from daeri.errors import BudgetExceeded, DaeriError, KeyRevoked, Timeout
 from daeri.operations.agents import Agent, Allowance
 from daeri.operations.invoke import Door
 from daeri.operations.operation import Operation
@@ -199,7 +199,7 @@ class Executor:
         progress = Progress()
         try:
             progress = replay(work.steps, work.lang)
-            person = await self._identity.actor_of_person(work.person_id, work.door, work.scopes)
+            person = await self._identity.actor_of_person(work.person_id, work.door, work.scopes, work.credential)
             agent = self._door.company.agent_for(person, work.agent)
             progress.allowance = agent.allowance
             async with asyncio.timeout(max(agent.allowance.seconds - progress.milliseconds / 1000, LEAST_SECONDS)):
@@ -346,6 +346,8 @@ class Executor:
                 )
         except DaeriError as error:
             progress.notes.clear()
+            if isinstance(error, KeyRevoked):  # there is nobody any more for whom to go on
+                raise
             return Happened(call, Declined("refused", error.problem(situation.lang)))
         else:
             progress.notes.clear()

@@ -36,6 +36,7 @@ approval = Table(
     Column("agent", String(100)),
     Column("beside", JSON, nullable=False, server_default="[]"),
     Column("scopes", JSON, nullable=False),
+    Column("credential", String(60)),
     Column("door", String(20), nullable=False),
     Column("lang", String(2), nullable=False),
     Column("arguments", JSON, nullable=False),

@@ -35,5 +35,7 @@ def drafter_of(connection: Connection, company: Company, row: Mapping[str, Any])
         agent=row["agent"],
         beside=tuple(row["beside"]),
         scopes=tuple(tuple(scope) for scope in row["scopes"]),
+        credential=row["credential"] or "",
+        goes_on=True,
         door=row["door"],
     )

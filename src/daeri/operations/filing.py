@@ -49,6 +49,8 @@ SEALED_FIRST = (
 """What of a document is bound by its digest since the first version, then together with the people of its line."""
 SEALED = (*SEALED_FIRST, "form", "line", "bound", "provenance", "bundled", "previous_id", "round")
 # fmt: on
+SEALED_LATER = ("beside", "credential")
+"""What is bound too where a document has it: those that were filed earlier had no such field."""
 _AUTOMATIC = frozenset({"draft", "apply", "apply_failed", "apply_unknown"})
 """Acts of no person: the audit tells them in other words than approval.*, or not in this order."""
 
@@ -148,8 +150,8 @@ def operation_digest(operation: Operation) -> str:
 def seal(document: Mapping[str, Any], line: Sequence[int] = ()) -> str:
     """Return the digest that approvers approve and the door executes, over everything the document froze."""
     if document["line"]:
-        asked = {"beside": document["beside"]} if document["beside"] else {}  # what was filed before had no such field
-        return digest({name: document[name] for name in SEALED} | asked)
+        later = {name: document[name] for name in SEALED_LATER if document[name]}
+        return digest({name: document[name] for name in SEALED} | later)
     return digest({name: document[name] for name in SEALED_FIRST} | {"line": list(line)})
 
 
@@ -199,6 +201,7 @@ def file(connection: Connection, content: Content, origin: Origin) -> Document:
         "agent": actor.agent,
         "beside": list(actor.beside),
         "scopes": [list(scope) for scope in actor.scopes],
+        "credential": actor.key,
         "rule": content.line.rule,
         "form": content.form.frozen(origin.today) | _rules(content),
         "line": [_line_entry(place) for place in content.seats],

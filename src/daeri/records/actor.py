@@ -23,7 +23,9 @@ class Actor:
         scopes: one tuple of patterns for each limit (key, agent); an operation must match one of each.
         door: the protocol the request came by, for the audit only.
         decides: whether the credential may decide approvals (a person's own session or a key marked so).
-        credential: which key or session it is, for the audit only.
+        credential: which key or session it is, or by which key work was asked for that goes on.
+        goes_on: whether it is work that goes on without its person: that the credential ends by itself does not stop
+            it, that it is revoked does.
         root: the credential that this one was made by or lent from first, where it is another; limits count that one.
         beside: the agents for which that agent works, the first one first; what is kept from one is kept from all.
         known_as: what adopted tables call the person (사번), or None where they know nothing of them.
@@ -40,6 +42,7 @@ class Actor:
     decides: bool = False
     everything: bool = False
     credential: str = ""
+    goes_on: bool = False
     root: str = ""
     known_as: int | str | None = None
     beside: tuple[str, ...] = ()
@@ -66,6 +69,11 @@ class Actor:
     def counted_as(self) -> str:
         """The credential that limits and quotas count: making more of one makes no more of them."""
         return self.root or self.credential
+
+    @property
+    def key(self) -> str | None:
+        """The API key by which they act, with which what they make ends; who is signed in has none."""
+        return self.credential if self.credential.startswith("key_") else None
 
     @property
     def own_scopes(self) -> tuple[tuple[str, ...], ...]:

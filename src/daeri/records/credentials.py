@@ -110,7 +110,7 @@ class Credentials:
             decides=wish.decides,
             scopes=wish.scopes,
             life=timedelta(days=wish.days) if wish.days else None,
-            made_from=Origin(wish.agent, actor.scopes, _parent(actor)),
+            made_from=Origin(wish.agent, actor.scopes, actor.key),
         )
         row = await self._store.read(lambda one: self._own(one, actor, made.id))
         return {**key_body(row), "key": made.secret}
@@ -187,9 +187,9 @@ class Credentials:
         origin = Origin(
             agent,
             (*subject.scopes, *(loan.shown_by.scopes if loan.shown_by else ())),
-            _parent(subject),
+            subject.key,
             TOKEN_PREFIX,
-            lent_to=_parent(loan.shown_by) if loan.shown_by else None,
+            lent_to=loan.shown_by.key if loan.shown_by else None,
             audience=loan.audience,
             ends=loan.ends,
         )
@@ -279,8 +279,3 @@ def _session_body(row: Row[Any]) -> dict[str, Any]:
         "created_at": rfc3339(row.created_at),
         "expires_at": rfc3339(row.expires_at),
     }
-
-
-def _parent(actor: Actor) -> str | None:
-    """Return the key that a new one is made by; what a signed-in person makes stands by itself."""
-    return actor.credential if actor.credential.startswith("key_") else None

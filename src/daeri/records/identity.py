@@ -13,11 +13,11 @@ from typing import Any, cast
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlalchemy import Connection, Row, Select, Table, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, Select, Table, and_, bindparam, insert, select, update
 from ulid import ULID
 
 from daeri.clock import Clock
-from daeri.errors import NotFound, PermissionDenied, RateLimited, Unauthenticated
+from daeri.errors import KeyRevoked, NotFound, PermissionDenied, RateLimited, Unauthenticated
 from daeri.records import audit
 from daeri.records.actor import Actor
 from daeri.records.people import People, known_as, person_body
@@ -27,7 +27,7 @@ from daeri.records.standing import (
     api_key,
     ends_of,
     hash_of,
-    have_ended,
+    is_over,
     root_of,
     session,
     session_name,
@@ -116,7 +116,9 @@ class Identity:
         self._by_key = Constant(_credential(people, api_key, *keyed), "hash")
         self._by_session = Constant(_credential(people, session, session.c.expires_at, session.c.ended_at), "hash")
         person = people.person.__table__.c
-        self._by_person = Constant(_joined(people).where(person.id == bindparam("person")), "person")
+        by_person = _joined(people).where(person.id == bindparam("person"))
+        self._by_person = Constant(by_person, "person")
+        self._by_person_and_key = Constant(_with_key(people, *keyed), "person", "key")
         self._hashing = asyncio.Semaphore(2)
 
     async def actor_of_key(self, key: str, door: str) -> Actor:
@@ -128,9 +130,7 @@ class Identity:
 
         def find(connection: Connection) -> tuple[Any, str]:
             row = self._by_key.one(connection, hash=hash_of(key))
-            if row is None or row.ended_at is not None or self._is_over(row.expires_at):
-                raise Unauthenticated(_BAD_KEY)
-            if row.audience not in (None, door) or have_ended(connection, self._clock.now(), row.parent, row.lent_to):
+            if row is None or is_over(connection, row, self._clock.now()) or row.audience not in (None, door):
                 raise Unauthenticated(_BAD_KEY)
             return row, root_of(connection, row)
 
@@ -172,9 +172,28 @@ class Identity:
             statement = update(api_key).where(api_key.c.id == row.credential).values(last_used_at=now)
             await self._store.write(lambda connection: connection.execute(statement))
 
-    async def actor_of_person(self, person_id: int, door: str, scopes: tuple[tuple[str, ...], ...] = ()) -> Actor:
-        """Return a person's present authority, for work that goes on without them (runs, approved effects)."""
-        return await self._store.read(lambda connection: self._actor(connection, person_id, door, scopes=scopes))
+    async def actor_of_person(
+        self, person_id: int, door: str, scopes: tuple[tuple[str, ...], ...] = (), key: str | None = None
+    ) -> Actor:
+        """Return a person's present authority, for work that goes on without them (runs, schedules).
+
+        Raises:
+            Unauthenticated: the person has left, or their account is switched off.
+            KeyRevoked: the `key` that the work was asked with was revoked; that it ended by itself does not matter.
+        """
+
+        def find(connection: Connection) -> Actor:
+            if key is None:
+                return self._actor(connection, person_id, door, scopes=scopes)
+            row = self._by_person_and_key.one(connection, person=person_id, key=key)
+            if row is None:
+                raise NotFound
+            if row.credential is None or is_over(connection, row, None):
+                raise KeyRevoked
+            more = {"credential": key, "root": root_of(connection, row), "goes_on": True}
+            return _actor_of(row, door, scopes=scopes, **more)
+
+        return await self._store.read(find)
 
     async def sign_in(self, login: str, password: str) -> tuple[str, Actor]:
         """Check a password and start a session; return its token and the actor.
@@ -468,6 +487,14 @@ def _credential(people: People, table: Table, *more: Any) -> Select[Any]:
     person = people.person.__table__.c
     statement = _joined(people, *more).join_from(people.person.__table__, table, table.c.person_id == person.id)
     return statement.where(table.c.hash == bindparam("hash"))
+
+
+def _with_key(people: People, *keyed: Any) -> Select[Any]:
+    """Select a person by id with one of their keys by its id, which may not be there any more."""
+    person = people.person.__table__.c
+    theirs = and_(api_key.c.id == bindparam("key"), api_key.c.person_id == person.id)
+    statement = _joined(people, *keyed)
+    return statement.outerjoin_from(people.person.__table__, api_key, theirs).where(person.id == bindparam("person"))
 
 
 def _actor_of(row: Any, door: str, **more: Any) -> Actor:

@@ -29,6 +29,7 @@ class Schedule(Kept):
     cron: Mapped[str] = mapped_column(String(CRON_MAX), info=labelled("때 (cron, 서울)", "times (cron, Seoul)"))
     lang: Mapped[str] = mapped_column(String(2), default="ko", info=labelled("언어", "language"))
     scopes: Mapped[list[Any]] = mapped_column(JSON, default=list, info=labelled("권한 범위", "scopes"))
+    credential: Mapped[str | None] = mapped_column(String(60), info=labelled("등록한 API 키", "API key"))
     next_at: Mapped[datetime | None] = mapped_column(Instant(), index=True, info=labelled("다음", "next"))
     last_at: Mapped[datetime | None] = mapped_column(Instant(), info=labelled("지난번", "last"))
     last_run: Mapped[str | None] = mapped_column(String(40), info=labelled("지난 실행", "last run"))

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import JSON, Boolean, Column, Connection, Integer, String, Table, bindparam, null, select
 
+from daeri.errors import KeyRevoked, PermissionDenied
 from daeri.records.actor import Actor
 from daeri.records.record import Instant
 from daeri.records.store import system
@@ -96,11 +97,17 @@ _SIGNED_IN = (
     .select_from(session.outerjoin(account, account.c.person_id == session.c.person_id))
     .where(session.c.hash.between(bindparam("named"), bindparam("after")), session.c.person_id == bindparam("person"))
 )
+
 _DISABLED = select(account.c.disabled_at).where(account.c.person_id == bindparam("person"))
 
 
-def is_current(connection: Connection, actor: Actor, now: datetime) -> bool:
-    """Say whether an actor's account and credential are in use at this instant, whatever they were at the request."""
+def check_in_use(connection: Connection, actor: Actor, now: datetime) -> None:
+    """Refuse whose account or credential is not in use at this instant, whatever they were at the request.
+
+    Raises:
+        KeyRevoked: it is work that goes on, and the key that it was asked with was revoked.
+        PermissionDenied: the account is switched off, or the credential has ended.
+    """
     asked: dict[str, Any] = {"person": actor.person_id}
     if actor.credential.startswith(SESSION):
         prefix = actor.credential.removeprefix(SESSION)
@@ -108,23 +115,39 @@ def is_current(connection: Connection, actor: Actor, now: datetime) -> bool:
     elif actor.credential and not actor.credential.startswith(VOUCHED):
         row = connection.execute(_KEYED, asked | {"named": actor.credential}).one_or_none()
     else:
-        return connection.execute(_DISABLED, asked).scalar_one_or_none() is None
-    if row is None or row.disabled_at is not None or row.ended_at is not None:
-        return False
-    in_time = row.expires_at is None or bool(row.expires_at > now)
-    return in_time and not have_ended(connection, now, row.parent, row.lent_to)
+        if is_disabled(connection, actor.person_id):
+            raise PermissionDenied
+        return
+    if row is not None and row.disabled_at is not None:
+        raise PermissionDenied
+    if row is None or is_over(connection, row, None if actor.goes_on else now):
+        raise KeyRevoked if actor.goes_on else PermissionDenied
 
 
-def have_ended(connection: Connection, now: datetime, *key_ids: str | None) -> bool:
+def is_over(connection: Connection, row: Any, now: datetime | None) -> bool:
+    """Say whether a key or session has ended, or a key that it was made from; without an instant, by itself or not.
+
+    What ends by itself ends for whoever comes with it; what it was used to begin goes on.
+    """
+    if row.ended_at is not None or _is_past(row.expires_at, now):
+        return True
+    return have_ended(connection, now, row.parent, row.lent_to)
+
+
+def have_ended(connection: Connection, now: datetime | None, *key_ids: str | None) -> bool:
     """Say whether any of the keys that a key was made from has ended: with it ends the key."""
     columns = (api_key.c.revoked_at, api_key.c.expires_at, api_key.c.parent, api_key.c.lent_to)
     for key_id in filter(None, key_ids):
         above = connection.execute(select(*columns).where(api_key.c.id == key_id)).one_or_none()
-        if above is None or above.revoked_at is not None or (above.expires_at is not None and above.expires_at <= now):
+        if above is None or above.revoked_at is not None or _is_past(above.expires_at, now):
             return True
         if have_ended(connection, now, above.parent, above.lent_to):
             return True
     return False
+
+
+def _is_past(expires_at: datetime | None, now: datetime | None) -> bool:
+    return now is not None and expires_at is not None and expires_at <= now
 
 
 def ends_of(connection: Connection, *key_ids: str | None) -> Iterator[datetime | None]:
@@ -147,8 +170,7 @@ def root_of(connection: Connection, key: Any) -> str:
 
 def is_disabled(connection: Connection, person_id: int) -> bool:
     """Say whether a person's account was switched off; a person without an account has nothing to switch off."""
-    statement = select(account.c.disabled_at).where(account.c.person_id == person_id)
-    return connection.execute(statement).scalar_one_or_none() is not None
+    return connection.execute(_DISABLED, {"person": person_id}).scalar_one_or_none() is not None
 
 
 def hash_of(secret: str) -> str:

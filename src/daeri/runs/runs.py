@@ -17,6 +17,7 @@ from daeri.clock import Clock, rfc3339
 from daeri.crash import crash_at
 from daeri.errors import (
     Conflict,
+    DaeriError,
     FieldError,
     IdempotencyMismatch,
     NotFound,
@@ -76,6 +77,7 @@ class Request:
         when_busy: what becomes of it where the conversation's last request is still at work.
         rank: who goes first; what a person waits for before what a schedule began.
         told: what the run's first event tells besides.
+        refused: why it is not even begun; its person learns that by a run that has failed.
     """
 
     text: str
@@ -87,6 +89,7 @@ class Request:
     when_busy: Busy = "queue"
     rank: int = ASKED
     told: Mapping[str, Any] = field(default_factory=dict)
+    refused: DaeriError | None = None
 
 
 class Runs:
@@ -226,6 +229,7 @@ class Runs:
                 person_id=actor.person_id,
                 agent=request.agent,
                 scopes=[list(scope) for scope in actor.scopes],
+                credential=actor.key,
                 asked_by=[actor.agent] if actor.agent is not None else None,
                 door=actor.door,
                 lang=request.lang,
@@ -238,7 +242,9 @@ class Runs:
             told = {"input": request.text, "agent": request.agent, **request.told}
             journal.emit(connection, run_id, now, ("run.started", told))
             self._audit(connection, actor, run_id, "run.create")
-            return journal.row(connection, run_id), True
+            if request.refused is not None:
+                journal.finish(connection, run_id, "failed", now, error=request.refused.problem(request.lang))
+            return journal.row(connection, run_id), request.refused is None
 
         row, is_new = await self._store.write(accept)
         crash_at("run.accepted")

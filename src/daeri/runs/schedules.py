@@ -7,7 +7,8 @@ person have one key. Times that passed while no server was up are kept once, by 
 import asyncio
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final, cast
@@ -20,6 +21,7 @@ from daeri.errors import (
     DaeriError,
     FieldError,
     IdempotencyMismatch,
+    KeyRevoked,
     NotFound,
     PermissionDenied,
     Unauthenticated,
@@ -140,6 +142,7 @@ class Schedules:
 
     async def _begin(self, due: _Due, now: datetime) -> None:
         row = due.row
+        scopes = tuple(tuple(scope) for scope in row.scopes)
         request = Request(
             row.request,
             row.agent,
@@ -149,11 +152,14 @@ class Schedules:
             told={"schedule": row.id, "due_at": rfc3339(row.next_at), "missed": due.missed},
         )
         try:
-            scopes = tuple(tuple(scope) for scope in row.scopes)
-            actor = await self._identity.actor_of_person(row.person_id, DOOR, scopes)
+            actor = await self._identity.actor_of_person(row.person_id, DOOR, scopes, row.credential)
             run_id = (await self._runs.accept(actor, request))["run_id"]
         except IdempotencyMismatch:  # the person has used this key for something else: this time is passed over
             run_id = row.last_run
+        except KeyRevoked as error:
+            await self._tell(replace(request, refused=error), row)
+            await self._end(row, error, now)
+            return
         except (Unauthenticated, PermissionDenied, NotFound) as error:
             await self._end(row, error, now)
             return
@@ -162,8 +168,14 @@ class Schedules:
         if due.missed:
             log.info("schedule.missed", schedule=row.id, due_at=rfc3339(row.next_at), missed=due.missed)
 
+    async def _tell(self, request: Request, row: Row[Any]) -> None:
+        """Let the person of a schedule find, among their runs, why it ended: once, as its time has one run."""
+        actor = await self._identity.actor_of_person(row.person_id, DOOR)
+        with suppress(NotFound, IdempotencyMismatch):  # its agent is gone too, or its place is taken
+            await self._runs.accept(actor, request)
+
     async def _end(self, row: Row[Any], error: DaeriError, now: datetime) -> None:
-        """End a schedule whose person or agent is there no more."""
+        """End a schedule whose person, key or agent is there no more."""
 
         def end(connection: Connection) -> None:
             if self._moved(connection, row, {"next_at": None, "ended": error.detail.to(row.lang)[:200]}):

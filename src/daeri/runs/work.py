@@ -106,6 +106,7 @@ class Work:
     """A run as its worker gets it.
 
     Attributes:
+        credential: the key that it was asked with, without which it does not go on; None where a person was signed in.
         attempts: times it was taken up since its last step, this time counted.
         steps: what has been done so far, in order: after a crash or a wait, work goes on from here.
         history: the conversation with this agent before this run, oldest first; `summary` tells what was before that.
@@ -119,6 +120,7 @@ class Work:
     person_id: int
     agent: str
     scopes: tuple[tuple[str, ...], ...]
+    credential: str | None
     door: str
     lang: Lang
     input: str
@@ -302,6 +304,7 @@ def _load(connection: Connection, lease: Lease) -> Work:
         person_id=row.person_id,
         agent=row.agent,
         scopes=tuple(tuple(scope) for scope in row.scopes),
+        credential=row.credential,
         door=row.door,
         lang=row.lang,
         input=row.input,

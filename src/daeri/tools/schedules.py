@@ -153,6 +153,7 @@ def _declare_create(catalog: Catalog, agent: str) -> None:
             cron=written,
             lang="ko" if _HANGUL.search(wanted) else "en",
             scopes=[list(scope) for scope in actor.own_scopes],
+            credential=actor.key,
             next_at=next_time(written, now),
         )
         return _told(await records.add(made))

@@ -19,7 +19,7 @@ from daeri.operations.deciding.model import OPEN, Basis, Kind, Reason, Seat, Sta
 from daeri.operations.deciding.presence import narrowed
 from daeri.records.actor import Actor
 from daeri.records.people import People, Someone
-from daeri.records.standing import is_current
+from daeri.records.standing import check_in_use
 from daeri.wording import Text
 
 AUDITOR = "auditor"
@@ -206,8 +206,9 @@ class Authority:
         actor = present.actor
         if kind in IN_PERSON and not present.in_person:
             raise PermissionDenied(NOT_IN_PERSON)
-        if present.person.left or not is_current(connection, actor, present.at):
+        if present.person.left:
             raise PermissionDenied
+        check_in_use(connection, actor, present.at)
 
     def check_right(self, connection: Connection, present: Present, document: Document, seat: Seat) -> None:
         """Refuse where the role that a seat needs is not held any more: the actor's, or whom they stand for.

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from daeri.errors import NotFound, PermissionDenied
 from daeri.records.actor import Actor
 from daeri.records.people import People, Someone
-from daeri.records.standing import is_current
+from daeri.records.standing import check_in_use
 
 
 def narrowed(actor: Actor, person: Someone) -> Actor:
@@ -29,7 +29,8 @@ def still(connection: Connection, people: People, actor: Actor, now: datetime) -
     """Return an actor as they stand at this instant.
 
     Raises:
-        PermissionDenied: the person left, or the account or the credential is not in use any more.
+        PermissionDenied: the person left, or the account or the credential is not in use any more (KeyRevoked for
+            work that goes on).
     """
     if actor.everything:
         return actor
@@ -37,6 +38,7 @@ def still(connection: Connection, people: People, actor: Actor, now: datetime) -
         person = people.one(connection, actor.person_id)
     except NotFound:
         raise PermissionDenied from None
-    if person.left or not is_current(connection, actor, now):
+    if person.left:
         raise PermissionDenied
+    check_in_use(connection, actor, now)
     return narrowed(actor, person)
