@@ -4,19 +4,20 @@ import json
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from httpx import ASGITransport, AsyncClient
+from sqlalchemy import text
 
 from daeri.app import Daeri, application
 from daeri.operations.sense import Sense
 from daeri.records import Actor
 from daeri.sample import hanbit
 from daeri.settings import Settings
-from daeri.testing.model_server import Asked, ModelServer, calls, fails, says
+from daeri.testing.model_server import Asked, ModelServer, Reply, calls, fails, says
 from databases import settings_for
 
 pytestmark = pytest.mark.anyio
@@ -221,3 +222,121 @@ async def test_the_page_of_a_run_says_which_model_saw_what(office: Office) -> No
         browser.cookies.set("daeri_session", session)
         page = (await browser.get(f"/runs/{run['run_id']}")).text
     assert "모델 house · 문맥에 든 것: 개인정보" in page
+
+
+async def confirmed(office: Office, run: dict[str, Any]) -> dict[str, Any]:
+    """The run, after its person has confirmed what it would do."""
+    assert run["status"] == "waiting_approval", run
+    person = replace(office.deputy, decides=True)
+    await office.daeri.approvals.decide(person, run["approvals"][0], "approve")
+    return await office.daeri.runs.wait(office.deputy, run["run_id"], 20)
+
+
+def reads_then(office: Office, *then: Reply) -> None:
+    """Let the salary be read, and the model that may see it go on with what follows."""
+    office.outside.when(QUESTION, ASKS_SALARY)
+    office.house.when(QUESTION, *then, says("네."))
+
+
+@pytest.mark.parametrize("how", ["remember", "correct"])
+async def test_what_is_remembered_of_personal_data_is_told_to_the_model_of_the_house_only(
+    office: Office, how: str
+) -> None:
+    figure = f"연봉은 {await office.salary()}원"
+    if how == "remember":
+        remembers = calls(Asked("memory__remember", {"text": figure}))
+    else:
+        known: Any = await office.daeri.door.call(office.deputy, "memory.remember", {"text": "처음"})
+        remembers = calls(Asked("memory__correct", {"memory": known.result["memory"], "text": figure}))
+    reads_then(office, remembers)
+    await confirmed(office, await office.ask(f"{QUESTION} 기억해줘"))
+    office.house.always(says("네."))
+    office.outside.always(says("네."))
+    run = await office.ask("안녕")
+    assert asked(run) == [{"model": "house", "classes": ["personal"]}]
+    assert not holds(heard(office.outside), await office.salary())
+    listed: Any = await office.daeri.door.call(office.deputy, "memory.list", {})
+    assert listed.sources[0]["classes"] == ["personal"]
+    followed = await office.ask("고마워", run["session_id"])
+    assert asked(followed) == [{"model": "house", "classes": ["personal"]}]
+
+
+async def test_what_a_person_has_remembered_by_themself_moves_no_run_elsewhere(office: Office) -> None:
+    await office.daeri.door.call(office.deputy, "memory.remember", {"text": "답은 표로"})
+    office.outside.always(says("네."))
+    assert asked(await office.ask("안녕")) == [{"model": "outside"}]
+
+
+async def test_a_memory_that_no_model_may_see_is_left_out_and_the_others_are_told(blind: Office) -> None:
+    await blind.daeri.door.call(blind.deputy, "memory.remember", {"text": "답은 표로"})
+    await blind.daeri.door.call(blind.deputy, "memory.remember", {"text": "연봉은 1원"})
+    await sql(blind, "UPDATE memory SET classes = '[\"personal\"]' WHERE text LIKE '연봉%'")
+    blind.outside.always(says("네."))
+    run = await blind.ask("연봉은?")
+    prompt = blind.outside.requests[-1].body["messages"][0]["content"]
+    assert "답은 표로" in prompt
+    assert "1원" not in prompt
+    assert run["status"] == "succeeded", run
+
+
+async def test_what_is_scheduled_of_personal_data_is_asked_of_the_model_of_the_house_only(office: Office) -> None:
+    wanted = {"request": f"연봉 {await office.salary()}원과 견줘 줘", "cron": "0 9 * * 1"}
+    reads_then(office, calls(Asked("schedules__create", wanted)))
+    await confirmed(office, await office.ask(f"{QUESTION} 정기 요청 등록해줘"))
+    for server in (office.outside, office.house):
+        server.always(says("네."))
+    run = await fired(office)
+    assert asked(run) == [{"model": "house", "classes": ["personal"]}]
+    assert not holds(heard(office.outside), await office.salary())
+    listed: Any = await office.daeri.door.call(office.deputy, "schedules.list", {})
+    assert listed.sources[0]["classes"] == ["personal"]
+
+
+async def test_a_scheduled_request_that_no_model_may_see_is_not_sent_to_one_now_or_later(blind: Office) -> None:
+    wanted = {"request": "연봉 12345원과 견줘 줘", "cron": "0 9 * * 1"}
+    await blind.daeri.door.call(blind.deputy, "schedules.create", wanted)
+    await sql(blind, "UPDATE schedule SET classes = '[\"personal\"]'")
+    blind.outside.always(says("네."))
+    run = await fired(blind)
+    await blind.ask("다시 말해줘", run["session_id"])
+    assert len(blind.outside.requests) == 2
+    assert "12345" not in heard(blind.outside)
+
+
+async def test_a_file_that_an_agent_writes_and_its_person_confirms_keeps_the_classes_of_then(office: Office) -> None:
+    reads_then(office, calls(Asked("files__write", {"name": "a.txt", "text": "연봉표"})))
+    await confirmed(office, await office.ask(QUESTION))
+    told: Any = await office.daeri.door.call(office.deputy, "files.read", {"file": "a.txt"})
+    assert told.sources[0]["classes"] == ["personal"]
+
+
+async def test_sql_that_names_what_agents_may_have_worded_is_taken_to_have_read_anything(office: Office) -> None:
+    await office.daeri.door.call(office.deputy, "memory.remember", {"text": "답은 표로"})
+    told = []
+    for statement in ("SELECT text FROM memory", "SELECT count(*) AS n FROM memory", "SELECT request FROM schedule"):
+        done: Any = await office.daeri.door.call(office.deputy, "query.run", {"sql": statement})
+        told.append(done.sources[0].get("classes"))
+    assert told == [["confidential", "personal", "secret"], None, ["confidential", "personal", "secret"]]
+
+
+async def test_what_agents_may_have_worded_goes_into_no_file_where_a_class_stays_inside(office: Office) -> None:
+    def names(kind: str) -> set[str]:
+        return {each["name"] for each in office.daeri.shelf.fields(office.deputy, kind, "ko")}
+
+    assert "text" in names("memory")
+    object.__setattr__(office.daeri.company, "stays_inside", frozenset({"personal"}))
+    assert "text" not in names("memory")
+    assert "request" not in names("schedule")
+    assert "cron" in names("schedule")
+
+
+async def fired(office: Office) -> dict[str, Any]:
+    """The run that the only schedule begins when its time has come."""
+    await sql(office, "UPDATE schedule SET next_at = '2026-01-01 00:00:00'")
+    await office.daeri.schedules.look()
+    (run,) = [each for each in (await office.daeri.runs.page(office.deputy))["data"] if "견줘" in each["input"]]
+    return await office.daeri.runs.wait(office.deputy, run["run_id"], 20)
+
+
+async def sql(office: Office, statement: str) -> None:
+    await office.daeri.store.write(lambda connection: connection.execute(text(statement)))

@@ -90,7 +90,7 @@ async def test_what_is_remembered_twice_is_remembered_once_and_not_without_end(w
     assert await remember(world, "표로") == await remember(world, " 표로 ")
     for n in range(MEMORIES_MAX - 1):
         await world.sql(
-            "INSERT INTO memory (version, person_id, text, changed_at) VALUES (1, :who, :text, :at)",
+            "INSERT INTO memory (version, person_id, text, classes, changed_at) VALUES (1, :who, :text, '[]', :at)",
             who=OWNER,
             text=f"기억 {n}",
             at="2026-01-01 00:00:00",

@@ -15,7 +15,7 @@ import structlog
 
 from daeri.agent.analyzer import Analysis, analyze
 from daeri.agent.origins import origins_of
-from daeri.agent.planner import Answer, Call, Choice, Declined, Happened, Planner, Said, Situation, Waits
+from daeri.agent.planner import Answer, Call, Choice, Declined, Happened, Planner, Recalled, Said, Situation, Waits
 from daeri.agent.selector import Near, select
 from daeri.clock import SEOUL
 from daeri.crash import crash_at
@@ -28,6 +28,7 @@ from daeri.operations.permit import is_allowed
 from daeri.operations.provenance import Origins, Read
 from daeri.operations.provided import awaited_by
 from daeri.operations.sense import Sense
+from daeri.operations.sensitivity import classes_in
 from daeri.records.actor import Actor
 from daeri.records.identity import Identity
 from daeri.runs.journal import ASK, Fenced, Note, StepJournal, Written
@@ -251,6 +252,7 @@ class Executor:
             rank=work.rank,
             run_id=work.lease.run_id,
             held=work.classes,
+            recalled=classes_in(step.output for step in work.steps if step.kind == "recall"),
         )
         await self._recall(work, progress, situation)
         await self._condense(work, progress, situation)
@@ -270,9 +272,10 @@ class Executor:
             return
         done = await self._door.call(situation.actor, RECALL, {"about": work.input, "limit": RECALLED_MAX})
         if isinstance(done, Done):
-            situation.memories = [row["text"] for row in done.result["rows"]]
+            rows = done.result["rows"]
+            situation.memories = [Recalled(row["text"], frozenset(row["classes"])) for row in rows]
         if situation.memories and all(step.kind != "recall" for step in work.steps):
-            told = {"memories": [row["memory"] for row in done.result["rows"]]} if isinstance(done, Done) else {}
+            told = {"memories": [row["memory"] for row in rows], "classes": sorted(classes_in(rows))}
             await self._note(work, progress, "recall", told, str(len(situation.memories)), began)
 
     async def _condense(self, work: Work, progress: Progress, situation: Situation) -> None:
@@ -454,6 +457,7 @@ class Executor:
     def _ending(self, answer: Answer, progress: Progress, situation: Situation, unspoken: str) -> Ending:
         sources = [source for done in progress.finished for source in done.sources]
         classes = {"classes": sorted(situation.classes)} if situation.classes else {}
+        classes |= {"held": sorted(situation.held)} if situation.held else {}
         usage = {"model": self._planner.name, "input_tokens": 0, "output_tokens": 0, "cost_usd": None}
         return Ending(
             answer=answer.text,
@@ -532,4 +536,4 @@ def _happened(call: Call, output: Mapping[str, Any], lang: Lang) -> Happened:
 
 def _said(turn: Turn) -> Said:
     choices = tuple(Choice(item["label"], item["input"]) for item in turn.choices)
-    return Said(turn.input, turn.answer, choices, turn.untrusted, turn.run_id, turn.classes)
+    return Said(turn.input, turn.answer, choices, turn.untrusted, turn.run_id, turn.classes, turn.held)

@@ -142,12 +142,12 @@ class Modelled:
         each = level([tokens_of(said.input + said.answer) for said in covered], room) // 2
         for said in covered:
             answer = _shown(said, shortened(said.answer, each), sight)
-            told.append(f"{actor.name}: {shortened(said.input, each)}\n{actor.agent}: {answer}")
+            told.append(f"{actor.name}: {shortened(_asked(said, sight), each)}\n{actor.agent}: {answer}")
         return [{"role": "system", "content": system}, {"role": "user", "content": "\n\n".join(told)}]
 
     def _messages(self, situation: Situation, sight: Sight, tools: list[Tool]) -> list[dict[str, Any]]:
         """Return what the model is told; what does not fit into its context is left out, oldest first."""
-        messages: list[dict[str, Any]] = [{"role": "system", "content": self._system(situation)}]
+        messages: list[dict[str, Any]] = [{"role": "system", "content": self._system(situation, sight)}]
         room = self._room(situation, sight, tools)
         sizes = [tokens_of(said.input + said.answer) for said in situation.history]
         first = len(sizes) - fitting(sizes, room // HISTORY_SHARE)
@@ -156,8 +156,8 @@ class Modelled:
             messages += [{"role": "user", "content": EARLIER}, {"role": "assistant", "content": summed_up}]
         for said in situation.history[first:]:
             answer = _shown(said, said.answer, sight)
-            messages += [{"role": "user", "content": said.input}, {"role": "assistant", "content": answer}]
-        messages.append({"role": "user", "content": self._render("user", input=situation.input)})
+            messages += [{"role": "user", "content": _asked(said, sight)}, {"role": "assistant", "content": answer}]
+        messages.append({"role": "user", "content": self._render("user", input=_asked(situation, sight))})
         told = [_told(happened, sight.withheld) for happened in situation.happened]
         most = min(RESULT_MAX, level([tokens_of(text) for text, _ in told], room - sum(sizes[first:])))
         for number, (happened, (text, untrusted)) in enumerate(zip(situation.happened, told, strict=True), 1):
@@ -167,7 +167,7 @@ class Modelled:
             messages += [assistant_message("", [call]), tool_message(call, result)]
         return messages
 
-    def _system(self, situation: Situation) -> str:
+    def _system(self, situation: Situation, sight: Sight) -> str:
         actor, today = situation.actor, situation.analysis.today
         system = self._render(
             "system",
@@ -183,7 +183,11 @@ class Modelled:
             person=actor.name,
             person_id=actor.person_id,
             team_id=actor.team_id,
-            memories=tuple(each.replace("<<<", "‹").replace(">>>", "›") for each in situation.memories),
+            memories=tuple(
+                each.text.replace("<<<", "‹").replace(">>>", "›")
+                for each in situation.memories
+                if not sight.withheld & each.classes
+            ),
         )
         return f"{system}\n\n{context}"
 
@@ -192,7 +196,7 @@ class Modelled:
 
     def _room(self, situation: Situation, sight: Sight, tools: list[Tool]) -> int:
         """Return the tokens that are left for the conversation and for results."""
-        fixed = [self._system(situation), situation.input]
+        fixed = [self._system(situation, sight), situation.input]
         fixed += [situation.summary.text] if situation.summary is not None else []
         taken = sum(map(tokens_of, fixed)) + sum(tool.tokens for tool in tools)
         return room_in(self._consultant.models.context(sight.names), taken)
@@ -228,6 +232,12 @@ def _untold(situation: Situation, withheld: frozenset[str]) -> list[str]:
 
 def _left_out(classes: frozenset[str]) -> str:
     return f"[left out: {', '.join(sorted(classes))}]"
+
+
+def _asked(said: Said | Situation, sight: Sight) -> str:
+    """Return what a model is shown of a request; one that an agent worded may hold what that model may not see."""
+    withheld = sight.withheld & said.held
+    return _left_out(withheld) if withheld else said.input
 
 
 def _shown(told: Said | Summary, text: str, sight: Sight) -> str:

@@ -100,6 +100,7 @@ class Said:
         untrusted: the answer rests on text that anyone may have written, and may quote it.
         run_id: the run that answered.
         classes: the sensitive data classes that the answer may hold.
+        held: those that the request may hold, where an agent worded it.
     """
 
     input: str
@@ -107,6 +108,15 @@ class Said:
     choices: tuple[Choice, ...] = ()
     untrusted: bool = False
     run_id: str = ""
+    classes: frozenset[str] = frozenset()
+    held: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """Something that the person wants to be remembered, and the sensitive data classes that it may hold."""
+
+    text: str
     classes: frozenset[str] = frozenset()
 
 
@@ -126,7 +136,8 @@ class Situation:
         asked: what the planner tells, for the trace, of the requests to models that it made in this turn.
         rank: who goes first where a model is asked by many; lower is sooner.
         memories: what the person wants to be remembered, closest to the request first.
-        held: the sensitive data classes that the request itself may hold, where another agent worded it.
+        held: the sensitive data classes that the request itself may hold, where an agent worded it.
+        recalled: those of what was remembered when the run was taken up before.
     """
 
     actor: Actor
@@ -142,21 +153,23 @@ class Situation:
     happened: Sequence[Happened] = ()
     history: Sequence[Said] = ()
     summary: Summary | None = None
-    memories: Sequence[str] = ()
+    memories: Sequence[Recalled] = ()
     rank: int = 0
     usage: dict[str, Any] = field(default_factory=dict)
     run_id: str | None = None
     model: str | None = None
     asked: list[dict[str, Any]] = field(default_factory=list)
     held: frozenset[str] = frozenset()
+    recalled: frozenset[str] = frozenset()
 
     @property
     def classes(self) -> frozenset[str]:
-        """The sensitive data classes of what the run has read, and of the conversation before it."""
+        """The sensitive data classes of what the run was told and has read, and of the conversation before it."""
         done = (happened.outcome for happened in self.happened)
         read = (classes_in(outcome.sources) for outcome in done if isinstance(outcome, Done))
         before = self.summary.classes if self.summary is not None else ()
-        return self.held.union(before, *read, *(said.classes for said in self.history))
+        said, told = (said.classes for said in self.history), (each.classes for each in self.memories)
+        return self.held.union(self.recalled, before, *read, *said, *told)
 
 
 class Planner(Protocol):

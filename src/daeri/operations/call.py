@@ -1,6 +1,6 @@
 """What is one request to the door? The value that travels through it, and how an operation's body is run."""
 
-from collections.abc import Awaitable, Coroutine, Mapping
+from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
@@ -31,6 +31,7 @@ class Call:
         sense: what the words of a search mean to a model outside.
         made: the part that was waited for, made for it.
         within: what was read for that part, each by the door.
+        classes: the sensitive data classes that its arguments may hold, where a document has kept them.
         joined: the calls beside it that go into its document, by their places; begun anew likewise.
     """
 
@@ -45,6 +46,7 @@ class Call:
     sense: Sense = field(default_factory=Sense)
     made: Provided | None = None
     within: list[Done] = field(default_factory=list)
+    classes: Sequence[str] | None = None
     joined: dict[int, "Call"] = field(default_factory=dict)
 
     @property
@@ -53,6 +55,8 @@ class Call:
         known = self.journal.origins if self.journal is not None else None
         if known is not None:
             return known
+        if self.classes is not None:
+            return Origins(classes=frozenset(self.classes))
         return Origins(classes=frozenset({STRICTEST}) if self.actor.agent is not None else frozenset())
 
     def sources(self, trail: Trail, records: Mapping[str, type[Record]], at: datetime) -> list[dict[str, Any]]:

@@ -47,6 +47,7 @@ approval = Table(
     Column("form", JSON, nullable=False, server_default="{}"),
     Column("line", JSON, nullable=False, server_default="[]"),
     Column("bound", JSON, nullable=False, server_default="[]"),
+    Column("classes", JSON),
     Column("provenance", JSON, nullable=False, server_default="{}"),
     Column("bundled", JSON, nullable=False, server_default="[]"),
     Column("digest", String(64), nullable=False),

@@ -49,7 +49,7 @@ SEALED_FIRST = (
 """What of a document is bound by its digest since the first version, then together with the people of its line."""
 SEALED = (*SEALED_FIRST, "form", "line", "bound", "provenance", "bundled", "previous_id", "round")
 # fmt: on
-SEALED_LATER = ("beside", "credential")
+SEALED_LATER = ("beside", "credential", "classes")
 """What is bound too where a document has it: those that were filed earlier had no such field."""
 _AUTOMATIC = frozenset({"draft", "apply", "apply_failed", "apply_unknown"})
 """Acts of no person: the audit tells them in other words than approval.*, or not in this order."""
@@ -99,6 +99,7 @@ class Content:
         provenance: where each argument came from, for what an agent filed.
         doubtful: whether nobody stands for what an agent filed, so that no consent given beforehand covers it.
         bundled: the further calls that the document decides, on the same line (일괄 상신).
+        classes: the sensitive data classes that the arguments may hold.
     """
 
     operation: Operation
@@ -113,6 +114,7 @@ class Content:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     doubtful: bool = False
     bundled: Sequence["Content"] = ()
+    classes: Sequence[str] = ()
 
     @property
     def seats(self) -> Sequence[Place]:
@@ -248,6 +250,7 @@ def _item(content: Content) -> dict[str, Any]:
         "preview": {lang: [change.body(lang) for change in content.preview] for lang in LANGUAGES},
         "because": [content.line.because.ko, content.line.because.en],
         "bound": [_bound(write) for write in content.writes],
+        "classes": list(content.classes),
         "provenance": dict(content.provenance),
     }
 

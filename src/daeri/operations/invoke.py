@@ -310,7 +310,8 @@ class Door:
     ) -> Done:
         """Run one call that an approved document froze."""
         row = document.row
-        call = Call(self.operation(actor, item["operation"]), actor, item["arguments"], row["lang"])
+        called = self.operation(actor, item["operation"])
+        call = Call(called, actor, item["arguments"], row["lang"], classes=item.get("classes"))
         model = self._validated(connection, call)
         done = self._body.run(connection, call, model, call.seen)
         if document.form.get("changed") == "return":
@@ -444,6 +445,7 @@ class Door:
             seating=seater.seated(line),
             provenance=traced.body(),
             doubtful=traced.doubtful,
+            classes=sorted(call.origins.classes),
         )
 
     def _traced(self, call: Call, model: BaseModel) -> Provenance:

@@ -36,7 +36,7 @@ from daeri.records.keys import ID_MAX, Id, content_of
 from daeri.records.plans import is_large, sorts_all
 from daeri.records.prepared import Named
 from daeri.records.ranges import named
-from daeri.records.record import Record, label_of, mark_of, referenced
+from daeri.records.record import Mark, Record, label_of, mark_of, referenced
 from daeri.records.rules import NOTHING, Projection, Rules, naming, whose
 from daeri.records.store import Store
 from daeri.records.trail import Trail
@@ -88,14 +88,14 @@ class Shelf:
         keys = self._company.rules.projection(record, actor).keys
         fields = {field["name"]: field for field in self._fields(actor, record, lang)}
         order = list(fields) if names is None else list(dict.fromkeys(names))
-        inside = {
-            column.key
-            for column in record.__table__.columns
-            if mark_of(column.info).data_class in self._company.stays_inside
-        }
+        inside = {column.key for column in record.__table__.columns if self._stays_inside(mark_of(column.info))}
         return [
             fields[name] for name in order if name in keys and name not in inside and (chosen is None or name in chosen)
         ]
+
+    def _stays_inside(self, mark: Mark) -> bool:
+        """Say whether a field may not leave the company; what may hold anything does not where anything does not."""
+        return mark.data_class in self._company.stays_inside or (mark.any_class and bool(self._company.stays_inside))
 
     def refers(self, actor: Actor, kind: str) -> dict[str, str]:
         """Return which fields of an adopted record hold the key of another one that the actor may name, and of which.

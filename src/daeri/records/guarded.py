@@ -73,6 +73,7 @@ class Field:
         changed: whether some rows show nothing or a mask in place of the value.
         refers_to: the column whose values it holds, as (table, column).
         personal: whether the asker reads values of it that are about people.
+        any_class: whether its values may hold data of any class.
         owner: whether it holds the person whom a row is about.
     """
 
@@ -82,6 +83,7 @@ class Field:
     changed: bool = False
     refers_to: tuple[str, str] | None = None
     personal: bool = False
+    any_class: bool = False
     owner: bool = False
 
 
@@ -215,6 +217,7 @@ def _relation(rules: Rules, actor: Actor, record: type[Record], dialect: Dialect
                 changed=key in projection.hidden,
                 refers_to=_refers(column, rules, actor),
                 personal=mark.is_about_people and (key not in projection.hidden or key in projection.own),
+                any_class=mark.any_class,
                 owner=column is owner and not record.__adopted__,
             )
         )

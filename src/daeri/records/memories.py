@@ -3,12 +3,12 @@
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, String
+from sqlalchemy import JSON, ColumnElement, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from daeri.records.actor import Actor
 from daeri.records.kept import Kept
-from daeri.records.record import Instant, labelled, visible_to
+from daeri.records.record import ANY_CLASS, Instant, labelled, visible_to
 from daeri.wording import Text
 
 TEXT_MAX: Final = 300
@@ -23,7 +23,8 @@ class Memory(Kept):
     __owner__ = "person_id"
 
     person_id: Mapped[int] = mapped_column(index=True, info=labelled("사람", "person"))
-    text: Mapped[str] = mapped_column(String(TEXT_MAX), info=labelled("내용", "text") | visible_to("self"))
+    text: Mapped[str] = mapped_column(String(TEXT_MAX), info=labelled("내용", "text") | visible_to("self") | ANY_CLASS)
+    classes: Mapped[list[str]] = mapped_column(JSON, default=list, info=labelled("데이터 등급", "data classes"))
     proposed_by: Mapped[str | None] = mapped_column(String(100), info=labelled("제안한 에이전트", "proposed by"))
     changed_at: Mapped[datetime] = mapped_column(Instant(), info=labelled("바뀐 때", "changed at"))
 

@@ -55,6 +55,7 @@ class Mark:
         kind: what a number means ("won"); None where its type says it all.
         mask: how the value looks to those who may not read it; None = nothing of it is shown.
         agents: the agents that may read it for someone who may; None = every agent.
+        any_class: whether its text may hold data of any class, which its row lists.
     """
 
     label: Text | None = None
@@ -63,6 +64,7 @@ class Mark:
     kind: str | None = None
     mask: "Mask | None" = None
     agents: tuple[str, ...] | None = None
+    any_class: bool = False
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -165,6 +167,9 @@ WON: dict[str, Any] = {"kind": "won"}
 """Marks a whole number as an amount in won: `info=labelled("연봉", "salary") | WON`."""
 
 
+ANY_CLASS: dict[str, Any] = {"any_class": True}
+"""Marks a text that an agent may have worded of what it had read; the field `classes` of its row lists the classes."""
+
 READ_ONLY: dict[str, Any] = {"read_only": True}
 """Marks a field that the database alone writes."""
 
@@ -178,6 +183,7 @@ def mark_of(info: Mapping[str, Any]) -> Mark:
         kind=info.get("kind"),
         mask=info.get("mask"),
         agents=info.get("agents"),
+        any_class=info.get("any_class", False),
     )
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from daeri.records.actor import Actor
 from daeri.records.kept import Kept
-from daeri.records.record import Instant, labelled, visible_to
+from daeri.records.record import ANY_CLASS, Instant, labelled, visible_to
 from daeri.wording import Text
 
 REQUEST_MAX: Final = 2_000
@@ -25,7 +25,10 @@ class Schedule(Kept):
 
     person_id: Mapped[int] = mapped_column(index=True, info=labelled("사람", "person"))
     agent: Mapped[str] = mapped_column(String(100), info=labelled("에이전트", "agent"))
-    request: Mapped[str] = mapped_column(String(REQUEST_MAX), info=labelled("요청", "request") | visible_to("self"))
+    request: Mapped[str] = mapped_column(
+        String(REQUEST_MAX), info=labelled("요청", "request") | visible_to("self") | ANY_CLASS
+    )
+    classes: Mapped[list[str]] = mapped_column(JSON, default=list, info=labelled("데이터 등급", "data classes"))
     cron: Mapped[str] = mapped_column(String(CRON_MAX), info=labelled("때 (cron, 서울)", "times (cron, Seoul)"))
     lang: Mapped[str] = mapped_column(String(2), default="ko", info=labelled("언어", "language"))
     scopes: Mapped[list[Any]] = mapped_column(JSON, default=list, info=labelled("권한 범위", "scopes"))

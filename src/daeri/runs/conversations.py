@@ -324,7 +324,7 @@ def _copy(connection: Connection, turn: Row[Any], run_id: str, session_id: str, 
     same = ("person_id", "agent", "scopes", "door", "lang", "input", "choices", "citations", "created_at")
     values = {name: getattr(turn, name) for name in same}
     values |= {"id": run_id, "session_id": session_id, "copied_from": turn.id}
-    values["usage"] = {name: each for name, each in (turn.usage or {}).items() if name == "classes"}  # not its costs
+    values["usage"] = {name: turn.usage[name] for name in ("classes", "held") if name in (turn.usage or {})}
     journal.begin(connection, **values)
     told = {"input": turn.input, "agent": turn.agent, "copied_from": turn.id}
     said = {"text": turn.answer, "choices": turn.choices}

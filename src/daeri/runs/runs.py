@@ -77,6 +77,7 @@ class Request:
         when_busy: what becomes of it where the conversation's last request is still at work.
         rank: who goes first; what a person waits for before what a schedule began.
         told: what the run's first event tells besides.
+        classes: the sensitive data classes that its text may hold, where an agent worded it.
         refused: why it is not even begun; its person learns that by a run that has failed.
     """
 
@@ -89,6 +90,7 @@ class Request:
     when_busy: Busy = "queue"
     rank: int = ASKED
     told: Mapping[str, Any] = field(default_factory=dict)
+    classes: Sequence[str] = ()
     refused: DaeriError | None = None
 
 
@@ -234,6 +236,7 @@ class Runs:
                 door=actor.door,
                 lang=request.lang,
                 input=request.text,
+                usage={"classes": list(request.classes)} if request.classes else {},
                 idempotency_key=request.idempotency_key,
                 rank=request.rank,
                 created_at=now,

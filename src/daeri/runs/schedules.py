@@ -149,6 +149,7 @@ class Schedules:
             row.lang,
             idempotency_key=due.key,
             rank=SCHEDULED,
+            classes=row.classes,
             told={"schedule": row.id, "due_at": rfc3339(row.next_at), "missed": due.missed},
         )
         try:

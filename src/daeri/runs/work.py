@@ -75,6 +75,7 @@ class Turn:
     Attributes:
         untrusted: the answer rests on text that anyone may have written.
         classes: the sensitive data classes that it may hold: those of what it and all turns before it have read.
+        held: those that the request may hold, where an agent worded it.
     """
 
     input: str
@@ -83,6 +84,7 @@ class Turn:
     untrusted: bool = False
     run_id: str = ""
     classes: frozenset[str] = frozenset()
+    held: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +333,7 @@ def _turns(connection: Connection, row: Row[Any]) -> list[Turn]:
             any(each.get("untrusted") for each in item.citations or ()),
             item.id,
             frozenset((item.usage or {}).get("classes", ())),
+            frozenset((item.usage or {}).get("held", ())),
         )
         for item in _TURNS.rows(connection, session=row.session_id, person=row.person_id, agent=row.agent, key=row.id)
     ]

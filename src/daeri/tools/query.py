@@ -22,6 +22,7 @@ from pydantic import BaseModel, Field
 from daeri.errors import DaeriError, RateLimited, Timeout, ValidationFailed
 from daeri.operations import Catalog, anyone
 from daeri.operations.operation import Allow
+from daeri.operations.sensitivity import SENSITIVE
 from daeri.records import Records
 from daeri.records.guarded import (
     DialectName,
@@ -184,7 +185,9 @@ def _seen(sql: str, checked: "Checked", used: Sequence[Relation]) -> Seen:
         personal=frozenset(name for name, field in fields if field.personal),
         owners=frozenset(owners if len(used) == 1 else owners - {"id"}),
         statement=without_values(sql),
-        levels=LEVELLED if any(relation.is_levelled for relation in used) else frozenset(),
+        levels=(LEVELLED if any(relation.is_levelled for relation in used) else frozenset[str]()).union(
+            *(SENSITIVE for _, field in fields if field.any_class)
+        ),
     )
 
 

@@ -14,6 +14,7 @@ from daeri.clock import SEOUL
 from daeri.errors import Refused
 from daeri.operations import Catalog, Form, Line, Ref, anyone
 from daeri.operations.line import drafter
+from daeri.operations.provenance import Origins
 from daeri.records import Actor, Clock, Records
 from daeri.records.schedules import CRON_MAX, REQUEST_MAX, Schedule, own_schedules
 from daeri.runs.schedules import check_cron, next_time
@@ -103,7 +104,10 @@ def schedules_catalog(agent: str) -> Catalog:
     return catalog
 
 
-def _told(row: Schedule) -> Scheduled:
+def _told(records: Records, row: Schedule) -> Scheduled:
+    """Return a schedule as it is told, and note what its request may hold."""
+    for each in row.classes:
+        records.told(each)
     names = ("request", "cron", "agent", "next_at", "last_at", "last_run", "missed", "ended")
     return Scheduled(schedule=row.id, **{name: getattr(row, name) for name in names})
 
@@ -130,6 +134,7 @@ def _declare_create(catalog: Catalog, agent: str) -> None:
         records: Records,
         actor: Actor,
         clock: Clock,
+        origins: Origins,
         request: Annotated[
             str, Field(min_length=1, max_length=REQUEST_MAX, description="요청 (what the agent is asked each time)")
         ],
@@ -150,13 +155,14 @@ def _declare_create(catalog: Catalog, agent: str) -> None:
             person_id=actor.person_id,
             agent=actor.agent or agent,
             request=wanted,
+            classes=sorted(origins.classes),
             cron=written,
             lang="ko" if _HANGUL.search(wanted) else "en",
             scopes=[list(scope) for scope in actor.own_scopes],
             credential=actor.key,
             next_at=next_time(written, now),
         )
-        return _told(await records.add(made))
+        return _told(records, await records.add(made))
 
 
 def _declare_list(catalog: Catalog) -> None:
@@ -178,7 +184,7 @@ def _declare_list(catalog: Catalog) -> None:
     async def list(records: Records, actor: Actor) -> Scheduleds:  # noqa: A001 - the operation's name
         """Show the schedules of the person who asks, with their next and last times (정기 요청 목록)."""
         rows = await records.find(Schedule, Schedule.person_id == actor.person_id)
-        return Scheduleds(rows=[_told(row) for row in rows])
+        return Scheduleds(rows=[_told(records, row) for row in rows])
 
 
 def _declare_changes(catalog: Catalog) -> None:
@@ -208,7 +214,7 @@ def _declare_changes(catalog: Catalog) -> None:
         """Pause a schedule, or let it go on; times in between are not made up (정기 요청 멈추기)."""
         row = await records.get(Schedule, schedule)
         following = None if paused else next_time(row.cron, clock.now())
-        return _told(await records.change(row, next_at=following, ended=None))
+        return _told(records, await records.change(row, next_at=following, ended=None))
 
     @catalog.write(
         label=Text("정기 요청 지우기", "Delete a schedule"),
