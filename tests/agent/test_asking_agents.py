@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from httpx import ASGITransport, AsyncClient
 from sqlalchemy import text
 
-from daeri.app import Daeri
+from daeri.app import Daeri, application
 from daeri.errors import DaeriError, NotFound, Refused
 from daeri.operations import Agent, Company
 from daeri.records import Actor
@@ -21,6 +22,7 @@ from daeri.testing.model_server import Asked, ModelServer, Received, Reply, call
 from daeri.tools.agents import agents_catalog
 from daeri.wording import Text
 from databases import settings_for
+from gateway.mcp_client import raw
 
 pytestmark = pytest.mark.anyio
 
@@ -115,11 +117,8 @@ async def test_the_other_agent_may_do_only_what_both_may(office: Office) -> None
 
 async def test_what_an_agent_asked_for_is_not_taken_for_the_persons_own_word(office: Office) -> None:
     scripted(office.model, LEAVE, says("올렸어요."), chief=(ASKS, says("서기가 올렸대요.")))
-    run = await office.begin()
-    while not (children := await office.children()) or children[0]["status"] != "waiting_approval":
-        await office.daeri.runs.wait(office.deputy, run["run_id"], 0.1)
-    waiting = await office.daeri.runs.get(office.deputy, run["run_id"])
-    assert waiting["status"] == "waiting_run"
+    await office.ask()
+    children = await office.children()
     document = await office.daeri.approvals.show(office.deputy, children[0]["approvals"][0])
     traced = {each["name"]: each["vouched"] for each in document["provenance"]}
     assert traced["start"] is False
@@ -214,3 +213,129 @@ async def test_a_deleted_conversation_takes_what_its_agent_had_others_do_along(o
     assert await office.children() == []
     with pytest.raises(NotFound):
         await office.daeri.runs.get(office.deputy, child["run_id"])
+
+
+FURTHER = "1월 14일부터 15일까지 연차를 올려 줘"
+FURTHER_ASKS = calls(Asked("agents__ask", {"agent": "scribe", "request": FURTHER}))
+
+
+async def decided(office: Office, run: dict[str, Any], decision: str = "approve") -> dict[str, Any]:
+    """The asking run, after the document that it waits for was decided."""
+    await office.daeri.approvals.decide(office.lead, run["approvals"][-1], decision, comment="안 돼요")
+    return await office.daeri.runs.wait(office.deputy, run["run_id"], 20)
+
+
+async def events_of(office: Office, run: dict[str, Any]) -> list[dict[str, Any]]:
+    told = [event async for event in office.daeri.runs.events(office.deputy, run["run_id"]) if event is not None]
+    return [event for event in told if event["type"].startswith(("run.", "approval.", "agent."))]
+
+
+async def test_whoever_waits_for_the_asking_run_hears_that_another_waits_for_people(office: Office) -> None:
+    scripted(office.model, LEAVE, says("올렸어요."), chief=(ASKS, says("서기가 올렸대요.")))
+    run = await office.ask()
+    (child,) = await office.children()
+    assert run["status"] == child["status"] == "waiting_approval"
+    assert run["approvals"] == child["approvals"]
+    assert run["answer"] == child["answer"], "what was filed, what it changes, and whose turn it is"
+    with pytest.raises(NotFound):
+        await office.daeri.runs.get(office.lead, run["run_id"])
+    ended = await decided(office, run)
+    assert (ended["status"], ended["answer"]) == ("succeeded", "서기가 올렸대요.")
+    assert ended["approvals"] == run["approvals"]
+    told = await events_of(office, run)
+    assert [event["type"] for event in told] == [
+        "run.started",
+        "agent.asked",
+        "approval.requested",
+        "run.waiting",
+        "approval.decided",
+        "run.resumed",
+        "agent.answered",
+        "run.succeeded",
+    ]
+    assert {event["approval_id"] for event in told if event["type"].startswith("approval.")} == set(run["approvals"])
+    assert [event["run"] for event in told[2:6]] == [child["run_id"]] * 4
+
+
+async def test_an_agent_that_files_again_lets_the_asking_run_wait_again(office: Office) -> None:
+    later = calls(Asked("leave__request", {"start": "2027-01-18", "end": "2027-01-18"}))
+    scripted(office.model, LEAVE, later, says("올렸어요."), chief=(ASKS, says("네.")))
+    first = await office.ask()
+    second = await decided(office, first)
+    assert second["status"] == "waiting_approval", second
+    assert second["approvals"] != first["approvals"]
+    assert (await decided(office, second, "reject"))["answer"] == "네."
+
+
+async def test_every_run_above_the_one_that_waits_waits_with_it(office: Office) -> None:
+    scribe = Agent("scribe", Text("필경", "Scribe"), scope=("leave.*",), roles=frozenset())
+    object.__setattr__(office.daeri.company, "agents", [*office.daeri.company.agents, scribe])
+
+    def decide(received: Received) -> Reply:
+        if any(message["role"] == "tool" for message in received.body["messages"]):
+            return says("네.")
+        return {QUESTION: ASKS, TASK: FURTHER_ASKS, FURTHER: LEAVE}[received.last_question]
+
+    office.model.decides(decide)
+    run = await office.ask()
+    assert run["status"] == "waiting_approval", run
+    runs = [run, *await office.children()]
+    assert [(each["status"], each["approvals"]) for each in runs] == [("waiting_approval", run["approvals"])] * 3
+    lowest = next(each for each in runs if each["agent"] == "scribe")
+    await office.daeri.runs.cancel(office.deputy, lowest["run_id"])
+    ended = await office.daeri.runs.wait(office.deputy, run["run_id"], 20)
+    assert (ended["status"], ended["answer"]) == ("succeeded", "네.")
+    assert "run.resumed" in [event["type"] for event in await events_of(office, run)]
+
+
+async def test_whoever_stops_a_run_that_waits_with_another_stops_both(office: Office) -> None:
+    scripted(office.model, LEAVE, says("올렸어요."), chief=(ASKS, says("네.")))
+    run = await office.ask()
+    await office.daeri.runs.cancel(office.deputy, run["run_id"])
+    (child,) = await office.children()
+    assert child["status"] == "cancelled"
+    assert (await decided(office, run))["status"] == "cancelled"
+
+
+async def test_the_next_request_of_the_conversation_begins_while_an_agent_that_was_asked_waits(office: Office) -> None:
+    scripted(office.model, LEAVE, says("올렸어요."), chief=(ASKS, says("네.")))
+    run = await office.ask()
+    office.model.always(says("안녕하세요."))
+    again = await office.daeri.runs.create(office.deputy, "안녕", session_id=run["session_id"])
+    assert (await office.daeri.runs.wait(office.deputy, again["run_id"], 20))["status"] == "succeeded"
+
+
+async def test_every_door_tells_at_the_asking_run_what_is_waited_for(office: Office) -> None:
+    days = iter(["2027-01-12", "2027-01-13", "2027-01-14", "2027-01-15", "2027-01-18", "2027-01-19", "2027-01-20"])
+
+    def decide(received: Received) -> Reply:
+        day = next(days) if received.last_question == TASK else ""
+        return calls(Asked("leave__request", {"start": day, "end": day})) if day else ASKS
+
+    office.model.decides(decide)
+    key = await office.daeri.identity.add_key(office.deputy.person_id, "test", decides=False)
+    headers = {"Authorization": f"Bearer {key.secret}"}
+    transport = ASGITransport(app=application(office.daeri, working=False))
+    message = {"messageId": "1", "role": "ROLE_USER", "parts": [{"text": QUESTION}]}
+    params = {"name": "runs.create", "arguments": {"input": QUESTION, "agent": "chief", "wait": 20}}
+    asked: dict[str, Any] = {"input": QUESTION, "agent": "chief"}
+    prompt = {"prompt": QUESTION, "agent": "chief"}
+    chat = {"model": "agent/chief", "messages": [{"role": "user", "content": QUESTION}]}
+    peer = {"jsonrpc": "2.0", "id": 1, "method": "SendMessage", "params": {"message": message}}
+    told: dict[str, str] = {}
+    async with AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers, timeout=30) as http:
+        told["rest"] = (await http.post("/v1/runs?wait=20", json=asked)).text
+        told["chat"] = (await http.post("/v1/chat/completions", json=chat)).text
+        told["stream"] = (await http.post("/v1/chat/completions", json={**chat, "stream": True})).text
+        told["responses"] = (await http.post("/v1/responses", json={"model": "agent/chief", "input": QUESTION})).text
+        told["rpc"] = (
+            await http.post("/rpc", json={"jsonrpc": "2.0", "id": 1, "method": "get_response", "params": prompt})
+        ).text
+        told["a2a"] = (await http.post("/a2a", json=peer, headers={"A2A-Version": "1.0"})).text
+        told["mcp"] = json.dumps(await raw(http, key.secret, "tools/call", params))
+    runs = [run for run in (await office.daeri.runs.page(office.deputy))["data"] if run["parent_run_id"] is None]
+    assert len(runs) == len(told)
+    for (door, answer), run in zip(told.items(), runs[::-1], strict=True):
+        assert run["status"] == "waiting_approval", door
+        assert run["approvals"][0] in answer, door
+    assert "TASK_STATE_INPUT_REQUIRED" in told["a2a"]

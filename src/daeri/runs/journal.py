@@ -44,9 +44,9 @@ from daeri.wording import Text as Words
 
 TERMINAL = ("succeeded", "failed", "cancelled", "expired")
 PARKED = ("waiting_approval", "waiting_input")
+"""Waiting for a person, be it with another run that it has asked for."""
 AT_WORK = ("queued", "running", "waiting_run")
 """The states of a run that nobody but agents has to end: it waits for no person."""
-"""Waiting for a person; one that waits for another run does not concern them."""
 ASK = "agents.ask"
 """The operation by which a run has another agent work; the run of that one is begun with the step."""
 SPOKEN = "message.delta"
@@ -207,7 +207,7 @@ _TOLD = (
 _CHILDREN = Constant(
     select(run.c.id, run.c.epoch).where(run.c.parent_id == _KEY, *(run.c.status != each for each in TERMINAL)), "key"
 )
-_PARENT = Constant(select(run.c.parent_id).where(run.c.id == _KEY), "key")
+_PARENT = Constant(select(run.c.parent_id, run.c.parent_step).where(run.c.id == _KEY), "key")
 _NOTED = ("run_id", "seq", "kind", "name", "status", "summary", "output", "milliseconds", "at")
 _INSERT_NOTE = Constant(insert(step), *_NOTED)
 _INSERT_STEP = Constant(insert(step), *_NOTED, "input", "approval_id")
@@ -471,6 +471,7 @@ class StepJournal:
                 ("run.waiting", {"status": "waiting_approval", "approval_id": outcome.approval_id}),
             )
             change(connection, self.run_id, status="waiting_approval")
+            _wait_above(connection, self.run_id, body, self.clock.now())
         else:
             problem = _problem(outcome)
             self.write(connection, "refused", {"refused": problem})
@@ -544,6 +545,37 @@ def settle(connection: Connection, settlement: Settlement, at: datetime) -> None
     decided = {"approval_id": settlement.approval_id, **_settled(settlement)}
     emit(connection, settlement.run_id, at, ("approval.decided", decided), ("run.resumed", {"status": "queued"}))
     change(connection, settlement.run_id, status="queued", segment=waiting.segment + 1)
+    _resume_above(connection, settlement.run_id, at, ("approval.decided", decided))
+
+
+def above(connection: Connection, run_id: str) -> list[tuple[str, int]]:
+    """Return the run that waits for this one, the one that waits for that, and so on, each with the step that does."""
+    found: list[tuple[str, int]] = []
+    asked = _PARENT.one(connection, key=run_id)
+    while asked is not None and asked.parent_id is not None:
+        found.append((asked.parent_id, asked.parent_step))
+        asked = _PARENT.one(connection, key=asked.parent_id)
+    return found
+
+
+def _wait_above(connection: Connection, run_id: str, held: dict[str, Any], at: datetime) -> None:
+    """Let the runs above one that waits for a document wait for it, too: whoever watches them has to know."""
+    told = {"approval_id": held["approval_id"], "run": run_id}
+    for waiting, seq in above(connection, run_id):
+        here = and_(step.c.run_id == waiting, step.c.seq == seq)
+        output = connection.execute(select(step.c.output).where(here)).scalar_one() | {"held": held}
+        connection.execute(update(step).where(here).values(output=output, approval_id=held["approval_id"]))
+        change(connection, waiting, status="waiting_approval")
+        requested = ("approval.requested", {"step": seq, **held, "run": run_id})
+        emit(connection, waiting, at, requested, ("run.waiting", {"status": "waiting_approval", **told}))
+
+
+def _resume_above(connection: Connection, run_id: str, at: datetime, *events: tuple[str, dict[str, Any]]) -> None:
+    """Let the runs above one that waits for people no more wait for that run alone."""
+    resumed = ("run.resumed", {"status": "waiting_run", "run": run_id})
+    for waiting, _ in above(connection, run_id):
+        change(connection, waiting, status="waiting_run")
+        emit(connection, waiting, at, *((kind, {**told, "run": run_id}) for kind, told in events), resumed)
 
 
 def _answer_parent(connection: Connection, run_id: str, at: datetime) -> None:
@@ -552,11 +584,12 @@ def _answer_parent(connection: Connection, run_id: str, at: datetime) -> None:
         return
     ended = row(connection, run_id)
     waiting = _STATE_HELD.rows(connection, key=ended.parent_id)[0]
-    if waiting.status != "waiting_run":
+    if waiting.status not in ("waiting_run", "waiting_approval"):
         return
+    if waiting.status == "waiting_approval":  # what it waited for with this one is waited for no more
+        _resume_above(connection, ended.parent_id, at)
     here = and_(step.c.run_id == ended.parent_id, step.c.seq == ended.parent_step)
-    output = connection.execute(select(step.c.output).where(here)).scalar_one()
-    done = output["commissioned"]
+    done = connection.execute(select(step.c.output).where(here)).scalar_one()["commissioned"]
     if ended.status == "succeeded":
         own = {**done["sources"][0], **({"classes": held} if (held := ended.usage.get("classes")) else {})}
         result = {**done["result"], "status": ended.status, "answer": ended.answer or ""}
@@ -565,7 +598,7 @@ def _answer_parent(connection: Connection, run_id: str, at: datetime) -> None:
     else:
         why = (ended.error or {}).get("detail") or ended.status
         refusal = Refused(Words(f"{ended.agent}: {why}", f"{ended.agent}: {why}"), extra={"run": run_id})
-        output = {**output, "refused": _problem(refusal)}
+        output = {"commissioned": done, "refused": _problem(refusal)}
     status = "done" if ended.status == "succeeded" else "refused"
     connection.execute(update(step).where(here).values(status=status, output=output))
     told = {"step": ended.parent_step, "agent": ended.agent, "run": run_id, "status": ended.status}

@@ -5,14 +5,13 @@ sweep looks too.
 """
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, Connection, FromClause, and_, bindparam, exists, func, or_, select
+from sqlalchemy import Connection, and_, bindparam, func, or_, select
 
 from daeri.records.prepared import Constant
 from daeri.runs.fleet import server
-from daeri.runs.journal import PARKED, run
+from daeri.runs.journal import AT_WORK, run
 
 Busy = Literal["queue", "reject", "cancel"]
 """What becomes of a request in a conversation whose last one is still at work: it waits, is refused, or takes over."""
@@ -26,23 +25,8 @@ CARRIED: Final = 2
 
 OPEN: Final = ("queued", "running")
 
-
-def _is_one_of(which: FromClause, statuses: Sequence[str]) -> ColumnElement[bool]:
-    """Return the condition that a run has one of these statuses; its text does not depend on them, as IN's does."""
-    return or_(*(which.c.status == each for each in statuses))
-
-
-_ASKED, _FURTHER = run.alias(), run.alias()
-_FOR_PEOPLE = exists().where(
-    _ASKED.c.parent_id == run.c.id,
-    or_(
-        _is_one_of(_ASKED, PARKED),
-        exists().where(_FURTHER.c.parent_id == _ASKED.c.id, _is_one_of(_FURTHER, PARKED)),
-    ),
-)
-HOLDS_UP: Final = or_(_is_one_of(run, OPEN), and_(run.c.status == "waiting_run", ~_FOR_PEOPLE))
+HOLDS_UP: Final = or_(*(run.c.status == each for each in AT_WORK))
 """What the next request of a conversation waits for: neither itself nor an agent that it asked waits for people."""
-
 
 _MINE = Constant(
     select(run.c.session_id, run.c.person_id, run.c.rank, run.c.status).where(run.c.id == bindparam("key")), "key"

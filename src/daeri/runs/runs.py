@@ -473,8 +473,13 @@ class Runs:
         """Go on with a run after its document was decided."""
         if run_id is None:
             return
-        self._wakeups.notify(run_id)
-        due = dict(await self.due())
+
+        def look(connection: Connection) -> tuple[dict[str, int], list[tuple[str, int]]]:
+            return dict(self._queue.due(connection, self._me)), journal.above(connection, run_id)
+
+        due, above = await self._store.read(look)
+        for each in (run_id, *(waiting for waiting, _ in above)):
+            self._wakeups.notify(each)
         crash_at("run.due")
         if self.start is not None and run_id in due:
             await self.start(run_id, due[run_id])

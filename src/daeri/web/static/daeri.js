@@ -140,7 +140,9 @@ function follow() {
   };
   stream.addEventListener("error", () => { if (stream === source && stream.readyState === EventSource.CLOSED) later(); });
   on(["run.waiting"], (event) => becomes(event.status));
-  on(["run.resumed"], () => becomes("running"));
+  on(["run.resumed"], (event) => becomes(event.status === "waiting_run" ? event.status : "running"));
+  on(["agent.asked"], () => becomes("waiting_run"));
+  on(["agent.answered"], () => becomes("running"));
   on(["run.succeeded", "run.failed", "run.cancelled", "stream.end"], (event) => becomes(event.status));
   if (shown === "waiting_approval") return;
   on(["step.started", "step.finished", "tool.started", "tool.finished"], (event) => {
