@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from databases import environment_for, look
+from nursery import Born, nursery
 
 START_SECONDS = 180
 
@@ -44,15 +45,25 @@ class Server:
     """`daeri serve` (or `daeri demo`) on a folder of its own."""
 
     def __init__(
-        self, folder: Path, command: str = "serve", *, more: Mapping[str, str] | None = None, beside: Self | None = None
+        self,
+        folder: Path,
+        command: str = "serve",
+        *,
+        more: Mapping[str, str] | None = None,
+        beside: Self | None = None,
+        is_typed: bool = False,
     ) -> None:
-        """Take further environment variables, and a server whose database (not on SQLite) and audit key it shares."""
+        """Take further environment variables, and a server whose database (not on SQLite) and audit key it shares.
+
+        One that is typed is a process as a person starts it; others come from the nursery, which spares the imports.
+        """
         self.folder = folder
         self.port = free_port()
         self.command = command
         self.more = dict(more or {})
         self.beside = beside
-        self.process: subprocess.Popen[bytes] | None = None
+        self.is_typed = is_typed
+        self.process: subprocess.Popen[bytes] | Born | None = None
         self.log = folder.parent / f"{folder.name}.log"
 
     @property
@@ -60,15 +71,9 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> "Server":
-        arguments = [self.command, "--dir", str(self.folder), "--port", str(self.port)]
-        first = self.beside.folder if self.beside else self.folder
-        environment = {**os.environ, "DAERI_DEMO": "true", **environment_for(first), **self.more}
-        if self.beside:
-            environment["DAERI_AUDIT_KEY"] = str(first / "audit.key")
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "daeri.cli", *arguments], stdout=log, stderr=log, env=environment
-            )
+        """Begin, and wait until requests are answered."""
+        self.begin()
+        assert self.process is not None
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
@@ -79,6 +84,20 @@ class Server:
             except Gone:
                 time.sleep(0.03)
         raise AssertionError(f"the server was not ready in {START_SECONDS} s:\n{self.log.read_text()[-3000:]}")
+
+    def begin(self) -> None:
+        """Begin, and wait for nothing."""
+        arguments = [self.command, "--dir", str(self.folder), "--port", str(self.port)]
+        first = self.beside.folder if self.beside else self.folder
+        environment = {**os.environ, "DAERI_DEMO": "true", **environment_for(first), **self.more}
+        if self.beside:
+            environment["DAERI_AUDIT_KEY"] = str(first / "audit.key")
+        with self.log.open("ab") as log:
+            if self.is_typed:
+                command = [sys.executable, "-m", "daeri.cli", *arguments]
+                self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+            else:
+                self.process = nursery().born(arguments, environment, log)
 
     def kill(self) -> None:
         """Kill -9: nothing is flushed, nothing is closed."""

@@ -16,7 +16,7 @@ NOW = datetime.now(UTC)
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("six") / "demo", "demo").start()
+    server = Server(tmp_path_factory.mktemp("six") / "demo", "demo", is_typed=True).start()
     yield server
     server.stop()
 
