@@ -57,9 +57,7 @@ class Model:
         thinks = self._paused.pop(asked, THINKS)
         if ADDS in asked:
             return calls(Asked("work__add_project", {"name": f"과제 {number}"}), characters=50).slowly(thinks)
-        start = (FIRST_DAY + timedelta(days=number)).isoformat()
-        day = {"start": start, "reason": f"휴가 {number}"}
-        return calls(Asked("work__request", day), characters=50).slowly(thinks)
+        return calls(leave(number), characters=50).slowly(thinks)
 
     def pause(self, question: str, seconds: float) -> None:
         """Let the first reply to a question take its time."""
@@ -83,6 +81,12 @@ class Model:
         while self.times_asked()[question] < times:
             assert time.monotonic() < deadline, f"{question} was not asked"
             time.sleep(0.01)
+
+
+def leave(number: int) -> Asked:
+    """Return the call that asks for leave."""
+    start = (FIRST_DAY + timedelta(days=number)).isoformat()
+    return Asked("work__request", {"start": start, "reason": f"휴가 {number}"})
 
 
 @dataclass
@@ -156,9 +160,9 @@ class House:
 
 
 @contextmanager
-def housed(folder: Path, keys: dict[int, Keys], **more: str) -> Iterator[House]:
-    """Serve a furnished folder with the model."""
-    with Model() as model:
+def housed(folder: Path, keys: dict[int, Keys], own: Model | None = None, **more: str) -> Iterator[House]:
+    """Serve a furnished folder with the model, or one of the test's own."""
+    with own or Model() as model:
         told = {
             "DAERI_COMPANY": "approvals.racing:company",
             "PYTHONPATH": f"{HERE}:{os.environ.get('PYTHONPATH', '')}",

@@ -347,8 +347,10 @@ class Door:
             call.begin(connection)
             self._audit(connection, call, done, arguments_digest=arguments_digest)
             call.record(connection, done)
+            crash_at("read.whole")
 
         await self._store.note(write_down)
+        crash_at("read.committed")
         return done
 
     def _write(self, connection: Connection, call: Call) -> Outcome:
