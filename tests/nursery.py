@@ -95,12 +95,23 @@ class Nursery:
         self._alone = threading.Lock()
         atexit.register(self.close)
 
-    def born(self, arguments: Sequence[str], environment: Mapping[str, str], log: IO[bytes]) -> Born:
-        """Let a process carry out `daeri` with arguments; what it says goes to the log."""
-        told = {"arguments": list(arguments), "environment": dict(environment), "folder": str(Path.cwd())}
-        return Born(self.ask(log, **told), self)
+    def born(
+        self,
+        arguments: Sequence[str | Path],
+        environment: Mapping[str, str],
+        out: IO[Any],
+        err: IO[Any] | None = None,
+        folder: Path | None = None,
+    ) -> Born:
+        """Let a process carry out `daeri` with arguments in a folder; what it says goes to `out`, and to `err`."""
+        told = {
+            "arguments": [*map(str, arguments)],
+            "environment": {**environment},
+            "folder": str(folder or Path.cwd()),
+        }
+        return Born(self.ask(out, err or out, **told), self)
 
-    def ask(self, *files: IO[bytes], **told: Any) -> int:
+    def ask(self, *files: IO[Any], **told: Any) -> int:
         """Send a request with open files; return the number that is answered."""
         numbers = array.array("i", [each.fileno() for each in files])
         beside = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, numbers)] if files else []
@@ -125,7 +136,7 @@ def main(wire: socket.socket) -> int:
     import_everything()
     living: set[int] = set()
     while True:
-        sent, files, *_ = socket.recv_fds(wire, LONGEST, 1)
+        sent, files, *_ = socket.recv_fds(wire, LONGEST, 2)
         if not sent:
             for pid in living:
                 os.kill(pid, signal.SIGKILL)
@@ -141,9 +152,10 @@ def main(wire: socket.socket) -> int:
         pid = os.fork()
         if pid == 0:
             wire.detach()  # its number is another file's soon
-            begin(files[0], told["environment"], told["folder"])
+            begin(files, told["environment"], told["folder"])
             return daeri(told["arguments"])
-        os.close(files[0])
+        for file in files:
+            os.close(file)
         living.add(pid)
         wire.send(b"%d" % pid)
 
@@ -173,10 +185,12 @@ def assert_alone() -> None:
     assert len(list(Path("/proc/self/task").iterdir())) == 1, "a thread has begun"
 
 
-def begin(log: int, environment: Mapping[str, str], folder: str) -> None:
+def begin(files: Sequence[int], environment: Mapping[str, str], folder: str) -> None:
     """Become a process that was started by itself."""
-    os.dup2(log, 1)
-    os.dup2(log, 2)
+    for file, number in zip(files, (1, 2), strict=True):
+        os.dup2(file, number)
+    sys.stdout = sys.__stdout__ = os.fdopen(1, "w", encoding="utf-8", closefd=False)  # a pipe differs from a file
+    sys.stderr = sys.__stderr__ = os.fdopen(2, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
     os.chdir(folder)
     os.environ.clear()

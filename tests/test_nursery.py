@@ -43,7 +43,7 @@ def test_what_is_born_has_an_environment_a_folder_and_files_of_its_own(
     with log.open("ab") as file:
         one = nursery().born(["serve", "--company", "own_company:company"], {"TOLD": "yes"}, file)
     assert one.wait(30) == 2
-    assert log.read_text().startswith(f"yes False {tmp_path} [0, 1, 2] ")
+    assert f"yes False {tmp_path} [0, 1, 2] " in log.read_text()
 
 
 def test_what_is_born_is_killed_and_waited_for_like_any_process(tmp_path: Path) -> None:

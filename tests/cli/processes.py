@@ -10,10 +10,12 @@ import time
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 from unittest.mock import patch
 
 from daeri.cli import main
+from nursery import Born, nursery
 
 PATIENCE_SECONDS = 120
 MADE = ("DAERI_", "LANG", "LC_", "OPENROUTER", "NO_COLOR", "FORCE_COLOR", "COLUMNS")
@@ -31,16 +33,12 @@ def typed(*arguments: str | Path) -> list[str]:
 
 def daeri(*arguments: str | Path, cwd: Path | None = None, **more: str) -> subprocess.CompletedProcess[str]:
     """Run one command to its end."""
-    return subprocess.run(
-        typed(*arguments),
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        env=environment() | more,
-        cwd=cwd,
-        timeout=PATIENCE_SECONDS,
-        check=False,
-    )
+    with TemporaryFile() as out, TemporaryFile() as err:
+        code = nursery().born(arguments, environment() | more, out, err, cwd).wait(PATIENCE_SECONDS)
+        for file in (out, err):
+            file.seek(0)
+        said, told = (file.read().decode("utf-8") for file in (out, err))
+    return subprocess.CompletedProcess(arguments, code, said, told)
 
 
 def talk(*arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
@@ -56,18 +54,18 @@ class Server:
     """A `daeri demo` that serves a folder, and can be killed and started again."""
 
     folder: Path
-    process: subprocess.Popen[str] | None = None
+    process: Born | None = None
+    talk: IO[str] | None = None
     said: str = ""
 
     def start(self) -> None:
-        command = typed("demo", "--dir", self.folder, "--port", "0")
-        with (self.folder / "log").open("w") as log:
-            self.process = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=log, text=True, encoding="utf-8", env=environment()
-            )
-        assert self.process.stdout is not None
+        command = ("demo", "--dir", self.folder, "--port", "0")
+        ours, theirs = os.pipe()
+        with (self.folder / "log").open("w") as log, os.fdopen(theirs, "wb") as out:
+            self.process = nursery().born(command, environment(), out, log)
         self.said = ""
-        for line in self.process.stdout:
+        self.talk = os.fdopen(ours, encoding="utf-8")
+        for line in self.talk:
             self.said += line
             if "Ctrl-C" in line:
                 return
@@ -80,8 +78,9 @@ class Server:
     def end(self, number: signal.Signals) -> int:
         assert self.process is not None
         self.process.send_signal(number)
+        assert self.talk is not None
         code = self.process.wait(PATIENCE_SECONDS)
-        self.process.stdout.close()
+        self.talk.close()
         self.process = None
         return code
 
