@@ -35,6 +35,7 @@ from daeri.models.relay import RawModels
 from daeri.models.table import budgets_in, models_in
 from daeri.models.wire import Model
 from daeri.operations.agents import agents_in, check_agents
+from daeri.operations.answers import Answers
 from daeri.operations.approval import Approvals
 from daeri.operations.auditing import AuditLog
 from daeri.operations.budgets import Budget, Budgets
@@ -111,7 +112,7 @@ class Daeri:
         self.tracer = Tracer(settings.otlp_endpoint, __version__) if settings.otlp_endpoint else None
         self.exchange = Exchange(settings.redis_url.get_secret_value()) if settings.redis_url else None
         self.limiter = self._limiter()
-        self.door = Door(company, self.store, self.clock, self.limiter)
+        self.door = Door(company, self.store, self.clock, self.limiter, Answers(self.exchange))
         self._sandbox = Sandbox()
         disk = Disk(settings.own_files)
         self.own_files = OwnFiles(self.door, self.store, disk)

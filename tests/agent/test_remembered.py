@@ -138,7 +138,7 @@ def test_what_is_remembered_is_bounded_and_a_broken_call_is_not_worth_it() -> No
     replies = Replies([KEPT])
     for number in range(20):
         replies.keep(request_of(text=str(number)), reply("긴 답 " * (BYTES_MAX // 40)))
-    assert replies._size <= BYTES_MAX
+    assert replies._kept.size <= BYTES_MAX
     assert replies.find(request_of(text="19"), ["main"])
     assert not replies.find(request_of(text="0"), ["main"])
     replies.keep(request_of(), [InvalidToolCall("1", "x", "{", "no JSON"), *reply()])

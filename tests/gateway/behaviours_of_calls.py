@@ -2,6 +2,7 @@
 
 import unicodedata
 
+from daeri.operations.answers import Answers
 from gateway.behaviours import ADD, LEAVE, Table, key, pointers, said
 from worlds import COLLEAGUE, HR, OWNER
 
@@ -103,6 +104,17 @@ async def words_come_in_the_language_that_was_asked_for(way, _):
     got = await way.call("owner", "work.find", {"employee": OWNER}, lang="en")
     assert got.body["say"] == "It is 김하은."
     return said(got)
+
+
+@behaviour("call")
+async def what_is_remembered_is_told_again_with_its_age_and_to_nobody_else(way, house):
+    house.world.door._answers = Answers(now=lambda: 100.0)
+    told = [await way.call("owner", "bulk.costly", {"employee": OWNER}) for _ in range(2)]
+    assert [got.body.get("age") for got in told] == [None, 0]
+    assert told[0].body["sources"] == told[1].body["sources"]
+    others = [await way.call(who, "bulk.costly", {"employee": OWNER}) for who in ("colleague", "stranger")]
+    assert [got.code for got in others] == ["permission-denied", "not-found"]
+    return [said(got) for got in (*told, *others)]
 
 
 @behaviour("operations")

@@ -11,14 +11,14 @@ from pydantic import BaseModel
 
 from daeri.errors import Refused
 from daeri.gateway import Options
-from daeri.operations import Catalog, anyone
+from daeri.operations import Catalog, Ref, anyone
 from daeri.records import Actor, Records
 from daeri.wording import Text
 from gateway import behaviours_of_approvals, behaviours_of_callers, behaviours_of_calls
 from gateway.behaviours import Behaviour
 from gateway.gateway_house import Keys, opened
 from gateway.ways import CAPABILITIES, WAYS, Way, audited
-from worlds import Project, Said
+from worlds import OWNER, Employee, Project, Said
 
 pytestmark = pytest.mark.anyio
 
@@ -58,6 +58,12 @@ async def seldom(records: Records) -> Said:
     """What is asked for twice an hour at most."""
     del records
     return Said(value="드물게")
+
+
+@bulk.read(label=Text("잊지 않는 일", "Something remembered"), allow=anyone, cache_seconds=60)
+async def costly(records: Records, employee: Ref[Employee]) -> Said:
+    """What costs so much that it is remembered."""
+    return Said(value=str((await records.get(Employee, employee)).salary))
 
 
 _told: dict[str, tuple[Any, list[dict[str, Any]]]] = {}
@@ -106,3 +112,11 @@ def test_the_table_is_long_and_every_missing_cell_has_its_reason():
         assert set(behaviour.needs) <= set(CAPABILITIES), behaviour.name
     missing = sum(1 for behaviour in BEHAVIOURS for kind in WAYS if set(behaviour.needs) & set(kind.cannot))
     assert missing < len(BEHAVIOURS) * len(WAYS) / 5
+
+
+async def test_http_tells_in_its_own_word_how_old_a_remembered_answer_is(keyed, tmp_path):
+    async with opened(keyed, tmp_path, Options(), catalogs=[bulk]) as house:
+        first, again = [await house.post("owner", "/v1/ops/bulk.costly", {"employee": OWNER}) for _ in range(2)]
+        assert "age" not in first.headers
+        assert again.headers["age"] == str(again.json()["age"])
+        assert again.headers["cache-control"] == "no-store", "what is remembered here is for nobody between"

@@ -173,6 +173,8 @@ class OperationRoutes:
             "." not in name and "__" not in name and "result" in body
         ):  # `query` answers with its table, as SQL clients expect
             body = body["result"]
+        if "age" in body:  # RFC 9111's own word for it
+            headers["Age"] = str(body["age"])
         if "approval_id" in body:
             headers["Location"] = f"/v1/approvals/{body['approval_id']}"
         return answer(body, outcome.status, headers)

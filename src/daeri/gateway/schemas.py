@@ -141,14 +141,19 @@ SCHEMAS: Final[dict[str, Schema]] = {
         classes={**list_of(TEXT), "description": "Data classes that it holds beyond internal: personal, secret."},
     ),
     "Argument": object_of("Argument", "An argument as people read it.", name=TEXT, label=TEXT, value=TEXT),
-    "CallResult": object_of(
-        "CallResult",
-        "What came of a call.",
-        operation=TEXT,
-        result=ANYTHING,
-        say={"type": ["string", "null"], "description": "The result as a sentence."},
-        sources=list_of(named("Source")),
-        masked={**list_of(TEXT), "description": "Fields left out because the caller may not see them."},
+    "CallResult": sometimes(
+        object_of(
+            "CallResult",
+            "What came of a call.",
+            operation=TEXT,
+            result=ANYTHING,
+            say={"type": ["string", "null"], "description": "The result as a sentence."},
+            sources=list_of(named("Source")),
+            masked={**list_of(TEXT), "description": "Fields left out because the caller may not see them."},
+        ),
+        withheld={**list_of(TEXT), "description": "Fields of which figures were not told: too few people."},
+        age={"type": "integer", "description": "Seconds since it was read, where the answer is a remembered one."},
+        consented_by={**TEXT, "description": "The document by which it was done at once, on a standing consent."},
     ),
     "HeldCall": object_of(
         "HeldCall",

@@ -5,16 +5,16 @@ asks. So a change of anybody's rights forgets what was remembered of them, and n
 """
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from daeri.bounded import Bounded
 from daeri.canonical import digest
 from daeri.models.wire import Finished, InvalidToolCall, Item, Json, Model, TextDelta, ToolCall, Usage
 
 BYTES_MAX: Final = 16 * 2**20
-"""Characters of replies that one process remembers, about; the oldest are forgotten first."""
+"""Characters of replies that one process remembers, about."""
 REPLY_BYTES: Final = 500
 """What one takes beside its text."""
 
@@ -37,33 +37,20 @@ class Request:
         return digest([served_by, list(self.messages), list(self.tools), self.authority])
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    items: tuple[Item, ...]
-    until: float
-    size: int
-
-
 class Replies:
     """The replies that one process remembers, of the models that are to be remembered at all."""
 
     def __init__(self, models: Sequence[Model], now: Callable[[], float] = time.monotonic) -> None:
         """Take the models; `now` gives seconds that only grow."""
         self._models = {model.name: model for model in models if model.cache_seconds}
-        self._now = now
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
-        self._size = 0
+        self._kept = Bounded[tuple[Item, ...]](BYTES_MAX, now)
 
     def find(self, request: Request, names: Collection[str]) -> tuple[Item, ...]:
         """Return the reply that one of these models gave to the same request, its text in one piece; () if none did."""
         for name in names:
-            if name not in self._models:
-                continue
-            key = request.key(self._models[name])
-            kept = self._kept.get(key)
-            if kept is not None and self._now() < kept.until:
-                return kept.items
-            self._forget(key)
+            kept = self._kept.find(request.key(self._models[name])) if name in self._models else None
+            if kept is not None:
+                return kept.value
         return ()
 
     def keep(self, request: Request, items: Sequence[Item]) -> None:
@@ -75,14 +62,5 @@ class Replies:
         text = "".join(item.text for item in items if isinstance(item, TextDelta))
         rest = [item for item in items if not isinstance(item, TextDelta | Usage)]
         size = REPLY_BYTES + len(text) + sum(len(str(item.arguments)) for item in rest if isinstance(item, ToolCall))
-        kept = _Kept((*([TextDelta(text)] if text else ()), *rest), self._now() + (model.cache_seconds or 0), size)
-        key = request.key(model)
-        self._forget(key)
-        self._kept[key] = kept
-        self._size += size
-        while self._size > BYTES_MAX:
-            self._forget(next(iter(self._kept)))
-
-    def _forget(self, key: str) -> None:
-        gone = self._kept.pop(key, None)
-        self._size -= gone.size if gone else 0
+        items = (*([TextDelta(text)] if text else ()), *rest)
+        self._kept.keep(request.key(model), items, model.cache_seconds or 0, size)

@@ -20,6 +20,7 @@ from daeri.crash import crash_at
 from daeri.errors import Conflict, DaeriError, NotFound
 from daeri.operations import arguments as args
 from daeri.operations import filing, noting, repeats
+from daeri.operations.answers import Answers, Asked
 from daeri.operations.body import Body
 from daeri.operations.call import Call, refused_step
 from daeri.operations.company import Company
@@ -53,9 +54,17 @@ from daeri.wording import Lang, Text
 class Door:
     """Runs operations for actors; the only holder of operation functions."""
 
-    def __init__(self, company: Company, store: Store, clock: Clock, limiter: Limiter | None = None) -> None:
-        """Take the company's declarations, its database, the clock, and who counts calls."""
+    def __init__(
+        self,
+        company: Company,
+        store: Store,
+        clock: Clock,
+        limiter: Limiter | None = None,
+        answers: Answers | None = None,
+    ) -> None:
+        """Take the company's declarations, its database, the clock, who counts calls, and who remembers answers."""
         self.company = company
+        self._answers = answers or Answers()
         self._limiter = limiter or Limiter()
         self._store = store
         self._clock = clock
@@ -213,12 +222,7 @@ class Door:
         if kind is None:
             return
 
-        def let_in(connection: Connection) -> BaseModel:
-            if call.journal is not None:
-                self._stand(connection, call)
-            return self._validated(connection, call)
-
-        model = await self._store.read(let_in)
+        model = await self._store.read(partial(self._let_in, call=call))
         if call.journal is not None:  # who watches the run sees what it waits for
             await self._store.note(call.begin)
             call.journal.keep()
@@ -332,16 +336,9 @@ class Door:
         return known[1]
 
     async def _read(self, call: Call) -> Done:
-        def look(connection: Connection) -> tuple[Done, str]:
-            if call.journal is not None:  # a run takes its time; a request has just been let in
-                self._stand(connection, call)
-            call.seen = Trail()
-            model = self._validated(connection, call)
-            return self._body.run(connection, call, model, call.seen), digest(args.canonical(model))
-
         await self._sense(call)
-        await self._make(call)
-        done, arguments_digest = await self._store.read(look)
+        remembers = call.operation.cache_seconds is not None
+        done, arguments_digest = await (self._remembered(call) if remembers else self._looked_up(call))
 
         def write_down(connection: Connection) -> None:
             call.begin(connection)
@@ -352,6 +349,52 @@ class Door:
         await self._store.note(write_down)
         crash_at("read.committed")
         return done
+
+    async def _looked_up(self, call: Call) -> tuple[Done, str]:
+        """Return what the operation answers now, and the digest of its arguments."""
+
+        def look(connection: Connection) -> tuple[Done, str]:
+            done = self._run(connection, call, model := self._let_in(connection, call))
+            return done, digest(args.canonical(model))
+
+        await self._make(call)
+        return await self._store.read(look)
+
+    async def _remembered(self, call: Call) -> tuple[Done, str]:
+        """Return the answer that is remembered for the same, else a new one, which is to be remembered."""
+
+        def ask(connection: Connection) -> tuple[Asked, str]:
+            model = self._let_in(connection, call)
+            return self._asked(connection, call, model), digest(args.canonical(model))
+
+        def look(connection: Connection) -> tuple[Done, Asked]:
+            model = self._let_in(connection, call)
+            return self._run(connection, call, model), self._asked(connection, call, model)
+
+        asked, arguments_digest = await self._store.read(ask)
+        async with self._answers.turn(asked):
+            found = await self._answers.find(asked)
+            if found is not None:
+                done, call.seen = found
+                return done, arguments_digest
+            await self._make(call)
+            done, answered = await self._store.read(look)
+            await self._answers.keep(asked if asked.key == answered.key else answered, done, call.seen)
+        return done, arguments_digest
+
+    def _let_in(self, connection: Connection, call: Call) -> BaseModel:
+        """Check who calls, and with what."""
+        if call.journal is not None:  # a run takes its time; a request has just been let in
+            self._stand(connection, call)
+        return self._validated(connection, call)
+
+    def _run(self, connection: Connection, call: Call, model: BaseModel) -> Done:
+        call.seen = Trail()
+        return self._body.run(connection, call, model, call.seen)
+
+    def _asked(self, connection: Connection, call: Call, model: BaseModel) -> Asked:
+        shape, day = self.shape(call.operation), self._clock.today().isoformat()
+        return self._answers.asked(connection, call, arguments=args.canonical(model), shape=shape, day=day)
 
     def _write(self, connection: Connection, call: Call) -> Outcome:
         call.begin(connection)
@@ -531,7 +574,8 @@ class Door:
 
     def _audit(self, connection: Connection, call: Call, done: Done, *, outcome: str = "done", **more: Any) -> None:
         more.setdefault("arguments_digest", digest(dict(call.sent)))
-        told = noting.told(call.seen, rows=done.rows, masked=done.masked)
+        remembered = {} if done.age is None else {"age": done.age}
+        told = noting.told(call.seen, rows=done.rows, masked=done.masked, **remembered)
         self._write_down(connection, call, outcome, **told, **more)
 
     async def _refused(

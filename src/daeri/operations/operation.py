@@ -5,17 +5,19 @@ A company fills a `Catalog`; `declare.py` reads the functions; `invoke.py` alone
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel
 from sqlalchemy import ColumnElement
 
+from daeri.clock import Clock
 from daeri.errors import DeclarationError
 from daeri.operations.declare import Signature, read_signature
 from daeri.operations.form import Form, LineFunction, form_of
 from daeri.operations.line import Change
 from daeri.operations.offering import Offer, made
 from daeri.operations.provided import awaited_by
+from daeri.records.access import Records
 from daeri.records.actor import Actor, Effect
 from daeri.records.record import Record
 from daeri.records.rules import Rule
@@ -26,6 +28,10 @@ RuleFunction = TypeVar("RuleFunction", bound=Callable[[Actor], ColumnElement[boo
 Allow = Callable[[Actor], bool]
 ApprovalRule = LineFunction
 Preview = Callable[..., Awaitable[Sequence[Change]]]
+
+
+CACHE_SECONDS_MAX: Final = 86_400
+"""How long an answer may be remembered at most."""
 
 
 class ErrandFailed(Exception):
@@ -69,6 +75,10 @@ class Operation:
         examples, words: how people ask for it.
         outside: what it answers is text from documents or the web, which anyone may have written.
         errand: what is called outside once the approved effect is committed; None = nothing is.
+        cache_seconds: how long an answer of one that reads may be given again to who asks the same with the same
+            rights (`answers.py`); None = it is made anew each time.
+        cached_as: what its answers are made of where they are not made of the company's records and code, so that
+            servers may share them; "" = they are.
         signature: the function's parameters, read once at import.
     """
 
@@ -87,6 +97,23 @@ class Operation:
     words: tuple[str, ...] = ()
     outside: bool = False
     errand: Errand | None = None
+    cache_seconds: int | None = None
+    cached_as: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse to remember what does something, or for ever.
+
+        Raises:
+            DeclarationError: it would.
+        """
+        if self.cache_seconds is None:
+            return
+        if self.effect != "read":
+            raise DeclarationError(
+                f"{self.name} changes something, so its answers cannot be remembered: no cache_seconds"
+            )
+        if not 0 < self.cache_seconds <= CACHE_SECONDS_MAX:
+            raise DeclarationError(f"{self.name}: cache_seconds is between 1 and {CACHE_SECONDS_MAX}, or left out")
 
     @property
     def approval(self) -> Form | None:
@@ -151,10 +178,15 @@ class Catalog:
         examples: Sequence[str] = (),
         words: Sequence[str] = (),
         outside: bool = False,
+        cache_seconds: int | None = None,
     ) -> Callable[[Function], Function]:
-        """Declare an operation that only reads; `outside` where its text comes from documents or the web."""
+        """Declare an operation that only reads; `outside` where its text comes from documents or the web.
+
+        With `cache_seconds` its answer may be that old, for who asks the same again with the same rights, as long as
+        nothing is changed in the records by Daeri. It is then made of nothing but these, its arguments and its asker.
+        """
         governed = {"label": label, "allow": allow, "examples": examples, "words": words}
-        return self._operation("read", {**governed, "outside": outside})
+        return self._operation("read", {**governed, "outside": outside, "cache_seconds": cache_seconds})
 
     def write(
         self,
@@ -254,6 +286,10 @@ class Catalog:
             waits_for = awaited_by(signature.injected)
             if effect != "read" and waits_for is not None:
                 raise DeclarationError(f"{name} changes something, so it cannot wait for {waits_for.__name__} first")
+            cache_seconds = governed.get("cache_seconds")
+            odd = [kind.__name__ for kind in signature.injected.values() if kind not in (Records, Actor, Clock)]
+            if cache_seconds is not None and odd:
+                raise DeclarationError(f"{name} is made of {odd[0]} too, so its answers cannot be remembered")
             description = (function.__doc__ or "").strip()
             self.operations[name] = Operation(
                 name=name,
@@ -271,6 +307,7 @@ class Catalog:
                 words=tuple(governed["words"]),
                 outside=governed.get("outside", False),
                 errand=governed.get("errand"),
+                cache_seconds=cache_seconds,
             )
             return function
 

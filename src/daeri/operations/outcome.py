@@ -23,6 +23,7 @@ class Done:
         masked: fields that were left out because the actor may not see them ("employee.salary").
         withheld: fields of which some figures were not told, because they would be about too few people.
         approval_id: the document by which it was done at once, because standing consents covered it.
+        age: the seconds since it was read, where the answer is a remembered one.
     """
 
     operation: str
@@ -34,13 +35,14 @@ class Done:
     rows: int = 0
     withheld: list[str] = field(default_factory=list)
     approval_id: str | None = None
+    age: int | None = None
 
     status = 200
 
     def body(self, lang: Lang = "ko") -> dict[str, Any]:
         """Render as the resource shape of a call's result."""
         del lang
-        body = {
+        body: dict[str, Any] = {
             "operation": self.operation,
             "result": self.result,
             "say": self.say,
@@ -48,6 +50,7 @@ class Done:
             "masked": self.masked,
         }
         body |= {"withheld": self.withheld} if self.withheld else {}
+        body |= {"age": self.age} if self.age is not None else {}
         return body | ({"consented_by": self.approval_id} if self.approval_id else {})
 
 

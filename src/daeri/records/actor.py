@@ -62,6 +62,7 @@ class Actor:
             "roles": sorted(self.roles),
             "agent": [self.agent, *self.beside],
             "scopes": self.scopes,
+            "decides": self.decides,
             "everything": self.everything,
         }
 

@@ -13,7 +13,21 @@ from datetime import datetime
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import Column, Connection, Index, Integer, String, Table, func, insert, select, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    Index,
+    Integer,
+    String,
+    Table,
+    bindparam,
+    case,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+)
 
 from daeri.errors import BrokenChain
 from daeri.records.actor import Actor
@@ -24,6 +38,8 @@ from daeri.verify_audit import COLUMNS, GENESIS, REASONS, Broken, Notes, Verifie
 from daeri.wording import Text
 
 BATCH = 5_000
+ROLES_FOLLOW: Final = "roles.follow"
+"""A person's roles became those that the identity provider gives them."""
 SYSTEM_DOOR: Final = "system"
 """The door of rows that Daeri writes of its own accord: signed notes of the head, keys, prunings."""
 
@@ -132,6 +148,13 @@ class Proof:
 _NAMES = tuple(field.name for field in fields(Entry))
 _LAST = Constant(select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1))
 _INSERT = Constant(insert(audit), *audit.columns.keys())
+_TELLS_OF_A_CHANGE = or_(audit.c.detail.contains('"wrote"'), audit.c.action == ROLES_FOLLOW)
+_CHANGED = Constant(
+    select(
+        func.max(audit.c.seq).label("head"), func.max(case((_TELLS_OF_A_CHANGE, audit.c.seq))).label("changed")
+    ).where(audit.c.seq > bindparam("since")),
+    "since",
+)
 _ROWS = select(audit).order_by(audit.c.seq.desc())
 About = Callable[[int, str], Mapping[str, Any]]
 """Tells an entry's detail from the number and the hash of the row before it."""
@@ -159,6 +182,18 @@ def append_all(connection: Connection, entries: Sequence[Entry], about: About | 
         row["hash"] = previous = row_hash(row)
         _INSERT.run(connection, **row)
     return seq
+
+
+def changed_since(connection: Connection, seq: int | None) -> tuple[int, int]:
+    """Return the last entry's number, and that of the last one after `seq` that tells of a change to records.
+
+    Where none tells of one it is `seq` itself; without `seq` nothing is looked for, and both are the last entry's.
+    """
+    if seq is None:
+        last = _LAST.one(connection)
+        return (last.seq, last.seq) if last else (0, 0)
+    row = _CHANGED.one(connection, since=seq)
+    return (row.head or seq, row.changed or seq) if row is not None else (seq, seq)
 
 
 def verify(

@@ -307,7 +307,7 @@ class Identity:
             values = {"roles": sorted(after), "version": person.c.version + 1}
             connection.execute(update(person).where(person.c.id == person_id).values(**values))
             told = {"before": sorted(before), "after": sorted(after)}
-            self._audit(connection, person_id, "roles.follow", detail=told)
+            self._audit(connection, person_id, audit.ROLES_FOLLOW, detail=told)
 
     async def sign_out(self, token: str) -> None:
         """End a session; unknown ones are ignored."""

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, Field, WithJsonSchema, create_model
 from pydantic_core import to_jsonable_python
 
+from daeri.canonical import digest
 from daeri.errors import DeclarationError
 from daeri.operations import Catalog, Change, Company, Form, Line, anyone, drafter, having, holder, superior
 from daeri.operations.arguments import parameter_label
@@ -115,6 +116,20 @@ class Adopted:
     def seconds(self) -> float:
         """How long a call may take."""
         return self.governed.seconds or self.entry.seconds
+
+    @property
+    def cache_seconds(self) -> int | None:
+        """How old its answers may be; what the operator says of a whole service holds for what reads alone."""
+        if self.governed.cache_seconds is not None:
+            return self.governed.cache_seconds or None
+        return self.entry.cache_seconds or None if self.effect == "read" else None
+
+    @property
+    def cached_as(self) -> str:
+        """What its answers are made of: who answers, for what, and how that is governed."""
+        return digest(
+            [self.entry.model_dump(mode="json", exclude={"operations"}), self.governed.model_dump(mode="json")]
+        )
 
 
 @dataclass(slots=True)
@@ -222,6 +237,8 @@ def _operation(one: Adopted, service: Text, company: Company, call: Callable[[Ad
         words=one.governed.words,
         outside=True,
         errand=None if is_read else Errand(call(one), idempotent=one.governed.idempotent),
+        cache_seconds=one.cache_seconds,
+        cached_as=one.cached_as,
     )
 
 

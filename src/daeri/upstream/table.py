@@ -16,6 +16,9 @@ approval = "lead"                        # or "self", "role:finance", or a name 
 effect = "irreversible"
 parameters = { sku = "상품 코드 (SKU)" }
 
+[services.stock.operations.findItems]
+cache_seconds = 60                       # the same answer again for whoever asks the same with the same rights
+
 [services.wiki]
 mcp = "http://10.0.0.7:9000/mcp"         # an MCP server; or command = ["wiki-mcp", "--stdio"]
 adopt = ["search"]
@@ -34,6 +37,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from daeri.errors import DeclarationError
+from daeri.operations.operation import CACHE_SECONDS_MAX
 from daeri.records.actor import Effect
 from daeri.wording import Text
 
@@ -93,6 +97,7 @@ class Governed(_Part):
         data: how sensitive its answers are, which decides what models may be told of them (internal where nothing is
             said); what a write answers is not told at all where that is sensitive.
         idempotent: the service acts once for the same Idempotency-Key, so a lost call may be made again.
+        cache_seconds: how old an answer of one that reads may be; that of the service where nothing is said, 0 = none.
     """
 
     name: Name | None = None
@@ -107,6 +112,7 @@ class Governed(_Part):
     examples: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     idempotent: bool = False
+    cache_seconds: int | None = Field(default=None, ge=0, le=CACHE_SECONDS_MAX)
 
 
 class Entry(_Part):
@@ -121,6 +127,7 @@ class Entry(_Part):
             more than its person's own words, once it has read anything, and what leaves is audited before it does.
         key_header: the header that carries the key; as `Bearer KEY` where that is Authorization.
         answer_max: bytes of an answer that are read.
+        cache_seconds: how old the answers of those of its operations that read may be; 0 = they are asked each time.
     """
 
     label: Label | None = None
@@ -136,6 +143,7 @@ class Entry(_Part):
     roles: tuple[str, ...] = ()
     seconds: float = Field(default=10, gt=0, le=SECONDS_MAX)
     answer_max: int = Field(default=1_048_576, ge=1_024, le=64 * 1_048_576)
+    cache_seconds: int = Field(default=0, ge=0, le=CACHE_SECONDS_MAX)
     operations: Mapping[str, Governed] = Field(default_factory=dict)
 
     @model_validator(mode="after")

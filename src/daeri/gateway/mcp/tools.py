@@ -297,6 +297,7 @@ def output_schema(operation: Operation) -> dict[str, Any]:
                 "items": {"type": "string"},
                 "description": "Fields of which figures were not told: too few people.",
             },
+            "age": {"type": "integer", "description": "Seconds since it was read, where the answer is remembered."},
         },
         "required": ["operation", "result", "say", "sources", "masked"],
     }
