@@ -2,13 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import openai
 import pytest
 from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from daeri.errors import RateLimited
 from daeri.gateway import Options
@@ -106,16 +108,61 @@ async def test_each_call_of_a_batch_counts(keyed, tmp_path):
         assert "retry-after" in after.headers
 
 
-async def test_each_message_of_a_websocket_counts_and_the_connection_stays(keyed, tmp_path):
-    async with limited(keyed, tmp_path, "person=2/minute") as house, served(house.app, "auto") as url:
-        headers = {"Authorization": f"Bearer {house.keys['owner']}"}
-        async with connect(url.replace("http", "ws") + "/ws", additional_headers=headers, proxy=None) as socket:
-            codes = []
-            for number in range(4):
-                call = {"jsonrpc": "2.0", "method": "work.find", "params": {"employee": 1}, "id": number}
-                await socket.send(json.dumps(call))
-                codes.append(json.loads(await socket.recv()).get("error", {}).get("code"))
-        assert codes == [None, None, RateLimited.rpc_code, RateLimited.rpc_code]
+FIND = {"jsonrpc": "2.0", "method": "work.find", "params": {"employee": 1}, "id": 7}
+ODD = {
+    "no JSON": ("{", -32700),
+    "no call": ('{"jsonrpc": "2.0", "id": 7}', -32600),
+    "an empty batch": ("[]", -32600),
+    "a long batch": (json.dumps([FIND] * 1_000), -32600),
+}
+
+
+@asynccontextmanager
+async def talking(house: House, url: str, who: str) -> AsyncIterator[Callable[[str], Awaitable[Any]]]:
+    """Open a WebSocket, and say something on it; the answer is the next message."""
+    headers = {"Authorization": f"Bearer {house.keys[who]}"}
+    async with connect(url.replace("http", "ws") + "/ws", additional_headers=headers, proxy=None) as socket:
+
+        async def say(text: str) -> Any:
+            await socket.send(text)
+            return json.loads(await socket.recv())
+
+        yield say
+
+
+async def test_a_websocket_and_each_of_its_messages_count_and_the_connection_stays(keyed, tmp_path):
+    async with limited(keyed, tmp_path, "person=3/minute") as house, served(house.app, "auto") as url:
+        async with talking(house, url, "owner") as say:
+            said = [await say(json.dumps(FIND)) for _ in range(4)]
+            assert [each.get("error", {}).get("code") for each in said] == [None, None, *[RateLimited.rpc_code] * 2]
+            assert {each["id"] for each in said} == {7}
+            with pytest.raises(InvalidStatus) as refused:
+                async with talking(house, url, "owner"):
+                    pass
+            assert refused.value.response.status_code == 429
+            assert int(refused.value.response.headers["retry-after"]) > 0
+        for who in ("colleague", "stranger"):
+            async with talking(house, url, who) as say:
+                assert (await say(json.dumps(FIND))).get("error", {}).get("code") != RateLimited.rpc_code
+
+
+@pytest.mark.parametrize("odd", ODD)
+async def test_what_has_no_proper_form_counts_as_much_as_a_call(keyed, tmp_path, odd):
+    text, code = ODD[odd]
+    async with (
+        limited(keyed, tmp_path, "person=3/minute") as house,
+        served(house.app, "auto") as url,
+        talking(house, url, "owner") as say,
+    ):
+        said = [await say(text) for _ in range(4)]
+        assert [each["error"]["code"] for each in said] == [code, code, *[RateLimited.rpc_code] * 2]
+        assert (await say(json.dumps(FIND)))["error"]["code"] == RateLimited.rpc_code
+
+
+async def test_calls_of_a_batch_that_have_no_proper_form_count_too(keyed, tmp_path):
+    async with limited(keyed, tmp_path, "person=3/minute") as house:
+        said = (await house.post("owner", "/rpc", [{"id": 1}, {"id": 2}, 3, {"id": 4}, FIND])).json()
+        assert [each["error"]["code"] for each in said] == [-32600] * 3 + [RateLimited.rpc_code] * 2
 
 
 async def test_a_model_has_a_limit_of_its_own(keyed, tmp_path):

@@ -15,6 +15,7 @@ from daeri.operations.budgets import Budget
 from daeri.testing.model_server import Spent, fails, says
 from gateway.gateway_house import Keys
 from gateway.openai_house import MODEL, Place, place
+from gateway.test_keys import made
 from worlds import AUDITOR, COLLEAGUE, OWNER
 
 pytestmark = pytest.mark.anyio
@@ -146,6 +147,21 @@ async def test_a_spent_budget_stops_those_whose_it_is_and_nobody_else(keyed_and_
         if budget.of == "person":
             assert [each["state"] for each in standing] == ["over"]
         assert (await usage(here, "owner"))["total"]["calls"] == 2
+
+
+async def test_keys_made_by_a_key_spend_the_budget_of_that_key(keyed_and_folder):
+    async with opened_with(keyed_and_folder, Budget("key", "*", "day", tokens=2_500)) as (here, clients):
+        own = [(await made(here.house, scopes=["model.*"]))["key"] for _ in range(3)]
+        for key in (*own[:2], own[0]):
+            await ask(here.client(key))
+        for key in own:
+            assert (await refused(ask(here.client(key))))["code"] == "budget-exceeded"
+        here.house.services.raw._budgets._purses.clear()  # as after a restart: all is read from the account
+        assert (await refused(ask(here.client(own[1]))))["code"] == "budget-exceeded"
+        (mine,) = (await usage(here, "owner", "?by=key"))["data"]
+        assert mine["calls"] == 3
+        for another in clients.values():
+            await ask(another)
 
 
 @pytest.mark.parametrize("of", ["everyone", "team"])

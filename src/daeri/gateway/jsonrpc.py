@@ -96,12 +96,12 @@ class Dispatcher:
         try:
             sent = decode(body)
         except InvalidRequest as error:
-            return _error(None, error, caller.lang, caller.request_id)
+            return await self._malformed(None, error, caller, counted=self._one_is_counted)
         if not isinstance(sent, list):
             return await self._one(sent, caller, counted=self._one_is_counted)
         if not 1 <= len(sent) <= BATCH_MAX:
             size = Text(f"배치는 1개부터 {BATCH_MAX}개까지예요", f"A batch has 1 to {BATCH_MAX} calls")
-            return _error(None, InvalidRequest(size), caller.lang, caller.request_id)
+            return await self._malformed(None, InvalidRequest(size), caller, counted=self._one_is_counted)
         # §6 leaves the order free; in order is what people expect of "do this, then that".
         responses = [
             await self._one(item, caller, counted=self._one_is_counted and not number)
@@ -113,9 +113,18 @@ class Dispatcher:
         try:
             call = _read(sent)
         except InvalidRequest as error:
-            return _error(_id_of(sent), error, caller.lang, caller.request_id)
+            return await self._malformed(_id_of(sent), error, caller, counted=counted)
         response = await self._answered(call, caller, counted=counted)
         return None if call.id is _NO_ID else response
+
+    async def _malformed(self, call_id: Any, error: DaeriError, caller: Caller, *, counted: bool) -> dict[str, Any]:
+        """Answer what is no call; it counts as one."""
+        try:
+            if not counted:
+                await self._count(caller.actor)
+        except RateLimited as limited:
+            error = limited
+        return _error(call_id, error, caller.lang, caller.request_id)
 
     async def _answered(self, call: _Call, caller: Caller, *, counted: bool) -> dict[str, Any]:
         try:

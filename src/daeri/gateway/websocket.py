@@ -1,7 +1,8 @@
 """How does JSON-RPC travel over a WebSocket? The same methods as POST /rpc, and runs that are followed as they go.
 
 Each message is a call or a batch, answered by its id; several may be under way. Who the caller is, is asked anew for
-each message. What waits to be read by a slow client is bounded: nothing is produced that cannot be sent.
+each message. The connection counts against their limits, and so does each message, well formed or not. What waits to be
+read by a slow client is bounded: nothing is produced that cannot be sent.
 """
 
 import asyncio
@@ -81,6 +82,7 @@ class Sockets:
             self._keeper.check_page(socket)
             credential = self._keeper.credential(socket, DOOR)
             actor = await self._keeper.actor_of(credential)
+            await self._keeper.count(actor)
             if self._open[actor.person_id] >= SOCKETS_MAX:
                 raise RateLimited(
                     Text(

@@ -61,7 +61,7 @@ class Budget:
             "team": [str(actor.team_id or "")],
             "person": [str(actor.person_id), actor.login or ""],
             "agent": [actor.agent or ""],
-            "key": [actor.credential],
+            "key": [actor.counted_as],
         }[self.of]
         return names[0] if names[0] and self.who in ("*", *names) else None
 
@@ -180,7 +180,7 @@ class Budgets:
 
     @staticmethod
     def _sum(budget: Budget, actor: Actor, first: date, connection: Connection) -> Spent:
-        values = {"team": actor.team_id, "person": actor.person_id, "agent": actor.agent, "key": actor.credential}
+        values = {"team": actor.team_id, "person": actor.person_id, "agent": actor.agent, "key": actor.counted_as}
         own: list[ColumnElement[bool]] = [] if budget.of == "everyone" else [GROUPS[budget.of] == values[budget.of]]
         return total(connection, [*own, *between(first, None)])
 

@@ -58,6 +58,7 @@ class Use:
         request: who asked for which model, when and from where.
         purpose: "plan" for an agent's own thinking, "relay" where a caller used the model as it is.
         team_id: the person's team at that time.
+        counted_as: the credential that it is counted against; the request names the very one that was shown.
         outcome: cancelled where the caller left before the end; its tokens are then an estimate. cached where a
             remembered reply was given, which costs nothing.
         input_tokens, output_tokens: as the endpoint counts them; 0 where it does not tell.
@@ -68,6 +69,7 @@ class Use:
     model: str
     purpose: Purpose = "relay"
     team_id: int | None = None
+    counted_as: str = ""
     outcome: Outcome = "done"
     input_tokens: int = 0
     output_tokens: int = 0
@@ -91,7 +93,7 @@ class Use:
             "person_id": self.request.person_id,
             "team_id": self.team_id,
             "agent": self.request.agent,
-            "credential": self.request.credential,
+            "credential": self.counted_as,
             "run_id": self.request.run_id,
             "input_tokens": self.input_tokens,
             "output_tokens": self.output_tokens,
@@ -112,7 +114,7 @@ class UseBook:
     def begin(self, actor: Actor, model: str, purpose: Purpose = "relay", run_id: str | None = None) -> Use:
         """Return a use by an actor in the present request, to be noted when it has ended."""
         request = audit.Entry.by(actor, self._clock.now(), f"model.{model}", run_id=run_id)
-        return Use(request, model, purpose, actor.team_id)
+        return Use(request, model, purpose, actor.team_id, actor.counted_as)
 
     def note(self, use: Use) -> None:
         """Note a use; it is written a moment later with the others of that moment."""
