@@ -305,3 +305,23 @@ async def test_every_act_on_keys_is_in_the_audit_without_their_secrets(house):
         "key.revoke",
     ]
     assert key["key"] not in str(rows)
+
+
+async def test_an_oauth_client_finds_where_tokens_are_made_and_ended_and_is_told_no_more_than_there_is(house):
+    about = (await house.http.get("/.well-known/oauth-authorization-server")).json()
+    assert about["issuer"] == BASE
+    assert about["grant_types_supported"] == [EXCHANGE]
+    assert "authorization_endpoint" not in about
+    sent = {
+        "grant_type": about["grant_types_supported"][0],
+        "subject_token": house.keys["owner"],
+        "subject_token_type": ACCESS_TOKEN,
+        "actor_token": "assistant",
+        "actor_token_type": AGENT,
+    }
+    token = (await house.http.post(about["token_endpoint"], data=sent)).json()["access_token"]
+    assert (await by(house, token, "GET", "/v1/me")).status_code == 200
+    assert (await house.http.post(about["revocation_endpoint"], data={"token": token})).status_code == 200
+    assert (await by(house, token, "GET", "/v1/me")).status_code == 401
+    other = await house.http.post(about["token_endpoint"], data=sent | {"grant_type": "authorization_code"})
+    assert other.json()["error"] == "unsupported_grant_type"

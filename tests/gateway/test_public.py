@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from daeri.errors import NotReady
 from daeri.gateway import Options
@@ -116,6 +117,56 @@ async def test_every_described_path_is_served_and_every_template_names_its_param
         assert str(response.status_code) in item["responses"], (path, response.status_code)
         named = {parameter["name"] for parameter in item.get("parameters", ()) if parameter["in"] == "path"}
         assert named == {part.strip("{}") for part in path.split("/") if part.startswith("{")}
+
+
+SPEAK_FOR_THEMSELVES = {
+    "/ws": "messages of JSON-RPC, whose methods have descriptions of their own",
+    "/mcp": "MCP describes itself: its clients list tools",
+    "/a2a": "A2A describes itself by its agent card",
+    "/a2a/{rest}": "A2A describes itself by its agent card",
+    "/.well-known/agent-card.json": "the card of A2A",
+    "/.well-known/oauth-protected-resource": "RFC 9728 describes it, and clients look for it there",
+    "/.well-known/oauth-protected-resource/mcp": "RFC 9728",
+    "/.well-known/oauth-protected-resource/a2a": "RFC 9728",
+    "/auth/oidc": "a browser's way to the identity provider",
+    "/auth/oidc/callback": "a browser's way back from it",
+    "/openapi.json": "the description itself",
+    "/docs": "a page of it",
+    "/llms.txt": "a text for models",
+}
+
+
+async def test_every_route_of_the_api_is_described_or_has_a_reason_why_not(house):
+    def shape(path: str) -> str:
+        return re.sub(r"{\w+(:\w+)?}", "{}", path)
+
+    there = {(method, shape(path)) for method, path, _ in methods(await described(house))}
+    routes = [route for router in house.parts.routers for route in router.routes]
+    served = {(method, route.path) for route in routes for method in getattr(route, "methods", None) or ["WS"]}
+    silent = {path for method, path in served if method != "HEAD" and (method.lower(), shape(path)) not in there}
+    assert {re.sub(r":\w+}", "}", path) for path in silent} == set(SPEAK_FOR_THEMSELVES)
+
+
+async def test_answers_in_openais_words_fit_their_description(house):
+    document = await described(house)
+    chat = {"model": "agent/assistant", "messages": [{"role": "user", "content": "안녕"}]}
+    asked = {
+        ("post", "/v1/chat/completions"): [chat, {**chat, "model": "none"}, {**chat, "n": 2}, {}],
+        ("post", "/v1/responses"): [{"model": "agent/assistant", "input": "안녕"}, {"model": "x", "input": []}],
+        ("post", "/v1/embeddings"): [{"model": "none", "input": "안녕"}],
+        ("get", "/v1/models"): [None],
+        ("get", "/v1/models/{model}"): [None],
+    }
+    statuses = set()
+    for (method, path), bodies in asked.items():
+        for body in bodies:
+            got = await house.call("owner", method.upper(), path.replace("{model}", "agent/assistant"), json=body)
+            told = document["paths"][path][method]["responses"][str(got.status_code)]["content"]
+            assert set(told) & {got.headers["content-type"]}, path
+            schema = {**told["application/json"]["schema"], "components": document["components"]}
+            Draft202012Validator(schema).validate(got.json())
+            statuses.add(got.status_code)
+    assert statuses == {200, 400, 404}
 
 
 async def test_every_problem_code_is_described(house):

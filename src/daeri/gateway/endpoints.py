@@ -32,6 +32,9 @@ class Endpoint:
         problems: the codes it may answer with beside those that every route has.
         problems_as: the schema of those that the route itself answers with, where its protocol has a form of its own.
         form: the schema of a form with a file, where the body is one.
+        taken: the schema of a body that is read by another protocol's rules.
+        is_urlencoded: the body may be a form too, as OAuth has it.
+        is_openai: it answers in OpenAI's words alone, with their statuses.
         public: needs no credential.
     """
 
@@ -41,13 +44,16 @@ class Endpoint:
     tag: str
     summary: str
     description: str
-    responses: Mapping[int, Any]
+    responses: Mapping[int, Any] | Mapping[int | str, Any]
     parameters: Sequence[Parameter] = ()
     body: type[Sent] | None = None
     form: Mapping[str, Any] | None = None
     body_required: bool = True
     problems: Sequence[str] = field(default=("validation-failed",))
     problems_as: str | None = None
+    taken: str = ""
+    is_urlencoded: bool = False
+    is_openai: bool = False
     public: bool = False
 
 
@@ -110,6 +116,7 @@ TAGS: Final[Sequence[Mapping[str, str]]] = (
     {"name": "operations", "description": "회사의 작업 목록 (what the company can do)"},
     {"name": "approvals", "description": "결재 (approval documents and decisions)"},
     {"name": "records", "description": "회사 기록 (the company's records)"},
+    {"name": "openai", "description": "OpenAI와 같은 말로 (in OpenAI's own words)"},
     {"name": "keys", "description": "API 키와 로그인 (keys and sessions)"},
     {"name": "documents", "description": "문서 (the company's documents)"},
     {"name": "policies", "description": "권한 (who may do and see what, and which rule says so)"},

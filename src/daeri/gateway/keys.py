@@ -20,7 +20,7 @@ from daeri.gateway.endpoints import ALWAYS, Endpoint, described_json
 from daeri.gateway.guard import CREDENTIAL_MAX, RESOURCES, Doorkeeper
 from daeri.gateway.problems import request_id_of
 from daeri.gateway.routes import DOOR, Table
-from daeri.gateway.schemas import TEXT, TIME, object_of, or_null, page_of
+from daeri.gateway.schemas import TEXT, TIME, list_of, object_of, or_null, page_of
 from daeri.gateway.services import Services
 from daeri.gateway.wire import Query, Sent, answer, fitted, language, read_object
 from daeri.records.actor import Actor
@@ -32,6 +32,8 @@ ACCESS_TOKEN: Final = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S
 AGENT: Final = "urn:daeri:token-type:agent"
 """The kind of an actor_token that is the plain name of an agent of the company."""
 OAUTH: Final = "/oauth/token"
+REVOKE: Final = "/oauth/revoke"
+ABOUT_OAUTH: Final = "/.well-known/oauth-authorization-server"
 UNKEPT: Final = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 FORM: Final = "application/x-www-form-urlencoded"
 
@@ -156,6 +158,21 @@ class KeyRoutes:
         await self._keys.give_back(asked.token)
         return answer({}, headers=UNKEPT)
 
+    async def about(self, request: Request) -> Response:
+        """Tell OAuth's clients where tokens are made and ended, and of which kind (RFC 8414)."""
+        base = self._keeper.base(request)
+        told = {
+            "issuer": base,
+            "token_endpoint": base + OAUTH,
+            "revocation_endpoint": base + REVOKE,
+            "grant_types_supported": [EXCHANGE],
+            "response_types_supported": [],  # it has no authorization endpoint
+            "token_endpoint_auth_methods_supported": ["none"],
+            "revocation_endpoint_auth_methods_supported": ["none"],
+            "service_documentation": f"{base}/docs",
+        }
+        return answer(told, headers={"Cache-Control": "max-age=3600"})
+
     async def _loan(self, request: Request, asked: TokenAsked) -> Loan:
         """Return to whom a token is to be lent, and for what."""
         shown_by, ends = None, [await self._keeper.end_of(asked.subject_token)]
@@ -176,7 +193,8 @@ def keys(services: Services, keeper: Doorkeeper) -> APIRouter:
     routes.add_to(table)
     for path in ("/v1/token", OAUTH):  # ours, and where OAuth's clients look for it
         table.router.add_route(path, routes.exchange, methods=["POST"], include_in_schema=False)
-    table.router.add_route("/oauth/revoke", routes.give_back, methods=["POST"], include_in_schema=False)
+    table.router.add_route(REVOKE, routes.give_back, methods=["POST"], include_in_schema=False)
+    table.router.add_route(ABOUT_OAUTH, routes.about, methods=["GET"], include_in_schema=False)
     return table.router
 
 
@@ -271,6 +289,18 @@ KEY_SCHEMAS: Final[Mapping[str, Any]] = {
         token_type=TEXT,
         expires_in={"type": "integer", "description": "Seconds."},
     ),
+    "TokenServer": object_of(
+        "TokenServer",
+        "What an OAuth client needs to know to ask for tokens here (RFC 8414).",
+        issuer=TEXT,
+        token_endpoint=TEXT,
+        revocation_endpoint=TEXT,
+        grant_types_supported=list_of(TEXT),
+        response_types_supported=list_of(TEXT),
+        token_endpoint_auth_methods_supported=list_of(TEXT),
+        revocation_endpoint_auth_methods_supported=list_of(TEXT),
+        service_documentation=TEXT,
+    ),
     "TokenRefused": object_of(
         "TokenRefused",
         "Why no token was lent (RFC 6749 §5.2), beside the members of a problem.",
@@ -280,6 +310,13 @@ KEY_SCHEMAS: Final[Mapping[str, Any]] = {
         detail=TEXT,
     ),
 }
+
+
+def _json_object(description: str) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"schema": {"type": "object"}}}}
+
+
+_OAUTH: Final = ("invalid-request", "rate-limited", "payload-too-large", "headers-too-large", "internal", "not-ready")
 _WRITES: Final = ("permission-denied", "payload-too-large", "unsupported-media-type", "validation-failed")
 KEY_ENDPOINTS: Final[Sequence[Endpoint]] = (
     Endpoint(
@@ -344,8 +381,49 @@ KEY_ENDPOINTS: Final[Sequence[Endpoint]] = (
         "person, agent and key all may, decides no approvals, and ends after 15 minutes or with the key.",
         {200: described_json("The token.", "Token")},
         body=TokenAsked,
+        is_urlencoded=True,
         problems=("not-found", *ALWAYS, *_WRITES),
         problems_as="TokenRefused",
+        public=True,
+    ),
+    Endpoint(
+        "post",
+        OAUTH,
+        "oauth.token",
+        "keys",
+        "OAuth로 토큰 빌려주기 (token exchange, as OAuth has it)",
+        "The same as POST /v1/token, where OAuth's clients look for it, with OAuth's status for every refusal.",
+        {200: described_json("The token.", "Token")},
+        body=TokenAsked,
+        is_urlencoded=True,
+        problems=_OAUTH,
+        problems_as="TokenRefused",
+        public=True,
+    ),
+    Endpoint(
+        "post",
+        REVOKE,
+        "oauth.revoke",
+        "keys",
+        "토큰 돌려주기 (give a token back)",
+        "Ends a token for whoever holds it (RFC 7009); one that is none of ours is answered alike.",
+        {200: _json_object("It is no token of ours any more.")},
+        body=TokenEnded,
+        is_urlencoded=True,
+        problems=_OAUTH,
+        problems_as="TokenRefused",
+        public=True,
+    ),
+    Endpoint(
+        "get",
+        ABOUT_OAUTH,
+        "oauth.server",
+        "keys",
+        "토큰을 만드는 곳 (about this authorization server)",
+        "Where tokens are exchanged and given back (RFC 8414). Nobody signs in here by OAuth: whose provider signs "
+        "people in is told at /.well-known/oauth-protected-resource.",
+        {200: described_json("The endpoints.", "TokenServer")},
+        problems=("headers-too-large", "internal"),
         public=True,
     ),
 )

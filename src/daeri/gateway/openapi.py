@@ -24,10 +24,11 @@ from daeri.gateway.endpoints import (
     Parameter,
 )
 from daeri.gateway.files import FILE_ENDPOINTS
-from daeri.gateway.keys import KEY_ENDPOINTS, KEY_SCHEMAS
+from daeri.gateway.keys import FORM, KEY_ENDPOINTS, KEY_SCHEMAS
 from daeri.gateway.kinds import endpoints_of, schemas_of
 from daeri.gateway.metrics import METRICS_ENDPOINTS
 from daeri.gateway.office_endpoints import OFFICE_ENDPOINTS, OFFICE_SCHEMAS
+from daeri.gateway.openai.described import OPENAI_ENDPOINTS, OPENAI_SCHEMAS
 from daeri.gateway.oversight_endpoints import OVERSIGHT_ENDPOINTS
 from daeri.gateway.problems import KNOWN, MEDIA_TYPE
 from daeri.gateway.schemas import SCHEMAS
@@ -42,6 +43,7 @@ FIXED: Final = (
     *KEY_ENDPOINTS,
     *METRICS_ENDPOINTS,
     *OFFICE_ENDPOINTS,
+    *OPENAI_ENDPOINTS,
     *OVERSIGHT_ENDPOINTS,
 )
 SUMMARY_MAX: Final = 60
@@ -61,7 +63,7 @@ Document = dict[str, Any]
 
 def document(company: Company, version: str, server: str = "/") -> Document:
     """Return the description of a company's API."""
-    schemas: dict[str, Any] = {**SCHEMAS, **CONVERSATION_SCHEMAS, **KEY_SCHEMAS, **OFFICE_SCHEMAS}
+    schemas: dict[str, Any] = {**SCHEMAS, **CONVERSATION_SCHEMAS, **KEY_SCHEMAS, **OFFICE_SCHEMAS, **OPENAI_SCHEMAS}
     schemas |= _bodies(FIXED)
     paths: dict[str, Any] = {}
     for endpoint in FIXED:
@@ -121,19 +123,23 @@ def _described(endpoint: Endpoint) -> Document:
         "description": endpoint.description,
         "responses": {
             **{str(status): response for status, response in endpoint.responses.items()},
-            **_errors((*(ALWAYS if not endpoint.public else ()), *endpoint.problems), endpoint.problems_as),
+            **_errors_of(endpoint),
         },
     }
     own = {item.name for item in endpoint.parameters if item.place == "path"}
     in_path = [item for item in _in_path(endpoint.path) if item.name not in own]
     parameters = [_parameter(item) for item in (*in_path, *endpoint.parameters)]
-    if endpoint.method == "get" and not endpoint.public and "application/json" in _contents(endpoint):
+    own_words = endpoint.public or endpoint.is_openai
+    if endpoint.method == "get" and not own_words and "application/json" in _contents(endpoint):
         described["responses"].setdefault("304", {"description": "It is still what If-None-Match names."})
         parameters += [_parameter(IF_NONE_MATCH)] if IF_NONE_MATCH not in endpoint.parameters else []
     if parameters:
         described["parameters"] = parameters
-    if endpoint.body is not None:
-        described["requestBody"] = _request_body(endpoint.body.__name__, required=endpoint.body_required)
+    taken = endpoint.taken if endpoint.body is None else endpoint.body.__name__
+    if taken:
+        described["requestBody"] = _request_body(taken, required=endpoint.body_required)
+    if endpoint.is_urlencoded:
+        described["requestBody"]["content"][FORM] = {"schema": {"$ref": COMPONENT.format(model=taken)}}
     if endpoint.form is not None:
         content = {"multipart/form-data": {"schema": dict(endpoint.form)}}
         described["requestBody"] = {"required": True, "content": content}
@@ -228,6 +234,8 @@ _PATH_WORDS: Final[Mapping[str, str]] = {
     "absence_id": "부재 (absence), e.g. abs_01KAJ…",
     "consent_id": "사전 승인 (standing consent), e.g. con_01KAJ…",
     "name": "작업 이름 (operation), e.g. leave.balance",
+    "response": "응답 번호 (response), e.g. resp_01KAJ…",
+    "model": "모델 이름 (model), e.g. agent/assistant",
     "kind": "기록 종류 (record type), e.g. employee",
     "key": "행 번호 (row id), e.g. 12",
     "code": "문제 코드나 확인 번호 (code), e.g. not-found",
@@ -265,6 +273,15 @@ def _problem(code: str) -> Document:
         "description": f"{error.title.en} ({code}). {error.help.en}",
         "content": {MEDIA_TYPE: {"schema": schema}},
     }
+
+
+def _errors_of(endpoint: Endpoint) -> Document:
+    codes = (*(ALWAYS if not endpoint.public else ()), *endpoint.problems)
+    errors = _errors(codes, endpoint.problems_as)
+    if endpoint.is_openai:
+        for status in errors:
+            errors[status]["content"].pop(MEDIA_TYPE)
+    return errors
 
 
 def _errors(codes: Iterable[str], schema: str | None = None) -> Document:
