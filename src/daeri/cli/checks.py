@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from daeri import tracing
-from daeri.app import models_of
+from daeri.app import models_of, search_engine_of
 from daeri.cli import chain
 from daeri.cli.client import Request, Unreachable
 from daeri.cli.company import company_of, settings_of
@@ -25,6 +25,7 @@ from daeri.cli.words import Words
 from daeri.errors import BrokenChain, NotReady
 from daeri.exchange import Away, look_at
 from daeri.models.wire import Model
+from daeri.outbound.guard import Unsent
 from daeri.settings import Settings
 from daeri.tools.sandbox import Sandbox
 
@@ -32,6 +33,8 @@ PYTHON: Final = (3, 11)
 OK: Final = 200
 NOT_ALLOWED: Final = (401, 403)
 NOTHING: Final = Words("", "")
+QUESTION: Final = "weather"
+"""What the search engine is asked, so that its key and its settings are tried too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ def check_all(place: Place) -> list[Finding]:
         lambda: _server(place),
         lambda: _model(settings),
         lambda: _services(settings),
+        lambda: _web(settings),
         lambda: _redis(settings),
         _code,
         lambda: _traces(settings),
@@ -261,6 +265,42 @@ def _services(settings: Settings) -> Iterator[Finding]:
             yield Finding("✗", said, look)
         else:
             yield Finding("✓", Words(f"서비스 {name}: 작업 {count}개", f"Service {name}: {count} operations"))
+
+
+def _web(settings: Settings) -> Iterator[Finding]:
+    """Tell what of the web agents may read, and put one question to the search engine."""
+    if settings.web:
+        hosts = ", ".join(settings.web_hosts)
+        ko, en = (f", {hosts} 은(는) 스스로", f", {hosts} by themselves") if hosts else ("", "")
+        most = f"{settings.web_bytes / 2**20:g} MB, {settings.web_seconds:g} s"
+        told = Words(
+            f"웹 페이지: 사람이 준 주소{ko} ({most})", f"Pages of the web: addresses that people give{en} ({most})"
+        )
+        yield Finding("✓", told)
+    elif settings.web_hosts:
+        yield Finding(
+            "!",
+            Words("DAERI_WEB_HOSTS 가 있지만 웹은 꺼져 있어요", "DAERI_WEB_HOSTS is set, but the web is off"),
+            Words("DAERI_WEB=true", "DAERI_WEB=true"),
+        )
+    engine = search_engine_of(settings)
+    if engine is None:
+        return
+    name = f"{engine.kind} ({engine.host})"
+    try:
+        asyncio.run(engine.find(QUESTION, 1))
+    except Unsent as why:
+        fix = Words(
+            "DAERI_SEARCH_URL 과 DAERI_SEARCH_KEY 를 확인해 주세요", "Check DAERI_SEARCH_URL and DAERI_SEARCH_KEY"
+        )
+        if engine.kind == "searxng":
+            fix = Words(
+                "settings.yml 의 search.formats 에 json 을 넣어 주세요",
+                "Add json to search.formats in its settings.yml",
+            )
+        yield Finding("✗", Words(f"웹 검색 {name}: {why}", f"Web search by {name}: {why}"), fix)
+        return
+    yield Finding("✓", Words(f"웹 검색: {name}", f"Web search: {name}"))
 
 
 def _code() -> Iterator[Finding]:

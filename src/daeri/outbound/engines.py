@@ -8,7 +8,7 @@ import html
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 from urllib.parse import urlencode, urlsplit
 
@@ -18,7 +18,10 @@ Kind = Literal["searxng", "brave", "tavily"]
 TITLE_MAX: Final = 200
 TEXT_MAX: Final = 600
 URL_MAX: Final = 2_000
+BRAVE_WORDS: Final = 50
+"""It refuses questions of more words."""
 OK: Final = 200
+_HANGUL: Final = re.compile("[가-힣ㄱ-ㅎㅏ-ㅣ]")
 _TAG: Final = re.compile(r"</?[a-z][^>]*>", re.IGNORECASE)
 
 
@@ -33,8 +36,8 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    url: str
     headers: Mapping[str, str]
+    parameters: Mapping[str, str | int] = field(default_factory=dict)
     body: bytes = b""
 
     @property
@@ -47,24 +50,26 @@ class _Way:
     """How one kind of engine is asked, and where its answer has what."""
 
     url: str
-    ask: Callable[[str, str, str, int], _Asked]
+    ask: Callable[[str, str, int], _Asked]
     path: tuple[str, ...]
     text: str
 
 
-def _searxng(url: str, key: str, query: str, limit: int) -> _Asked:
+def _searxng(key: str, query: str, limit: int) -> _Asked:
     del limit
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    return _Asked(f"{url}?{urlencode({'q': query, 'format': 'json'})}", headers)
+    return _Asked({"Authorization": f"Bearer {key}"} if key else {}, {"q": query, "format": "json"})
 
 
-def _brave(url: str, key: str, query: str, limit: int) -> _Asked:
-    return _Asked(f"{url}?{urlencode({'q': query, 'count': limit})}", {"X-Subscription-Token": key})
+def _brave(key: str, query: str, limit: int) -> _Asked:
+    asked: dict[str, str | int] = {"q": " ".join(query.split()[:BRAVE_WORDS]), "count": limit}
+    if _HANGUL.search(query):  # it takes who says nothing for an American who reads English
+        asked |= {"country": "KR", "search_lang": "ko"}
+    return _Asked({"X-Subscription-Token": key}, asked)
 
 
-def _tavily(url: str, key: str, query: str, limit: int) -> _Asked:
+def _tavily(key: str, query: str, limit: int) -> _Asked:
     body = json.dumps({"query": query, "max_results": limit}).encode()
-    return _Asked(url, {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}, body)
+    return _Asked({"Authorization": f"Bearer {key}", "Content-Type": "application/json"}, body=body)
 
 
 _WAYS: Final[Mapping[Kind, _Way]] = {
@@ -94,8 +99,10 @@ class Engine:
             Unsent: the engine gives no proper answer.
         """
         way = _WAYS[self.kind]
-        asked = way.ask(self.url or way.url, self.key, query, limit)
-        target = await resolved(asked.url, private=True)
+        asked = way.ask(self.key, query, limit)
+        target = await resolved(self.url or way.url, private=True)
+        parameters = "&".join(filter(None, (target.url.query, urlencode(asked.parameters))))
+        target = replace(target, url=target.url._replace(query=parameters))
         headers = {"Accept": "application/json", **asked.headers}
         status, content = await sent(asked.method, target, headers=headers, body=asked.body)
         if status != OK:
