@@ -25,6 +25,15 @@ from gateway.test_keys import exchanged
 pytestmark = pytest.mark.anyio
 
 
+FIND = {"jsonrpc": "2.0", "method": "work.find", "params": {"employee": 1}, "id": 7}
+ODD = {
+    "no JSON": ("{", -32700),
+    "no call": ('{"jsonrpc": "2.0", "id": 7}', -32600),
+    "an empty batch": ("[]", -32600),
+    "a long batch": (json.dumps([FIND] * 1_000), -32600),
+}
+
+
 @asynccontextmanager
 async def limited(keyed: Keys, folder: Path, *limits: str) -> AsyncIterator[House]:
     async with opened(keyed, folder, Options(), limits=limits) as house:
@@ -43,6 +52,38 @@ async def test_a_person_who_asks_too_often_waits_and_nobody_else_does(keyed, tmp
         assert "한도" in refused.json()["detail"]
         for who in ("colleague", "stranger"):
             assert (await house.get(who, "/v1/me")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/ops/work.find", {"employee": 1}),
+        ("/rpc", FIND),
+        ("/v1/chat/completions", {"model": "agent/assistant", "messages": []}),
+        ("/mcp", {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}),
+    ],
+)
+async def test_a_refusal_tells_which_limit_is_reached_and_until_when(keyed, tmp_path, path, body):
+    async with limited(keyed, tmp_path, "person=1/minute", "key=9/hour") as house:
+        await house.get("owner", "/v1/me")
+        refused = await house.post("owner", path, body)
+        assert refused.status_code == 429
+        assert refused.headers["ratelimit-policy"] == '"person";q=1;w=60'
+        assert refused.headers["ratelimit"] == f'"person";r=0;t={refused.headers["retry-after"]}'
+
+
+async def test_a_refusal_by_an_operations_own_limit_tells_that_one_and_not_the_callers(keyed, tmp_path):
+    async with limited(keyed, tmp_path, "person=9/minute", "operation:work.find=1/hour") as house:
+        for _ in range(2):
+            told = await house.post("owner", "/v1/ops/work.find", {"employee": 1})
+        assert told.status_code == 429
+        assert told.headers.get_list("ratelimit-policy") == ['"operation:work.find";q=1;w=3600']
+
+
+async def test_a_quota_that_is_used_up_is_told_too(keyed, tmp_path):
+    async with opened(keyed, tmp_path, Options(), quotas=["person=1/day"]) as house:
+        refused = [await house.get("owner", "/v1/me") for _ in range(2)][1]
+        assert (refused.status_code, refused.headers["ratelimit-policy"]) == (429, '"person/day";q=1')
 
 
 async def test_two_keys_of_a_person_share_the_persons_limit_and_have_their_own(keyed, tmp_path):
@@ -106,15 +147,6 @@ async def test_each_call_of_a_batch_counts(keyed, tmp_path):
         after = await house.post("owner", "/rpc", batch[0])
         assert (after.status_code, after.json()["error"]["code"]) == (429, RateLimited.rpc_code)
         assert "retry-after" in after.headers
-
-
-FIND = {"jsonrpc": "2.0", "method": "work.find", "params": {"employee": 1}, "id": 7}
-ODD = {
-    "no JSON": ("{", -32700),
-    "no call": ('{"jsonrpc": "2.0", "id": 7}', -32600),
-    "an empty batch": ("[]", -32600),
-    "a long batch": (json.dumps([FIND] * 1_000), -32600),
-}
 
 
 @asynccontextmanager

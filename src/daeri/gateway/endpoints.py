@@ -33,7 +33,7 @@ class Endpoint:
         problems_as: the schema of those that the route itself answers with, where its protocol has a form of its own.
         form: the schema of a form with a file, where the body is one.
         taken: the schema of a body that is read by another protocol's rules.
-        is_urlencoded: the body may be a form too, as OAuth has it.
+        is_urlencoded: the body is described as a form, as OAuth has it.
         is_openai: it answers in OpenAI's words alone, with their statuses.
         public: needs no credential.
     """

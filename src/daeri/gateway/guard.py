@@ -230,7 +230,7 @@ class Guard:
                 own = message["headers"] = list(message.get("headers", ()))
                 names = {name.lower() for name, _ in own}
                 own += [header for header in (*_SAFE, *always) if header[0] not in names]
-                own += _limits_of(scope["state"].get("left"))
+                own += [] if b"ratelimit" in names else _limits_of(scope["state"].get("left"))
             await send(message)
 
         return mark

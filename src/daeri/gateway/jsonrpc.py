@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from daeri.errors import DaeriError, InvalidRequest, NotFound, RateLimited, Unauthenticated, ValidationFailed
 from daeri.gateway.guard import Doorkeeper
-from daeri.gateway.problems import problem_response, request_id_of
+from daeri.gateway.problems import LIMIT_HEADERS, problem_response, request_id_of
 from daeri.gateway.wire import answer, decode, idempotency_key, language, read_json
 from daeri.records.actor import Actor
 from daeri.wording import Lang, Text
@@ -211,7 +211,7 @@ def rpc(find: Find, keeper: Doorkeeper) -> APIRouter:
             actor = await keeper.actor(request, DOOR)
         except (Unauthenticated, RateLimited) as error:
             told = problem_response(error, lang, request_id).headers
-            headers = {name: told[name] for name in ("WWW-Authenticate", "Retry-After") if name in told}
+            headers = {name: told[name] for name in ("WWW-Authenticate", "Retry-After", *LIMIT_HEADERS) if name in told}
             return answer(_error(None, error, lang, request_id), error.status, headers)
         body = await read_json(request)
         key = None if body.lstrip().startswith(b"[") else idempotency_key(request)

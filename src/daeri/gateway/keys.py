@@ -381,7 +381,6 @@ KEY_ENDPOINTS: Final[Sequence[Endpoint]] = (
         "person, agent and key all may, decides no approvals, and ends after 15 minutes or with the key.",
         {200: described_json("The token.", "Token")},
         body=TokenAsked,
-        is_urlencoded=True,
         problems=("not-found", *ALWAYS, *_WRITES),
         problems_as="TokenRefused",
         public=True,

@@ -137,9 +137,8 @@ def _described(endpoint: Endpoint) -> Document:
         described["parameters"] = parameters
     taken = endpoint.taken if endpoint.body is None else endpoint.body.__name__
     if taken:
-        described["requestBody"] = _request_body(taken, required=endpoint.body_required)
-    if endpoint.is_urlencoded:
-        described["requestBody"]["content"][FORM] = {"schema": {"$ref": COMPONENT.format(model=taken)}}
+        media = FORM if endpoint.is_urlencoded else "application/json"
+        described["requestBody"] = _request_body(taken, required=endpoint.body_required, media=media)
     if endpoint.form is not None:
         content = {"multipart/form-data": {"schema": dict(endpoint.form)}}
         described["requestBody"] = {"required": True, "content": content}
@@ -253,9 +252,9 @@ def _parameter(item: Parameter) -> Document:
     return described | ({"example": item.example} if item.example is not None else {})
 
 
-def _request_body(model: str, *, required: bool) -> Document:
+def _request_body(model: str, *, required: bool, media: str = "application/json") -> Document:
     schema = {"$ref": COMPONENT.format(model=model)}
-    return {"required": required, "content": {"application/json": {"schema": schema}}}
+    return {"required": required, "content": {media: {"schema": schema}}}
 
 
 def _json(description: str, schema: Mapping[str, Any]) -> Document:

@@ -12,7 +12,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from daeri.errors import ALL_ERRORS, DaeriError, FieldError, InvalidRequest, NotFound, Unauthenticated, ValidationFailed
+from daeri.errors import (
+    ALL_ERRORS,
+    DaeriError,
+    FieldError,
+    InvalidRequest,
+    NotFound,
+    RateLimited,
+    Unauthenticated,
+    ValidationFailed,
+)
 from daeri.gateway.openai import errors as openai
 from daeri.gateway.refusals import REFUSALS
 from daeri.gateway.wire import encode, language
@@ -22,6 +31,8 @@ MEDIA_TYPE: Final = "application/problem+json"
 RETRY_SECONDS: Final[Mapping[int, int]] = {429: 10, 503: 5}
 """When to come back where the error itself does not say (`extra["retry_after"]`)."""
 
+LIMIT_HEADERS: Final = ("RateLimit-Policy", "RateLimit")
+"""What tells callers of limits, on answers and on refusals."""
 SAFE_HEADERS: Final[Mapping[str, str]] = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -62,6 +73,7 @@ def problem_response(
         more.setdefault("WWW-Authenticate", 'Bearer realm="daeri"')
     if error.status in RETRY_SECONDS:
         more["Retry-After"] = str(error.extra.get("retry_after", RETRY_SECONDS[error.status]))
+    more |= _limit_of(error)
     return Response(encode(error.problem(lang, request_id)), error.status, headers=more, media_type=MEDIA_TYPE)
 
 
@@ -73,8 +85,19 @@ def _openai_response(error: DaeriError, lang: Lang, request_id: str, headers: Ma
     wait = getattr(error, "wait_seconds", None) or error.extra.get("retry_after", RETRY_SECONDS.get(status))
     if status in RETRY_SECONDS:
         more["Retry-After"] = str(int(wait or 0))
+    more |= _limit_of(error)
     body = encode(openai.error_body(error, lang, request_id))
     return Response(body, status, headers=more, media_type="application/json")
+
+
+def _limit_of(error: DaeriError) -> dict[str, str]:
+    """Tell which limit is reached, and when it lets through again (draft-ietf-httpapi-ratelimit-headers-10)."""
+    limit = error.extra.get("limit")
+    if not isinstance(error, RateLimited) or limit is None:
+        return {}
+    window = f";w={limit['w']}" if "w" in limit else ""  # a quota's days and months are no window that moves
+    policy = f'"{limit["name"]}";q={limit["q"]}{window}'
+    return {LIMIT_HEADERS[0]: policy, LIMIT_HEADERS[1]: f'"{limit["name"]}";r=0;t={error.extra["retry_after"]}'}
 
 
 class Problems:
