@@ -93,7 +93,8 @@ def cells() -> list[Any]:
 
 @pytest.mark.parametrize(("behaviour", "kind"), cells())
 async def test_it_is_the_same_by_every_door(behaviour, kind, keyed, tmp_path, monkeypatch):
-    monkeypatch.setattr("daeri.gateway.a2a.server.WAIT_SECONDS", 0.2)
+    for wait in ("a2a.server.WAIT_SECONDS", "openai.mount.WAIT_MAX"):
+        monkeypatch.setattr(f"daeri.gateway.{wait}", 0.2)
     if behaviour.name not in _told:
         _told[behaviour.name] = await tell(behaviour, WAYS[0], keyed, _folder(tmp_path, "first"))
     expected, rows = _told[behaviour.name]

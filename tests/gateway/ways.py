@@ -4,6 +4,8 @@ A new door is one class here (`Way`): it says in `cannot` what it has no form fo
 for everything else. The table of behaviours (behaviours.py) does the rest.
 """
 
+import asyncio
+import json
 import re
 import uuid
 from collections.abc import Mapping
@@ -325,6 +327,78 @@ class Rpc(Rest):
         return got if got.code else Got(got.body["data"])
 
 
+class Socket(Rpc):
+    """JSON-RPC 2.0 over a WebSocket, one for each call."""
+
+    name = "ws"
+
+    async def _rpc(self, who, method, params, headers=None) -> Got:
+        key = self.key(who)
+        sent = {"Authorization": f"Bearer {key}"} if key is not None else {}
+        heard = await self._talk(
+            sent | (headers or {}), {"jsonrpc": "2.0", "method": method, "params": params, "id": 1}
+        )
+        return refused(heard["error"]["data"]) if "error" in heard else Got(heard["result"])
+
+    async def _talk(self, headers: Mapping[str, str], message: Any) -> Any:
+        """Open a WebSocket, say one thing and hear one; where it is not opened, that is what is heard."""
+        said: asyncio.Queue[Any] = asyncio.Queue()
+        heard: asyncio.Queue[Any] = asyncio.Queue()
+        scope = {
+            "type": "websocket",
+            "scheme": "ws",
+            "path": "/ws",
+            "query_string": b"",
+            "headers": [
+                (name.lower().encode(), value.encode()) for name, value in ({"Host": "daeri.test"} | headers).items()
+            ],
+            "client": ("127.0.0.1", 1),
+            "server": ("daeri.test", 80),
+            "extensions": {"websocket.http.response": {}},
+        }
+        said.put_nowait({"type": "websocket.connect"})
+        serving = asyncio.create_task(self.house.app(scope, said.get, heard.put))
+        async with asyncio.timeout(20):
+            if (await heard.get())["type"] != "websocket.accept":
+                return {"error": {"data": json.loads((await heard.get())["body"])}}
+            said.put_nowait({"type": "websocket.receive", "text": json.dumps(message)})
+            answer = json.loads((await heard.get())["text"])
+            said.put_nowait({"type": "websocket.disconnect", "code": 1000})
+            await serving
+        return answer
+
+
+class OpenAi(Rest):
+    """OpenAI's Responses API, as its libraries speak it."""
+
+    name = "openai"
+    cannot: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("call", "dry_run", "operations", "approval", "box", "withdraw", "decide", "record", "records"),
+        "OpenAI's API asks agents and models; it knows no operations, rows or documents",
+    )
+
+    async def _got(self, *sent, **more) -> Got:
+        response = await self._send(*sent, **more)
+        if response.status_code >= 400:
+            return refused(response.json()["error"]["daeri"])
+        body = response.json()
+        texts = [part["text"] for item in body["output"] for part in item["content"]]
+        told = {"run_id": "run_" + body["id"].removeprefix("resp_"), "answer": (texts or [None])[0]}
+        return Got(told | body.get("daeri", {"status": body["status"]}))
+
+    async def ask(self, who, words, *, session=None, agent=None, key=None):
+        body = {"model": f"agent/{agent or 'assistant'}", "input": words}
+        headers = {"Idempotency-Key": key} if key else {}
+        more = {"daeri": {"session_id": session}} if session else {}
+        return await self._got(who, "POST", "/v1/responses", body | more, headers)
+
+    async def run(self, who, run_id):
+        return await self._got(who, "GET", f"/v1/responses/{run_id.replace('run_', 'resp_')}")
+
+    async def cancel(self, who, run_id):
+        return await self._got(who, "POST", f"/v1/responses/{run_id.replace('run_', 'resp_')}/cancel")
+
+
 class Mcp(Rest):
     """MCP 2026-07-28, one request at a time."""
 
@@ -485,7 +559,7 @@ def _plain(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-WAYS: tuple[type[Way], ...] = (Python, Rest, Rpc, Mcp, A2A)
+WAYS: tuple[type[Way], ...] = (Python, Rest, Rpc, Socket, OpenAi, Mcp, A2A)
 """Every door; the first is what the others are compared with."""
 
 _IDS = re.compile(r"(run|apr|ses|key|sig|psh)_[0-9A-Z]{26}")
