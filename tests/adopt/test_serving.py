@@ -1,6 +1,7 @@
 """Is an adopted database served in place, closed until a rule is written, and then within the rules?"""
 
 import hashlib
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +18,7 @@ from daeri.errors import NotReady
 from daeri.operations import Catalog, Company, having
 from daeri.records import Actor, mine
 from daeri.records.record import Adopted
+from gateway.mcp_client import raw
 
 pytestmark = pytest.mark.anyio
 
@@ -151,6 +153,9 @@ async def test_keys_of_text_and_of_several_columns_name_rows(
                 assert one.status_code == 200, one.text
                 assert one.json() == row
                 assert one.headers["etag"].startswith(f'"{row["version"]}-h')
+                uri = f"daeri://records/{quote(kind)}/{quote(str(row['id']), safe='')}"
+                told = await raw(served.http, served.keys["stranger"], "resources/read", {"uri": uri})
+                assert json.loads(told["result"]["contents"][0]["text"]) == row
         assert [row["id"] for row in await served.rows("owner", "order")] == ["=65xport", "o-1", "o=2F2"]
         assert [row["id"] for row in await served.rows("owner", "판매_내역")] == ["o-1~1", "o-1~2", "o=2F2~1"]
         assert [row["id"] for row in await served.rows("owner", "근태")] == [

@@ -1,19 +1,22 @@
 """Does anything of a document reach somebody who may not see it? Not a hit, not a snippet, not a count, not a score."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import text
 
-from daeri.app import Daeri
+from daeri.app import Daeri, application
 from daeri.errors import DaeriError, NotFound, PermissionDenied
 from daeri.library.librarian import Brought
 from daeri.operations.listing import ListQuery
 from daeri.operations.outcome import Done
 from daeri.records import Actor
+from gateway.mcp_client import raw
 from library.conftest import read_due
 
 pytestmark = pytest.mark.anyio
@@ -116,6 +119,34 @@ async def test_whoever_reads_a_file_that_is_not_open_has_read_data_of_its_level(
     assert [found["sources"][0]["classes"], read["sources"][0]["classes"]] == [["secret"]] * 2
     open_to_all = await house.add(house.keeper, "공지.md", "# 공지\n\n구내식당은 11시에 연다.\n", level="internal")
     assert "classes" not in (await house.call(house.owner, "documents.read", document=open_to_all))["sources"][0]
+
+
+async def test_a_file_is_read_by_its_address_over_mcp_by_those_who_may_see_it_and_by_nobody_else(house: House) -> None:
+    key = await house.add(house.owner, "은하수.md", SECRET)
+    transport = httpx.ASGITransport(application(house.daeri, working=False))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost", trust_env=False) as http:
+
+        async def read(actor: Actor, uri: str) -> dict[str, Any]:
+            secret = (await house.daeri.identity.add_key(actor.person_id, "mcp", decides=False)).secret
+            return await raw(http, secret, "resources/read", {"uri": uri})
+
+        for actor in (house.owner, house.colleague):
+            told = json.loads((await read(actor, f"daeri://documents/{key}"))["result"]["contents"][0]["text"])
+            assert "은하수 계획의 예산은 77억원" in json.dumps(told["result"], ensure_ascii=False)
+            assert (told["sources"][0]["untrusted"], told["sources"][0]["classes"]) == (True, ["confidential"])
+        passage = told["result"]["rows"][-1]["passage"]
+        assert "result" in await read(house.owner, f"daeri://documents/{key}/{passage}")
+        refused = [
+            (await read(who, f"daeri://documents/{number}"))["error"]
+            for who, number in (
+                (house.stranger, key),
+                (house.stranger, 999_999),
+                (house.owner, "x"),
+                (house.owner, "1/x"),
+            )
+        ]
+        assert {error["data"]["code"] for error in refused} == {"not-found"}
+        assert refused[0]["message"] == refused[1]["message"]
 
 
 async def test_a_removed_file_is_gone_from_everything(house: House) -> None:

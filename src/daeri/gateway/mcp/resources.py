@@ -1,6 +1,8 @@
-"""What can be read by address over MCP? Records, documents of approval and runs, each as the service shows it.
+"""What can be read by address over MCP? Records, files, documents of approval and runs, each as the service shows it.
 
-`daeri://records/employee/12`, `daeri://approvals/apr_…`, `daeri://runs/run_…`; nothing is listed that takes a decision.
+`daeri://records/employee/12`, `daeri://documents/7` (and `/31`: from that passage on), `daeri://approvals/apr_…`,
+`daeri://runs/run_…`; nothing is listed that takes a decision. A file is read through the door, as by its operation, so
+its text comes with the mark that it is text from outside.
 """
 
 import base64
@@ -18,12 +20,18 @@ from daeri.wording import Text
 
 JSON_TYPE: Final = "application/json"
 _ADDRESS: Final = re.compile(
-    r"daeri://(?P<kind>records|approvals|runs)(?:/(?P<first>[^/?#]+))?(?:/(?P<second>[^/?#]+))?"
+    r"daeri://(?P<kind>records|documents|approvals|runs)(?:/(?P<first>[^/?#]+))?(?:/(?P<second>[^/?#]+))?"
 )
 _DIGITS: Final = re.compile(r"[0-9]{1,18}")
 
 _TYPES: Final = Text("기록의 종류와 항목", "Types of records and their fields")
 _WAITING: Final = Text("내가 결재할 문서", "Documents that wait for my decision")
+READ: Final = "documents.read"
+"""The operation by which files are read; not every company keeps any."""
+_FILES: Final = (
+    ("daeri://documents/{document}", "document", Text("회사 문서의 글", "The text of a company file")),
+    ("daeri://documents/{document}/{passage}", "document_from", Text("구절부터", "From a passage on")),
+)
 _TEMPLATES: Final = (
     ("daeri://records/{type}", "records", Text("기록 목록", "Rows of a type")),
     ("daeri://records/{type}/{id}", "record", Text("기록 한 건", "One row of a type")),
@@ -58,7 +66,8 @@ class Resources:
 
     def templates(self, caller: Caller) -> list[dict[str, Any]]:
         """Return the shapes of the addresses."""
-        own = [(template, name, title, JSON_TYPE) for template, name, title in _TEMPLATES]
+        files = _FILES if any(each.name == READ for each in self._services.door.operations(caller.actor)) else ()
+        own = [(template, name, title, JSON_TYPE) for template, name, title in (*_TEMPLATES, *files)]
         more = [(each.uri, each.name, each.title, each.media_type) for each in self._extras if "{" in each.uri]
         return [
             {"uriTemplate": template, "name": name, "title": title.to(caller.lang), "mimeType": kind}
@@ -91,11 +100,12 @@ class Resources:
         if parts is None:
             raise NotFound
         first, second = (unquote(part) if part else "" for part in (parts["first"], parts["second"]))
-        body = await (
-            self._record(caller, first, second)
-            if parts["kind"] == "records"
-            else self._other(caller, parts["kind"], first, second)
-        )
+        if parts["kind"] == "records":
+            body = await self._record(caller, first, second)
+        elif parts["kind"] == "documents":
+            body = await self._file(caller, first, second)
+        else:
+            body = await self._other(caller, parts["kind"], first, second)
         return json.dumps(body, ensure_ascii=False)
 
     def complete(self, caller: Caller, template: str, argument: str, begun: str) -> list[str]:
@@ -111,9 +121,13 @@ class Resources:
             return {"data": shelf.types(actor, lang), "next_cursor": None, "has_more": False}
         if not key:
             return await shelf.page(actor, kind, ListQuery(), lang)
-        if not _DIGITS.fullmatch(key):
+        return await shelf.get(actor, kind, shelf.key(kind, key), lang)
+
+    async def _file(self, caller: Caller, document: str, passage: str) -> Any:
+        if not all(_DIGITS.fullmatch(each) for each in (document, *([passage] if passage else ()))):
             raise NotFound
-        return await shelf.get(actor, kind, int(key), lang)
+        asked = {"document": int(document)} | ({"passage": int(passage)} if passage else {})
+        return (await self._services.door.call(caller.actor, READ, asked, lang=caller.lang)).body(caller.lang)
 
     async def _other(self, caller: Caller, kind: str, key: str, more: str) -> Any:
         if more:
