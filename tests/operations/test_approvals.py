@@ -430,6 +430,7 @@ async def test_a_document_that_was_resealed_after_tampering_is_not_carried_out(
     document = (await world.sql("select * from approval"))[0]
     frozen = (
         "beside",
+        "classes",
         "scopes",
         "arguments",
         "worded",

@@ -143,7 +143,7 @@ async def test_what_was_told_as_the_person_is_not_told_to_their_agent_nor_the_ot
 
 
 @pytest.mark.parametrize(
-    "name", [field.name for field in fields(Actor) if field.name not in ("door", "credential", "root")]
+    "name", [field.name for field in fields(Actor) if field.name not in ("door", "credential", "root", "goes_on")]
 )
 def test_all_that_an_actor_is_decides_what_they_are_given(name: str) -> None:
     actor = Actor(OWNER, "김하은")
