@@ -30,6 +30,7 @@ from daeri.operations.outcome import Done, Held
 from daeri.records import Actor, Exact, Instant, Person, Record, Records, Team, audit, labelled, visible_to
 from daeri.records.anchors import Anchors
 from daeri.records.identity import Identity
+from daeri.records.prompts import PromptBook
 from daeri.records.store import Store, system
 from daeri.records.trail import Trail
 from daeri.runs.runs import Runs
@@ -334,6 +335,7 @@ class World:
     identity: Identity
     anchors: Anchors
     audit_log: AuditLog
+    prompts: PromptBook
 
     async def actor(self, person_id: int, **more: Any) -> Actor:
         """Return a person as they act in their own session."""
@@ -401,6 +403,7 @@ def build(store: Store, declared: Company = company, folder: Path = NOWHERE) -> 
         identity=Identity(store, declared.people, clock, demo=True, narrow=declared.narrowed),
         anchors=anchors,
         audit_log=AuditLog(declared, store, clock, anchors),
+        prompts=PromptBook(store, clock),
     )
 
 

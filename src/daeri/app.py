@@ -47,6 +47,7 @@ from daeri.operations.listing import Shelf
 from daeri.operations.making import Parts
 from daeri.operations.office import Office
 from daeri.operations.policy import Policies
+from daeri.operations.prompting import PromptLog
 from daeri.operations.quotas import Quota, Quotas
 from daeri.operations.windows import SharedWindows
 from daeri.outbound.engines import Engine as SearchEngine
@@ -54,6 +55,7 @@ from daeri.records.anchors import Anchors
 from daeri.records.credentials import Credentials
 from daeri.records.fitting import check_fit
 from daeri.records.identity import Identity
+from daeri.records.prompts import PromptBook
 from daeri.records.record import Record
 from daeri.records.store import Store, is_reachable
 from daeri.records.usage import UseBook
@@ -134,6 +136,7 @@ class Daeri:
         self._models: ModelClient | None = None
         self.audit_log = AuditLog(company, self.store, self.clock, self.anchors)
         self._book = UseBook(self.store, self.clock)
+        self.prompt_log = PromptLog(company, PromptBook(self.store, self.clock))
         self.budgets = Budgets(budgets_of(settings), self.store, self.clock, self._book, self.limiter)
         self.raw = RawModels(*raw_models_of(settings), self._book, self.budgets)
         self.costs = Costs(company, self.store, self.clock, self.budgets)
@@ -219,7 +222,9 @@ class Daeri:
         from daeri.models.route import Models  # noqa: PLC0415
 
         self._models = ModelClient(self.clock)
-        return Modelled(Models(self._models, models), self.company.name.en, self._book, self.budgets)
+        return Modelled(
+            Models(self._models, models), self.company.name.en, self._book, self.budgets, self.prompt_log.book
+        )
 
     def _meanings(self) -> "Meanings | None":
         """Make what tells meanings, for a model alone: the planner without one knows operations by their own words."""
@@ -380,6 +385,7 @@ def _services_of(daeri: Daeri) -> Services:
         raw=daeri.raw,
         keys=daeri.keys,
         audit_log=daeri.audit_log,
+        prompt_log=daeri.prompt_log,
         costs=daeri.costs,
         clock=daeri.clock,
         figures=daeri.figures,
@@ -428,6 +434,7 @@ def application(
             daeri.clock,
             daeri.policies,
             daeri.audit_log,
+            daeri.prompt_log,
             daeri.costs,
             daeri.librarian,
             daeri.limiter,

@@ -22,6 +22,7 @@ from daeri.operations.limits import Limit, Limiter
 from daeri.operations.office import Office
 from daeri.operations.outcome import Held
 from daeri.operations.policy import Policies
+from daeri.operations.prompting import PromptLog
 from daeri.operations.quotas import Quota, Quotas
 from daeri.records.credentials import Credentials
 from daeri.records.identity import Identity
@@ -98,6 +99,7 @@ class House:
             figures=Counting(world.store, world.clock),
             keys=Credentials(world.identity, world.store, world.clock),
             audit_log=world.audit_log,
+            prompt_log=PromptLog(world.company, world.prompts),
             limiter=limiter,
             tracer=more.get("tracer"),
             checks=more.get("checks") or {"database": lambda: is_reachable(world.store)},

@@ -14,6 +14,7 @@ from daeri.operations.budgets import Budgets
 from daeri.operations.costs import Costs
 from daeri.operations.limits import Limiter
 from daeri.operations.policy import Policies
+from daeri.operations.prompting import PromptLog
 from daeri.records.usage import UseBook
 from daeri.web.desk import Options, Services
 from daeri.web.pages import Pages, pages
@@ -62,6 +63,7 @@ def screens_of(world: World, limiter: Limiter | None = None, **options: bool) ->
         world.clock,
         policies,
         world.audit_log,
+        PromptLog(world.company, world.prompts),
         Costs(world.company, world.store, world.clock, budgets),
         limiter=limiter,
     )

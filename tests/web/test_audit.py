@@ -60,3 +60,22 @@ async def test_a_long_audit_comes_in_pages(world, people):
     second = await people["auditor"].get(more)
     assert second.text.count('role="rowheader"') == 10
     assert 'href="/audit?operation=work.find"' in second.text
+
+
+async def test_an_auditor_reads_the_prompts_of_each_version(world, people):
+    assert "아직 모델에게 물은 적이 없어요" in text_of(await people["auditor"].get("/prompts"))
+    first = await world.prompts.keep({"system": "You are <b>{{ agent }}</b>.", "instructions": "Be brief."})
+    page = await people["auditor"].get("/prompts")
+    assert "Be brief." in text_of(page)
+    assert "&lt;b&gt;{{ agent }}" in page.text
+    assert f'href="/prompts/{first}" aria-current="page"' in page.text
+    assert (await people["auditor"].get("/prompts/0")).status_code == 404
+
+
+@pytest.mark.parametrize("who", ["owner", "colleague", "stranger", "lead", "hr"])
+async def test_nobody_else_reads_them(world, people, who):
+    version = await world.prompts.keep({"system": "You are {{ agent }}.", "instructions": "Be brief."})
+    for path in ("/prompts", f"/prompts/{version}"):
+        refused = await people[who].get(path)
+        assert refused.status_code == 403
+        assert "Be brief" not in refused.text

@@ -4,7 +4,7 @@ A reply to the same request that is remembered (`models/kept.py`) is given again
 nothing but reads are remembered: whoever asks twice for a change is thought about twice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -12,11 +12,11 @@ from typing import Any
 
 from daeri.agent.context import tokens_of
 from daeri.agent.planner import Situation
-from daeri.canonical import digest
 from daeri.models.kept import Request
 from daeri.models.route import Models, Sight
 from daeri.models.wire import Finished, InvalidToolCall, Item, Json, TextDelta, ToolCall, Usage
 from daeri.operations.budgets import ANSWER_TOKENS, Budgets, ending
+from daeri.records.prompts import PromptBook
 from daeri.records.usage import UseBook
 from daeri.tracing import span
 
@@ -43,11 +43,23 @@ class Reply:
         return [item for item in self.items if isinstance(item, InvalidToolCall)]
 
 
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """The templates by which models are asked, by their names, and where each version of them is kept."""
+
+    templates: Mapping[str, str]
+    book: PromptBook
+
+    async def version(self, instructions: str) -> str:
+        """Return the version that these templates and an agent's instructions are; it is kept from now on."""
+        return await self.book.keep({**self.templates, "instructions": instructions})
+
+
 class Consultant:
     """Asks models for agents."""
 
-    def __init__(self, models: Models, book: UseBook, budgets: Budgets, prompts: str = "") -> None:
-        """Take the models, where use is noted, what may be spent, and the text of the prompts, for their version."""
+    def __init__(self, models: Models, book: UseBook, budgets: Budgets, prompts: Prompts) -> None:
+        """Take the models, where use is noted, what may be spent, and by which prompts they are asked."""
         self._prompts = prompts
         self.models = models
         self._book = book
@@ -75,10 +87,11 @@ class Consultant:
             ModelUnavailable: no model answered.
             BudgetExceeded: what may be spent is spent.
         """
+        version = await self._prompts.version(situation.instructions)
         request = Request(messages, tools, situation.actor.authority)
         kept = self.models.replies.find(request, sight.names)
         if kept:
-            return await self._again(situation, sight, kept)
+            return await self._again(situation, sight, kept, version)
         reply = Reply()
         first = sight.names[0]
         use = self._book.begin(situation.actor, first, "plan", situation.run_id)
@@ -103,18 +116,18 @@ class Consultant:
                     elif isinstance(item, Finished):
                         reservation.answered_by(item.name)
                         told.note(gen_ai__response__model=item.name)
-                        self._note(situation, sight, item.name)
+                        self._note(situation, sight, item.name, prompts=version)
         if reads.issuperset(call.name for call in reply.calls):
             self.models.replies.keep(request, reply.items)
         return reply
 
-    async def _again(self, situation: Situation, sight: Sight, kept: Sequence[Item]) -> Reply:
+    async def _again(self, situation: Situation, sight: Sight, kept: Sequence[Item], version: str) -> Reply:
         """Give a remembered reply."""
         (name,) = (item.name for item in kept if isinstance(item, Finished))
         use = self._book.begin(situation.actor, name, "plan", situation.run_id)
         self._book.note(replace(use, outcome="cached", cost_usd=Decimal(0)))
         _add_usage(situation.usage, Usage(0, 0, Decimal(0)))
-        self._note(situation, sight, name, cached=True)
+        self._note(situation, sight, name, prompts=version, cached=True)
         reply = Reply(list(kept))
         if reply.text:
             await situation.say(reply.text)
@@ -123,7 +136,7 @@ class Consultant:
     def _note(self, situation: Situation, sight: Sight, model: str, **more: Any) -> None:
         """Write a request down for the trace: who answered, by which prompts, and what of its context it was sent."""
         situation.usage["model"] = model
-        told: dict[str, Any] = {"model": model, "prompts": digest([self._prompts, situation.instructions])[:12], **more}
+        told: dict[str, Any] = {"model": model, **more}
         told |= {"classes": sorted(situation.classes)} if situation.classes else {}
         situation.asked.append(told | ({"withheld": sorted(sight.withheld)} if sight.withheld else {}))
 

@@ -19,7 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import BaseModel
 
 from daeri.agent.answers import outcome_in_words
-from daeri.agent.consulting import Consultant
+from daeri.agent.consulting import Consultant, Prompts
 from daeri.agent.context import HISTORY_SHARE, TURNS_MAX, fitting, level, room_in, shortened, tokens_of
 from daeri.agent.planner import Answer, Call, Declined, Happened, Said, Situation, Waits
 from daeri.errors import BudgetExceeded, ModelUnavailable, RateLimited, Timeout
@@ -29,6 +29,7 @@ from daeri.operations.budgets import Budgets
 from daeri.operations.operation import Operation
 from daeri.operations.outcome import Done
 from daeri.operations.sensitivity import classes_in
+from daeri.records.prompts import PromptBook
 from daeri.records.usage import UseBook
 from daeri.runs.work import Summary
 from daeri.wording import Text
@@ -66,10 +67,10 @@ class Modelled:
 
     waits = True
 
-    def __init__(self, models: Models, company: str, book: UseBook, budgets: Budgets) -> None:
-        """Take the models, in order of preference, the company's name, where use is noted, and its limits."""
-        prompts = "".join(file.read_text(encoding="utf-8") for file in sorted(_PROMPTS.glob("*.j2")))
-        self._consultant = Consultant(models, book, budgets, prompts)
+    def __init__(self, models: Models, company: str, book: UseBook, budgets: Budgets, prompts: PromptBook) -> None:
+        """Take the models, in order of preference, the company's name, where use and prompts are noted, its limits."""
+        templates = {file.stem: file.read_text(encoding="utf-8") for file in sorted(_PROMPTS.glob("*.j2"))}
+        self._consultant = Consultant(models, book, budgets, Prompts(templates, prompts))
         self._company = company
         self.name = models.names[0]
         self._render = lru_cache(maxsize=PROMPTS_KEPT)(self._rendered)

@@ -1,4 +1,4 @@
-"""How does the audit look as REST? Two routes; that they are for auditors is the service's to say."""
+"""How do the audit and the prompts look as REST? That they are for auditors is the services' to say."""
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -15,7 +15,7 @@ from daeri.records.actor import Actor
 
 def audited(services: Services, keeper: Doorkeeper) -> APIRouter:
     """Return the routes of the audit."""
-    table, log = Table(keeper), services.audit_log
+    table, log, prompts = Table(keeper), services.audit_log, services.prompt_log
 
     async def page(request: Request, actor: Actor) -> Response:
         query = Query(request, *ASKED, "limit", "cursor")
@@ -29,6 +29,16 @@ def audited(services: Services, keeper: Doorkeeper) -> APIRouter:
         Query(request)
         return answer(await log.verify(actor, language(request.headers)))
 
+    async def list_prompts(request: Request, actor: Actor) -> Response:
+        Query(request)
+        return answer(await prompts.page(actor))
+
+    async def get_prompt(request: Request, actor: Actor) -> Response:
+        Query(request)
+        return answer(await prompts.get(actor, request.path_params["version"]))
+
     table.at("/v1/audit", get=page)
     table.at("/v1/audit/verify", get=verify)
+    table.at("/v1/prompts", get=list_prompts)
+    table.at("/v1/prompts/{version}", get=get_prompt)
     return table.router

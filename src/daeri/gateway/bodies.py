@@ -287,6 +287,12 @@ class PolicyAsked(Sent):
     id: str | None = None
 
 
+class PromptNamed(Sent):
+    """prompts.get."""
+
+    version: str
+
+
 class AuditAsked(Sent):
     """audit.list."""
 

@@ -79,6 +79,8 @@ class Methods:
             "policies.explain": _method(bodies.PolicyAsked, self.explain_policy),
             "audit.list": _method(bodies.AuditAsked, self.list_audit),
             "audit.verify": _method(bodies.Nothing, self.verify_audit),
+            "prompts.list": _method(bodies.Nothing, self.list_prompts),
+            "prompts.get": _method(bodies.PromptNamed, self.get_prompt),
             "usage.get": _method(bodies.UsageAsked, self.get_usage),
         }
 
@@ -270,6 +272,14 @@ class Methods:
     async def verify_audit(self, caller: Caller, _: bodies.Nothing) -> Any:
         """Prove that no row of the audit was changed."""
         return await self._services.audit_log.verify(caller.actor, caller.lang)
+
+    async def list_prompts(self, caller: Caller, _: bodies.Nothing) -> Any:
+        """List the versions of the prompts, for auditors."""
+        return await self._services.prompt_log.page(caller.actor)
+
+    async def get_prompt(self, caller: Caller, named: bodies.PromptNamed) -> Any:
+        """Tell by which words models were told what to do, for auditors."""
+        return await self._services.prompt_log.get(caller.actor, named.version)
 
     async def get_usage(self, caller: Caller, asked: bodies.UsageAsked) -> Any:
         """Tell what models were used and what they cost."""

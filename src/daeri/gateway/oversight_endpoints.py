@@ -63,6 +63,28 @@ OVERSIGHT_ENDPOINTS: Final[Sequence[Endpoint]] = (
     ),
     Endpoint(
         "get",
+        "/v1/prompts",
+        "prompts.list",
+        "audit",
+        "프롬프트 버전 목록 (list versions of the prompts)",
+        "Every version of the prompts that models were told, newest first, and since when it is used. A step of a run "
+        "names the version it was planned by. For auditors only.",
+        {200: described_json("The versions.", "Prompts")},
+        problems=("permission-denied",),
+    ),
+    Endpoint(
+        "get",
+        "/v1/prompts/{version}",
+        "prompts.get",
+        "audit",
+        "프롬프트 (read a version of the prompts)",
+        "The templates of a version and the agent's instructions, as models were told them. For auditors only.",
+        {200: described_json("The version.", "Prompt")},
+        (Parameter("version", "path", {"type": "string"}, "버전 (version), as steps name it.", "3f2a9c01d7be"),),
+        problems=("permission-denied", "not-found"),
+    ),
+    Endpoint(
+        "get",
         "/v1/agents",
         "agents.list",
         "runs",

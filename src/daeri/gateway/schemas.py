@@ -380,6 +380,31 @@ SCHEMAS: Final[dict[str, Schema]] = {
         },
     },
     "AuditPage": page_of("AuditPage", "AuditRow"),
+    "Prompts": {
+        "title": "Prompts",
+        "description": "The versions of the prompts, the newest first.",
+        "type": "object",
+        "required": ["data"],
+        "properties": {"data": list_of({"$ref": "#/components/schemas/PromptVersion"})},
+    },
+    "PromptVersion": {
+        "title": "PromptVersion",
+        "description": "A version of the prompts, and since when it is used.",
+        "type": "object",
+        "required": ["version", "first_used_at"],
+        "properties": {"version": TEXT, "first_used_at": TEXT},
+    },
+    "Prompt": {
+        "title": "Prompt",
+        "description": "A version of the prompts: its templates by name, and the agent's instructions.",
+        "type": "object",
+        "required": ["version", "first_used_at", "parts"],
+        "properties": {
+            "version": TEXT,
+            "first_used_at": TEXT,
+            "parts": {"type": "object", "additionalProperties": TEXT},
+        },
+    },
     "AuditProof": {
         "title": "AuditProof",
         "description": "Whether every row is as it was written; where not, the first bad row and what is wrong there.",

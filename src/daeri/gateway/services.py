@@ -16,6 +16,7 @@ from daeri.operations.limits import Limiter
 from daeri.operations.listing import Shelf
 from daeri.operations.office import Office
 from daeri.operations.policy import Policies
+from daeri.operations.prompting import PromptLog
 from daeri.records.credentials import Credentials
 from daeri.records.identity import Identity
 from daeri.runs.figures import Counting
@@ -53,6 +54,7 @@ class Services:
     clock: Clock
     figures: Counting
     audit_log: AuditLog
+    prompt_log: PromptLog
     costs: Costs
     checks: Mapping[str, Check] = field(default_factory=dict)
     librarian: Librarian | None = None

@@ -13,11 +13,11 @@ from typing import Any, Final
 from sqlalchemy import Connection, select
 
 from daeri.clock import Clock, rfc3339
-from daeri.errors import BrokenChain, FieldError, PermissionDenied, ValidationFailed
+from daeri.errors import BrokenChain, FieldError, ValidationFailed
 from daeri.operations.company import Company
 from daeri.operations.directory import person_named
 from daeri.operations.documents import approval
-from daeri.operations.history import AUDITOR, position
+from daeri.operations.history import AUDITOR, only_auditors, position
 from daeri.records import audit, pruning
 from daeri.records.actor import Actor
 from daeri.records.anchors import Anchors, prove
@@ -33,6 +33,8 @@ ASKED: Final = ("person", "actor", "operation", "outcome", "type", "id", "since"
 """What a list of the audit may be asked for."""
 TOLD: Final = ("from", "rows", "personal", "masked", "people", "code")
 """Parts of a row's detail that have a name of their own in what is told."""
+
+_WHAT: Final = Text("감사 기록은", "The audit is")
 
 
 class AuditLog:
@@ -143,11 +145,7 @@ class AuditLog:
         return pruning.plan(connection, pruning.Keep(days, rights_days, documents), self._clock.now())
 
     def _check(self, actor: Actor, action: str) -> None:
-        if not actor.has(AUDITOR) or not actor.may_call(action, "read"):
-            role = self._company.roles.get(AUDITOR, Text("감사 담당", "auditors"))
-            raise PermissionDenied(
-                Text(f"감사 기록은 {role.ko}만 볼 수 있어요", f"The audit is for {role.en} only"),
-            )
+        only_auditors(self._company, actor, action, _WHAT)
 
     def _inquiry(self, connection: Connection, actor: Actor, sent: Mapping[str, str | None]) -> Inquiry:
         kind, key, action = sent.get("type"), sent.get("id"), sent.get("operation")

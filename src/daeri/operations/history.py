@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, String, bindparam, literal, or_, select
 
-from daeri.errors import FieldError, Timeout, ValidationFailed
+from daeri.errors import FieldError, PermissionDenied, Timeout, ValidationFailed
 from daeri.operations.company import Company
 from daeri.records.actor import Actor, sight
 from daeri.records.audit import audit
@@ -92,6 +92,17 @@ def readable(actor: Actor, record: type[Record]) -> frozenset[str]:
     """Return the fields whose values the actor reads on every row."""
     columns = record.__table__.columns
     return frozenset(column.key for column in columns if sight(actor, mark_of(column.info)) == "open")
+
+
+def only_auditors(company: Company, actor: Actor, action: str, what: Text) -> None:
+    """Refuse whoever is no auditor, or acts within a scope without this.
+
+    Raises:
+        PermissionDenied: they are not; the company's own word for the role says who is.
+    """
+    if not actor.has(AUDITOR) or not actor.may_call(action, "read"):
+        role = company.roles.get(AUDITOR, Text("감사 담당", "auditors"))
+        raise PermissionDenied(Text(f"{what.ko} {role.ko}만 볼 수 있어요", f"{what.en} for {role.en} only"))
 
 
 def _may_know(company: Company, actor: Actor) -> ColumnElement[bool]:

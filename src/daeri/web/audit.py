@@ -28,6 +28,8 @@ class AuditScreens:
         """Put the screens at their paths."""
         self._desk.add(router, "/audit", self.show)
         self._desk.add(router, "/audit/verify", self.verify, methods=["POST"])
+        self._desk.add(router, "/prompts", self.prompts)
+        self._desk.add(router, "/prompts/{version}", self.prompts)
 
     async def show(self, request: Request, visitor: Visitor) -> Response:
         """List what was asked for, newest first; what cannot be answered is said beside the form."""
@@ -37,6 +39,16 @@ class AuditScreens:
         """Prove the whole chain, and show what came of it above the list."""
         proof = await self._desk.services.audit_log.verify(visitor.signed, visitor.lang)
         return await self._page(request, visitor, proof)
+
+    async def prompts(self, request: Request, visitor: Visitor) -> Response:
+        """List the versions of the prompts; of the one that is named, or else the newest, show the text."""
+        log = self._desk.services.prompt_log
+        versions = (await log.page(visitor.signed))["data"]
+        newest = versions[0]["version"] if versions else None
+        version = request.path_params.get("version", newest)
+        shown = await log.get(visitor.signed, version) if version is not None else None
+        path = f"/v1/prompts/{version}" if version is not None else "/v1/prompts"
+        return await self._desk.page(request, visitor, "prompts.html", versions=versions, shown=shown, api=Api(path))
 
     async def _page(self, request: Request, visitor: Visitor, proof: dict[str, Any] | None = None) -> Response:
         sent = {name: request.query_params.get(name, "").strip() or None for name in ASKED}

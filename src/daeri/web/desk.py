@@ -24,6 +24,7 @@ from daeri.operations.limits import Limiter
 from daeri.operations.listing import Shelf
 from daeri.operations.office import Office
 from daeri.operations.policy import Policies
+from daeri.operations.prompting import PromptLog
 from daeri.records.actor import Actor
 from daeri.records.identity import Identity
 from daeri.runs.runs import Runs
@@ -55,6 +56,7 @@ class Services:
     clock: Clock
     policies: Policies
     audit_log: AuditLog
+    prompt_log: PromptLog
     costs: Costs
     librarian: Librarian | None = None
     limiter: Limiter | None = None
