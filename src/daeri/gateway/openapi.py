@@ -29,7 +29,7 @@ from daeri.gateway.kinds import endpoints_of, schemas_of
 from daeri.gateway.metrics import METRICS_ENDPOINTS
 from daeri.gateway.office_endpoints import OFFICE_ENDPOINTS, OFFICE_SCHEMAS
 from daeri.gateway.openai.described import OPENAI_ENDPOINTS, OPENAI_SCHEMAS
-from daeri.gateway.oversight_endpoints import OVERSIGHT_ENDPOINTS
+from daeri.gateway.oversight_endpoints import OVERSIGHT_ENDPOINTS, OVERSIGHT_SCHEMAS
 from daeri.gateway.problems import KNOWN, MEDIA_TYPE
 from daeri.gateway.schemas import SCHEMAS
 from daeri.operations.company import Company
@@ -63,7 +63,14 @@ Document = dict[str, Any]
 
 def document(company: Company, version: str, server: str = "/") -> Document:
     """Return the description of a company's API."""
-    schemas: dict[str, Any] = {**SCHEMAS, **CONVERSATION_SCHEMAS, **KEY_SCHEMAS, **OFFICE_SCHEMAS, **OPENAI_SCHEMAS}
+    schemas: dict[str, Any] = {
+        **SCHEMAS,
+        **OVERSIGHT_SCHEMAS,
+        **CONVERSATION_SCHEMAS,
+        **KEY_SCHEMAS,
+        **OFFICE_SCHEMAS,
+        **OPENAI_SCHEMAS,
+    }
     schemas |= _bodies(FIXED)
     paths: dict[str, Any] = {}
     for endpoint in FIXED:

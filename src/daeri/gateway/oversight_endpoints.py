@@ -4,7 +4,163 @@ from collections.abc import Sequence
 from typing import Final
 
 from daeri.gateway.endpoints import CURSOR, LIMIT, Endpoint, Parameter, described_json
+from daeri.gateway.schemas import ANYTHING, TEXT, WHOLE, Schema, list_of, named, object_of, or_null, page_of
 from daeri.operations.costs import GROUPS
+
+_USED: Final[dict[str, Schema]] = {
+    "calls": WHOLE,
+    "failed": WHOLE,
+    "cached": {**WHOLE, "description": "Requests that were answered by a remembered reply, at no cost."},
+    "input_tokens": WHOLE,
+    "output_tokens": WHOLE,
+    "cost_usd": or_null("number"),
+    "unknown_costs": WHOLE,
+}
+
+
+OVERSIGHT_SCHEMAS: Final[dict[str, Schema]] = {
+    "Explanation": object_of(
+        "Explanation",
+        "Who may do and see what, and which rule says so.",
+        person=named("Person"),
+        active={"type": "boolean"},
+        agent=or_null("string"),
+        scopes=or_null("array", items=list_of(TEXT)),
+        roles=or_null("array", items=ANYTHING),
+        operations=list_of(ANYTHING),
+        records=list_of(ANYTHING),
+    ),
+    "AuditRow": {
+        "title": "AuditRow",
+        "description": "One thing that was done; rows are named by type and id, or by a range of ids.",
+        "type": "object",
+        "required": ["seq", "at", "person", "agent", "door", "action", "label", "outcome", "records", "wrote", "hash"],
+        "properties": {
+            "seq": WHOLE,
+            "at": TEXT,
+            "person": named("Person"),
+            "agent": or_null("string"),
+            "agent_label": or_null("string"),
+            "door": TEXT,
+            "credential": TEXT,
+            "action": TEXT,
+            "label": TEXT,
+            "outcome": TEXT,
+            "records": list_of(ANYTHING),
+            "wrote": list_of(ANYTHING),
+            "personal": or_null("array", items=TEXT),
+            "people": or_null(
+                "array",
+                items={"anyOf": [WHOLE, object_of("People", "As many in a row.", **{"from": WHOLE, "to": WHOLE})]},
+            ),
+            "masked": or_null("array", items=TEXT),
+            "rows": or_null("integer"),
+            "from": or_null("string"),
+            "code": or_null("string"),
+            "more": ANYTHING,
+            "approval_id": or_null("string"),
+            "run_id": or_null("string"),
+            "step": or_null("integer"),
+            "request_id": TEXT,
+            "arguments_digest": or_null("string"),
+            "hash": TEXT,
+        },
+    },
+    "AuditPage": page_of("AuditPage", "AuditRow"),
+    "Prompts": {
+        "title": "Prompts",
+        "description": "The versions of the prompts, the newest first.",
+        "type": "object",
+        "required": ["data"],
+        "properties": {"data": list_of(named("PromptVersion"))},
+    },
+    "PromptVersion": {
+        "title": "PromptVersion",
+        "description": "A version of the prompts, and since when it is used.",
+        "type": "object",
+        "required": ["version", "first_used_at"],
+        "properties": {"version": TEXT, "first_used_at": TEXT},
+    },
+    "Prompt": {
+        "title": "Prompt",
+        "description": "A version of the prompts: its templates by name, and the agent's instructions.",
+        "type": "object",
+        "required": ["version", "first_used_at", "parts"],
+        "properties": {
+            "version": TEXT,
+            "first_used_at": TEXT,
+            "parts": {"type": "object", "additionalProperties": TEXT},
+        },
+    },
+    "AuditProof": {
+        "title": "AuditProof",
+        "description": "Whether every row is as it was written; where not, the first bad row and what is wrong there.",
+        "type": "object",
+        "required": ["verified"],
+        "properties": {
+            "verified": {"type": "boolean"},
+            "rows": WHOLE,
+            "first": WHOLE,
+            "last": WHOLE,
+            "last_hash": TEXT,
+            "signed_to": WHOLE,
+            "keys": list_of(ANYTHING),
+            "row": WHOLE,
+            "reason": TEXT,
+            "at": or_null("string"),
+            "action": or_null("string"),
+            "person_id": or_null("integer"),
+            "agent": or_null("string"),
+        },
+    },
+    "Used": {
+        "title": "Used",
+        "description": "What a group of uses came to; what they have in common stands under the name of `by`.",
+        "type": "object",
+        "required": list(_USED),
+        "properties": _USED,
+    },
+    "Agents": object_of(
+        "Agents",
+        "The agents that the caller may ask.",
+        data=list_of(
+            object_of(
+                "Agent",
+                "A deputy: what it may do for whoever it acts for, at most.",
+                name=TEXT,
+                label=TEXT,
+                instructions=TEXT,
+                operations={**list_of(TEXT), "description": "Patterns of operations, or effects."},
+                model=or_null("string"),
+                limits={"type": "object", "description": "What one run may use: calls, seconds, tokens, usd."},
+            )
+        ),
+    ),
+    "Usage": object_of(
+        "Usage",
+        "What models were used, and how the budgets stand that concern the caller.",
+        by=TEXT,
+        since=or_null("string"),
+        until=or_null("string"),
+        data=list_of(named("Used")),
+        total=named("Used"),
+        budgets=list_of(
+            object_of(
+                "BudgetStanding",
+                "A budget, and what is spent of it.",
+                of={"enum": ["everyone", "team", "person", "agent", "key"]},
+                who=TEXT,
+                per={"enum": ["day", "month"]},
+                limit_usd=or_null("number"),
+                limit_tokens=or_null("integer"),
+                spent_usd={"type": "number"},
+                spent_tokens=WHOLE,
+                state={"enum": ["ok", "warn", "over"]},
+                renews_on=TEXT,
+            )
+        ),
+    ),
+}
 
 OVERSIGHT_ENDPOINTS: Final[Sequence[Endpoint]] = (
     Endpoint(
