@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, false, true
 from daeri.errors import DeclarationError, PermissionDenied, RateLimited, Refused
 from daeri.operations import Catalog, Ref, anyone, having
 from daeri.operations.answers import CHARACTERS_MAX, Answers, Asked
+from daeri.operations.invoke import Door
 from daeri.operations.limits import Limit, Limiter
 from daeri.operations.operation import CACHE_SECONDS_MAX
 from daeri.operations.outcome import Done
@@ -83,6 +84,13 @@ async def appoint(records: Records, department: Ref[Department], employee: Ref[E
     """Say who leads a team."""
     row = await records.change(await records.get(Department, department), lead_id=employee)
     return Said(value=row.name)
+
+
+@care.write(label=Text("정리", "Tidy"), allow=having("hr"))
+async def tidy(records: Records) -> Said:
+    """Change what is no record of the company's own, as operations on company files do."""
+    del records
+    return Said(value="")
 
 
 @pytest.fixture
@@ -179,6 +187,20 @@ async def test_what_others_only_read_forgets_nothing_and_an_approved_write_does(
     await world.approvals.decide(await world.actor(LEAD), held.approval_id, "approve", None)
     told = await count(world, OWNER)
     assert (told.result, told.age) == ({"value": "2"}, None)
+
+
+async def test_a_change_by_another_server_forgets_here_too(world: World) -> None:
+    await count(world, LEAD)
+    another = Door(world.company, world.store, world.clock)
+    await another.call(await world.actor(HR), "care.appoint", {"department": 1, "employee": OTHER_LEAD})
+    assert (await another.call(await world.actor(LEAD), "care.leaves", {})).body()["result"] == {"value": "0"}
+    assert (await count(world, LEAD)).result == {"value": "0"}
+
+
+async def test_a_write_that_names_no_rows_forgets_too(world: World) -> None:
+    await count(world, OWNER)
+    await world.done(await world.actor(HR), "care.tidy", {})
+    assert (await count(world, OWNER)).age is None
 
 
 async def test_other_arguments_another_language_and_another_day_are_not_the_same(world: World) -> None:

@@ -369,7 +369,8 @@ class Door:
 
         def look(connection: Connection) -> tuple[Done, Asked]:
             model = self._let_in(connection, call)
-            return self._run(connection, call, model), self._asked(connection, call, model)
+            answered = self._asked(connection, call, model)  # first, as the answer is as old as the visit's beginning
+            return self._run(connection, call, model), answered
 
         asked, arguments_digest = await self._store.read(ask)
         async with self._answers.turn(asked):
@@ -576,6 +577,8 @@ class Door:
         more.setdefault("arguments_digest", digest(dict(call.sent)))
         remembered = {} if done.age is None else {"age": done.age}
         told = noting.told(call.seen, rows=done.rows, masked=done.masked, **remembered)
+        if call.operation.effect != "read":
+            told["detail"].setdefault("wrote", [])  # also of what it wrote past the trail (company files)
         self._write_down(connection, call, outcome, **told, **more)
 
     async def _refused(
