@@ -8,10 +8,10 @@ import pytest
 
 from daeri.cli import main
 from daeri.cli.finding import _fits
-from daeri.cli.operating import arguments_of, filter_of
+from daeri.cli.operating import _show_result, arguments_of, filter_of
 from daeri.cli.place import Place
 from daeri.cli.remote import events_of
-from daeri.cli.terminal import clean
+from daeri.cli.terminal import Terminal, clean
 from daeri.cli.trouble import Trouble
 from daeri.cli.words import language
 from daeri.errors import ALL_ERRORS
@@ -31,6 +31,14 @@ def test_help_speaks_korean_and_english(capsys: pytest.CaptureFixture[str]) -> N
     assert "Ask, or have something done" in capsys.readouterr().out
     assert main(["approve", "--help", "--lang", "en"]) == 0
     assert "Reject (a comment is needed)" in capsys.readouterr().out
+
+
+def test_a_remembered_answer_says_how_old_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    body = {"say": "3건", "result": {}, "masked": []}
+    _show_result(Terminal("ko"), body)
+    assert "초 전" not in "".join(capsys.readouterr())
+    _show_result(Terminal("ko"), body | {"age": 7})
+    assert "7초 전에 읽은 답이에요" in "".join(capsys.readouterr())
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from web.conftest import text_of
+from worlds import company
 
 pytestmark = pytest.mark.anyio
 
@@ -20,6 +23,13 @@ async def test_only_permitted_operations_are_listed(people):
 async def test_a_read_answers_on_the_page(people):
     answer = await called(people["owner"], "work.find", {"arg.employee": "김민준"})
     assert "김민준이에요." in text_of(answer)
+
+
+async def test_a_remembered_answer_says_how_old_it_is(people, monkeypatch):
+    monkeypatch.setitem(company.operations, "work.find", replace(company.operations["work.find"], cache_seconds=60))
+    first, again = [await called(people["owner"], "work.find", {"arg.employee": "김민준"}) for _ in range(2)]
+    assert "초 전에 읽은 답이에요." not in text_of(first)
+    assert "초 전에 읽은 답이에요." in text_of(again)
 
 
 async def test_a_write_is_shown_before_it_is_made(people):

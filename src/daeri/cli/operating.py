@@ -305,6 +305,9 @@ def _show_result(terminal: Terminal, body: Mapping[str, Any]) -> None:
         terminal.table(names, [[_worded(row.get(name)) for name in names] for row in rows])
     if body["masked"]:
         terminal.talk(f"{terminal.word(HIDDEN)} {', '.join(body['masked'])}", "dim")
+    if "age" in body:
+        age = body["age"]
+        terminal.talk(terminal.word(Words(f"{age}초 전에 읽은 답이에요", f"This was read {age} s ago")), "dim")
 
 
 def _worded(value: object) -> str:

@@ -387,6 +387,7 @@ TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
         "ops.line": Text("결재선", "Approval line"),
         "ops.noline": Text("결재 없이 바로 돼요.", "No approval needed."),
         "ops.done": Text("했어요.", "Done."),
+        "ops.remembered": Text("{seconds}초 전에 읽은 답이에요.", "This was read {seconds} s ago."),
         # policies
         "policies": Text("권한", "Access"),
         "policies.own": Text("내 권한", "My access"),
