@@ -214,6 +214,21 @@ async def test_a_run_says_what_its_model_was_asked_and_cost_and_by_whom(office: 
     assert (await office.daeri.costs.page(office.lead, {}))["total"]["calls"] == 0
 
 
+async def test_an_agent_that_is_asked_with_a_key_spends_that_keys_budget(office: Office) -> None:
+    office.daeri.budgets._budgets = [Budget("key", "*", "day", tokens=100)]
+    office.model.always(says("안녕하세요.", spent=Spent(200, 12)))
+    ended, keys = [], {}
+    for name in ("one", "one", "other"):
+        key = keys.get(name) or await office.daeri.identity.add_key(office.deputy.person_id, name, decides=False)
+        keys[name] = key
+        asker = await office.daeri.identity.actor_of_key(key.secret, "rest")
+        run = await office.daeri.runs.create(asker, "안녕")
+        run = await office.daeri.runs.wait(asker, run["run_id"], 20)
+        ended.append((run["error"] or {}).get("code"))
+    assert ended == [None, "budget-exceeded", None]
+    assert (await office.ask("안녕"))["status"] == "succeeded", "whoever is signed in spends no key's"
+
+
 async def test_a_run_over_its_budget_ends_in_words_that_say_so_and_asks_no_model(office: Office) -> None:
     office.daeri.budgets._budgets = [Budget("person", "*", "day", tokens=100)]
     office.model.always(says("안녕하세요.", spent=Spent(200, 12)))
