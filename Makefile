@@ -27,7 +27,7 @@ bench: .venv/dev  ## figures: CPU per call, p50 and p99, start-up, memory
 	@$(BIN)/python -m compileall -qq -j 0 src bench
 	$(BIN)/python -m bench $(ARGS)
 
-night: .venv/dev  ## slow evidence: 200 kills, longer histories, and all of it once more on PostgreSQL
+night: .venv/dev  ## slow evidence: 2,000 kills, longer histories, and all of it once more on PostgreSQL
 	@scripts/chromium
 	@scripts/redis
 	@$(BIN)/python -m compileall -qq -j 0 src tests
