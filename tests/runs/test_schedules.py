@@ -71,6 +71,13 @@ async def test_times_that_are_none_or_too_close_are_refused(world: World, cron: 
         await create(world, cron)
 
 
+@pytest.mark.parametrize("cron", ["0,58 0,23 * * 1-5", "0,58 0,23 * * 1,2", "58,1 23,0 1,2 * *"])
+@pytest.mark.parametrize("day", range(7))
+def test_times_are_apart_across_midnight_whichever_day_it_is(cron: str, day: int) -> None:
+    with pytest.raises(ValidationFailed):
+        check_cron(cron, MONDAY_9 + timedelta(days=day))
+
+
 def test_times_are_those_of_seoul() -> None:
     assert check_cron(" 0  9 * * 1 ", MONDAY_9) == "0 9 * * 1"
     assert missed_between("0 9 * * 1", MONDAY_9, MONDAY_9 + timedelta(days=15)) == 2

@@ -108,3 +108,26 @@ async def test_the_closest_memories_are_told_first(world: World) -> None:
     assert await known(world, about="금요일에 휴가 올려줘", limit=1) == ["휴가는 금요일에 쓰고 싶다"]
     assert (await known(world))[0] == "점심은 12시"
     assert relevant(list[Memory](), "무엇", 3) == []
+
+
+@pytest.mark.parametrize("person", [AUDITOR, COLLEAGUE, STRANGER, LEAD, HR])
+async def test_nobody_else_reads_what_an_agent_would_remember_not_even_an_auditor_or_a_deputy(
+    world: World, person: int
+) -> None:
+    held = await world.door.call(await world.deputy(OWNER), "memory.remember", {"text": "계좌는 110-22"})
+    assert isinstance(held, Held)
+    now, owner, other = world.clock.now(), await world.actor(OWNER), await world.actor(person)
+    starts = {"starts_at": now, "ends_at": now + timedelta(days=3)}
+    if person != AUDITOR:
+        await world.office.absences.set(owner, deputy_id=person, **starts)
+        world.clock.at += timedelta(hours=1)
+    with pytest.raises(NotFound):
+        await world.approvals.show(other, held.approval_id)
+    for box in ("waiting", "upcoming", "cc"):
+        assert (await world.approvals.box(other, box))["data"] == []
+    with pytest.raises(NotFound):
+        await world.approvals.decide(other, held.approval_id, "approve")
+    await world.approvals.decide(owner, held.approval_id, "approve")
+    with pytest.raises(NotFound):
+        await world.approvals.show(other, held.approval_id)
+    assert await known(world) == ["계좌는 110-22"]

@@ -73,6 +73,7 @@ class Form:
         consent: how much a standing consent may cover; None = none is possible.
         unvouched: the line where an agent fills a control argument with what nobody vouched for; None = the same.
         delegation: the table of delegated decisions that the line function looks up, for people to read.
+        own: it is about what is its drafter's alone: whoever has no seat in its line does not see it, auditors neither.
     """
 
     line: LineFunction | Mapping[date, LineFunction]
@@ -95,6 +96,7 @@ class Form:
     consent: Limit | None = None
     unvouched: LineFunction | None = None
     delegation: Delegation | None = None
+    own: bool = False
     _functions: Sequence[tuple[date, LineFunction]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -151,6 +153,7 @@ class Form:
             "alone": self.alone,
             "deadline": asdict(self.deadline) if self.deadline else None,
             "changed": self.changed,
+            **({"own": True} if self.own else {}),
         }
 
 

@@ -110,7 +110,9 @@ class Notices:
         away = away_at(connection, now)
         called = {row.id: operations_of(row.operation, row.bundled) for row in rows}
         deputies = {
-            row.id: away.deputy_of_all(row.person_id, called[row.id]) if row.kind in DECIDED_FOR else None
+            row.id: away.deputy_of_all(row.person_id, called[row.id])
+            if row.kind in DECIDED_FOR and row.person_id != row.drafter_id
+            else None
             for row in rows
         }
         ids = {row.person_id for row in rows} | {row.drafter_id for row in rows}

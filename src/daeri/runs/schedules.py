@@ -6,7 +6,7 @@ person have one key. Times that passed while no server was up are kept once, by 
 
 import asyncio
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -60,19 +60,19 @@ def check_cron(cron: str, now: datetime) -> str:
     if len(cron) > CRON_MAX or len(fields) != _FIELDS or not all(_FIELD.fullmatch(field) for field in fields):
         raise _no_cron(Text("'분 시 일 월 요일'로 적어 주세요", "write 'minute hour day month weekday'"))
     written = " ".join(fields)
-    if any(later - earlier < APART for earlier, later in pairwise(_times_of_a_day(written, now))):
+    times = _times_of_a_day(written, now)
+    if any(later - earlier < APART for earlier, later in pairwise([*times, times[0] + timedelta(days=1)])):
         raise _no_cron(Text("5분에 한 번까지만 돼요", "at most once in five minutes"))
     return written
 
 
-def _times_of_a_day(cron: str, now: datetime) -> Iterator[datetime]:
-    """Yield the times of the next day that has any, and the first one after it."""
+def _times_of_a_day(cron: str, now: datetime) -> list[datetime]:
+    """Return the times of the next day that has any: every day that has some has these."""
     midnight = _next(cron, now).astimezone(SEOUL).replace(hour=0, minute=0, second=0, microsecond=0)
-    at = _next(cron, midnight - timedelta(seconds=1))
-    while at < midnight + timedelta(days=1):
-        yield at
-        at = _next(cron, at)
-    yield at
+    times = [_next(cron, midnight - timedelta(seconds=1))]
+    while (at := _next(cron, times[-1])) < midnight + timedelta(days=1):
+        times.append(at)
+    return times
 
 
 def next_time(cron: str, after: datetime) -> datetime:

@@ -87,7 +87,7 @@ def the_person_confirms() -> Line:
     return Line(drafter(), rule="memory", because=because)
 
 
-CONFIRMED: Final = Form(nobody_decides, prefix="OK", unvouched=the_person_confirms)
+CONFIRMED: Final = Form(nobody_decides, prefix="OK", unvouched=the_person_confirms, own=True)
 
 
 def memory_catalog() -> Catalog:

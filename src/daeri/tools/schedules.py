@@ -90,7 +90,7 @@ def the_person_confirms() -> Line:
     return Line(drafter(), rule="schedule", because=because)
 
 
-CONFIRMED: Final = Form(nobody_decides, prefix="OK", unvouched=the_person_confirms)
+CONFIRMED: Final = Form(nobody_decides, prefix="OK", unvouched=the_person_confirms, own=True)
 
 
 def schedules_catalog(agent: str) -> Catalog:

@@ -135,7 +135,7 @@ class Present:
                 found[seat.position] = "own"
             elif self.person.id in seat.also:
                 found[seat.position] = "escalated"
-            elif seat.decides and seat.person in deputised and self.person.id != document.state.drafter:
+            elif self._may_stand_in(document, seat) and seat.person in deputised:
                 found[seat.position] = "deputy"
         return found
 
@@ -146,14 +146,21 @@ class Present:
 
     def concerns(self, document: Document) -> bool:
         """Say whether the actor may see a document: drafter, line, whoever it came up to, deputies, auditors."""
-        if document.state.drafter == self.person.id or self.actor.has(AUDITOR):
+        if document.state.drafter == self.person.id:
             return True
         if any(_shows(seat, self.person.id) for seat in document.state.seats):
             return True
+        seats = [seat for seat in document.state.seats if self._may_stand_in(document, seat)]
         deputised = self.stands_for(document.operations)
-        if any(seat.person in deputised for seat in document.state.seats if lies_open(document.state, seat)):
+        if any(seat.person in deputised for seat in seats if lies_open(document.state, seat)):
             return True
-        return self.actor.has(ADMIN) and is_stuck(document, self.left)
+        if document.form.get("own"):
+            return False
+        return self.actor.has(AUDITOR) or (self.actor.has(ADMIN) and is_stuck(document, self.left))
+
+    def _may_stand_in(self, document: Document, seat: Seat) -> bool:
+        """Say whether a deputy may act on a seat: never on their own draft, nor for a drafter who confirms theirs."""
+        return seat.decides and document.state.drafter not in (self.person.id, seat.person)
 
 
 def lies_open(state: State, seat: Seat) -> bool:

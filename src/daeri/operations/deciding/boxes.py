@@ -51,7 +51,7 @@ _FOR_ABSENT = (
     select(_STEP.approval_id, _DRAFT.operation, _DRAFT.bundled)
     .join(approval, _DRAFT.id == _STEP.approval_id)
     .where(_STEP.person_id == _PERSON, _STEP.box == _BOX, _STEP.part.in_(sorted(DECIDING)))
-    .where(_STEP.approval_id > _CURSOR, _DRAFT.drafter_id != bindparam("me"))
+    .where(_STEP.approval_id > _CURSOR, _DRAFT.drafter_id.not_in([bindparam("me"), _STEP.person_id]))
     .order_by(_STEP.approval_id)
     .limit(_MOST)
 )
