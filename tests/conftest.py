@@ -2,7 +2,7 @@
 
 import gc
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import settings
 import daeri.library  # noqa: F401 - before numpy: it says how many threads numpy may take
 import databases
 import servers
+import warm
 from worlds import World, furnish, open_world
 
 # A worker holds much that never becomes garbage; to look it all over again and again is slow.
@@ -20,8 +21,22 @@ settings.register_profile("daeri", deadline=None, database=None, print_blob=True
 settings.load_profile("daeri")
 
 
+warm.warm()
+
+
 def pytest_sessionfinish() -> None:
     databases.stop()
+    warm.stop()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _cells(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Own processes for reading files where they themselves are what is tested."""
+    is_own = request.module.__name__.rpartition(".")[2] in warm.MODULES_WITH_OWN_CELLS
+    if is_own:
+        warm.own_cells()
+    yield
+    warm.warm()
 
 
 @pytest.fixture(scope="session")
