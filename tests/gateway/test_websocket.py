@@ -169,6 +169,18 @@ async def test_following_goes_on_exactly_after_the_last_event_that_was_heard(her
         assert await talk.events() == whole[3:]
 
 
+async def test_following_goes_on_at_the_very_letter_that_was_heard(here):
+    async with here.talk() as talk:
+        run_id = (await talk.call("runs.create", {"input": "천천히"}))["result"]["run_id"]
+        work = await here.house.bench.claim(run_id, 1)
+        await here.house.bench.write(work.lease, (), ("message.delta", {"text": "휴가가 사흘 ", "at": 0}))
+        await talk.call("runs.subscribe", {"run_id": run_id, "after": 1, "heard": 4})
+        told = (await talk.hear())["params"]
+        assert (told["text"], told["at"]) == ("사흘 ", 4)
+        here.house.bench.speak(work.lease, 7, "남았")
+        assert (await talk.hear())["params"]["text"] == "남았"
+
+
 async def test_a_live_run_is_told_as_it_goes_and_can_be_left(here):
     async with here.talk() as talk:
         run_id = (await talk.call("runs.create", {"input": "천천히"}))["result"]["run_id"]

@@ -48,7 +48,7 @@ CODES: Final[Mapping[Reason, int]] = {"gone": GOING_AWAY, "revoked": POLICY, "st
 
 
 class Followed(RunNamed):
-    """runs.subscribe: a run, and the number of the last event that was heard of it."""
+    """runs.subscribe: a run, the number of the last event that was heard of it, and how many letters of its answer."""
 
     after: Annotated[
         int,
@@ -56,6 +56,7 @@ class Followed(RunNamed):
             ge=0, le=INTEGER_MAX, validation_alias=AliasChoices("after", "after_seq"), description="마지막 이벤트 번호"
         ),
     ] = 0
+    heard: Annotated[int | None, Field(ge=0, le=INTEGER_MAX, description="이미 들은 답의 글자 수")] = None
 
 
 class Sockets:
@@ -116,14 +117,14 @@ class Session:
         self._who = who
         self._ended = ended
         self._own = {
-            "runs.subscribe": Method(("run_id", "after"), self._subscribe),
+            "runs.subscribe": Method(("run_id", "after", "heard"), self._subscribe),
             "runs.unsubscribe": Method(("run_id",), self._unsubscribe),
         }
         self._dispatcher = Dispatcher(lambda name: self._own.get(name) or find(name), count, one_is_counted=False)
         self._places = asyncio.Semaphore(CALLS_MAX)
         self._calls: set[asyncio.Task[None]] = set()
         self._followed: dict[str, asyncio.Task[None]] = {}
-        self._to_follow: list[tuple[Actor, str, int]] = []
+        self._to_follow: list[tuple[Actor, Followed]] = []
 
     async def run(self, lang: Lang) -> None:
         """Read and answer until the client leaves, reads nothing any more, or may not go on."""
@@ -185,7 +186,7 @@ class Session:
             raise RateLimited(
                 Text(f"한 연결에서 실행 {FOLLOWED_MAX}개까지 볼 수 있어요", f"At most {FOLLOWED_MAX} runs at once")
             )
-        self._to_follow.append((caller.actor, asked.run_id, asked.after))
+        self._to_follow.append((caller.actor, asked))
         return {"run_id": asked.run_id, "status": run["status"], "after": asked.after}
 
     async def _unsubscribe(self, caller: Caller, params: dict[str, Any]) -> Any:
@@ -196,11 +197,12 @@ class Session:
             followed.cancel()
         return {"unsubscribed": followed is not None}
 
-    def _follow(self, actor: Actor, run_id: str, after: int) -> None:
+    def _follow(self, actor: Actor, asked: Followed) -> None:
+        run_id = asked.run_id
         before = self._followed.pop(run_id, None)
         if before is not None:
             before.cancel()
-        task = asyncio.get_running_loop().create_task(self._tell(actor, run_id, after))
+        task = asyncio.get_running_loop().create_task(self._tell(actor, asked))
         self._followed[run_id] = task
 
         def done(ended: asyncio.Task[None]) -> None:
@@ -209,8 +211,9 @@ class Session:
 
         task.add_done_callback(done)
 
-    async def _tell(self, actor: Actor, run_id: str, after: int) -> None:
-        events = cast("AsyncGenerator[dict[str, Any] | None, None]", self._runs.events(actor, run_id, after))
+    async def _tell(self, actor: Actor, asked: Followed) -> None:
+        heard = self._runs.events(actor, asked.run_id, asked.after, asked.heard)
+        events = cast("AsyncGenerator[dict[str, Any] | None, None]", heard)
         with suppress(DaeriError):  # the run, or the right to it, is gone: there is nothing more to tell
             async with aclosing(events) as sequence:
                 async for event in sequence:
