@@ -71,7 +71,7 @@ class Desk:
             tools=[each.operation for each in select(analysis, permitted, TOOLS, earlier=earlier)],
             find_mentions=lambda phrases: self.door.mentions(self.actor, phrases),
             say=_unheard,
-            would_find=lambda name, arguments: self.door.would_find(self.actor, name, arguments),
+            would_find=lambda name, arguments: self.door.would_find(self.actor, name, arguments, ()),
             history=history,
         )
 

@@ -62,7 +62,7 @@ class House:
         told: list[Any] = [await self.call(actor, "documents.search", query=query, limit=50) for query in QUERIES]
         told.append(await self.daeri.shelf.page(actor, "company_file", ListQuery(limit=200, count=True), "ko"))
         told += [await self.call(actor, "query.run", sql=each) for each in SQL]
-        told += [await self.daeri.door.would_find(actor, "documents.search", {"query": query}) for query in QUERIES]
+        told += [await self.daeri.door.would_find(actor, "documents.search", {"query": query}, ()) for query in QUERIES]
         return told
 
 
@@ -222,7 +222,7 @@ async def test_an_agent_without_the_right_to_read_does_not_find_either(house: Ho
     limited = replace(house.owner, scopes=(("leave.*",),))
     with pytest.raises(PermissionDenied):
         await house.found(limited, "연차")
-    assert await house.daeri.door.would_find(limited, "documents.search", {"query": "연차 규정"}) == 0.0
+    assert await house.daeri.door.would_find(limited, "documents.search", {"query": "연차 규정"}, ()) == 0.0
 
 
 async def _sees(house: House, key: int) -> bool:

@@ -191,6 +191,20 @@ async def test_what_a_run_searches_for_is_sent_only_where_all_that_it_read_may_b
         assert ("ocean" in house.sent[before:]) is is_sent
 
 
+async def test_what_an_agent_without_a_run_searches_for_is_sent_nowhere_as_nobody_knows_what_it_read(
+    house: House,
+) -> None:
+    await house.add("휴양.md", OCEAN)
+    person, before = await house.person("정도윤"), len(house.sent)
+    agent = house.daeri.company.agent(None).acting_for(person)
+    for asker, is_sent in ((agent, False), (person, True)):
+        assert isinstance(await house.daeri.door.call(asker, "documents.search", {"query": "ocean"}), Done)
+        assert ("ocean" in house.sent[before:]) is is_sent
+    assert await house.daeri.door.would_find(agent, "documents.search", {"query": "sea"}, frozenset()) >= 0
+    assert await house.daeri.door.would_find(agent, "documents.search", {"query": "lake"}, frozenset({"secret"})) >= 0
+    assert ("sea" in house.sent, "lake" in house.sent) == (True, False), "a run's planner says what the run has read"
+
+
 async def test_owner_and_colleague_find_a_file_by_outside_vectors_and_a_stranger_learns_nothing(house: House) -> None:
     await house.close()
     await house.open(embedding_levels=("public", "internal", "confidential"))

@@ -161,8 +161,8 @@ async def test_writers_at_once_do_not_go_beyond_the_quota_together(world: World)
 
 
 async def test_an_agent_writes_for_its_person_and_the_list_says_so(world: World) -> None:
-    deputy = await world.deputy(OWNER)
-    await world.done(deputy, "files.write", {"name": "a.txt", "text": "x"})
+    deputy, run = await world.deputy(OWNER), Told()
+    await world.done(deputy, "files.write", {"name": "a.txt", "text": "x"}, journal=run)
     listed = await world.done(await world.actor(OWNER), "files.list", {})
     assert listed.result["rows"][0]["written_by"] == "assistant"
 
@@ -198,7 +198,8 @@ async def test_a_file_keeps_the_data_classes_of_what_its_writer_had_read(world: 
     careful.origins = Origins(classes=frozenset({"personal"}))
     await world.done(deputy, "files.write", {"name": "a.txt", "text": "x"}, journal=careful)
     await world.done(deputy, "files.write", {"name": "b.txt", "text": "x"}, journal=Told())
-    await world.done(deputy, "files.write", {"name": "c.txt", "text": "x"})
+    held = await world.held(deputy, "files.write", {"name": "c.txt", "text": "x"})
+    await world.approvals.decide(await world.actor(OWNER), held.approval_id, "approve")
     await wrote(world, "a.txt", "written again by the person")
     read = {}
     for name in ("a.txt", "b.txt", "c.txt"):
@@ -207,6 +208,15 @@ async def test_a_file_keeps_the_data_classes_of_what_its_writer_had_read(world: 
     assert read == {"a.txt": ["personal"], "b.txt": [], "c.txt": ["secret"]}
     listed = await world.done(await world.actor(OWNER), "files.list", {})
     assert "classes" not in listed.sources[0]
+
+
+async def test_what_an_agent_would_do_without_a_run_waits_for_its_person_who_said_nothing_here(world: World) -> None:
+    held = await world.held(await world.deputy(OWNER), "files.write", {"name": "a.txt", "text": "x"})
+    assert (await world.done(await world.actor(OWNER), "files.list", {})).result["rows"] == []
+    with pytest.raises(DaeriError):
+        await world.approvals.decide(await world.deputy(OWNER), held.approval_id, "approve")
+    await world.approvals.decide(await world.actor(OWNER), held.approval_id, "approve")
+    assert await told(world, "a.txt") == "x"
 
 
 async def test_an_agent_deletes_by_itself_only_what_its_person_named(world: World) -> None:

@@ -222,7 +222,7 @@ async def test_a_server_that_does_not_answer_tells_nothing_of_its_own_in_the_err
 async def test_a_dry_run_and_a_look_ahead_send_nothing(place: Place) -> None:
     actor = await place.world.actor(OWNER)
     await place.world.door.dry_run(actor, "web.fetch", {"url": place.outside.url("/notice")})
-    assert await place.world.door.would_find(actor, "web.search", {"query": "환율"}) == 0.0
+    assert await place.world.door.would_find(actor, "web.search", {"query": "환율"}, ()) == 0.0
     assert place.outside.asked == place.inside.asked == []
 
 

@@ -242,7 +242,7 @@ class Executor:
             tools=tools,
             find_mentions=lambda phrases: self._door.mentions(actor, phrases),
             say=voice.say,
-            would_find=lambda name, arguments: self._door.would_find(actor, name, arguments),
+            would_find=lambda name, arguments: self._door.would_find(actor, name, arguments, situation.classes),
             instructions=agent.instructions,
             model=agent.model,
             plan=progress.plan,

@@ -31,7 +31,7 @@ class Call:
         sense: what the words of a search mean to a model outside.
         made: the part that was waited for, made for it.
         within: what was read for that part, each by the door.
-        classes: the sensitive data classes that its arguments may hold, where a document has kept them.
+        classes: the sensitive data classes that its arguments may hold, where that is known without a run.
         joined: the calls beside it that go into its document, by their places; begun anew likewise.
     """
 
@@ -57,7 +57,9 @@ class Call:
             return known
         if self.classes is not None:
             return Origins(classes=frozenset(self.classes))
-        return Origins(classes=frozenset({STRICTEST}) if self.actor.agent is not None else frozenset())
+        if self.actor.agent is None:
+            return Origins()
+        return Origins(classes=frozenset({STRICTEST}), unasked=True)
 
     def sources(self, trail: Trail, records: Mapping[str, type[Record]], at: datetime) -> list[dict[str, Any]]:
         """Return what its answer rests on: its own rows, then what was read within it, whose taint it takes over."""

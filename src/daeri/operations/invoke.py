@@ -5,7 +5,7 @@ audit row commit in one transaction. An operation's body runs in one visit to th
 anything else: no model, no network, no client can hold a transaction open.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -187,10 +187,13 @@ class Door:
             await self._store.note(partial(audit.append, entry=entry))
         return found
 
-    async def would_find(self, actor: Actor, name: str, arguments: Mapping[str, Any]) -> float:
+    async def would_find(
+        self, actor: Actor, name: str, arguments: Mapping[str, Any], classes: Collection[str]
+    ) -> float:
         """Tell how sure a search would be of what it finds, 0 where it finds nothing good enough; nothing else is told.
 
         For planners: whether to call it at all. The call itself is audited, this is not, as no content leaves it.
+        `classes` are the sensitive data classes that the words may hold.
         """
 
         def look(connection: Connection, call: Call) -> float:
@@ -198,7 +201,7 @@ class Door:
             return float(result.get("sure", 1.0)) if result.get("found") else 0.0
 
         try:
-            call = Call(self.operation(actor, name), actor, arguments, "ko")
+            call = Call(self.operation(actor, name), actor, arguments, "ko", classes=tuple(classes))
             if call.operation.effect != "read" or not call.operation.signature.searched:
                 return 0.0
             await self._sense(call)
@@ -213,8 +216,7 @@ class Door:
             return
         said = next((call.sent.get(name) for name in sorted(signature.searched)), None)
         if isinstance(said, str) and said.strip():
-            heard = call.journal.origins if call.journal is not None else None
-            call.sense = await self.senses(said, heard.classes if heard is not None else frozenset())
+            call.sense = await self.senses(said, call.origins.classes)
 
     async def _make(self, call: Call) -> None:
         """Make the part that an operation must wait for, before the database is visited for it."""
