@@ -22,7 +22,7 @@ from daeri.errors import (
     Unreachable,
     ValidationFailed,
 )
-from daeri.operations.provenance import Origins, Read, repeats
+from daeri.operations.provenance import Origins, Read, own_words
 from daeri.upstream.services import AT_ONCE, Services
 from upstream.service_house import ENVIRONMENT, declared, opened, pin, result
 from upstream.stock import INJECTED, Asked, Stock, answer, breaks, described, document, slow, table_of, well, written
@@ -551,9 +551,34 @@ async def test_what_an_agent_may_tell_others_depends_on_what_it_heard(
     await services.close()
 
 
+HEARD = Origins(said=("재고에 나사와 SCREW, 못 3개 있어? 내일까지",), values=frozenset({"3", "2026-11-22"}))
+
+
 @pytest.mark.parametrize(
-    ("value", "is_one"),
-    [("나사 나사", False), (["나사", "못"], False), (["나사", " 나 사"], True), ([1, "1.0"], True), ([], False)],
+    ("arguments", "are_own"),
+    [
+        ({"q": "나사"}, True),
+        ({"q": "SCREW", "most": 3, "is_new": True, "is_old": True, "until": "2026-11-22"}, True),
+        ({"words": ["나사", "재고"]}, True),
+        ({"words": []}, True),
+        ({"q": "나사 나사"}, False),
+        ({"q": "나 사"}, False),
+        ({"q": "screw"}, False),
+        ({"q": "볼트"}, False),
+        ({"most": 4}, False),
+        ({"q": "3"}, True),
+        ({"q": "0003"}, False),
+        ({"q": "3.000"}, False),
+        ({"words": ["나사", "나사"]}, False),
+        ({"q": "나사", "name": "나사"}, False),
+        ({"least": 3, "most": 3}, False),
+        ({"flags": [True, False, True]}, False),
+        ({"words": [["나사"]]}, False),
+        ({"words": [[], []]}, False),
+        ({"filter": {"나사": "못"}}, False),
+    ],
 )
-def test_a_list_that_says_a_word_twice_is_known(value: Any, is_one: bool) -> None:
-    assert repeats(value) is is_one
+def test_what_goes_to_a_service_of_others_is_said_to_the_letter_and_once(
+    arguments: dict[str, Any], are_own: bool
+) -> None:
+    assert own_words(arguments, HEARD) is are_own

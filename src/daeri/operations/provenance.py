@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 Source = Literal["said", "named", "field", "company", "default", "record", "outside", "unknown"]
 VOUCHED: frozenset[Source] = frozenset({"said", "named", "field", "company", "default"})
-OWN_WORDS: frozenset[Source] = frozenset({"said", "default"})
-"""Where a value comes from that tells others nothing which the person did not say."""
 WORDS: Mapping[Source, Text] = {
     "said": Text("본인이 한 말", "the person's own words"),
     "named": Text("본인이 가리킨 기록", "a record the person named"),
@@ -216,12 +214,31 @@ def _leaves(value: Any) -> Iterable[Any]:
         yield value
 
 
-def repeats(value: Any) -> bool:
-    """Say whether a list holds a value twice, however it is written: repeated often enough, any words can spell."""
-    if not isinstance(value, list):
-        return False
-    numbers = [(each, _number(each)) for each in value]
-    return len({_folded(str(each)) if number is None else number for each, number in numbers}) < len(value)
+def own_words(arguments: Mapping[str, Any], origins: Origins) -> bool:
+    """Say whether arguments hold nothing but the person's own words: to the letter, and nothing twice among them all.
+
+    Spaces, large letters and noughts could spell anything, and so could any word that is repeated often enough; so
+    could what is nested, which nobody says. A switch of its own may be on or off.
+    """
+    held: set[Any] = set()
+    for value in arguments.values():
+        if isinstance(value, bool):
+            continue
+        for each in value if isinstance(value, list) else [value]:
+            number = _number(each)
+            form = _folded(str(each)) if number is None else number
+            if form in held or not _is_said_so(each, origins):
+                return False
+            held.add(form)
+    return True
+
+
+def _is_said_so(value: Any, origins: Origins) -> bool:
+    """Say whether the person said a value to the letter; a number, as a number."""
+    if isinstance(value, str):
+        literal = len(value) >= LEAST_TEXT and any(value in words for words in origins.said)
+        return value in origins.values or literal
+    return isinstance(value, bool) or (_number(value) is not None and _is_said(value, origins, ()))
 
 
 def _number(value: Any) -> Decimal | None:

@@ -19,7 +19,7 @@ from daeri.errors import Conflict, NotFound, PermissionDenied, RateLimited, Time
 from daeri.operations import Company, ErrandFailed
 from daeri.operations.arguments import canonical
 from daeri.operations.making import Asking, Parts
-from daeri.operations.provenance import OWN_WORDS, repeats, trace
+from daeri.operations.provenance import own_words
 from daeri.operations.sensitivity import SENSITIVE
 from daeri.upstream.http import Late, Lost, Unsent
 from daeri.upstream.live import Declined, Live, live_of
@@ -131,10 +131,9 @@ class Services:
             return
         heard = asking.origins
         if heard is not None and heard.informed:
-            signature = self.company.operations[one.name].signature
-            traced = trace(signature, canonical(asking.arguments), asking.arguments.model_fields_set, heard)
-            said = all(each.source in OWN_WORDS for each in traced.arguments.values())
-            if not said or any(map(repeats, asking.arguments.model_dump().values())):
+            sent = asking.arguments.model_fields_set
+            told = {name: value for name, value in canonical(asking.arguments).items() if name in sent}
+            if not own_words({name: value for name, value in told.items() if value not in (None, "", [])}, heard):
                 raise PermissionDenied(
                     _about(
                         one,
