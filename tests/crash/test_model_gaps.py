@@ -16,6 +16,7 @@ from approvals.racing import furnished
 from crash.modelled import ADDS, LEAVES, House, housed
 from crash.test_gaps import most_at_night
 from daeri.crash import VARIABLE
+from daeri.errors import KeyRevoked
 from databases import look, only_postgres
 from servers import Gone, Server
 from worlds import OWNER
@@ -139,3 +140,23 @@ def test_a_server_that_was_paused_past_its_lease_writes_nothing_more(tmp_path: P
             house.check()
         finally:
             other.stop()
+
+
+REVOKED = ("run.claimed", "plan.made", "plan.noted", "call.whole", "call.committed", "text.stored")
+
+
+@pytest.mark.parametrize("point", most_at_night(*REVOKED, by_day="plan.noted"))
+def test_a_run_does_nothing_more_once_its_key_is_revoked_wherever_the_server_died(house: House, point: str) -> None:
+    question = house.question(ADDS)
+    lent = house.call(OWNER, "/v1/keys", {"name": "lent"}).body
+    house.dies_at(point)
+    with suppress(Gone):
+        house.server.call("POST", "/v1/runs", {"input": question}, key=lent["key"])
+    house.dies()
+    done, asked = house.effects(question), house.model.times_asked()[question]
+    look(house.server.folder, "UPDATE api_key SET revoked_at = '2026-11-22 00:00:00' WHERE id = :id", id=lent["id"])
+    house.server.start()
+    ((run_id,),) = look(house.server.folder, "SELECT id FROM run WHERE input = :said", said=question)
+    ended = house.comes_to(run_id, "succeeded", "failed")
+    assert (ended["status"], ended["error"]["detail"]) == ("failed", KeyRevoked().problem("ko")["detail"])
+    assert (house.effects(question), house.model.times_asked()[question]) == (done, asked)
