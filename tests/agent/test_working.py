@@ -5,6 +5,7 @@ import json
 import shutil
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +160,7 @@ async def test_a_file_written_after_code_read_one_waits_for_its_person(working: 
 @pytest.mark.parametrize("words", ["내 파일 보여줘", "내가 저장한 파일 뭐 있어?", "list my files"])
 async def test_the_keyless_planner_lists_a_persons_files(hanbit_server: Daeri, words: str) -> None:
     desk: Desk = await desk_of(hanbit_server, "김하은")
-    await hanbit_server.door.call(desk.actor, "files.write", {"name": "report.csv", "text": "a,b"})
+    await hanbit_server.door.call(replace(desk.actor, agent=None), "files.write", {"name": "report.csv", "text": "a,b"})
     ended = await desk.ask(words)
     assert [call.operation for call in ended.calls] == ["files.list"]
     assert isinstance(ended.outcomes[0], Done)
@@ -168,7 +169,9 @@ async def test_the_keyless_planner_lists_a_persons_files(hanbit_server: Daeri, w
 
 async def test_the_keyless_planner_reads_and_deletes_a_file_that_is_named(hanbit_server: Daeri) -> None:
     desk: Desk = await desk_of(hanbit_server, "김하은")
-    await hanbit_server.door.call(desk.actor, "files.write", {"name": "report.csv", "text": "이름,합계"})
+    await hanbit_server.door.call(
+        replace(desk.actor, agent=None), "files.write", {"name": "report.csv", "text": "이름,합계"}
+    )
     read = await desk.ask("내 파일 report.csv 읽어줘")
     assert "이름,합계" in read.answer.text
     deleted = await desk.plan("내 파일 report.csv 지워줘")
