@@ -23,8 +23,11 @@ async def world(furnished: Path, tmp_path: Path) -> AsyncIterator[World]:
 @pytest.fixture
 async def written(world: World) -> int:
     values = {"name": "집계.csv", "text": "a,b\n"}
-    done = await world.done(await world.deputy(OWNER), "files.write", values)
-    return int(done.result["file"])
+    owner = await world.actor(OWNER)
+    held = await world.held(await world.deputy(OWNER), "files.write", values)
+    await world.approvals.decide(owner, held.approval_id, "approve")
+    (row,) = (await world.done(owner, "files.list", {})).result["rows"]
+    return int(row["file"])
 
 
 async def test_a_person_sees_their_files_and_can_fetch_them(people, written):
