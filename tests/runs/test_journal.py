@@ -7,8 +7,9 @@ import pytest
 
 from daeri.errors import DaeriError, PermissionDenied, Refused
 from daeri.operations.outcome import Held, Settlement
+from daeri.operations.provenance import Origins
 from daeri.records import Actor
-from daeri.runs import journal
+from daeri.runs import calls
 from daeri.runs.journal import Fenced, Lease, Note
 from daeri.runs.wakeups import Wakeups
 from daeri.runs.work import Asked, Ending, Work, Workbench
@@ -34,7 +35,7 @@ async def claimed(world: World, run_id: str, segment: int = 1) -> Work:
 
 
 async def call(world: World, lease: Lease, seq: int, name: str, arguments: dict[str, Any]) -> Any:
-    step = workbench(world).call(lease, Asked(seq, name, arguments), "휴가 올려줘")
+    step = workbench(world).call(lease, Asked(seq, name, arguments), "휴가 올려줘", origins=Origins())
     return await world.door.call(await world.deputy(OWNER), name, arguments, journal=step)
 
 
@@ -248,7 +249,7 @@ async def test_settling_twice_makes_the_run_due_once(world: World) -> None:
     run_id, _, held = await parked(world)
     await world.approvals.decide(await world.actor(LEAD), held.approval_id, "reject", "바빠요")
     again = Settlement(held.approval_id, run_id, "rejected", None, None, "박서연 팀장", None)
-    await world.store.write(lambda connection: journal.settle(connection, again, world.clock.now()))
+    await world.store.write(lambda connection: calls.settle(connection, again, world.clock.now()))
     assert await state(world, run_id) == ("queued", 2, 1)
     assert (await kinds(world, run_id)).count("approval.decided") == 1
 

@@ -31,7 +31,8 @@ from daeri.operations.sense import Sense
 from daeri.operations.sensitivity import classes_in
 from daeri.records.actor import Actor
 from daeri.records.identity import Identity
-from daeri.runs.journal import ASK, Fenced, Note, StepJournal, Written
+from daeri.runs.calls import StepJournal
+from daeri.runs.journal import ASK, Fenced, Note, Written
 from daeri.runs.work import STORED_SECONDS, SUMMARY, Asked, Ending, Event, StepView, Turn, Work, Workbench
 from daeri.tools.memory import RECALL, RECALLED_MAX
 from daeri.tracing import here, span

@@ -5,7 +5,7 @@ The journal is the record: what carries runs forward (engine.py) may be lost and
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -29,17 +29,14 @@ from sqlalchemy import (
     select,
     update,
 )
-from ulid import ULID
 
-from daeri.clock import Clock, rfc3339
+from daeri.clock import rfc3339
 from daeri.errors import DaeriError, Refused
-from daeri.operations.outcome import Done, Held, Settlement
-from daeri.operations.provenance import Origins
+from daeri.operations.outcome import Done
 from daeri.records.prepared import Constant
 from daeri.records.record import Instant
 from daeri.records.store import system
 from daeri.runs.fleet import server
-from daeri.wording import Lang
 from daeri.wording import Text as Words
 
 TERMINAL = ("succeeded", "failed", "cancelled", "expired")
@@ -163,36 +160,31 @@ class Written:
 
 
 # Statements are made once: a run is a dozen small visits, and building each anew costs more than SQLite does.
-_KEY: BindParameter[str] = bindparam("key")
-_NOW = select(run.c.status, run.c.segment, run.c.epoch).where(run.c.id == _KEY)
+KEY: BindParameter[str] = bindparam("key")
+_NOW = select(run.c.status, run.c.segment, run.c.epoch).where(run.c.id == KEY)
 _STATE = Constant(_NOW, "key")
-_STATE_HELD = Constant(_NOW.add_columns(run.c.server).with_for_update(), "key")
+STATE_HELD = Constant(_NOW.add_columns(run.c.server).with_for_update(), "key")
 """The same, held until the transaction ends: whoever changes a run looks at it like this first."""
-_RUN = Constant(select(run).where(run.c.id == _KEY), "key")
+_RUN = Constant(select(run).where(run.c.id == KEY), "key")
 _CLAIM = Constant(
     update(run)
-    .where(run.c.id == _KEY)
+    .where(run.c.id == KEY)
     .values(status="running", epoch=bindparam("next_epoch"), attempts=run.c.attempts + 1, server=bindparam("me")),
     "key",
     "next_epoch",
     "me",
 )
 _IS_THERE = select(server.c.id).where(server.c.id == bindparam("name"))
-_COUNTED = update(run).where(run.c.id == _KEY).values(events=run.c.events + bindparam("more")).returning(run.c.events)
+_COUNTED = update(run).where(run.c.id == KEY).values(events=run.c.events + bindparam("more")).returning(run.c.events)
 _MORE = Constant(_COUNTED, "key", "more")
 _LEASED = _COUNTED.where(run.c.epoch == bindparam("held"), run.c.status == "running")
 _MORE_LEASED = Constant(_LEASED, "key", "more", "held")
-_STEPPED = Constant(update(run).where(run.c.id == _KEY).values(attempts=0), "key")
-_STEPS = Constant(select(step).where(step.c.run_id == _KEY).order_by(step.c.seq), "key")
-_WAITING = (
-    select(step)
-    .where(step.c.run_id == _KEY, step.c.approval_id == bindparam("approval"), step.c.status == "waiting")
-    .order_by(step.c.seq)
-)
-_LAST_STEP = Constant(select(func.coalesce(func.max(step.c.seq), 0).label("seq")).where(step.c.run_id == _KEY), "key")
+_STEPPED = Constant(update(run).where(run.c.id == KEY).values(attempts=0), "key")
+_STEPS = Constant(select(step).where(step.c.run_id == KEY).order_by(step.c.seq), "key")
+_LAST_STEP = Constant(select(func.coalesce(func.max(step.c.seq), 0).label("seq")).where(step.c.run_id == KEY), "key")
 _EVENTS = Constant(
     select(event)
-    .where(event.c.run_id == _KEY, event.c.seq > bindparam("after"))
+    .where(event.c.run_id == KEY, event.c.seq > bindparam("after"))
     .order_by(event.c.seq)
     .limit(bindparam("most")),
     "key",
@@ -201,16 +193,15 @@ _EVENTS = Constant(
 )
 _TOLD = (
     select(event.c.type, event.c.data)
-    .where(event.c.run_id == _KEY, event.c.type.in_((SPOKEN, RESTARTED)))
+    .where(event.c.run_id == KEY, event.c.type.in_((SPOKEN, RESTARTED)))
     .order_by(event.c.seq)
 )
 _CHILDREN = Constant(
-    select(run.c.id, run.c.epoch).where(run.c.parent_id == _KEY, *(run.c.status != each for each in TERMINAL)), "key"
+    select(run.c.id, run.c.epoch).where(run.c.parent_id == KEY, *(run.c.status != each for each in TERMINAL)), "key"
 )
-_PARENT = Constant(select(run.c.parent_id, run.c.parent_step).where(run.c.id == _KEY), "key")
-_NOTED = ("run_id", "seq", "kind", "name", "status", "summary", "output", "milliseconds", "at")
-_INSERT_NOTE = Constant(insert(step), *_NOTED)
-_INSERT_STEP = Constant(insert(step), *_NOTED, "input", "approval_id")
+_PARENT = Constant(select(run.c.parent_id, run.c.parent_step).where(run.c.id == KEY), "key")
+NOTED = ("run_id", "seq", "kind", "name", "status", "summary", "output", "milliseconds", "at")
+_INSERT_NOTE = Constant(insert(step), *NOTED)
 _INSERT_EVENT = Constant(insert(event), "run_id", "seq", "type", "at", "data")
 
 
@@ -237,12 +228,12 @@ def _added(*names: str) -> Constant:
 @cache
 def _changed(*names: str) -> Constant:
     values: dict[str, BindParameter[Any]] = {name: bindparam(f"new_{name}") for name in names}
-    return Constant(update(run).where(run.c.id == _KEY).values(values), "key", *(f"new_{name}" for name in names))
+    return Constant(update(run).where(run.c.id == KEY).values(values), "key", *(f"new_{name}" for name in names))
 
 
 def claim(connection: Connection, run_id: str, segment: int, me: str) -> Lease | None:
     """Take a run up for one segment; None where that segment is no longer due, or another server is at it."""
-    row = _STATE_HELD.one(connection, key=run_id)
+    row = STATE_HELD.one(connection, key=run_id)
     if row is None or row.segment != segment or row.status not in ("queued", "running"):
         return None
     if row.status == "running" and row.server != me and _is_there(connection, row.server):
@@ -258,7 +249,7 @@ def check(connection: Connection, lease: Lease) -> None:
     Raises:
         Fenced: the run was claimed again, cancelled or ended.
     """
-    row = _STATE_HELD.one(connection, key=lease.run_id)
+    row = STATE_HELD.one(connection, key=lease.run_id)
     if row is None or row.epoch != lease.epoch or row.status != "running":
         raise Fenced
 
@@ -399,155 +390,6 @@ def finish(connection: Connection, run_id: str, status: str, at: datetime, **val
     return written
 
 
-@dataclass(slots=True)
-class StepJournal:
-    """One step of a run, given to the door so that the step commits with the call's effect.
-
-    Attributes:
-        notes: steps before this one that are not written yet; they go into the same transaction.
-        note: an assumption under which the call is made.
-        origins: what the run had heard and read, from which the call's arguments may come.
-        beside: further calls of the same plan, which may be filed together with this one.
-        kept: its beginning is committed, and the notes with it.
-        scopes: the caller's, for a run that this one has another agent do.
-        classes: the data classes that the call's arguments may hold.
-        begun: the run that was begun with the step, where another agent was asked.
-        then: what is told after the step, unless the run waits.
-        written: the events that are committed; what the open transaction adds to them is in `adding`.
-    """
-
-    lease: Lease
-    step: int
-    operation: str
-    arguments: dict[str, Any]
-    question: str | None
-    clock: Clock
-    notes: Sequence[Note] = ()
-    note: str = ""
-    lang: Lang = "ko"
-    origins: Origins | None = None
-    beside: Sequence["StepJournal"] = ()
-    kept: bool = False
-    scopes: Sequence[Sequence[str]] = ()
-    classes: Sequence[str] = ()
-    begun: str | None = None
-    then: Sequence[tuple[str, dict[str, Any]]] = ()
-    written: list[Written] = field(default_factory=list)
-    adding: list[Written] = field(default_factory=list)
-
-    @property
-    def run_id(self) -> str:
-        """The run."""
-        return self.lease.run_id
-
-    def check(self, connection: Connection) -> None:
-        """Refuse to go on under a lost lease; say that the call begins, unless that was said."""
-        begins = () if self.kept else (self.started(),)
-        notes = () if self.kept else self.notes
-        self.adding = write_notes(connection, self.lease, self.clock.now(), notes, *begins)
-
-    def keep(self) -> None:
-        """Take note that what was written so far is committed, and its beginning with it."""
-        self.kept = True
-        self.written += self.adding
-        self.adding = []
-
-    def record(self, connection: Connection, outcome: Done | Held | DaeriError) -> None:
-        """Write the step and its events; a held call parks the run in the same transaction."""
-        if isinstance(outcome, Done) and outcome.operation == ASK:
-            self._commission(connection, outcome)
-        elif isinstance(outcome, Done):
-            self.write(connection, "done", {"done": _done_body(outcome)}, milliseconds=round(outcome.milliseconds))
-            self._emit(connection, ("tool.finished", _finished(self.step, outcome)), *self.then)
-        elif isinstance(outcome, Held):
-            body = outcome.body(self.lang)
-            joined = [replace(self.beside[at], step=self.step + n) for n, at in enumerate(outcome.joined, 1)]
-            for each in (self, *joined):
-                each.write(connection, "waiting", {"held": body}, approval_id=outcome.approval_id)
-            self._emit(
-                connection,
-                *(each.started() for each in joined),
-                ("approval.requested", {"step": self.step, **body}),
-                ("run.waiting", {"status": "waiting_approval", "approval_id": outcome.approval_id}),
-            )
-            change(connection, self.run_id, status="waiting_approval")
-            _wait_above(connection, self.run_id, body, self.clock.now())
-        else:
-            problem = _problem(outcome)
-            self.write(connection, "refused", {"refused": problem})
-            told = {"step": self.step, "operation": self.operation, "refused": problem}
-            self._emit(connection, ("tool.finished", told), *self.then)
-
-    def _commission(self, connection: Connection, outcome: Done) -> None:
-        """Begin the run of another agent, and wait for it."""
-        mine = row(connection, self.run_id)
-        agent, request, now = outcome.result["agent"], outcome.result["request"], self.clock.now()
-        self.begun = f"run_{ULID()}"
-        outcome.result["run_id"] = self.begun
-        begin(
-            connection,
-            id=self.begun,
-            session_id=f"ses_{ULID()}",
-            person_id=mine.person_id,
-            agent=agent,
-            scopes=[list(scope) for scope in self.scopes],
-            credential=mine.credential,
-            door=mine.door,
-            lang=mine.lang,
-            input=request,
-            usage={"classes": list(self.classes)} if self.classes else {},
-            parent_id=self.run_id,
-            parent_step=self.step,
-            asked_by=[*(mine.asked_by or ()), mine.agent],
-            trace=mine.trace,
-            rank=mine.rank,
-            created_at=now,
-        )
-        emit(connection, self.begun, now, ("run.started", {"input": request, "agent": agent}))
-        self.write(connection, "waiting", {"commissioned": _done_body(outcome)})
-        self._emit(connection, ("agent.asked", {"step": self.step, "agent": agent, "run": self.begun}))
-        change(connection, self.run_id, status="waiting_run")
-
-    def started(self) -> tuple[str, dict[str, Any]]:
-        """Return the event that tells of the call."""
-        told = {"step": self.step, "operation": self.operation, "arguments": self.arguments, "note": self.note}
-        return "tool.started", told
-
-    def write(self, connection: Connection, status: str, output: dict[str, Any], **more: Any) -> None:
-        """Write the step's row."""
-        values = {"approval_id": None, "milliseconds": 0, "summary": "", **more}
-        values |= {"run_id": self.run_id, "seq": self.step, "kind": "execute", "name": self.operation, "status": status}
-        values |= {"input": self.arguments, "output": output, "at": self.clock.now()}
-        _INSERT_STEP.run(connection, **values)
-
-    def _emit(self, connection: Connection, *events: tuple[str, dict[str, Any]]) -> None:
-        self.adding += emit(connection, self.run_id, self.clock.now(), *events, lease=self.lease)
-
-
-def settle(connection: Connection, settlement: Settlement, at: datetime) -> None:
-    """Tell a waiting run how its document ended and make it due again, in the deciding transaction."""
-    if settlement.run_id is None:
-        return
-    waiting = _STATE_HELD.one(connection, key=settlement.run_id)
-    if waiting is None or waiting.status in TERMINAL:
-        return
-    held = connection.execute(_WAITING, {"key": settlement.run_id, "approval": settlement.approval_id}).all()
-    if not held:  # the run has heard of a first failure and gone on; what a later try led to is told by notices
-        return
-    status = "refused" if settlement.done is None else "done"
-    outcomes: Sequence[Done | None] = settlement.done or [None] * len(held)
-    for each, done in zip(held, outcomes, strict=True):
-        output = {**each.output, "settled": _settled(settlement)}
-        if done is not None:
-            output["done"] = _done_body(done)
-        at_step = update(step).where(step.c.run_id == each.run_id, step.c.seq == each.seq)
-        connection.execute(at_step.values(status=status, output=output))
-    decided = {"approval_id": settlement.approval_id, **_settled(settlement)}
-    emit(connection, settlement.run_id, at, ("approval.decided", decided), ("run.resumed", {"status": "queued"}))
-    change(connection, settlement.run_id, status="queued", segment=waiting.segment + 1)
-    _resume_above(connection, settlement.run_id, at, ("approval.decided", decided))
-
-
 def above(connection: Connection, run_id: str) -> list[tuple[str, int]]:
     """Return the run that waits for this one, the one that waits for that, and so on, each with the step that does."""
     found: list[tuple[str, int]] = []
@@ -558,7 +400,7 @@ def above(connection: Connection, run_id: str) -> list[tuple[str, int]]:
     return found
 
 
-def _wait_above(connection: Connection, run_id: str, held: dict[str, Any], at: datetime) -> None:
+def wait_above(connection: Connection, run_id: str, held: dict[str, Any], at: datetime) -> None:
     """Let the runs above one that waits for a document wait for it, too: whoever watches them has to know."""
     told = {"approval_id": held["approval_id"], "run": run_id}
     for waiting, seq in above(connection, run_id):
@@ -570,7 +412,7 @@ def _wait_above(connection: Connection, run_id: str, held: dict[str, Any], at: d
         emit(connection, waiting, at, requested, ("run.waiting", {"status": "waiting_approval", **told}))
 
 
-def _resume_above(connection: Connection, run_id: str, at: datetime, *events: tuple[str, dict[str, Any]]) -> None:
+def resume_above(connection: Connection, run_id: str, at: datetime, *events: tuple[str, dict[str, Any]]) -> None:
     """Let the runs above one that waits for people no more wait for that run alone."""
     resumed = ("run.resumed", {"status": "waiting_run", "run": run_id})
     for waiting, _ in above(connection, run_id):
@@ -583,11 +425,11 @@ def _answer_parent(connection: Connection, run_id: str, at: datetime) -> None:
     if _PARENT.rows(connection, key=run_id)[0].parent_id is None:
         return
     ended = row(connection, run_id)
-    waiting = _STATE_HELD.rows(connection, key=ended.parent_id)[0]
+    waiting = STATE_HELD.rows(connection, key=ended.parent_id)[0]
     if waiting.status not in ("waiting_run", "waiting_approval"):
         return
     if waiting.status == "waiting_approval":  # what it waited for with this one is waited for no more
-        _resume_above(connection, ended.parent_id, at)
+        resume_above(connection, ended.parent_id, at)
     here = and_(step.c.run_id == ended.parent_id, step.c.seq == ended.parent_step)
     done = connection.execute(select(step.c.output).where(here)).scalar_one()["commissioned"]
     if ended.status == "succeeded":
@@ -598,7 +440,7 @@ def _answer_parent(connection: Connection, run_id: str, at: datetime) -> None:
     else:
         why = (ended.error or {}).get("detail") or ended.status
         refusal = Refused(Words(f"{ended.agent}: {why}", f"{ended.agent}: {why}"), extra={"run": run_id})
-        output = {"commissioned": done, "refused": _problem(refusal)}
+        output = {"commissioned": done, "refused": problem(refusal)}
     status = "done" if ended.status == "succeeded" else "refused"
     connection.execute(update(step).where(here).values(status=status, output=output))
     told = {"step": ended.parent_step, "agent": ended.agent, "run": run_id, "status": ended.status}
@@ -618,29 +460,11 @@ def _is_there(connection: Connection, name: str | None) -> bool:
     return name is not None and connection.execute(_IS_THERE, {"name": name}).one_or_none() is not None
 
 
-def _done_body(done: Done) -> dict[str, Any]:
+def done_body(done: Done) -> dict[str, Any]:
+    """Render what a call came to, as its step keeps it."""
     return done.body() | {"milliseconds": done.milliseconds, "rows": done.rows}
 
 
-def _finished(seq: int, done: Done) -> dict[str, Any]:
-    return {
-        "step": seq,
-        "operation": done.operation,
-        "rows": done.rows,
-        "masked_fields": done.masked,
-        "ms": done.milliseconds,
-        "say": done.say,
-    }
-
-
-def _problem(error: DaeriError) -> dict[str, Any]:
+def problem(error: DaeriError) -> dict[str, Any]:
+    """Render a refusal, as its step keeps it."""
     return {"code": error.code, "ko": error.problem("ko"), "en": error.problem("en")}
-
-
-def _settled(settlement: Settlement) -> dict[str, Any]:
-    return {
-        "status": settlement.status,
-        "by": settlement.by,
-        "comment": settlement.comment,
-        "problem": _problem(settlement.error) if settlement.error is not None else None,
-    }

@@ -33,7 +33,7 @@ from daeri.records import audit
 from daeri.records.actor import Actor, Effect
 from daeri.records.prepared import Constant
 from daeri.records.store import Store
-from daeri.runs import conversations, journal
+from daeri.runs import calls, conversations, journal
 from daeri.runs.conversations import Conversations
 from daeri.runs.ear import Ear
 from daeri.runs.fleet import ALONE
@@ -467,7 +467,7 @@ class Runs:
 
     def settled(self, connection: Connection, settlement: Settlement) -> None:
         """Hear, inside the deciding transaction, how a document ended that one of the runs waits for."""
-        journal.settle(connection, settlement, self._clock.now())
+        calls.settle(connection, settlement, self._clock.now())
 
     async def resume(self, run_id: str | None) -> None:
         """Go on with a run after its document was decided."""

@@ -18,8 +18,9 @@ from daeri.operations.provenance import Origins
 from daeri.records.prepared import Constant
 from daeri.records.store import Store
 from daeri.runs import journal
+from daeri.runs.calls import StepJournal
 from daeri.runs.fleet import ALONE
-from daeri.runs.journal import Lease, Note, StepJournal
+from daeri.runs.journal import Lease, Note
 from daeri.runs.queueing import Queue
 from daeri.runs.wakeups import Wakeups
 from daeri.wording import Lang
