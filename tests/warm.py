@@ -26,9 +26,15 @@ class Model:
     def encode(self, texts: Sequence[str]) -> Any:
         missing = [text for text in dict.fromkeys(texts) if text not in self._told]
         if missing:
-            self._model = self._model or REAL_MODEL(threads=1)
-            self._told.update(zip(missing, self._model.encode(missing), strict=True))
+            self._told.update(zip(missing, self._loaded().encode(missing), strict=True))
         return np.stack([self._told[text] for text in texts])
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loaded(), name)
+
+    def _loaded(self) -> Any:
+        self._model = self._model or REAL_MODEL(threads=1)
+        return self._model
 
 
 class Lent:
