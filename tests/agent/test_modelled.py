@@ -174,13 +174,19 @@ async def test_the_parts_show_while_the_model_still_thinks(office: Office) -> No
     assert (at["message.completed"] - at["message.delta"]).total_seconds() > 0.2
 
 
-async def test_an_answer_that_was_cut_by_a_crash_is_started_again_for_its_listeners(office: Office) -> None:
+@pytest.mark.parametrize("is_stored", [True, False])
+async def test_an_answer_that_was_cut_by_a_crash_is_started_again_for_its_listeners(
+    office: Office, is_stored: bool
+) -> None:
     office.model.always(says("끝까지 말했어요."))
     run = await office.ask("안녕")
 
     def as_if_it_had_crashed(connection: Any) -> None:
-        again = "UPDATE run SET status = 'running', attempts = 1, answer = NULL WHERE id = :id"
+        again = "UPDATE run SET status = 'running', attempts = 0, answer = NULL WHERE id = :id"
         connection.execute(text(again), {"id": run["run_id"]})
+        if not is_stored:  # it was spoken to who listened, and no more
+            unsaid = "UPDATE event SET type = 'x' WHERE run_id = :id AND type = 'message.delta'"
+            connection.execute(text(unsaid), {"id": run["run_id"]})
 
     await office.daeri.store.write(as_if_it_had_crashed)
     await office.daeri.engine.start(run["run_id"], 1)
@@ -188,7 +194,7 @@ async def test_an_answer_that_was_cut_by_a_crash_is_started_again_for_its_listen
     rows = await office.daeri.store.read(lambda connection: journal.events_after(connection, run["run_id"], 0))
     kinds = [row.type for row in rows]
     again = kinds.index("message.restarted")
-    assert "message.delta" in kinds[:again]
+    assert ("message.delta" in kinds[:again]) == is_stored
     heard = "".join(row.data["text"] for row in rows[again:] if row.type in ("message.restarted", "message.delta"))
     assert heard == ended["answer"] == "끝까지 말했어요."
 

@@ -64,3 +64,25 @@ async def test_a_segment_that_failed_is_taken_up_again_while_it_is_due() -> None
     finally:
         await engine.close()
     assert worker.done == [("run_1", 1), ("run_1", 1)]
+
+
+async def test_a_sweep_that_fails_in_whatever_way_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+    enough = asyncio.Event()
+
+    async def due() -> list[tuple[str, int]]:
+        looks.append(1)
+        if len(looks) == 3:
+            msg = "can't start new thread"
+            raise RuntimeError(msg)
+        if len(looks) > 4:
+            enough.set()
+        return []
+
+    monkeypatch.setattr("daeri.runs.engine.SWEEP_SECONDS", 0.01)
+    engine = Engine(Worker().segment, due)
+    await engine.open()
+    try:
+        await asyncio.wait_for(enough.wait(), 20)
+    finally:
+        await engine.close()

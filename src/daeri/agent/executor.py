@@ -106,6 +106,8 @@ class Voice:
     unspoken: str = ""
     _last: float = 0.0
     _later: asyncio.Task[None] | None = None
+    _storing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _hushed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def say(self, text: str) -> None:
         """Add text; it is stored in pieces, the first one soon, also when no more comes for a while."""
@@ -120,23 +122,34 @@ class Voice:
             self._later = asyncio.create_task(self._flush_after(wait))
 
     async def hush(self) -> None:
-        """Finish what is being stored; what is unspoken stays with the caller."""
+        """Finish what is being stored, and store nothing later; what is unspoken stays with the caller."""
         if self._later is not None:
+            self._hushed.set()
             await self._later
             self._later = None
+            self._hushed.clear()
+        self._last = 0.0
+
+    def leave(self) -> None:
+        """Store nothing any more: the run ends otherwise, or is another worker's."""
+        if self._later is not None:
+            self._later.cancel()
 
     async def _flush_after(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-        await self.flush()
+        try:
+            await asyncio.wait_for(self._hushed.wait(), seconds)
+        except TimeoutError:
+            await self.flush()
 
     async def flush(self) -> None:
-        """Store what has not been stored yet, the steps before it first."""
-        at, self._last = len(self.progress.spoken), time.monotonic()
-        text = self.take()
-        if text:
-            told = {"text": text, "at": at}
-            await self.bench.write(self.work.lease, self.progress.take_notes(), ("message.delta", told))
-            crash_at("text.stored")
+        """Store what has not been stored yet, the steps before it first; pieces one after another, in their order."""
+        async with self._storing:
+            at, text = len(self.progress.spoken), self.take()
+            if text:
+                self._last = time.monotonic()
+                told = {"text": text, "at": at}
+                await self.bench.write(self.work.lease, self.progress.take_notes(), ("message.delta", told))
+                crash_at("text.stored")
 
     def take(self) -> str:
         """Hand out what has not been stored yet; it counts as spoken."""
@@ -185,6 +198,7 @@ class Executor:
             await asyncio.wait({task})
         finally:
             task.cancel()  # this server stops, if it has not ended
+            await asyncio.wait({task})
             self._working(run_id, None)
         if not task.cancelled():
             task.result()
@@ -208,7 +222,7 @@ class Executor:
                 actor = replace(agent.acting_for(person), beside=work.asked_by)
                 await self._advance(work, progress, agent, actor)
         except Fenced:
-            log.info("run.fenced")
+            self._overtaken(work)
         except DaeriError as error:
             await self._fail(work, progress, error)
         except TimeoutError:
@@ -223,7 +237,12 @@ class Executor:
         try:
             await self._bench.fail(work.lease, error, work.lang, progress.take_notes())
         except Fenced:
-            log.info("run.fenced")
+            self._overtaken(work)
+
+    def _overtaken(self, work: Work) -> None:
+        """Let who listens look at what another worker, a person, or an ending that was cut off wrote last."""
+        log.info("run.fenced")
+        self._bench.wake(work.lease)
 
     async def _advance(self, work: Work, progress: Progress, agent: Agent, actor: Actor) -> None:
         if work.attempts > ATTEMPTS_MAX:
@@ -233,7 +252,8 @@ class Executor:
         analysis = await self._analyzed(work, progress)
         tools = await self._selected(work, progress, actor, analysis)
         voice = Voice(self._bench, work, progress)
-        if work.told != progress.spoken or work.attempts > 1:  # whoever listened may have heard what is made anew
+        if work.told != progress.spoken or (work.lease.again and self._planner.waits):
+            # Whoever listened may have heard what is made anew, whether or not it was stored.
             await self._bench.write(work.lease, (), ("message.restarted", {"text": progress.spoken}))
         situation = Situation(
             actor=actor,
@@ -257,8 +277,11 @@ class Executor:
         )
         await self._recall(work, progress, situation)
         await self._condense(work, progress, situation)
-        with self._bench.speaking():
-            answer = await self._loop(work, progress, situation, voice)
+        try:
+            with self._bench.speaking():
+                answer = await self._loop(work, progress, situation, voice)
+        finally:
+            voice.leave()
         if answer is not None:
             ending = self._ending(answer, progress, situation, voice.take())
             await self._bench.succeed(work.lease, replace(ending, answer=progress.spoken), progress.take_notes())
@@ -355,7 +378,7 @@ class Executor:
             return Happened(call, Declined("refused", error.problem(situation.lang)))
         else:
             progress.notes.clear()
-            written = [*journal.written, *journal.adding]
+            written = journal.adding
         finally:
             self._bench.wake(work.lease, written)
         if journal.begun is not None:

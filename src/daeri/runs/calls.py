@@ -1,6 +1,6 @@
 """How does a call stand in its run's journal? One step, written with the call's effect, and with how its wait ended."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -30,6 +30,7 @@ from daeri.runs.journal import (
     resume_above,
     row,
     step,
+    stepped,
     wait_above,
     write_notes,
 )
@@ -57,7 +58,8 @@ class StepJournal:
         classes: the data classes that the call's arguments may hold.
         begun: the run that was begun with the step, where another agent was asked.
         then: what is told after the step, unless the run waits.
-        written: the events that are committed; what the open transaction adds to them is in `adding`.
+        adding: the events that the open transaction writes.
+        tell: hands out what was written, once it is committed.
     """
 
     lease: Lease
@@ -76,8 +78,8 @@ class StepJournal:
     classes: Sequence[str] = ()
     begun: str | None = None
     then: Sequence[tuple[str, dict[str, Any]]] = ()
-    written: list[Written] = field(default_factory=list)
     adding: list[Written] = field(default_factory=list)
+    tell: Callable[[Sequence[Written]], None] = lambda _: None
 
     @property
     def run_id(self) -> str:
@@ -93,11 +95,12 @@ class StepJournal:
     def keep(self) -> None:
         """Take note that what was written so far is committed, and its beginning with it."""
         self.kept = True
-        self.written += self.adding
+        self.tell(self.adding)
         self.adding = []
 
     def record(self, connection: Connection, outcome: Done | Held | DaeriError) -> None:
         """Write the step and its events; a held call parks the run in the same transaction."""
+        stepped(connection, self.run_id)
         if isinstance(outcome, Done) and outcome.operation == ASK:
             self._commission(connection, outcome)
         elif isinstance(outcome, Done):

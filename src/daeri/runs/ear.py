@@ -24,12 +24,14 @@ class Ear:
         after: the number of the last event.
         heard: how many letters of what is spoken; None where that is not known, until the sequence tells it.
         has_ended: there is nothing more to come.
+        is_let_in: it was found that its person may hear the run.
     """
 
     run_id: str
     after: int
     heard: int | None
     has_ended: bool = False
+    is_let_in: bool = False
 
     def of_row(self, row: Row[Any] | Written) -> dict[str, Any]:
         """Return an event of the sequence, without what was heard of it."""

@@ -39,7 +39,7 @@ class Engine:
 
     async def open(self) -> None:
         """Take up what was interrupted, and sweep for what was never started."""
-        self._sweeper = asyncio.create_task(self._sweep())
+        self._begin_to_sweep()
         await self._sweep_once()
 
     async def start(self, run_id: str, segment: int) -> None:
@@ -68,6 +68,16 @@ class Engine:
         del self._active[due]
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("engine.segment_failed", run_id=due[0], exc_info=error)
+
+    def _begin_to_sweep(self) -> None:
+        self._sweeper = asyncio.create_task(self._sweep())
+        self._sweeper.add_done_callback(self._swept)
+
+    def _swept(self, task: asyncio.Task[None]) -> None:
+        """Begin anew, whatever it was that ended the sweep: without it nothing that was left is ever found."""
+        if not task.cancelled() and self._sweeper is task:
+            log.error("engine.sweep_ended", exc_info=task.exception())
+            self._begin_to_sweep()
 
     async def _sweep(self) -> None:
         while True:

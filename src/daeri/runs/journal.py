@@ -132,10 +132,15 @@ class Fenced(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A worker's right to advance a run: valid while the run's epoch is this one."""
+    """A worker's right to advance a run: valid while the run's epoch is this one.
+
+    Attributes:
+        again: whoever was at it before was interrupted, perhaps while it spoke.
+    """
 
     run_id: str
     epoch: int
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +245,7 @@ def claim(connection: Connection, run_id: str, segment: int, me: str) -> Lease |
         return None
     epoch = row.epoch + 1
     _CLAIM.run(connection, key=run_id, next_epoch=epoch, me=me)
-    return Lease(run_id, epoch)
+    return Lease(run_id, epoch, again=row.status == "running")
 
 
 def check(connection: Connection, lease: Lease) -> None:
@@ -263,6 +268,8 @@ def emit(
         Fenced: the lease does not hold any more.
     """
     if not events:
+        if lease is not None:
+            check(connection, lease)
         return []
     numbers: dict[str, Any] = {"key": run_id, "more": len(events)}
     if lease is None:
@@ -309,8 +316,13 @@ def write_notes(
     for row in rows:
         _INSERT_NOTE.run(connection, **row)
     if rows:
-        _STEPPED.run(connection, key=lease.run_id)
+        stepped(connection, lease.run_id)
     return written
+
+
+def stepped(connection: Connection, run_id: str) -> None:
+    """Take note that a run got on: it may be interrupted as often again."""
+    _STEPPED.run(connection, key=run_id)
 
 
 def planned(connection: Connection, run_id: str, at: datetime, plan: dict[str, Any]) -> None:

@@ -424,7 +424,13 @@ class Runs:
             if not listener.has_news:
                 continue
             listener.has_news = False
-            rows, ear.has_ended = await self._store.read(partial(self._read_news, actor, ear))
+            try:
+                rows, ear.has_ended = await self._store.read(partial(self._read_news, actor, ear))
+            except NotFound:
+                if not ear.is_let_in:
+                    raise
+                rows, ear.has_ended = [], True  # it was deleted meanwhile
+            ear.is_let_in = True
             listener.has_news = listener.has_news or len(rows) == journal.NEWS_MAX
             for row in rows:
                 yield ear.of_row(row)

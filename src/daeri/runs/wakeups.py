@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from daeri.errors import DaeriError
-from daeri.runs.journal import Written
+from daeri.runs.journal import NEWS_MAX, Written
 
 TOGETHER_SECONDS: Final = 0.02
 """How long news is gathered before it is told to the other servers: a run has some of it every few milliseconds."""
@@ -44,6 +44,20 @@ class Listener:
             return False
         self.flag.clear()
         return True
+
+    def hand(self, written: Sequence[Written]) -> None:
+        """Give what was written here; whoever does not read for long reads the journal instead."""
+        self.written += written
+        if len(self.written) > NEWS_MAX:
+            self.written, self.has_news = [], True
+        self.flag.set()
+
+    def hear(self, at: int, text: str) -> None:
+        """Give text that is not written yet; whoever does not read for long finds it in the journal."""
+        if len(self.spoken) >= NEWS_MAX:
+            self.spoken = []
+        self.spoken.append((at, text))
+        self.flag.set()
 
     def take_written(self) -> list[Written]:
         """Hand out what was written here since the last time."""
@@ -76,8 +90,7 @@ class Wakeups:
         if not written:
             self.wake(run_id)
         for listener in self._listeners.get(run_id, ()):
-            listener.written += written
-            listener.flag.set()
+            listener.hand(written)
         if self._telling is not None:
             self._untold.add(run_id)
             self._some.set()
@@ -94,8 +107,7 @@ class Wakeups:
     def speak(self, run_id: str, at: int, text: str) -> None:
         """Let those who listen to a run here have text at once; it is written later."""
         for listener in self._listeners.get(run_id, ()):
-            listener.spoken.append((at, text))
-            listener.flag.set()
+            listener.hear(at, text)
 
     def open(self, me: str, tell: Tell) -> None:
         """Begin to tell the other servers; this one is named so that it can pass over its own news."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, select
@@ -240,6 +241,7 @@ class Workbench:
             note=call.note,
             lang=call.lang,
             origins=origins,
+            tell=partial(self._wakeups.notify, lease.run_id),
         )
 
     async def succeed(self, lease: Lease, ending: Ending, notes: Sequence[Note] = ()) -> None:

@@ -1,0 +1,134 @@
+"""Does who listens hear everything once, in its order, as it happens? What workers hand over, and what they speak."""
+
+import asyncio
+from collections.abc import Coroutine
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from daeri.agent.executor import Progress, Voice
+from daeri.runs.journal import NEWS_MAX, Fenced
+from daeri.runs.wakeups import Wakeups
+from daeri.runs.work import Asked, Work, Workbench
+from runs.test_runs import create
+from worlds import OWNER, World
+
+pytestmark = pytest.mark.anyio
+LONG = 60.0
+
+
+class Bench:
+    """Stores as slowly as it is told, and notes what was stored and how much at once."""
+
+    def __init__(self, pause: float, *seconds: float) -> None:
+        self.pause = pause
+        self._seconds = [*seconds]
+        self._under_way = 0
+        self.most = 0
+        self.stored: list[dict[str, Any]] = []
+
+    def speak(self, *_: Any) -> None:
+        pass
+
+    async def write(self, _: Any, __: Any, event: tuple[str, dict[str, Any]]) -> None:
+        self._under_way += 1
+        self.most = max(self.most, self._under_way)
+        await asyncio.sleep(self._seconds.pop(0) if self._seconds else 0)
+        self.stored.append(event[1])
+        self._under_way -= 1
+
+
+def voice_on(bench: Bench) -> Voice:
+    return Voice(cast("Workbench", bench), cast("Work", SimpleNamespace(lease=None)), Progress())
+
+
+async def heard_of(world: World, run_id: str) -> tuple[list[str], asyncio.Task[None]]:
+    """Return what the owner hears of a run as it comes, with the task that listens."""
+    kinds: list[str] = []
+    actor = await world.actor(OWNER)
+
+    async def listen() -> None:
+        async for event in world.runs.events(actor, run_id):
+            if event is not None:
+                kinds.append(event["type"])  # noqa: PERF401 - at once, not when all have come
+
+    task = asyncio.create_task(cast("Coroutine[Any, Any, None]", listen()))
+    while not kinds:  # noqa: ASYNC110 - what is heard has no event of its own
+        await asyncio.sleep(0.01)
+    return kinds, task
+
+
+async def test_pieces_of_a_text_are_stored_one_after_another_however_slow_the_database_is() -> None:
+    bench = Bench(0.02, 0.2, 0.01)
+    voice = voice_on(bench)
+    for letter in "abcdefgh":
+        await voice.say(letter)
+        await asyncio.sleep(0.015)
+    await voice.hush()
+    await voice.flush()
+    assert bench.most == 1
+    assert "".join(piece["text"] for piece in bench.stored) == "abcdefgh"
+    assert [piece["at"] for piece in bench.stored] == sorted(piece["at"] for piece in bench.stored)
+
+
+async def test_the_end_of_an_answer_does_not_wait_for_the_next_piece_to_be_due() -> None:
+    voice = voice_on(Bench(LONG))
+    await voice.say("첫 말")
+    await voice.flush()
+    await voice.say(" 끝말")
+    async with asyncio.timeout(LONG / 2):
+        await voice.hush()
+    assert voice.unspoken == " 끝말"
+
+
+async def test_what_a_long_call_waits_for_is_heard_while_it_waits(world: World) -> None:
+    bench = Workbench(world.store, world.clock, world.runs._wakeups)
+    run_id = (await create(world))["run_id"]
+    work = await bench.claim(run_id, 1)
+    assert work is not None
+    kinds, listening = await heard_of(world, run_id)
+    step = bench.call(work.lease, Asked(1, "web.read", {}), "안녕")
+    await world.store.note(step.check)
+    step.keep()
+    async with asyncio.timeout(10):
+        while kinds[-1] != "tool.started":  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.01)
+    listening.cancel()
+
+
+async def test_a_call_that_has_begun_goes_nowhere_once_its_run_was_stopped(world: World) -> None:
+    bench = Workbench(world.store, world.clock, world.runs._wakeups)
+    run_id = (await create(world))["run_id"]
+    work = await bench.claim(run_id, 1)
+    assert work is not None
+    step = bench.call(work.lease, Asked(1, "web.read", {}), "안녕")
+    await world.store.note(step.check)
+    step.keep()
+    await world.runs.cancel(await world.actor(OWNER), run_id)
+    with pytest.raises(Fenced):
+        await world.store.note(step.check)
+
+
+async def test_a_stream_of_a_conversation_that_is_deleted_ends_quietly(world: World) -> None:
+    run = await create(world)
+    kinds, listening = await heard_of(world, run["run_id"])
+    await world.runs.conversations.delete(await world.actor(OWNER), run["session_id"])
+    async with asyncio.timeout(10):
+        await listening
+    assert kinds == ["run.started"]
+
+
+async def test_who_does_not_read_holds_no_more_than_a_page_and_reads_the_rest_from_the_journal(world: World) -> None:
+    wakeups = Wakeups()
+    bench = Workbench(world.store, world.clock, wakeups)
+    run_id = (await create(world))["run_id"]
+    work = await bench.claim(run_id, 1)
+    assert work is not None
+    with wakeups.listening(run_id) as listener:
+        listener.has_news = False
+        for number in range(3):
+            await bench.write(work.lease, (), *[("x", {"n": number}) for _ in range(NEWS_MAX // 2)])
+            bench.speak(work.lease, number, "가")
+        assert len(listener.written) <= NEWS_MAX
+        assert listener.has_news
