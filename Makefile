@@ -27,7 +27,7 @@ bench: .venv/dev  ## figures: CPU per call, p50 and p99, start-up, memory
 	@$(BIN)/python -m compileall -qq -j 0 src bench
 	$(BIN)/python -m bench $(ARGS)
 
-night: .venv/dev  ## slow evidence: 2,000 kills, longer histories, and all of it once more on PostgreSQL
+night: .venv/night  ## slow evidence: 2,000 kills, longer histories, and all of it once more on PostgreSQL
 	@scripts/chromium
 	@scripts/redis
 	@$(BIN)/python -m compileall -qq -j 0 src tests
@@ -36,7 +36,8 @@ night: .venv/dev  ## slow evidence: 2,000 kills, longer histories, and all of it
 
 lock:  ## resolve the dependencies anew (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url pyproject.toml --extra build -o requirements.lock
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url pyproject.toml --all-extras -o requirements-dev.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url pyproject.toml --extra build --extra ocr --extra otel --extra dev -o requirements-dev.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url pyproject.toml --extra numpy -c requirements-dev.lock -o requirements-numpy.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --group clients -o requirements-clients.lock
 
 .venv/runtime: requirements.lock pyproject.toml
@@ -46,6 +47,10 @@ lock:  ## resolve the dependencies anew (needs uv)
 .venv/dev: requirements-dev.lock pyproject.toml
 	@PYTHON=$(PYTHON) scripts/environment requirements-dev.lock
 	@touch $@ .venv/runtime
+
+.venv/night: requirements-numpy.lock .venv/dev
+	@PYTHON=$(PYTHON) scripts/environment requirements-numpy.lock
+	@touch $@
 
 clean:  ## remove the environment and the demo's data
 	rm -rf .venv .venv-clients daeri-demo

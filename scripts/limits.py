@@ -12,8 +12,9 @@ BROAD_EDGES = {
     "src/daeri/cli/__init__.py",
     "src/daeri/gateway/jsonrpc.py",
     "src/daeri/library/cell.py",
+    "src/daeri/tools/numeric_guest.py",
 }
-"""Files that may catch any exception: the edge of a run, of a command, of one call in a batch, of a file."""
+"""Files that may catch any exception: the edge of a run, of a command, of one call in a batch, of a file, of code."""
 
 
 def docstrings(tree: ast.AST) -> set[int]:

@@ -71,6 +71,7 @@ from daeri.runs.work import Workbench
 from daeri.settings import Settings, environment
 from daeri.tools.agents import Commissioned, Commissioning
 from daeri.tools.code import Coding, Worked
+from daeri.tools.numeric import Numeric
 from daeri.tools.sandbox import Sandbox
 from daeri.tools.web import PART, PARTS_MAX, Opened, Searched, Web, web_catalog
 from daeri.tracing import Tracer
@@ -115,7 +116,7 @@ class Daeri:
         self.exchange = Exchange(settings.redis_url.get_secret_value()) if settings.redis_url else None
         self.limiter = self._limiter()
         self.door = Door(company, self.store, self.clock, self.limiter, Answers(self.exchange))
-        self._sandbox = Sandbox()
+        self._sandbox, self._numeric = Sandbox(), Numeric(settings.compiled)
         disk = Disk(settings.own_files)
         self.own_files = OwnFiles(self.door, self.store, disk)
         self.shelf = Shelf(company, self.store, self.clock)
@@ -154,7 +155,8 @@ class Daeri:
     def _parts(self, disk: Disk) -> Parts:
         """Return what operations may use besides records."""
         commissioning = Commissioning(self.company, self.runs.may_ask)
-        own: Parts = {Worked: Coding(self._sandbox, self.door), Disk: disk, Commissioned: commissioning.make}
+        coding = Coding(self._sandbox, self.door, self._numeric)
+        own: Parts = {Worked: coding, Disk: disk, Commissioned: commissioning.make}
         return own | (self._upstream.parts if self._upstream else {})
 
     def _services(self, company: Company) -> "Upstream | None":
@@ -327,6 +329,7 @@ class Daeri:
         if self._outside is not None:
             await self._outside.close()
         await self._sandbox.close()
+        await self._numeric.close()
         if self._upstream is not None:
             await self._upstream.close()
         if self._web is not None:

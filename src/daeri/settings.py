@@ -291,6 +291,11 @@ class Settings(BaseSettings):
         return self.dir / "files"
 
     @property
+    def compiled(self) -> Path:
+        """The folder of the machine code that code with numpy runs in, this server's own."""
+        return self.dir / "compiled"
+
+    @property
     def own_files(self) -> Path:
         """The folder of the contents of people's own files, by person and hash."""
         return self.dir / "own-files"

@@ -16,6 +16,7 @@ from daeri.operations.invoke import Door
 from daeri.operations.making import Asking
 from daeri.operations.operation import Allow, Operation
 from daeri.operations.provided import Awaited, awaited_by
+from daeri.tools.numeric import Numeric, packages_of
 from daeri.tools.plain import Unplain, plain
 from daeri.tools.sandbox import Answered, Ran, Sandbox
 from daeri.wording import Lang, Text
@@ -59,20 +60,23 @@ class Worked(Awaited):
 class Coding:
     """Runs the code of one call after another."""
 
-    def __init__(self, sandbox: Sandbox, door: Door) -> None:
-        """Take where code runs, and the door that answers its calls."""
+    def __init__(self, sandbox: Sandbox, door: Door, numeric: Numeric | None = None) -> None:
+        """Take where code runs, the door that answers its calls, and where code runs that imports numpy or pandas."""
         self._sandbox = sandbox
         self._door = door
+        self._numeric = numeric
 
     async def __call__(self, asking: Asking) -> Worked:
         """Run the code of a call."""
         within = [each for each in self._door.operations(asking.actor) if _may_be_called(each)]
         known = {each.name.replace(".", "__", 1): each for each in within}
         calls: list[CodeCall] = []
+        code: str = asking.arguments.model_dump()["code"]
+        sandbox = self._numeric if self._numeric is not None and packages_of(code) else self._sandbox
 
         async def ask(name: str, positional: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
-            if len(calls) >= self._sandbox.bounds.calls:
-                raise Answered("RuntimeError", f"more than {self._sandbox.bounds.calls} calls")
+            if len(calls) >= sandbox.bounds.calls:
+                raise Answered("RuntimeError", f"more than {sandbox.bounds.calls} calls")
             call = CodeCall(operation=known[name].name)
             calls.append(call)
             try:
@@ -82,8 +86,7 @@ class Coding:
                 raise Answered(_kind(error), f"{call.operation}: {_worded(error, asking.lang)}") from error
             return done.result
 
-        code: str = asking.arguments.model_dump()["code"]
-        return Worked(await self._sandbox.run(code, ask, frozenset(known), asking.actor.person_id), calls)
+        return Worked(await sandbox.run(code, ask, frozenset(known), asking.actor.person_id), calls)
 
 
 def _may_be_called(operation: Operation) -> bool:
@@ -144,7 +147,8 @@ def code_catalog(allow: Allow = anyone) -> Catalog:
         Every operation that reads is a function here, named as its tool and called without await: rows =
         query__run(sql="SELECT ...")["rows"]. It returns the operation's result as dicts and lists. There are json, re,
         datetime, math, collections, itertools, csv and decimal; no files, network, packages, generators or
-        inheritance. Print what matters, or let the last line be the value. It changes nothing.
+        inheritance. Code that imports numpy, pandas or scipy runs in full Python instead (slower, its clock in UTC),
+        if this server has them. Print what matters, or let the last line be the value. It changes nothing.
         """
         del code
         ran = work.ran
