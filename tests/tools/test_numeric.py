@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from daeri.cli import checks
 from daeri.errors import NotReady, Timeout
 from daeri.tools import numeric
 from daeri.tools.code import Coding, Worked, code_catalog
@@ -268,3 +269,13 @@ def test_an_error_is_worded_by_the_codes_own_lines(guest, code, told) -> None:
     assert told in came["error"]
     assert "numeric_guest" not in came["error"]
     assert came["value"] is None
+
+
+@pytest.mark.parametrize(
+    ("installed", "prepare", "said"),
+    [(False, False, ""), (False, True, 'pip install "daeri[numpy]"'), (True, False, "daeri doctor --prepare")],
+)
+def test_the_doctor_says_what_is_missing_and_how_to_prepare_it(tmp_path, monkeypatch, installed, prepare, said) -> None:
+    monkeypatch.setattr(numeric, "is_installed", lambda: installed)
+    found = list(checks._numpy(tmp_path, prepare=prepare))
+    assert [finding.fix.en.removeprefix("Beforehand: ") for finding in found] == ([said] if said else [])

@@ -3,9 +3,11 @@
 It is an extra of 100 MB that `make night` installs, and it is compiled once for an environment, which takes minutes.
 """
 
+import asyncio
 import json
 import os
 import resource
+import shutil
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -14,6 +16,7 @@ from typing import Final
 
 import pytest
 
+from cli.processes import daeri
 from daeri.operations.outcome import Done
 from daeri.tools.code import Coding, Worked, code_catalog
 from daeri.tools.numeric import NUMERIC_BOUNDS, Numeric, is_installed
@@ -194,3 +197,21 @@ async def test_its_process_ends_with_the_server() -> None:
 async def refused(name: str, positional: object, named: object) -> None:
     del positional, named
     raise Answered("LookupError", name)
+
+
+def test_the_doctor_prepares_it_and_says_that_it_runs(tmp_path: Path) -> None:
+    asyncio.run(_compiled())
+    kept = tmp_path / "compiled"
+    kept.mkdir(mode=0o700)
+    for each in COMPILED.glob("*.cwasm"):
+        shutil.copy2(each, kept)
+    for arguments in (["--prepare"], []):
+        ended = daeri("doctor", "--dir", tmp_path, "--lang", "en", *arguments)
+        assert "✓ Code with numpy can run" in ended.stdout
+    assert not list((kept / "scratch").iterdir())
+
+
+async def _compiled() -> None:
+    opened = Numeric(COMPILED)
+    assert await opened.works()
+    await opened.close()

@@ -27,6 +27,7 @@ from daeri.exchange import Away, look_at
 from daeri.models.wire import Model
 from daeri.outbound.guard import Unsent
 from daeri.settings import Settings
+from daeri.tools import numeric
 from daeri.tools.sandbox import Sandbox
 
 PYTHON: Final = (3, 11)
@@ -46,8 +47,8 @@ class Finding:
     fix: Words = NOTHING
 
 
-def check_all(place: Place) -> list[Finding]:
-    """Look at everything, in the order in which a server needs it."""
+def check_all(place: Place, *, prepare: bool = False) -> list[Finding]:
+    """Look at everything, in the order in which a server needs it; compile what code with numpy needs, if told to."""
     try:
         settings = settings_of(place)
     except Trouble as trouble:
@@ -63,6 +64,7 @@ def check_all(place: Place) -> list[Finding]:
         lambda: _web(settings),
         lambda: _redis(settings),
         _code,
+        lambda: _numpy(settings.compiled, prepare=prepare),
         lambda: _traces(settings),
         lambda: _network(settings),
     ]
@@ -320,6 +322,39 @@ async def _runs_code() -> bool:
         return await sandbox.works()
     finally:
         await sandbox.close()
+
+
+def _numpy(folder: Path, *, prepare: bool) -> Iterator[Finding]:
+    if not numeric.is_installed():
+        if prepare:
+            install = f'pip install "{numeric.EXTRA}"'
+            yield Finding(
+                "✗", Words("numpy를 쓰는 코드: 설치 안 됨", "Code with numpy: not installed"), Words(install, install)
+            )
+    elif not prepare and not numeric.is_compiled(folder):
+        yield Finding(
+            "!",
+            Words(
+                "numpy를 쓰는 코드: 처음 쓸 때 몇 분 동안 준비해요 (메모리 2.4 GB)",
+                "Code with numpy: its first use prepares it for minutes (2.4 GB of memory)",
+            ),
+            Words("미리 하려면 daeri doctor --prepare", "Beforehand: daeri doctor --prepare"),
+        )
+    elif asyncio.run(_runs_numpy(folder)):
+        yield Finding("✓", Words("numpy를 쓰는 코드를 돌릴 수 있어요", "Code with numpy can run"))
+    else:
+        install = f'pip install --force-reinstall "{numeric.EXTRA}"'
+        yield Finding(
+            "!", Words("numpy를 쓰는 코드를 돌릴 수 없어요", "Code with numpy cannot run"), Words(install, install)
+        )
+
+
+async def _runs_numpy(folder: Path) -> bool:
+    tier = numeric.Numeric(folder)
+    try:
+        return await tier.works()
+    finally:
+        await tier.close()
 
 
 def _network(settings: Settings) -> Iterator[Finding]:

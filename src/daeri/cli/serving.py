@@ -145,12 +145,22 @@ def mcp(desk: Desk) -> None:
     bridge.carry(desk)
 
 
-def doctor(desk: Desk) -> None:
+def doctor(
+    desk: Desk,
+    *,
+    prepare: Annotated[
+        bool,
+        Option(
+            "--prepare",
+            help=both("numpy를 쓰는 코드를 미리 준비해요 (몇 분)", "Compile now what code with numpy needs (minutes)"),
+        ),
+    ] = False,
+) -> None:
     """Check what a server needs, one line each."""
     from daeri.cli.checks import check_all  # noqa: PLC0415 - the server; nothing else needs it
 
     terminal = desk.terminal
-    findings = check_all(desk.place)
+    findings = check_all(desk.place, prepare=prepare)
     if terminal.as_json:
         terminal.data(
             {

@@ -35,6 +35,8 @@ REST: Final = 240.0
 """Seconds after which a process that rests is not used again, as it is about to end by itself."""
 START_SECONDS: Final = 900.0
 """A start takes a second, or minutes where there is something to compile."""
+PARTING: Final = 2.0
+"""Seconds that a process which rests has to tidy up; then it is killed."""
 RETRY: Final = 60.0
 """Seconds after which a start that failed is tried again."""
 LINE_MAX: Final = 2**22
@@ -44,8 +46,8 @@ NUMERIC_BOUNDS: Final = Bounds(seconds=15.0, wall=40.0, memory=512 * 2**20)
 
 _IMPORTS: Final = re.compile(r"(?:^|[;:])[ \t]*(from|import)[ \t]+([^;#\n]*)", re.MULTILINE)
 _PREPARING: Final = Text(
-    "numpy 환경을 준비하고 있어요. 처음 한 번만 몇 분 걸리니 잠시 뒤 다시 해 주세요",
-    "numpy is being prepared, which takes some minutes once: try again then",
+    "numpy 환경을 준비하고 있어요. 처음 한 번 몇 분 걸리니 잠시 뒤 다시 해 주세요 (미리 하려면 daeri doctor --prepare)",
+    "numpy is being prepared, which takes minutes once: try again then (daeri doctor --prepare does it beforehand)",
 )
 _FAILED: Final = Text(
     "numpy를 쓰는 코드를 돌릴 작업자를 켤 수 없어요", "The worker that runs code with numpy cannot be started"
@@ -60,6 +62,11 @@ def packages_of(code: str) -> list[str]:
             named.update(each.split()[:1])
     roots = {name.split(".")[0] for name in named}
     return [each for each in PACKAGES if each in roots]
+
+
+def is_compiled(folder: Path) -> bool:
+    """Say whether something was compiled for it, which may be of another version."""
+    return any(folder.glob("*.cwasm"))
 
 
 def is_installed() -> bool:
@@ -163,7 +170,7 @@ class Numeric:
                     await self._end(cell)
                     raise
                 if "ready" in said:
-                    cell.since = time.monotonic()
+                    cell.rest()
                     self._resting = cell
                     return
                 await self._end(cell)
@@ -178,8 +185,9 @@ class Numeric:
         if cell is None:
             return
         cell.uses += 1
+        if whole:
+            cell.rest()
         if whole and cell.uses < REUSES:
-            cell.since = time.monotonic()
             self._resting = cell
         else:
             await self._end(cell)
@@ -190,7 +198,7 @@ class Numeric:
 
     async def _ran(self, cell: "_Cell", code: str, ask: Ask, names: frozenset[str]) -> Ran:
         """Drive code to its end, answering what it calls."""
-        bounds = self.bounds
+        bounds, cell.rests = self.bounds, False
         await cell.say(
             {
                 "code": code.encode(errors="replace").decode(),
@@ -219,7 +227,12 @@ class _Cell:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         self.uses = 0
+        self.rests = False
         self.since = time.monotonic()
+
+    def rest(self) -> None:
+        """Note that it has nothing to do from now on."""
+        self.rests, self.since = True, time.monotonic()
 
     @classmethod
     async def start(cls, folder: Path) -> "_Cell":
@@ -261,12 +274,17 @@ class _Cell:
         return line
 
     async def end(self) -> None:
-        """Kill it, and wait until it is gone."""
-        with suppress(ProcessLookupError):
-            self._process.kill()
+        """End it and wait until it is gone: by closing its input where it rests, else at once."""
         if self._process.stdin is not None:
             self._process.stdin.close()
-        await asyncio.shield(asyncio.ensure_future(self._process.wait()))
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PARTING if self.rests else 0):
+                    await self._process.wait()
+        finally:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+            await asyncio.shield(asyncio.ensure_future(self._process.wait()))
 
 
 def _furnished(folder: Path) -> Path:
