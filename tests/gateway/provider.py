@@ -27,6 +27,10 @@ class Provider:
         self.asked = 0
         self.over: dict = {}
         """What the next id token says otherwise."""
+        self.beside: dict | None = None
+        """What it tells at its userinfo endpoint; None = it has none."""
+        self.promises: dict = {}
+        """What more it says of itself."""
 
     def app(self) -> Starlette:
         return Starlette(
@@ -35,6 +39,7 @@ class Provider:
                 Route("/keys", self.jwks),
                 Route("/authorize", self.authorize),
                 Route("/token", self.token, methods=["POST"]),
+                Route("/userinfo", self.userinfo),
             ]
         )
 
@@ -45,6 +50,8 @@ class Provider:
                 "authorization_endpoint": f"{self.url}/authorize",
                 "token_endpoint": f"{self.url}/token",
                 "jwks_uri": f"{self.url}/keys",
+                **({} if self.beside is None else {"userinfo_endpoint": f"{self.url}/userinfo"}),
+                **self.promises,
             }
         )
 
@@ -55,6 +62,10 @@ class Provider:
             for kid, key in self.keys.items()
         ]
         return JSONResponse({"keys": [*keys, {"kty": "oct", "kid": "shared", "k": "c2VjcmV0"}, {"kty": "new"}]})
+
+    async def userinfo(self, request: Request) -> Response:
+        known = request.headers.get("authorization") == "Bearer opaque"
+        return JSONResponse(self.beside) if known else JSONResponse({"error": "invalid_token"}, 401)
 
     async def authorize(self, request: Request) -> Response:
         asked = dict(request.query_params)

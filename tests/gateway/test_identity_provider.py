@@ -163,6 +163,36 @@ async def test_an_answer_of_another_provider_is_refused(house):
     assert (await house.http.get(f"{back.path}?{query}")).status_code == 400
 
 
+@pytest.mark.parametrize(("promised", "status"), [(False, 303), (True, 400)])
+async def test_an_answer_without_the_providers_name_is_refused_where_it_promises_to_name_itself(
+    house, provider, promised, status
+):
+    provider.promises = {"authorization_response_iss_parameter_supported": promised}
+    back = await _returned(await _begun(house))
+    answer = await house.http.get(f"{back.path}?{back.query.split('&iss=')[0]}")
+    assert answer.status_code == status
+
+
+async def test_what_the_id_token_leaves_out_is_asked_for_at_the_providers_userinfo_endpoint(house, provider):
+    provider.claims = {"sub": "u-1"}
+    provider.beside = {"sub": "u-1", "preferred_username": "owner", "groups": ["hr-team"]}
+    assert (await _signed_in(house)).status_code == 303
+    assert "hr" in (await house.http.get("/v1/me")).json()["roles"]
+
+
+async def test_what_the_id_token_says_counts_more_than_what_is_told_beside_it(house, provider):
+    provider.claims = {"sub": "u-1", "preferred_username": "owner"}
+    provider.beside = {"sub": "u-1", "preferred_username": "lead", "groups": []}
+    assert (await _signed_in(house)).status_code == 303
+    assert (await house.http.get("/v1/me")).json()["person"]["name"] == "김하은"
+
+
+@pytest.mark.parametrize("beside", [{"sub": "u-2", "preferred_username": "owner"}, {"preferred_username": "owner"}, {}])
+async def test_what_is_told_beside_the_id_token_is_refused_where_it_is_of_someone_else(house, provider, beside):
+    provider.claims, provider.beside = {"sub": "u-1"}, beside
+    assert (await _signed_in(house)).status_code == 401
+
+
 async def test_a_refusal_of_the_provider_ends_the_sign_in(house):
     begun = await _begun(house)
     state = parse_qs(urlsplit(begun.headers["location"]).query)["state"][0]

@@ -156,6 +156,11 @@ class Issuer:
             raise NotReady(_AWAY)
         return found
 
+    def says_all(self, claims: Claims) -> bool:
+        """Say whether claims name all that a sign-in goes by, or there is nowhere to ask for the rest."""
+        wanted = {self.options.login_claim, *([self.options.role_claim] if self.options.roles else ())}
+        return wanted <= set(claims) or "userinfo_endpoint" not in self._about
+
     def login_of(self, claims: Claims) -> str:
         """Return the login that a token is about.
 
