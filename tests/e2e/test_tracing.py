@@ -81,5 +81,6 @@ async def test_a_model_that_plans_is_told_the_trace_and_what_each_call_used_is_k
         assert {(chat.kind, chat.values["gen_ai.operation.name"]) for chat in chats} == {("client", "chat")}
         assert last.values["gen_ai.usage.output_tokens"] == 5
         assert last.values["gen_ai.response.model"] == "scripted"
+        assert {chat.values["gen_ai.provider.name"] for chat in chats} == {"127.0.0.1"}
         assert last.parent in {span.id for span in collector.named("plan")}
         assert "이레".encode() not in collector.bodies

@@ -72,7 +72,7 @@ async def test_a_model_that_is_passed_on_is_told_the_trace_and_what_it_used_is_t
     assert call.values == {
         "gen_ai.operation.name": "chat",
         "gen_ai.request.model": MODEL,
-        "gen_ai.provider.name": "openai",
+        "gen_ai.provider.name": "127.0.0.1",
         "gen_ai.usage.input_tokens": 11,
         "gen_ai.usage.output_tokens": 3,
     }

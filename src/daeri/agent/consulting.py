@@ -101,7 +101,7 @@ class Consultant:
         reservation = await self._budgets.begin(use, situation.actor, asked + ANSWER_TOKENS, usd)
         asking = span(f"chat {first}", "client", gen_ai__operation__name="chat", gen_ai__request__model=first)
         with ending(reservation), asking as told:
-            told.note(gen_ai__provider__name="openai")
+            told.note(gen_ai__provider__name=self.models.provider(first))
             coming = self.models.stream(messages, tools, name=sight.first, among=sight.names, rank=situation.rank)
             async with aclosing(coming) as items:
                 async for item in items:
@@ -115,7 +115,8 @@ class Consultant:
                         told.note(gen_ai__usage__output_tokens=item.output_tokens)
                     elif isinstance(item, Finished):
                         reservation.answered_by(item.name)
-                        told.note(gen_ai__response__model=item.name)
+                        answered = self.models.provider(item.name)  # perhaps not the one that was asked first
+                        told.note(gen_ai__response__model=item.name, gen_ai__provider__name=answered)
                         self._note(situation, sight, item.name, prompts=version)
         if reads.issuperset(call.name for call in reply.calls):
             self.models.replies.keep(request, reply.items)

@@ -14,6 +14,7 @@ from http import HTTPStatus
 from typing import Any, Final, Literal
 
 from daeri.errors import DaeriError, NotFound, PermissionDenied
+from daeri.models.providers import provider_of
 from daeri.models.sentences import Embedded, Sentences
 from daeri.models.splice import Reply, Splice
 from daeri.models.wire import EndpointFailed, Model, ModelRefused, Price, error_message
@@ -184,7 +185,8 @@ class RawModels:
         reservation = await self._budgets.begin(self._permitted(actor, name), actor, usd=usd)
         streams = sent.get("stream") is True
         does = _DOES[kind]
-        asked_of = {"gen_ai__operation__name": does, "gen_ai__request__model": name, "gen_ai__provider__name": "openai"}
+        who = provider_of(model.base_url)
+        asked_of = {"gen_ai__operation__name": does, "gen_ai__request__model": name, "gen_ai__provider__name": who}
         span = here().begin(f"{does} {name}", "client", **asked_of)
         try:
             with within(span):

@@ -17,6 +17,7 @@ from daeri.errors import ModelUnavailable, NotFound
 from daeri.models.client import ModelClient
 from daeri.models.kept import Replies
 from daeri.models.places import Places
+from daeri.models.providers import provider_of
 from daeri.models.wire import EndpointFailed, Item, Json, Model, ModelRefused, ModelTimeout, Price, Usage
 from daeri.wording import Text
 
@@ -164,6 +165,10 @@ class Models:
     def price(self, name: str) -> Price | None:
         """Return what a model costs, where it is known."""
         return next((model.price for model in self._models if model.name == name), None)
+
+    def provider(self, name: str) -> str:
+        """Return who answers for a model."""
+        return next(provider_of(model.base_url) for model in self._models if model.name == name)
 
     def health(self, name: str) -> Health:
         """Return what is known of a model."""
