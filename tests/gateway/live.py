@@ -10,10 +10,18 @@ from starlette.types import ASGIApp
 
 
 @asynccontextmanager
-async def served(app: ASGIApp, ws: Literal["auto", "none"] = "none") -> AsyncIterator[str]:
+async def served(app: ASGIApp, ws: Literal["auto", "none"] = "none", ping: float = 20) -> AsyncIterator[str]:
     """Serve an application on a port of the system's choice; give its address."""
     config = uvicorn.Config(
-        app, host="127.0.0.1", port=0, log_level="warning", lifespan="off", ws=ws, timeout_graceful_shutdown=1
+        app,
+        host="127.0.0.1",
+        port=0,
+        log_level="warning",
+        lifespan="off",
+        ws=ws,
+        ws_ping_interval=ping,
+        ws_ping_timeout=ping,
+        timeout_graceful_shutdown=1,
     )
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]

@@ -26,6 +26,7 @@ from daeri.cli.trouble import Trouble
 from daeri.cli.words import Words
 from daeri.clock import Clock, rfc3339
 from daeri.errors import DeclarationError, NotReady
+from daeri.gateway.websocket import PING_SECONDS
 from daeri.operations import Company
 from daeri.records.revisions import NewerDatabase
 from daeri.records.store import Store
@@ -175,6 +176,8 @@ def run(
         access_log=False,
         server_header=False,
         ws_max_size=settings.body_max,
+        ws_ping_interval=PING_SECONDS,
+        ws_ping_timeout=PING_SECONDS,
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )

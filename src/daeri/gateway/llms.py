@@ -18,7 +18,8 @@ person may do. Ask which operations the key may call before you call one: the li
 - [MCP](/mcp): the operations as tools, the records and documents as resources
 - [OpenAI-compatible](/v1/models): chat completions and responses at `/v1`; the model `agent/assistant` is the agent
 - [A2A](/.well-known/agent-card.json): the agent's card
-- [JSON-RPC](/rpc): POST `{"jsonrpc": "2.0", "method": "get_response", "params": {"prompt": "…"}, "id": 1}`
+- [JSON-RPC](/rpc): POST `{"jsonrpc": "2.0", "method": "get_response", "params": {"prompt": "…"}, "id": 1}`; the same
+  over a WebSocket at `/ws`, with `runs.subscribe`. Answer its pings: whoever does not is let go within 40 seconds
 - [REST](/openapi.json): POST `/v1/runs?wait=30` `{"input": "…"}` asks the agent in plain words; POST `/v1/ops/NAME`
   calls one operation; `?dry_run=true` tells what it would do
 

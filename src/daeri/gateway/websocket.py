@@ -2,7 +2,8 @@
 
 Each message is a call or a batch, answered by its id; several may be under way. Who the caller is, is asked anew for
 each message. The connection counts against their limits, and so does each message, well formed or not. What waits to be
-read by a slow client is bounded: nothing is produced that cannot be sent.
+read by a slow client is bounded: nothing is produced that cannot be sent. A client is asked every 20 seconds whether it
+is still there (a ping) and has 20 to answer: one that fell silent is let go within 40, with code 1011.
 """
 
 import asyncio
@@ -39,6 +40,8 @@ FOLLOWED_MAX: Final = 32
 """Runs one connection may follow at once."""
 SEND_SECONDS: Final = 30.0
 """How long a client may take to read what it was sent, before it is taken for gone."""
+PING_SECONDS: Final = 20.0
+"""How often the server asks whether a client is still there, and how long that may take to answer."""
 DRAIN_SECONDS: Final = 1.5
 """How long calls may still take when the server stops."""
 
