@@ -8,10 +8,12 @@ import pytest
 from websockets.asyncio.client import connect
 
 from daeri.gateway import Options, websocket
-from daeri.gateway.websocket import PING_SECONDS
+from daeri.gateway.jsonrpc import Method
+from daeri.gateway.websocket import CALLS_MAX, PING_SECONDS
 from gateway.gateway_house import House, opened
 from gateway.live import served
 from gateway.silent import silent
+from gateway.test_websocket import examples
 from servers import Server
 
 pytestmark = pytest.mark.anyio
@@ -47,6 +49,17 @@ async def test_who_answers_pings_stays(here):
         await asyncio.sleep(4 * PING)
         await socket.send('{"jsonrpc": "2.0", "method": "me", "id": 1}')
         assert "result" in await socket.recv()
+
+
+async def test_who_answers_pings_stays_though_all_places_are_taken_for_long(house):
+    async def slow(_, __):
+        await asyncio.sleep(5 * PING)
+
+    asked = range(CALLS_MAX + 3)
+    async with examples(house, PING, slow=Method((), slow)) as place, place.talk() as talk:
+        for number in asked:
+            await talk.say({"jsonrpc": "2.0", "method": "slow", "id": number})
+        assert {(await talk.hear())["id"] for _ in asked} == set(asked)
 
 
 @pytest.mark.night

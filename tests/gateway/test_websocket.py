@@ -79,13 +79,13 @@ async def here(keyed: Keys, tmp_path) -> AsyncIterator[Place]:
 
 
 @asynccontextmanager
-async def examples(house: House, **more: Any) -> AsyncIterator[Place]:
+async def examples(house: House, ping: float = 20, **more: Any) -> AsyncIterator[Place]:
     """The specification's methods at /ws of an application of their own."""
     keeper = Doorkeeper(house.identity, Options())
     app = FastAPI()
     methods = {**METHODS, **more}
     app.include_router(Sockets(methods.get, house.world.runs, keeper, Lifelines(keeper)).router())
-    async with served(app, "auto") as url:
+    async with served(app, "auto", ping) as url:
         yield Place(house, f"{url.replace('http', 'ws')}/ws")
 
 
@@ -352,6 +352,29 @@ async def test_only_so_many_calls_are_under_way_at_once(house):
         answers = [await talk.hear() for _ in range(CALLS_MAX * 3)]
     assert most == CALLS_MAX
     assert {answer["id"] for answer in answers} == set(range(CALLS_MAX * 3))
+
+
+async def test_what_waits_for_a_place_is_bounded_and_then_no_more_is_read(house):
+    go_on = asyncio.Event()
+
+    async def hold(_, __):
+        await go_on.wait()
+        return "done"
+
+    async with examples(house, hold=Method((), hold)) as place, place.talk(compression=None, close_timeout=1) as talk:
+        for number in range(CALLS_MAX):
+            await talk.say({"jsonrpc": "2.0", "method": "hold", "id": number})
+
+        async def flood() -> None:
+            for _ in range(40):
+                await talk.say(" " * 1_000_000)  # far more than the sockets between us hold
+
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(flood(), 2)
+        go_on.set()
+        left = set(range(CALLS_MAX))
+        while left:
+            left.discard((await talk.hear())["id"])
 
 
 async def test_a_reader_who_reads_nothing_is_bounded_and_then_let_go(house, monkeypatch):

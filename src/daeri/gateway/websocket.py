@@ -35,7 +35,11 @@ PATH: Final = "/ws"
 SOCKETS_MAX: Final = 20
 """Connections one person may have open at once: a few browsers with a few pages each."""
 CALLS_MAX: Final = 16
-"""Messages under way on one connection; the next ones are read when one of these is answered."""
+"""Messages under way on one connection; the next ones wait until one of these is answered."""
+WAITING_MAX: Final = 256 * 1024
+"""How much may wait so, in characters; beyond that nothing more is read, not even that the client is still there."""
+MESSAGE_WEIGHS: Final = 1024
+"""What a message that waits takes beside its text."""
 FOLLOWED_MAX: Final = 32
 """Runs one connection may follow at once."""
 SEND_SECONDS: Final = 30.0
@@ -125,6 +129,8 @@ class Session:
         }
         self._dispatcher = Dispatcher(lambda name: self._own.get(name) or find(name), count, one_is_counted=False)
         self._places = asyncio.Semaphore(CALLS_MAX)
+        self._waiting = 0
+        self._room = asyncio.Event()
         self._calls: set[asyncio.Task[None]] = set()
         self._followed: dict[str, asyncio.Task[None]] = {}
         self._to_follow: list[tuple[Actor, Followed]] = []
@@ -149,7 +155,9 @@ class Session:
     async def _read(self, lang: Lang) -> int:
         """Take messages; return the code to close with."""
         while True:
-            await self._places.acquire()
+            while self._waiting > WAITING_MAX:
+                self._room.clear()
+                await self._room.wait()
             try:
                 message = await self._socket.receive()
             except (WebSocketDisconnect, RuntimeError):
@@ -159,13 +167,16 @@ class Session:
             text = message.get("text")
             if text is None:
                 return UNSUPPORTED
-            call = asyncio.get_running_loop().create_task(self._answer(text, lang))
+            self._waiting += len(text) + MESSAGE_WEIGHS
+            call = asyncio.get_running_loop().create_task(self._in_turn(text, lang))
             self._calls.add(call)
-            call.add_done_callback(self._answered)
+            call.add_done_callback(self._calls.discard)
 
-    def _answered(self, call: asyncio.Task[None]) -> None:
-        self._calls.discard(call)
-        self._places.release()
+    async def _in_turn(self, text: str, lang: Lang) -> None:
+        async with self._places:
+            self._waiting -= len(text) + MESSAGE_WEIGHS
+            self._room.set()
+            await self._answer(text, lang)
 
     async def _answer(self, text: str, lang: Lang) -> None:
         request_id = new_request_id()
