@@ -109,11 +109,12 @@ async def _some_of_ones_own(world: World) -> None:
             me=person["id"],
         )
         await world.sql(
-            f"INSERT INTO memory (version, person_id, text, changed_at) VALUES (1, :me, '커피', {at})", me=person["id"]
+            f"INSERT INTO memory (version, person_id, text, classes, changed_at) VALUES (1, :me, '커피', '[]', {at})",
+            me=person["id"],
         )
         await world.sql(
-            "INSERT INTO schedule (version, person_id, agent, request, cron, lang, scopes, missed) "
-            "VALUES (1, :me, 'assistant', '매출 알려줘', '0 9 * * 1', 'ko', '[]', 0)",
+            "INSERT INTO schedule (version, person_id, agent, request, cron, lang, scopes, missed, classes) "
+            "VALUES (1, :me, 'assistant', '매출 알려줘', '0 9 * * 1', 'ko', '[]', 0, '[]')",
             me=person["id"],
         )
 
