@@ -137,7 +137,8 @@ class Voice:
 
     async def _flush_after(self, seconds: float) -> None:
         try:
-            await asyncio.wait_for(self._hushed.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._hushed.wait()
         except TimeoutError:
             await self.flush()
 
