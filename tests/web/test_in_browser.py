@@ -1,5 +1,6 @@
 """Every screen in Chromium, on the sample company's real server: accessible, quiet, fitting, from one host."""
 
+import asyncio
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,7 +10,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from databases import copied
+from daeri.clock import Clock
+from daeri.records.prompts import PromptBook
+from daeri.records.store import Store
+from databases import copied, database_of
 from servers import Server
 
 CHROMIUM = "/usr/bin/chromium"
@@ -49,6 +53,17 @@ class Site:
     def filed(self, operation: str, arguments: dict) -> str:
         return str(self.post("deputy", f"/v1/ops/{operation}", arguments)["approval_id"])
 
+    def prompted(self) -> None:
+        """Let it look as if a model had been asked."""
+
+        async def keep() -> None:
+            store = Store(database_of(self.server.folder))
+            parts = {name: f"{name}: " + "Every figure comes from an operation. " * 9 for name in ("system", "user")}
+            await PromptBook(store, Clock()).keep({**parts, "instructions": "짧게 답해 주세요."})
+            await store.close()
+
+        asyncio.run(keep())
+
     def decided(self, approval_id: str, decision: str, comment: str) -> None:
         body = {"decision": decision, "comment": comment}
         self.post("lead", f"/v1/approvals/{approval_id}/decisions", body)
@@ -67,6 +82,7 @@ def furnish(site: Site) -> None:
     site.decided(held, "hold", "확인하고 있어요")
     draft = site.post("deputy", "/v1/drafts", {"operation": "expense.request", "arguments": TAXI})["draft_id"]
     site.post("lead", "/v1/absences", {"deputy": 1, "starts_at": "2027-01-04", "ends_at": "2027-01-08"})
+    site.prompted()
     site.post("deputy", "/v1/ops/memory.remember", {"text": "답은 표로 받고 싶다"})
     site.post("deputy", "/v1/ops/files.write", {"name": "직급별 인원 2026년 11월 집계.csv", "text": "직급,인원\n"})
     site.paths |= {
@@ -100,6 +116,7 @@ def furnish(site: Site) -> None:
         "operation": ("deputy", "/ops/leave.request"),
         "audit": ("admin", "/audit?person=deputy"),
         "models": ("admin", "/models?by=person"),
+        "prompts": ("admin", "/prompts"),
         "not found": ("deputy", "/records/nope"),
         "sign-in": ("", "/login"),
     }
@@ -136,6 +153,7 @@ NAMES = (
     "operation",
     "audit",
     "models",
+    "prompts",
     "not found",
     "sign-in",
 )
