@@ -19,7 +19,7 @@ MODEL_TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
             "모델에게 준 지시문이에요. 실행의 각 단계는 어느 버전으로 계획했는지 알려 줘요.",
             "What models were told to do. Each step of a run names the version it was planned by.",
         ),
-        "prompts.since": Text("{when}부터", "since {when}"),
+        "prompts.since": Text("처음 쓴 때", "first used"),
         "prompts.versions": Text("버전", "Versions"),
         "prompts.none": Text("아직 모델에게 물은 적이 없어요.", "No model was asked yet."),
         "prompts.system": Text("시스템", "System"),
