@@ -182,7 +182,7 @@ def test_what_an_agent_that_was_asked_files_is_filed_once_wherever_the_server_di
     house.server.start()
     run_id = house.asks(question)
     clerk, approval_id = waits(house, run_id)
-    assert house.comes_to(run_id, "waiting_run")["status"] == "waiting_run"
+    assert house.comes_to(run_id, "waiting_approval")["approvals"] == [approval_id]
     house.approve(approval_id)
     house.comes_to(run_id, "succeeded")
     assert agency.times(house.number) == once(f"works {point}")
