@@ -24,7 +24,7 @@ MODEL: Final = "at-speed"
 ROUNDS: Final = 3
 WARM_UP: Final = 50
 GAP_MILLISECONDS: Final = 20
-STREAMS: Final = (100, 500)
+STREAMS: Final = (100, 500, 2_000)
 HEAD: Final = ("relay of 100 tokens a stream", "µs CPU per token", "first byte p50 ms", "p99 ms", "streams right")
 
 

@@ -465,6 +465,7 @@ def application(
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # Daeri's own are in tracing.py and metrics.py
         middleware=list(wire.middleware),
         exception_handlers=wire.handlers,  # type: ignore[arg-type]  # Starlette wants coroutines
     )

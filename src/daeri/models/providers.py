@@ -4,6 +4,7 @@ Every endpoint is spoken to in OpenAI's format, so the format tells nothing of w
 """
 
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -27,6 +28,7 @@ WELL_KNOWN: Final = (
 """The hosts of the values that the GenAI conventions name for `gen_ai.provider.name`."""
 
 
+@lru_cache
 def provider_of(url: str) -> str:
     """Return who answers at an address; a gateway or a server of one's own goes by its host's name."""
     host = urlsplit(url).hostname or ""

@@ -65,7 +65,8 @@ class Meter:
     def rest(self) -> bytes:
         """Return what was held back: an event that never became whole, or a reply that is no stream after all."""
         held, self._held = self._held, b""
-        self.counted = _counts(_object(held)) or self.counted
+        if held:
+            self.counted = _counts(_object(held)) or self.counted
         return held
 
     def _looked_at(self, data: bytes) -> bytes:

@@ -7,9 +7,9 @@ Not here: what a request or a reply says (relay.py), replies that Daeri reads it
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from http import HTTPStatus
 from typing import Final, cast
 from urllib.parse import urlsplit
@@ -278,8 +278,8 @@ class Splice:
             EndpointFailed: no connection, or no reply.
             ModelTimeout: either took too long.
         """
-        endpoint = _endpoint(model)
-        request = _request(model, path, body)
+        endpoint, head = _way(model, path)
+        request = _request(head, body)
         kept = self._kept(endpoint)
         if kept is not None:
             reply = kept.send(model, request)
@@ -342,21 +342,18 @@ async def _begun(reply: Reply) -> Reply:
     return reply
 
 
-def _endpoint(model: Model) -> Endpoint:
+@lru_cache
+def _way(model: Model, path: str) -> tuple[Endpoint, str]:
+    """Return where a model's requests go, and what each of them begins with."""
     address = urlsplit(model.base_url)
     is_secure = address.scheme == "https"
-    return Endpoint(address.hostname or "", address.port or (443 if is_secure else 80), is_secure)
-
-
-def _request(model: Model, path: str, body: bytes) -> bytes:
-    address = urlsplit(model.base_url)
+    endpoint = Endpoint(address.hostname or "", address.port or (443 if is_secure else 80), is_secure)
     headers = {
         "Host": address.netloc,
         "User-Agent": f"daeri/{__version__}",
         "Accept": "text/event-stream, application/json",
         "Accept-Encoding": "identity",
         "Content-Type": "application/json",
-        "Content-Length": str(len(body)),
     }
     if model.api_key:
         headers["Authorization"] = f"Bearer {model.api_key}"
@@ -364,7 +361,14 @@ def _request(model: Model, path: str, body: bytes) -> bytes:
         headers["HTTP-Referer"] = model.referer
     if model.title:
         headers["X-Title"] = model.title
-    headers |= trace_headers()
     target = address.path.rstrip("/") + path
-    lines = [f"POST {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
-    return "\r\n".join(lines).encode() + body
+    return endpoint, f"POST {target} HTTP/1.1\r\n{_lines(headers)}"
+
+
+def _request(head: str, body: bytes) -> bytes:
+    own = {"Content-Length": str(len(body)), **trace_headers()}
+    return f"{head}{_lines(own)}\r\n".encode() + body
+
+
+def _lines(headers: Mapping[str, str]) -> str:
+    return "".join(f"{name}: {value}\r\n" for name, value in headers.items())

@@ -203,34 +203,31 @@ class Budgets:
 
 
 class Reservation:
-    """What is set aside for one request, until it ends.
-
-    Attributes:
-        use: the request, with what it came to so far.
-    """
+    """What is set aside for one request, until it ends."""
 
     def __init__(self, book: UseBook, use: Use, purses: Sequence[Purse], tokens: int, usd: Decimal) -> None:
         """Set it aside."""
-        self.use = use
+        self._use = use
         self._book = book
         self._purses = purses
         self._tokens = tokens
         self._usd = usd
+        self._came_to: dict[str, Any] = {}
         for purse in purses:
             purse.tokens_under_way += tokens
             purse.usd_under_way += usd
 
     def came_to(self, input_tokens: int, output_tokens: int, cost_usd: Decimal | None) -> None:
         """Tell what the reply used."""
-        self.use = replace(self.use, input_tokens=input_tokens, output_tokens=output_tokens, cost_usd=cost_usd)
+        self._came_to |= {"input_tokens": input_tokens, "output_tokens": output_tokens, "cost_usd": cost_usd}
 
     def answered_by(self, model: str) -> None:
         """Tell which model it was in the end."""
-        self.use = replace(self.use, model=model)
+        self._came_to["model"] = model
 
     def end(self, outcome: Outcome = "done") -> None:
         """Count what was used in its place, and note it."""
-        used = self.use = replace(self.use, outcome=outcome)
+        used = replace(self._use, outcome=outcome, **self._came_to)
         for purse in self._purses:
             purse.tokens_under_way -= self._tokens
             purse.usd_under_way -= self._usd
