@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from daeri.agent.consulting import Prompts
 from daeri.gateway import Options
 from gateway.gateway_house import House, Keys, opened
 from worlds import AUDITOR
@@ -36,6 +37,18 @@ async def test_a_version_is_kept_once_at_its_first_use_with_all_its_parts(house:
     assert listed[0]["first_used_at"] > listed[1]["first_used_at"]
     assert (await house.get("auditor", f"/v1/prompts/{first}")).json()["parts"] == FIRST
     assert (await house.rpc("auditor", "prompts.get", {"version": second}))["result"]["parts"] == SECOND
+
+
+async def test_the_version_of_an_agents_instructions_is_worked_out_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = house.world.prompts
+    kept, keep = [], book.keep
+    monkeypatch.setattr(book, "keep", lambda parts: kept.append(parts) or keep(parts))
+    prompts = Prompts({"system": "You are {{ agent }}."}, book)
+    brief, plain = [await prompts.version(each) for each in ("Be brief.", "")]
+    assert [await prompts.version(each) for each in ("Be brief.", "")] == [brief, plain]
+    assert kept == [SECOND, FIRST]
 
 
 @pytest.mark.parametrize("who", ["owner", "colleague", "stranger", "lead", "hr"])

@@ -43,16 +43,21 @@ class Reply:
         return [item for item in self.items if isinstance(item, InvalidToolCall)]
 
 
-@dataclass(frozen=True, slots=True)
 class Prompts:
-    """The templates by which models are asked, by their names, and where each version of them is kept."""
+    """By which words models are asked: the same templates for all agents, and each agent's instructions."""
 
-    templates: Mapping[str, str]
-    book: PromptBook
+    def __init__(self, templates: Mapping[str, str], book: PromptBook) -> None:
+        """Take the templates, by their names, and where each version of them is kept."""
+        self._templates = templates
+        self._book = book
+        self._versions: dict[str, str] = {}
 
     async def version(self, instructions: str) -> str:
-        """Return the version that these templates and an agent's instructions are; it is kept from now on."""
-        return await self.book.keep({**self.templates, "instructions": instructions})
+        """Return the version that the templates and an agent's instructions are; it is kept from its first use on."""
+        if instructions not in self._versions:
+            parts = {**self._templates, "instructions": instructions}
+            self._versions[instructions] = await self._book.keep(parts)
+        return self._versions[instructions]
 
 
 class Consultant:

@@ -40,14 +40,11 @@ class PromptBook:
         """Take the database and the clock."""
         self._store = store
         self._clock = clock
-        self._kept: set[str] = set()
 
     async def keep(self, parts: Mapping[str, str]) -> str:
         """Keep prompts, by the names of their parts, before they are used; return their version."""
         version = digest(dict(parts))[:DIGITS]
-        if version not in self._kept:
-            await self._store.write(lambda connection: self._add(connection, version, parts))
-            self._kept.add(version)
+        await self._store.write(lambda connection: self._add(connection, version, parts))
         return version
 
     def _add(self, connection: Connection, version: str, parts: Mapping[str, str]) -> None:
