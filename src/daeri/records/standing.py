@@ -71,7 +71,7 @@ session = Table(
 
 
 def session_name(hashed: str) -> str:
-    """Name a session to the audit and to `is_current`: the beginning of its token's hash, which opens nothing."""
+    """Name a session to the audit and to `check_in_use`: the beginning of its token's hash, which opens nothing."""
     return SESSION + hashed[:SESSION_DIGITS]
 
 
