@@ -141,6 +141,7 @@ async def while_held(ended: Ended) -> AsyncIterator[None]:
                 yield
             finally:
                 inside = False
+                ended.remove_done_callback(cut)
     except TimeoutError:
         if limit.expired():
             raise Cut(ended.result()) from None
