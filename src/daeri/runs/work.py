@@ -279,7 +279,6 @@ class Workbench:
 
         def write(connection: Connection) -> list[journal.Written]:
             now = self._clock.now()
-            journal.check(connection, lease)
             written = journal.write_notes(connection, lease, now, notes)
             return written + journal.finish(connection, lease.run_id, "failed", now, error=error.problem(lang))
 
