@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from daeri.gateway.endpoints import CURSOR, LIMIT, Endpoint, Parameter, described_json
-from daeri.gateway.schemas import ANYTHING, TEXT, WHOLE, Schema, list_of, named, object_of, or_null, page_of
+from daeri.gateway.schemas import ANYTHING, TEXT, TIME, WHOLE, Schema, list_of, named, object_of, or_null, page_of
 from daeri.operations.costs import GROUPS
 
 _USED: Final[dict[str, Schema]] = {
@@ -67,31 +67,24 @@ OVERSIGHT_SCHEMAS: Final[dict[str, Schema]] = {
         },
     },
     "AuditPage": page_of("AuditPage", "AuditRow"),
-    "Prompts": {
-        "title": "Prompts",
-        "description": "The versions of the prompts, the newest first.",
-        "type": "object",
-        "required": ["data"],
-        "properties": {"data": list_of(named("PromptVersion"))},
-    },
-    "PromptVersion": {
-        "title": "PromptVersion",
-        "description": "A version of the prompts, and since when it is used.",
-        "type": "object",
-        "required": ["version", "first_used_at"],
-        "properties": {"version": TEXT, "first_used_at": TEXT},
-    },
-    "Prompt": {
-        "title": "Prompt",
-        "description": "A version of the prompts: its templates by name, and the agent's instructions.",
-        "type": "object",
-        "required": ["version", "first_used_at", "parts"],
-        "properties": {
-            "version": TEXT,
-            "first_used_at": TEXT,
-            "parts": {"type": "object", "additionalProperties": TEXT},
-        },
-    },
+    "Prompts": object_of(
+        "Prompts",
+        "The versions of the prompts, the newest first.",
+        data=list_of(named("PromptVersion")),
+    ),
+    "PromptVersion": object_of(
+        "PromptVersion",
+        "A version of the prompts, and since when it is used.",
+        version=TEXT,
+        first_used_at=TIME,
+    ),
+    "Prompt": object_of(
+        "Prompt",
+        "A version of the prompts: its templates by name, and the agent's instructions.",
+        version=TEXT,
+        first_used_at=TIME,
+        parts={"type": "object", "additionalProperties": TEXT},
+    ),
     "AuditProof": {
         "title": "AuditProof",
         "description": "Whether every row is as it was written; where not, the first bad row and what is wrong there.",
