@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Coroutine
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from daeri.agent.executor import Progress, Voice
-from daeri.runs.journal import NEWS_MAX, Fenced
+from daeri.runs.journal import NEWS_MAX, Fenced, Written
 from daeri.runs.wakeups import Wakeups
 from daeri.runs.work import Asked, Work, Workbench
 from runs.test_runs import create
@@ -95,6 +96,36 @@ async def test_what_a_long_call_waits_for_is_heard_while_it_waits(world: World) 
         while kinds[-1] != "tool.started":  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.01)
     listening.cancel()
+
+
+async def test_a_call_that_has_nothing_to_tell_wakes_nobody(world: World) -> None:
+    bench = Workbench(world.store, world.clock, world.runs._wakeups)
+    run_id = (await create(world))["run_id"]
+    work = await bench.claim(run_id, 1)
+    assert work is not None
+    step = bench.call(work.lease, Asked(1, "web.read", {}), "안녕")
+    await world.store.note(step.check)
+    with world.runs._wakeups.listening(run_id) as listener:
+        step.keep()
+        assert await listener.woken(0)
+        await world.store.note(step.check)
+        step.keep()
+        assert not await listener.woken(0)
+
+
+async def test_who_waits_for_a_runs_status_is_woken_by_its_events_alone() -> None:
+    wakeups = Wakeups()
+    with wakeups.listening("run_1") as listener:
+        listener.has_news = False
+        waiting = asyncio.create_task(listener.until_status(LONG))
+        for kind in ("message.delta", "tool.finished"):
+            wakeups.notify("run_1", [Written("run_1", 1, kind, datetime.now(UTC), {})])
+            await asyncio.sleep(0.01)
+        assert not waiting.done()
+        wakeups.notify("run_1", [Written("run_1", 3, "run.waiting", datetime.now(UTC), {})])
+        async with asyncio.timeout(LONG / 2):
+            await waiting
+        await listener.until_status(0.01)
 
 
 async def test_a_call_that_has_begun_goes_nowhere_once_its_run_was_stopped(world: World) -> None:

@@ -95,8 +95,9 @@ class StepJournal:
     def keep(self) -> None:
         """Take note that what was written so far is committed, and its beginning with it."""
         self.kept = True
-        self.tell(self.adding)
-        self.adding = []
+        if self.adding:
+            self.tell(self.adding)
+            self.adding = []
 
     def record(self, connection: Connection, outcome: Done | Held | DaeriError) -> None:
         """Write the step and its events; a held call parks the run in the same transaction."""

@@ -352,13 +352,9 @@ class Runs:
         deadline = time.monotonic() + seconds
         settled = (*journal.TERMINAL, *journal.PARKED)
         with self._wakeups.listening(run_id) as listener:
-            while True:
-                status = await self.status(actor, run_id)
-                while status not in settled and (left := deadline - time.monotonic()) > 0:
-                    if not await listener.woken(min(left, HEARTBEAT_SECONDS)) or listener.tells_of_status():
-                        break
-                else:
-                    return await self.get(actor, run_id, lang)
+            while await self.status(actor, run_id) not in settled and (left := deadline - time.monotonic()) > 0:
+                await listener.until_status(min(left, HEARTBEAT_SECONDS))
+            return await self.get(actor, run_id, lang)
 
     async def session_of(self, actor: Actor, input: str, said: str) -> str | None:  # noqa: A002 - as in create
         """Find the conversation in which this person was given an answer, by the words of both; None where none was.

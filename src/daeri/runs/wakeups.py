@@ -46,6 +46,17 @@ class Listener:
         self.flag.clear()
         return True
 
+    async def until_status(self, seconds: float) -> None:
+        """Wait at most so many seconds for news which may be that the run has ended, waits or goes on."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while True:
+                    await self.flag.wait()
+                    self.flag.clear()
+                    written, unknown, self.has_news = self.take_written(), self.has_news, False
+                    if unknown or any(event.type.startswith("run.") for event in written):
+                        return
+
     def hand(self, written: Sequence[Written]) -> None:
         """Give what was written here; whoever does not read for long reads the journal instead."""
         self.written += written
@@ -64,11 +75,6 @@ class Listener:
         """Hand out what was written here since the last time."""
         written, self.written = self.written, []
         return written
-
-    def tells_of_status(self) -> bool:
-        """Say whether the news, which are taken with this, may be that the run has ended, waits or goes on."""
-        unknown, self.has_news = self.has_news, False
-        return unknown or any(event.type.startswith("run.") for event in self.take_written())
 
     def take(self) -> list[tuple[int, str]]:
         """Hand out what was spoken since the last time."""
