@@ -8,7 +8,8 @@ from typing import Any, cast
 
 import pytest
 
-from daeri.agent.executor import Progress, Voice
+from daeri.agent.progress import Progress
+from daeri.agent.voice import Voice
 from daeri.runs.journal import NEWS_MAX, Fenced, Written
 from daeri.runs.wakeups import Wakeups
 from daeri.runs.work import Asked, Work, Workbench

@@ -7,7 +7,7 @@ executor calls operations by the door only, as the person through their agent, w
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -16,7 +16,9 @@ import structlog
 from daeri.agent.analyzer import Analysis, analyze
 from daeri.agent.origins import origins_of
 from daeri.agent.planner import Answer, Call, Choice, Declined, Happened, Planner, Recalled, Said, Situation, Waits
+from daeri.agent.progress import Progress, replay
 from daeri.agent.selector import Near, select
+from daeri.agent.voice import Voice
 from daeri.clock import SEOUL
 from daeri.crash import crash_at
 from daeri.errors import BudgetExceeded, DaeriError, KeyRevoked, Timeout
@@ -33,7 +35,7 @@ from daeri.records.actor import Actor
 from daeri.records.identity import Identity
 from daeri.runs.calls import StepJournal
 from daeri.runs.journal import ASK, Fenced, Note, Written
-from daeri.runs.work import STORED_SECONDS, SUMMARY, Asked, Ending, Event, StepView, Turn, Work, Workbench
+from daeri.runs.work import SUMMARY, Asked, Ending, Event, Turn, Work, Workbench
 from daeri.tools.memory import RECALL, RECALLED_MAX
 from daeri.tracing import here, span
 from daeri.wording import Lang, Text
@@ -56,107 +58,6 @@ Resume = Callable[[str], Coroutine[Any, Any, None]]
 Worker = Callable[[Work, Workbench], Coroutine[Any, Any, None]]
 
 log = structlog.get_logger()
-
-
-@dataclass(slots=True)
-class Progress:
-    """Where a run stands: what has happened, what the last turn still asked for, how often it was planned."""
-
-    happened: list[Happened] = field(default_factory=list)
-    pending: list[Call] = field(default_factory=list)
-    plan: dict[str, Any] = field(default_factory=dict)
-    usage: dict[str, Any] = field(default_factory=dict)
-    spoken: str = ""
-    milliseconds: int = 0
-    allowance: Allowance = field(default_factory=Allowance)
-    started: float = field(default_factory=time.perf_counter)
-    turns: int = 0
-    steps: int = 0
-    notes: list[Note] = field(default_factory=list)
-    announced: int = 0
-
-    @property
-    def elapsed(self) -> int:
-        """Milliseconds of work in all segments so far; the time a run waits for people is not counted."""
-        return self.milliseconds + round((time.perf_counter() - self.started) * 1000)
-
-    @property
-    def calls_left(self) -> int:
-        """How many operations may still be called."""
-        return self.allowance.calls - len(self.happened)
-
-    def take_notes(self) -> list[Note]:
-        """Hand out the steps that are not written yet."""
-        notes, self.notes = self.notes, []
-        return notes
-
-    @property
-    def finished(self) -> list[Done]:
-        """The results so far."""
-        return [item.outcome for item in self.happened if isinstance(item.outcome, Done)]
-
-
-@dataclass(slots=True)
-class Voice:
-    """The answer's text on its way out: to listeners here at once, stored in pieces."""
-
-    bench: Workbench
-    work: Work
-    progress: Progress
-    unspoken: str = ""
-    _last: float = 0.0
-    _later: asyncio.Task[None] | None = None
-    _storing: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _hushed: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def say(self, text: str) -> None:
-        """Add text; it is stored in pieces, the first one soon, also when no more comes for a while."""
-        self.bench.speak(self.work.lease, len(self.progress.spoken) + len(self.unspoken), text)
-        self.unspoken += text
-        now = time.monotonic()
-        self._last = self._last or now - self.bench.pause + STORED_SECONDS
-        wait = self._last + self.bench.pause - now
-        if wait <= 0:
-            await self.flush()
-        elif self._later is None or self._later.done():
-            self._later = asyncio.create_task(self._flush_after(wait))
-
-    async def hush(self) -> None:
-        """Finish what is being stored, and store nothing later; what is unspoken stays with the caller."""
-        if self._later is not None:
-            self._hushed.set()
-            await self._later
-            self._later = None
-            self._hushed.clear()
-        self._last = 0.0
-
-    def leave(self) -> None:
-        """Store nothing any more: the run ends otherwise, or is another worker's."""
-        if self._later is not None:
-            self._later.cancel()
-
-    async def _flush_after(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._hushed.wait()
-        except TimeoutError:
-            await self.flush()
-
-    async def flush(self) -> None:
-        """Store what has not been stored yet, the steps before it first; pieces one after another, in their order."""
-        async with self._storing:
-            at, text = len(self.progress.spoken), self.take()
-            if text:
-                self._last = time.monotonic()
-                told = {"text": text, "at": at}
-                await self.bench.write(self.work.lease, self.progress.take_notes(), ("message.delta", told))
-                crash_at("text.stored")
-
-    def take(self) -> str:
-        """Hand out what has not been stored yet; it counts as spoken."""
-        text, self.unspoken = self.unspoken, ""
-        self.progress.spoken += text
-        return text
 
 
 class Executor:
@@ -517,46 +418,6 @@ def _check_spent(allowance: Allowance, usage: Mapping[str, Any]) -> None:
                 f"It has used the ${allowance.usd} that one run of this agent may use, or what it cost is not known",
             )
         )
-
-
-def replay(steps: Sequence[StepView], lang: Lang) -> Progress:
-    """Return where a run stands from its journal: the calls of its last plan that have no step yet are pending."""
-    progress = Progress(steps=len(steps))
-    for step in steps:
-        if step.kind == "plan":
-            progress.turns += 1
-            progress.plan = step.output["plan"]
-            progress.usage = step.output["usage"]
-            progress.spoken = step.output["spoken"]
-            progress.milliseconds = step.output["milliseconds"]
-            progress.pending = [_planned(call) for call in step.output["calls"]]
-        elif step.kind == "execute":
-            call = _called(progress.pending, step)
-            progress.pending.remove(call)
-            progress.happened.append(_happened(call, step.output, lang))
-    return progress
-
-
-def _planned(call: Mapping[str, Any]) -> Call:
-    return Call(call["operation"], call["arguments"], call["note"], tuple(call.get("classes", ())))
-
-
-def _called(pending: Sequence[Call], step: StepView) -> Call:
-    """Return which call a step was; of calls that were filed together some may have come before their turn."""
-    same = (each for each in pending if (each.operation, each.arguments) == (step.name, step.input))
-    return next(same, pending[0])
-
-
-def _happened(call: Call, output: Mapping[str, Any], lang: Lang) -> Happened:
-    settled = output.get("settled")
-    if "done" in output:
-        body = output["done"]
-        names = ("operation", "result", "say", "sources", "masked", "milliseconds", "rows")
-        return Happened(call, Done(**{name: body[name] for name in names}), settled["by"] if settled else "")
-    if settled is not None:
-        problem = settled["problem"][lang] if settled["problem"] else None
-        return Happened(call, Declined(settled["status"], problem, settled["by"], settled["comment"]))
-    return Happened(call, Declined("refused", output["refused"][lang]))
 
 
 def _said(turn: Turn) -> Said:
