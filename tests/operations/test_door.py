@@ -322,7 +322,7 @@ async def test_the_system_itself_skips_approval_lines(world: World) -> None:
 
 async def test_an_operation_is_described_for_every_protocol_alike(world: World) -> None:
     operation = world.door.operation(await world.actor(OWNER), "work.request")
-    told = world.door.describe(operation, "en")
+    told = operation.body("en")
     assert (told["label"], told["effect"], told["approval"]) == ("Request leave", "write", True)
     assert told["input_schema"]["required"] == ["start"]
     assert told["output_schema"]["properties"]["leave_id"]["type"] == "integer"

@@ -324,14 +324,14 @@ async def test_an_approval_does_not_carry_over_to_what_was_pinned_later(
     furnished: Path, tmp_path: Path, stock: Stock, table: Path
 ) -> None:
     async with opened(furnished, tmp_path, table) as world:
-        before = world.door.shape(world.company.operations["stock.reserve"])
+        before = world.company.operations["stock.reserve"].shape
     changed = document()
     paths = changed["paths"]
     paths["/orders/{sku}"] = {"post": paths["/items/{sku}/reservations"].pop("post")}
     described(tmp_path, changed)
     await pin(table)
     async with opened(furnished, tmp_path, table) as world:
-        assert world.door.shape(world.company.operations["stock.reserve"]) != before
+        assert world.company.operations["stock.reserve"].shape != before
     assert stock.asked == []
 
 

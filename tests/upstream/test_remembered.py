@@ -246,7 +246,7 @@ async def _asked(world: World) -> remembering.Asked:
     call = remembering.Call(operation, await world.actor(OWNER), FIND, "ko")
 
     def look(connection):
-        return world.door._asked(connection, call, world.door._validated(connection, call))
+        return world.door._asked(connection, call, world.door._body.validated(connection, call))
 
     return await world.store.read(look)
 

@@ -121,14 +121,12 @@ class Methods:
 
     async def list_operations(self, caller: Caller, _: bodies.Nothing) -> Any:
         """List the operations the caller may use."""
-        door = self._services.door
-        data = [door.describe(operation, caller.lang) for operation in door.operations(caller.actor)]
+        data = [operation.body(caller.lang) for operation in self._services.door.operations(caller.actor)]
         return {"data": data, "next_cursor": None, "has_more": False}
 
     async def describe_operation(self, caller: Caller, named: bodies.OperationNamed) -> Any:
         """Describe an operation."""
-        door = self._services.door
-        return door.describe(door.operation(caller.actor, named.name), caller.lang)
+        return self._services.door.operation(caller.actor, named.name).body(caller.lang)
 
     async def call_operation(self, caller: Caller, called: bodies.OperationCalled) -> Any:
         """Call an operation, or tell what a call would do."""

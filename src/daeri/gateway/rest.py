@@ -150,14 +150,14 @@ class OperationRoutes:
         """List the operations the caller may use."""
         Query(request)
         lang = language(request.headers)
-        data = [self._door.describe(operation, lang) for operation in self._door.operations(actor)]
+        data = [operation.body(lang) for operation in self._door.operations(actor)]
         return answer({"data": data, "next_cursor": None, "has_more": False})
 
     async def describe(self, request: Request, actor: Actor) -> Response:
         """Describe one operation."""
         Query(request)
         operation = self._door.operation(actor, request.path_params["name"])
-        return answer(self._door.describe(operation, language(request.headers)))
+        return answer(operation.body(language(request.headers)))
 
     async def call(self, request: Request, actor: Actor) -> Response:
         """Call an operation, or with ?dry_run=true only tell what it would do."""

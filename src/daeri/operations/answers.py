@@ -89,11 +89,11 @@ class Answers:
         self._looked: tuple[int, int] | None = None
         self._under_way: dict[str, asyncio.Event] = {}
 
-    def asked(self, connection: Connection, call: Call, *, arguments: dict[str, Any], shape: str, day: str) -> Asked:
+    def asked(self, connection: Connection, call: Call, *, arguments: dict[str, Any], day: str) -> Asked:
         """Return what a call asks for, in the visit in which it is let in, or in which it is answered."""
         operation = call.operation
         of_records = [] if operation.cached_as else [day, self._changed(connection)]
-        same = [operation.name, shape, operation.cached_as, arguments, call.lang, call.actor.authority, of_records]
+        same = [operation.shape, operation.cached_as, arguments, call.lang, call.actor.authority, of_records]
         return Asked(
             digest(same), operation.name, operation.cache_seconds or 0, bool(operation.cached_as), self._kept.now()
         )

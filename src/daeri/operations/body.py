@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from sqlalchemy import Connection
 
 from daeri.clock import Clock
+from daeri.operations import arguments as args
 from daeri.operations.call import Call, run_to_end
 from daeri.operations.company import Company
 from daeri.operations.declare import parameters_of
@@ -35,6 +36,14 @@ class Body:
         self._company = company
         self._clock = clock
         self.parts: Parts = {}
+
+    def validated(self, connection: Connection, call: Call) -> BaseModel:
+        """Return the arguments of a call, checked and found.
+
+        Raises:
+            ValidationFailed: they are not what its operation takes.
+        """
+        return args.validate(connection, self._company.rules, call.actor, call.operation, call.sent)
 
     def run(self, connection: Connection, call: Call, model: BaseModel, trail: Trail) -> Done:
         """Run the function of a call's operation.

@@ -33,7 +33,7 @@ from daeri.wording import Lang, Text
 
 # fmt: off
 __all__ = [
-    "Content", "Origin", "file", "is_intact", "line_body", "operation_digest", "redraftable", "rejected_before", "seal",
+    "Content", "Origin", "file", "is_intact", "line_body", "redraftable", "rejected_before", "seal",
     "seats_of", "share_a_line",
 ]
 # fmt: on
@@ -103,7 +103,6 @@ class Content:
     """
 
     operation: Operation
-    operation_digest: str
     arguments: dict[str, Any]
     worded: dict[str, list[dict[str, str]]]
     preview: Sequence[Change]
@@ -142,11 +141,6 @@ def seats_of(connection: Connection, people: People, drafter_id: int, line: Line
         Conflict: nobody is left who could decide.
     """
     return list(Seater(connection, people, drafter_id).seated(line).places)
-
-
-def operation_digest(operation: Operation) -> str:
-    """Identify an operation's shape: an approval does not carry over to another one of the same name."""
-    return digest([operation.name, operation.effect, operation.input.model_json_schema()])
 
 
 def seal(document: Mapping[str, Any], line: Sequence[int] = ()) -> str:
@@ -244,7 +238,7 @@ def _item(content: Content) -> dict[str, Any]:
     """Return what a document keeps of each call that it decides."""
     return {
         "operation": content.operation.name,
-        "operation_digest": content.operation_digest,
+        "operation_digest": content.operation.shape,
         "arguments": content.arguments,
         "worded": content.worded,
         "preview": {lang: [change.body(lang) for change in content.preview] for lang in LANGUAGES},

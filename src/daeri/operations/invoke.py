@@ -6,7 +6,6 @@ anything else: no model, no network, no client can hold a transaction open.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -29,17 +28,15 @@ from daeri.operations.deciding.binding import check_writes
 from daeri.operations.deciding.ledger import Document
 from daeri.operations.deciding.presence import still
 from daeri.operations.deciding.riding import Riding, complete
-from daeri.operations.deciding.seating import Seater, beside_body
+from daeri.operations.deciding.seating import beside_body
 from daeri.operations.drafter import drafter_of
-from daeri.operations.form import CONFIRM, Form, confirming
 from daeri.operations.limits import Limiter
-from daeri.operations.line import Line
 from daeri.operations.making import Asking, Within, maker
 from daeri.operations.operation import Operation
 from daeri.operations.outcome import Done, Draft, Held, Item, Journal, Outcome
 from daeri.operations.permit import is_allowed, not_allowed
-from daeri.operations.provenance import Provenance, trace
 from daeri.operations.provided import awaited_by
+from daeri.operations.rehearsing import Rehearsal
 from daeri.operations.sense import Sense, Senses
 from daeri.records import audit
 from daeri.records.actor import Actor
@@ -68,10 +65,10 @@ class Door:
         self._limiter = limiter or Limiter()
         self._store = store
         self._clock = clock
-        self._digests: dict[str, tuple[Operation, str]] = {}
         self.senses: Senses | None = None
         """Asks a model outside what the words of a search mean; None where there is none."""
         self._body = Body(company, clock)
+        self._rehearsal = Rehearsal(company, clock, self._body, self.operation)
         self.parts = self._body.parts
         """What operations may use besides their records, put together elsewhere."""
 
@@ -143,9 +140,9 @@ class Door:
 
         def try_it(connection: Connection, call: Call) -> Draft:
             call.seen = Trail()
-            model = self._validated(connection, call)
+            model = self._body.validated(connection, call)
             with savepoint(connection, keep=False):
-                content = self._content(connection, call, model)
+                content = self._rehearsal.untried(connection, call, model)
                 preview = self._body.preview(connection, call, model) if content is None else content.preview
                 if call.operation.effect != "read":
                     self._body.run(connection, call, model, Trail())
@@ -197,7 +194,7 @@ class Door:
         """
 
         def look(connection: Connection, call: Call) -> float:
-            result = self._body.run(connection, call, self._validated(connection, call), Trail()).result
+            result = self._body.run(connection, call, self._body.validated(connection, call), Trail()).result
             return float(result.get("sure", 1.0)) if result.get("found") else 0.0
 
         try:
@@ -266,21 +263,6 @@ class Door:
         call.within.append(done)
         return done
 
-    def describe(self, operation: Operation, lang: Lang) -> dict[str, Any]:
-        """Render an operation as the resource shape."""
-        return {
-            "name": operation.name,
-            "catalog": operation.catalog,
-            "label": operation.label.to(lang),
-            "summary": operation.summary,
-            "description": operation.description,
-            "effect": operation.effect,
-            "approval": operation.approval is not None,
-            "examples": list(operation.examples),
-            "input_schema": operation.input.model_json_schema(),
-            "output_schema": operation.output.model_json_schema(mode="serialization"),
-        }
-
     def execute_approved(
         self, connection: Connection, document: Document, acts: Sequence[Mapping[str, Any]]
     ) -> list[Done]:
@@ -318,7 +300,7 @@ class Door:
         row = document.row
         called = self.operation(actor, item["operation"])
         call = Call(called, actor, item["arguments"], row["lang"], classes=item.get("classes"))
-        model = self._validated(connection, call)
+        model = self._body.validated(connection, call)
         done = self._body.run(connection, call, model, call.seen)
         if document.form.get("changed") == "return":
             check_writes(item["bound"], call.seen.writes)
@@ -328,14 +310,7 @@ class Door:
     def _is_known(self, item: Mapping[str, Any]) -> bool:
         """Say whether the operation of a call that was filed has the shape that it had then."""
         found = self.company.operations.get(item["operation"])
-        return found is not None and self.shape(found) == item["operation_digest"]
-
-    def shape(self, operation: Operation) -> str:
-        """Return the digest of an operation's shape, worked out once: what approvals and consents are given for."""
-        known = self._digests.get(operation.name)
-        if known is None or known[0] is not operation:
-            known = self._digests[operation.name] = operation, filing.operation_digest(operation)
-        return known[1]
+        return found is not None and found.shape == item["operation_digest"]
 
     async def _read(self, call: Call) -> Done:
         await self._sense(call)
@@ -389,21 +364,21 @@ class Door:
         """Check who calls, and with what."""
         if call.journal is not None:  # a run takes its time; a request has just been let in
             self._stand(connection, call)
-        return self._validated(connection, call)
+        return self._body.validated(connection, call)
 
     def _run(self, connection: Connection, call: Call, model: BaseModel) -> Done:
         call.seen = Trail()
         return self._body.run(connection, call, model, call.seen)
 
     def _asked(self, connection: Connection, call: Call, model: BaseModel) -> Asked:
-        shape, day = self.shape(call.operation), self._clock.today().isoformat()
-        return self._answers.asked(connection, call, arguments=args.canonical(model), shape=shape, day=day)
+        day = self._clock.today().isoformat()
+        return self._answers.asked(connection, call, arguments=args.canonical(model), day=day)
 
     def _write(self, connection: Connection, call: Call) -> Outcome:
         call.begin(connection)
         self._stand(connection, call)
         call.seen, call.joined = Trail(), {}
-        model = self._validated(connection, call)
+        model = self._body.validated(connection, call)
         canonical = args.canonical(model)
         request = digest([call.operation.name, canonical])
         before = call.replay(connection, request)
@@ -411,7 +386,7 @@ class Door:
             self._write_down(connection, call, "replayed", arguments_digest=digest(canonical))
             return before
         outcome: Done | Held
-        content = self._rehearsed(connection, call, model)
+        content = self._rehearsal.content(connection, call, model)
         if content is None:
             outcome = self._body.run(connection, call, model, call.seen)
             self._audit(connection, call, outcome, arguments_digest=digest(canonical))
@@ -429,96 +404,6 @@ class Door:
         call.actor = still(connection, self.company.people, call.actor, self._clock.now())
         if not is_allowed(call.operation, call.actor):
             raise not_allowed(self.company.roles, call.operation, call.actor)
-
-    def _rehearsed(self, connection: Connection, call: Call, model: BaseModel) -> filing.Content | None:
-        """Return what is to be filed, bound to the rows that it would write; None where nobody has to decide."""
-        if call.actor.everything or (call.operation.form is None and call.actor.agent is None):
-            return None
-        with savepoint(connection, keep=False):  # a draft that the rules would refuse is never filed
-            content = self._tried(connection, call, model)
-            if content is None or call.journal is None or not content.form.bundle:
-                return content
-            bundled = self._joining(connection, call, content)
-        return replace(content, bundled=bundled)
-
-    def _tried(self, connection: Connection, call: Call, model: BaseModel) -> filing.Content | None:
-        """Return what is to be filed for one call, and let its effect stand for those rehearsed after it."""
-        content = self._content(connection, call, model)
-        if content is None:
-            return None
-        self._body.run(connection, call, model, trail := Trail())
-        return filing.with_writes(content, trail.writes)
-
-    def _joining(self, connection: Connection, call: Call, content: filing.Content) -> list[filing.Content]:
-        """Rehearse the calls beside one, each after those before it; return those that go into its document.
-
-        What is refused here, or waits for other people, is called by itself afterwards and hears why then.
-        """
-        bundled = []
-        for at, beside in enumerate(call.journal.beside if call.journal else ()):
-            with suppress(_Apart, DaeriError), savepoint(connection):
-                called, who = self.operation(call.actor, beside.operation), call.actor
-                other = Call(called, who, beside.arguments, call.lang, journal=beside)
-                joining = self._tried(connection, other, self._validated(connection, other))
-                if joining is None or not filing.share_a_line(content, joining, self._clock.today()):
-                    raise _Apart
-                bundled.append(joining)
-                call.joined[at] = other
-        return bundled
-
-    def _validated(self, connection: Connection, call: Call) -> BaseModel:
-        return args.validate(connection, self.company.rules, call.actor, call.operation, call.sent)
-
-    def _content(self, connection: Connection, call: Call, model: BaseModel) -> filing.Content | None:
-        """Return what would be filed; None where nobody has to decide."""
-        if call.actor.everything:
-            return None
-        traced = self._traced(call, model)
-        form, line = self._line(connection, call, model, traced)
-        if form is None or line is None:
-            return None
-        alone = form.alone and call.actor.agent is None
-        seater = Seater(connection, self.company.people, call.actor.person_id, alone=alone)
-        return filing.Content(
-            operation=call.operation,
-            operation_digest=self.shape(call.operation),
-            form=form,
-            arguments=args.canonical(model),
-            worded={
-                lang: args.worded(connection, self.company.rules, call.actor, call.operation, model, lang)
-                for lang in filing.LANGUAGES
-            },
-            preview=self._body.preview(connection, call, model),
-            line=line,
-            seating=seater.seated(line),
-            provenance=traced.body(),
-            doubtful=traced.doubtful,
-            classes=sorted(call.origins.classes),
-        )
-
-    def _traced(self, call: Call, model: BaseModel) -> Provenance:
-        """Return where an agent's arguments came from, by what its run heard and read; a person vouches by calling."""
-        if call.actor.agent is None or call.operation.effect == "read":
-            return Provenance()
-        return trace(call.operation.signature, args.canonical(model), call.sent, call.origins)
-
-    def _line(
-        self, connection: Connection, call: Call, model: BaseModel, traced: Provenance
-    ) -> tuple[Form | None, Line | None]:
-        """Return the form and the line that a call needs; what an agent filled in unvouched needs its person."""
-        form = call.operation.form
-        strict = form.unvouched if form is not None and traced.doubtful else None
-        if form is not None:
-            line: Line | None = self._body.hook(connection, call, model, strict or form.line_on(self._clock.today()))
-            if line is not None or not traced.doubtful:
-                return form, line
-        if not traced.doubtful or not self.company.confirm_unvouched:
-            return form, None
-        fields = call.operation.input.model_fields
-        return CONFIRM, confirming(
-            [args.parameter_label(name, fields[name].description) for name in traced.unvouched],
-            unasked=traced.swayed_by is None,
-        )
 
     def _on_consent(
         self, connection: Connection, call: Call, content: filing.Content, document: Document
@@ -599,10 +484,6 @@ class Door:
         told["detail"].pop("wrote", None)  # it was undone
         entry = audit.Entry.by(actor, self._clock.now(), action, "refused", **told, **step)
         await self._store.note(lambda connection: audit.append(connection, entry))
-
-
-class _Apart(Exception):
-    """A call does not go into the document of another."""
 
 
 def _is_vouched(actor: Actor, content: filing.Content) -> bool:

@@ -22,7 +22,7 @@ class Office:
         company = door.company
         self.drafts = Drafts(door, store, clock)
         self.absences = Absences(company.people, store, clock)
-        self.consents = Consents(company, store, clock, door.shape)
+        self.consents = Consents(company, store, clock)
         self.regulations = Regulations(company, clock)
         self.proofs = Proofs(company, store)
         self.directory = Directory(company, store)

@@ -5,11 +5,13 @@ A company fills a `Catalog`; `declare.py` reads the functions; `invoke.py` alone
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel
 from sqlalchemy import ColumnElement
 
+from daeri.canonical import digest
 from daeri.clock import Clock
 from daeri.errors import DeclarationError
 from daeri.operations.declare import Signature, read_signature
@@ -21,7 +23,7 @@ from daeri.records.access import Records
 from daeri.records.actor import Actor, Effect
 from daeri.records.record import Record
 from daeri.records.rules import Rule
-from daeri.wording import Text
+from daeri.wording import Lang, Text
 
 Function = TypeVar("Function", bound=Callable[..., Awaitable[BaseModel]])
 RuleFunction = TypeVar("RuleFunction", bound=Callable[[Actor], ColumnElement[bool]])
@@ -60,7 +62,7 @@ class Errand:
     idempotent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Operation:
     """A typed function over the company's records, with everything that governs it.
 
@@ -129,6 +131,26 @@ class Operation:
     def output(self) -> type[BaseModel]:
         """The model of the result."""
         return self.signature.output
+
+    @cached_property
+    def shape(self) -> str:
+        """The digest of what it is: approvals and consents do not carry over to another one of the same name."""
+        return digest([self.name, self.effect, self.input.model_json_schema()])
+
+    def body(self, lang: Lang) -> dict[str, Any]:
+        """Render as the resource shape."""
+        return {
+            "name": self.name,
+            "catalog": self.catalog,
+            "label": self.label.to(lang),
+            "summary": self.summary,
+            "description": self.description,
+            "effect": self.effect,
+            "approval": self.approval is not None,
+            "examples": list(self.examples),
+            "input_schema": self.input.model_json_schema(),
+            "output_schema": self.output.model_json_schema(mode="serialization"),
+        }
 
 
 def anyone(actor: Actor) -> bool:

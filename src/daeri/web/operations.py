@@ -43,7 +43,7 @@ class OperationForm:
 
     def told(self, operation: Operation, visitor: Visitor) -> dict[str, Any]:
         """Describe an operation, with some examples in the visitor's language."""
-        told = self._desk.services.door.describe(operation, visitor.lang)
+        told = operation.body(visitor.lang)
         return told | {"examples": spoken(told["examples"], visitor.lang)[:3]}
 
     async def refused(

@@ -5,7 +5,7 @@ much money, so many rows, until a day. The form says how far that may go at most
 filled in from a source that nobody vouched for never rides on a consent.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -138,12 +138,11 @@ def use(connection: Connection, consent_id: str, document: Document, matter: Mat
 class Consents:
     """The standing consents of a company's people."""
 
-    def __init__(self, company: Company, store: Store, clock: Clock, shape: Callable[[Operation], str]) -> None:
-        """Take the declarations, the database, the clock, and what tells an operation's shape."""
+    def __init__(self, company: Company, store: Store, clock: Clock) -> None:
+        """Take the declarations, the database and the clock."""
         self._company = company
         self._store = store
         self._clock = clock
-        self._shape = shape
 
     async def grant(
         self, actor: Actor, wish: Wish, lang: Lang = "ko", *, idempotency_key: str | None = None
@@ -179,7 +178,7 @@ class Consents:
                 "id": key,
                 "person_id": actor.person_id,
                 "operation": operation.name,
-                "operation_digest": self._shape(operation),
+                "operation_digest": operation.shape,
                 "drafter_id": wish.drafter_id,
                 "agent": wish.agent,
                 "amount_each": wish.amount_each,
