@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, or_, select
+from sqlalchemy import Connection, Row, select
 from ulid import ULID
 
-from daeri.clock import Clock, rfc3339
+from daeri.clock import Clock
 from daeri.crash import crash_at
 from daeri.errors import (
     Conflict,
@@ -21,7 +21,6 @@ from daeri.errors import (
     FieldError,
     IdempotencyMismatch,
     NotFound,
-    PermissionDenied,
     Refused,
     ValidationFailed,
 )
@@ -30,13 +29,13 @@ from daeri.operations.agents import Agent
 from daeri.operations.company import Company, no_agent
 from daeri.operations.outcome import Settlement
 from daeri.records import audit
-from daeri.records.actor import Actor, Effect
-from daeri.records.prepared import Constant
+from daeri.records.actor import Actor
 from daeri.records.store import Store
-from daeri.runs import calls, conversations, journal
+from daeri.runs import calls, conversations, journal, telling
 from daeri.runs.conversations import Conversations
 from daeri.runs.ear import Ear
 from daeri.runs.fleet import ALONE
+from daeri.runs.ownership import check_scope, last_agent, own, run_of, status_of
 from daeri.runs.queueing import ASKED, CARRIED, Busy, Queue
 from daeri.runs.wakeups import Listener, Wakeups
 from daeri.wording import Lang, Text, normal
@@ -50,19 +49,6 @@ DEPTH_MAX = 2
 """Agents that may ask one another for one request."""
 HEARTBEAT_SECONDS = 15
 """Longest silence on a stream: proxies drop connections that are quiet for a minute."""
-
-_STATUS = Constant(
-    select(journal.run.c.status, journal.run.c.agent, journal.run.c.rank).where(
-        journal.run.c.id == bindparam("key"), journal.run.c.person_id == bindparam("person"), conversations.is_kept()
-    ),
-    "key",
-    "person",
-)
-
-_FILED = Text(
-    "결재를 올렸어요: {label} ({changes}). 결재선: {turns} ({because}). 결재가 끝나면 이어서 알려 드릴게요.",
-    "Filed for approval: {label} ({changes}). Approval line: {turns} ({because}). I will go on when it is decided.",
-)
 
 Start = Callable[[str, int], Awaitable[None]]
 
@@ -142,10 +128,10 @@ class Runs:
             NotFound: no such agent, or the session is not this person's.
             IdempotencyMismatch: the key came with another request before.
         """
-        _within_scope(actor, "create", "write")
+        check_scope(actor, "create", "write")
         text = _checked(input)
         if agent is None and session_id is not None:
-            last = await self._store.read(partial(self._agent_of, actor, session_id))
+            last = await self._store.read(lambda connection: last_agent(connection, actor, session_id))
             agent = next((each.name for each in self._company.agents_for(actor) if each.name == last), None)
         deputy = self._deputy(actor, agent)
 
@@ -176,9 +162,9 @@ class Runs:
             Conflict: it was asked again before.
             IdempotencyMismatch: the key came with another request before.
         """
-        _within_scope(actor, "create", "write")
+        check_scope(actor, "create", "write")
         text = _checked(input)
-        first = await self._store.read(lambda connection: self._row(connection, actor, run_id))
+        first = await self._store.read(lambda connection: run_of(connection, actor, run_id))
         request = Request(
             text,
             self._deputy(actor, first.agent).name,
@@ -202,7 +188,7 @@ class Runs:
             PermissionDenied: the credential by which it was made may not ask.
             NotFound: there is no such agent any more.
         """
-        _within_scope(actor, "create", "write")
+        check_scope(actor, "create", "write")
         self._company.agent(request.agent)
         return await self._accept(actor, request)
 
@@ -220,7 +206,7 @@ class Runs:
             else:
                 conversations.join(connection, actor, session_id, now)
             if request.instead_of is not None:
-                first = self._row(connection, actor, request.instead_of, held=True)
+                first = run_of(connection, actor, request.instead_of, held=True)
                 stopped[:] = conversations.replace_from(connection, first, run_id, now)
             elif request.when_busy != "queue":
                 stopped[:] = conversations.give_way(connection, session_id, now, cancel=request.when_busy == "cancel")
@@ -255,7 +241,7 @@ class Runs:
             self._stopped(run_id)
         if is_new and self.start is not None:
             await self.start(row.id, 1)
-        return self._body(row, [], request.lang)
+        return telling.body(self._company, row, [], request.lang)
 
     async def begin(
         self, actor: Actor, worker: str, words: str, plan: dict[str, Any], lang: Lang = "ko", *, alone: bool = False
@@ -294,7 +280,7 @@ class Runs:
         row = await self._store.write(accept)
         if self.start is not None:
             await self.start(row.id, 1)
-        return self._body(row, [], lang)
+        return telling.body(self._company, row, [], lang)
 
     async def planned(self, worker: str) -> set[int]:
         """Return the files that open runs of a worker have in their plans."""
@@ -306,11 +292,11 @@ class Runs:
         Raises:
             NotFound: there is none, or it is someone else's.
         """
-        _within_scope(actor, "get", "read")
+        check_scope(actor, "get", "read")
 
         def look(connection: Connection) -> dict[str, Any]:
-            row = self._row(connection, actor, run_id)
-            return self._body(row, journal.steps(connection, run_id), lang)
+            row = run_of(connection, actor, run_id)
+            return telling.body(self._company, row, journal.steps(connection, run_id), lang)
 
         return await self._store.read(look)
 
@@ -320,16 +306,16 @@ class Runs:
         Raises:
             NotFound: there is none, or it is someone else's.
         """
-        _within_scope(actor, "get", "read")
-        return await self._store.read(partial(self._status, actor, run_id))
+        check_scope(actor, "get", "read")
+        return await self._store.read(partial(status_of, actor=actor, run_id=run_id))
 
     async def page(
         self, actor: Actor, *, limit: int = 20, cursor: str | None = None, session_id: str | None = None
     ) -> dict[str, Any]:
         """Return one page of the person's runs, newest first (of one session: oldest first)."""
-        _within_scope(actor, "list", "read")
+        check_scope(actor, "list", "read")
         limit = max(1, min(limit, LIST_MAX))
-        statement = select(journal.run).where(_own(actor), conversations.is_kept())
+        statement = select(journal.run).where(own(actor), conversations.is_kept())
         if session_id is not None:
             statement = statement.where(journal.run.c.session_id == session_id)
         oldest_first = session_id is not None
@@ -340,7 +326,7 @@ class Runs:
         def look(connection: Connection) -> dict[str, Any]:
             rows = connection.execute(statement.order_by(order).limit(limit + 1)).all()
             page = rows[:limit]
-            data = [self._body(row, journal.steps(connection, row.id), row.lang) for row in page]
+            data = [telling.body(self._company, row, journal.steps(connection, row.id), row.lang) for row in page]
             more = len(rows) > limit
             return {"data": data, "next_cursor": page[-1].id if more else None, "has_more": more}
 
@@ -348,7 +334,7 @@ class Runs:
 
     async def wait(self, actor: Actor, run_id: str, seconds: float, lang: Lang = "ko") -> dict[str, Any]:
         """Return the run when it has ended or waits for someone, or as it is after so many seconds."""
-        _within_scope(actor, "get", "read")
+        check_scope(actor, "get", "read")
         deadline = time.monotonic() + seconds
         settled = (*journal.TERMINAL, *journal.PARKED)
         with self._wakeups.listening(run_id) as listener:
@@ -361,9 +347,9 @@ class Runs:
 
         An answer that told of a document which was waited for counts by the document's id: the run has another now.
         """
-        _within_scope(actor, "list", "read")
+        check_scope(actor, "list", "read")
         asked = select(journal.run.c.id, journal.run.c.session_id, journal.run.c.answer).where(
-            _own(actor),
+            own(actor),
             journal.run.c.input == normal(input).strip(),
             journal.run.c.replaced_by.is_(None),
             conversations.is_kept(),
@@ -391,7 +377,7 @@ class Runs:
         Raises:
             NotFound: there is none, or it is someone else's.
         """
-        _within_scope(actor, "get", "read")
+        check_scope(actor, "get", "read")
         ear = Ear(run_id, after, 0 if heard is None and after == 0 else heard)
         with self._wakeups.listening(run_id) as listener:
             while True:
@@ -438,12 +424,12 @@ class Runs:
             NotFound: there is none, or it is someone else's.
             Conflict: it has ended already.
         """
-        _within_scope(actor, "cancel", "write")
+        check_scope(actor, "cancel", "write")
 
         concerned: list[str] = []
 
         def stop(connection: Connection) -> str | None:
-            row = self._row(connection, actor, run_id, held=True)
+            row = run_of(connection, actor, run_id, held=True)
             if row.status in journal.TERMINAL:
                 raise Conflict(Text("이미 끝난 실행이에요", "The run has ended already"))
             concerned[:] = [run_id, *journal.asked_of(connection, run_id)]
@@ -495,7 +481,7 @@ class Runs:
         """
 
         def look(connection: Connection) -> tuple[int, int]:
-            row = self._row(connection, actor, run_id)
+            row = run_of(connection, actor, run_id)
             return len(row.asked_by or ()), len(journal.asked_of(connection, run_id, ended=True))
 
         depth, often = await self._store.read(look)
@@ -548,35 +534,12 @@ class Runs:
             if self.start is not None and run_id not in self._working:
                 await self.start(run_id, segment)
 
-    @staticmethod
-    def _status(actor: Actor, run_id: str, connection: Connection) -> str:
-        row = _STATUS.one(connection, key=run_id, person=actor.person_id)
-        if row is None or (actor.agent not in (None, row.agent) and row.rank < CARRIED):
-            raise NotFound(Text("그런 실행을 찾을 수 없어요", "No such run"))
-        return str(row.status)
-
     @classmethod
     def _read_news(cls, actor: Actor, ear: Ear, connection: Connection) -> tuple[Sequence[Row[Any]], bool]:
         """Return a run's events that were not heard, and where there are none whether none will come."""
-        status = cls._status(actor, ear.run_id, connection)
+        status = status_of(connection, actor, ear.run_id)
         rows = journal.events_after(connection, ear.run_id, ear.after)
         return rows, not rows and status in journal.TERMINAL
-
-    @staticmethod
-    def _row(connection: Connection, actor: Actor, run_id: str, *, held: bool = False) -> Row[Any]:
-        mine = journal.run.c.id == run_id, _own(actor), conversations.is_kept()
-        statement = select(journal.run).where(*mine)
-        row = connection.execute(statement.with_for_update() if held else statement).one_or_none()
-        if row is None:
-            raise NotFound(Text("그런 실행을 찾을 수 없어요", "No such run"))
-        return row
-
-    @staticmethod
-    def _agent_of(actor: Actor, session_id: str, connection: Connection) -> str | None:
-        """Return with whom a conversation was held last; None where there is no such conversation of this person."""
-        mine = journal.run.c.session_id == session_id, _own(actor)
-        last = select(journal.run.c.agent).where(*mine).order_by(journal.run.c.id.desc()).limit(1)
-        return connection.execute(last).scalar_one_or_none()
 
     @staticmethod
     def _replay(connection: Connection, actor: Actor, request: Request) -> Row[Any] | None:
@@ -590,58 +553,8 @@ class Runs:
             raise IdempotencyMismatch
         return row
 
-    def _body(self, row: Row[Any], steps: Any, lang: Lang) -> dict[str, Any]:
-        return {
-            "run_id": row.id,
-            "session_id": row.session_id,
-            "agent": row.agent,
-            "agent_label": self._company.agent_label(row.agent, lang),
-            "status": row.status,
-            "input": row.input,
-            "answer": self._waiting_for(steps, lang) if row.status == "waiting_approval" else row.answer,
-            "choices": row.choices or [],
-            "citations": row.citations or [],
-            "approvals": list(dict.fromkeys(item.approval_id for item in steps if item.approval_id)),
-            "usage": row.usage or {},
-            "steps": [_step_body(item, lang) for item in steps],
-            "error": row.error,
-            "replaced_by": row.replaced_by,
-            "copied_from": row.copied_from,
-            "created_at": rfc3339(row.created_at),
-            "finished_at": rfc3339(row.finished_at) if row.finished_at else None,
-            "parent_run_id": row.parent_id,
-        }
-
-    def _waiting_for(self, steps: Any, lang: Lang) -> str | None:
-        """Say what was filed, what it would change, and whose turn it is: the answer until there is one."""
-        held = next((item for item in steps if item.status == "waiting"), None)
-        if held is None:
-            return None
-        body = held.output["held"]
-        calls = [body, *body.get("bundled", ())]
-        label = self._company.title([call["operation"] for call in calls]).to(lang)
-        changes = ", ".join(
-            f"{each['label']} {each['before']} → {each['after']}" for call in calls for each in call["preview"]
-        )
-        turns = " → ".join(
-            f"{step['person']['name']} {step['person']['title'] or step['person']['rank']}" for step in body["line"]
-        )
-        return _FILED.to(lang).format(label=label, changes=changes, turns=turns, because=body["because"])
-
     def _audit(self, connection: Connection, actor: Actor, run_id: str, action: str) -> None:
         audit.append(connection, audit.Entry.by(actor, self._clock.now(), action, run_id=run_id))
-
-
-def _own(actor: Actor) -> ColumnElement[bool]:
-    """Return the condition that a run is the actor's; what is no agent's work they may watch through any agent."""
-    mine = conversations.own(actor, journal.run)
-    carried = and_(journal.run.c.person_id == actor.person_id, journal.run.c.rank == CARRIED)
-    return mine if actor.agent is None else or_(mine, carried)
-
-
-def _within_scope(actor: Actor, act: str, effect: Effect) -> None:
-    if not actor.may_call(f"run.{act}", effect):
-        raise PermissionDenied(Text("이 키로는 실행을 다룰 수 없어요", "This key may not handle runs"))
 
 
 def _checked(text: str) -> str:
@@ -657,20 +570,3 @@ def _checked(text: str) -> str:
             errors=[FieldError("/input", f"at most {INPUT_MAX} characters")],
         )
     return cleaned
-
-
-def _step_body(item: Row[Any], lang: Lang) -> dict[str, Any]:
-    output = item.output or {}
-    if output.get("refused"):
-        output = {**output, "refused": output["refused"][lang]}
-    return {
-        "seq": item.seq,
-        "kind": item.kind,
-        "name": item.name,
-        "status": item.status,
-        "summary": item.summary,
-        "milliseconds": item.milliseconds,
-        "input": item.input,
-        "output": output,
-        "approval_id": item.approval_id,
-    }
