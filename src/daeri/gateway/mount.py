@@ -95,7 +95,7 @@ def gateway(
         ],
         middleware=middleware(options, timing, services.tracer),
         handlers=Problems(error_page).handlers(),
-        opening=[deliverer.open, notifier.open],
+        opening=[deliverer.open, notifier.open, tools.open],
         closing=[tools.close, agents.close, deliverer.close, notifier.close],
         stop=lines.stop,
     )

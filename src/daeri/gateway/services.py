@@ -20,6 +20,7 @@ from daeri.operations.prompting import PromptLog
 from daeri.records.credentials import Credentials
 from daeri.records.identity import Identity
 from daeri.runs.figures import Counting
+from daeri.runs.jobs import Jobs
 from daeri.runs.pushes import Pushes
 from daeri.runs.runs import Runs
 from daeri.tracing import Tracer
@@ -51,6 +52,7 @@ class Services:
     pushes: Pushes
     raw: RawModels
     keys: Credentials
+    jobs: Jobs
     clock: Clock
     figures: Counting
     audit_log: AuditLog

@@ -203,7 +203,15 @@ def idempotency_key(request: Request) -> str | None:
     Raises:
         InvalidRequest: it is empty, too long or not printable.
     """
-    key = request.headers.get("idempotency-key")
+    return checked_key(request.headers.get("idempotency-key"))
+
+
+def checked_key(key: str | None) -> str | None:
+    """Return an idempotency key, however it came.
+
+    Raises:
+        InvalidRequest: it is empty, too long or not printable.
+    """
     if key is not None and not re.fullmatch(KEY_PATTERN, key):
         raise InvalidRequest(
             Text(

@@ -10,12 +10,13 @@ from typing import Any, Final
 import anyio
 import mcp_types as types
 
+from daeri.canonical import digest
 from daeri.errors import DaeriError, InvalidRequest, NotFound
 from daeri.gateway.jsonrpc import Caller
 from daeri.gateway.mcp.results import Result, of_body
 from daeri.gateway.mcp.tasks import created, of_run, said
 from daeri.gateway.mcp.tools import Asked
-from daeri.gateway.mcp.wire import Context, asks_people, caller_of, declares_tasks
+from daeri.gateway.mcp.wire import Context, asks_people, caller_of, declares_tasks, key_of
 from daeri.gateway.services import Services
 from daeri.gateway.wire import fitted
 from daeri.runs.journal import AT_WORK
@@ -34,8 +35,10 @@ class Asking:
 
     async def ask(self, ctx: Context, params: types.CallToolRequestParams) -> Result:
         """Start a run, or go on from a question that was answered."""
-        caller, asked = caller_of(ctx), fitted(Asked, params.arguments or {})
+        caller, asked, key = caller_of(ctx), fitted(Asked, params.arguments or {}), key_of(ctx)
         if params.request_state is not None:
+            # A client that repeats its call with an answer repeats its key too, and what it asks now is another run.
+            key = digest([key, params.request_state]) if key is not None else None
             answered = await self._answered(caller, params, asked)
             if isinstance(answered, dict):
                 return answered
@@ -46,7 +49,7 @@ class Asking:
             agent=asked.agent,
             session_id=asked.session_id,
             lang=caller.lang,
-            idempotency_key=caller.idempotency_key,
+            idempotency_key=key,
         )
         if declares_tasks(ctx):
             return created(of_run(run, caller.lang))

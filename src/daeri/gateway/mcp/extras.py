@@ -7,13 +7,14 @@ that clients read. Daeri's own tools that talk while they work stand on the same
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from daeri.gateway.jsonrpc import Caller
 from daeri.wording import Text
 
 Json = Mapping[str, Any]
 Result = dict[str, Any]
+Lasting = Literal["never", "may", "must"]
 
 
 class Exchange(Protocol):
@@ -27,10 +28,10 @@ class Exchange(Protocol):
     """What was given along with the question; the client could have changed it."""
 
     async def progress(self, done: float, total: float | None = None, message: str | None = None) -> None:
-        """Tell how far the work is, where the client wants to know."""
+        """Tell how far the work is, where the client wants to know; of a task, its message is what the task says."""
 
     async def log(self, level: str, text: str) -> None:
-        """Tell what happens, where the client wants to know as much as that."""
+        """Tell what happens, where the client wants to know as much as that; the protocol has no such for tasks."""
 
     def can(self, *path: str) -> bool:
         """Say whether the client declared a capability ("sampling"; "elicitation", "url")."""
@@ -44,7 +45,16 @@ class Exchange(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ExtraTool:
-    """A tool: what it answers with is a result in the protocol's own shape."""
+    """A tool: what it answers with is a result in the protocol's own shape.
+
+    Attributes:
+        run: does the work. It may ask the client instead, and is called again with the answers and its own state.
+        lasting: whether the work outlives its request, as a task of a client that follows tasks. With "may" a client
+            that follows none waits for it; with "must" it is refused. Such work is written down and done by any server
+            of the company, with the rights that its person has by then, and begun again where that server is lost:
+            so doing it twice must do no harm.
+        first: what a lasting tool looks at within each request before the work: a question back, or None to go on.
+    """
 
     name: str
     title: Text
@@ -52,6 +62,8 @@ class ExtraTool:
     run: Callable[[Exchange], Awaitable[Result]]
     input_schema: Json = field(default_factory=lambda: {"type": "object", "properties": {}})
     hints: Json = field(default_factory=dict)
+    lasting: Lasting = "never"
+    first: Callable[[Exchange], Awaitable[Result | None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

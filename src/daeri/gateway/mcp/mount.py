@@ -15,6 +15,7 @@ from daeri.errors import DaeriError, InvalidRequest
 from daeri.gateway.guard import Doorkeeper
 from daeri.gateway.jsonrpc import Caller
 from daeri.gateway.mcp.extras import Extras
+from daeri.gateway.mcp.lasting import Lasting
 from daeri.gateway.ondemand import OnDemand
 from daeri.gateway.problems import problem_response, request_id_of
 from daeri.gateway.refusals import MethodNotAllowed
@@ -39,6 +40,7 @@ class Mcp:
         self._extras = extras
         names = (f'"{tool.name}"'.encode() for tool in extras.tools)
         self._streamed = (*STREAMED, *names)
+        self._lasting = Lasting(services, extras)
         self._server = OnDemand(self._load)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,9 +57,14 @@ class Mcp:
         app = streamed if any(mark in body for mark in self._streamed) else quick
         await app(scope, _again(body, receive, request.scope["state"]), send)
 
+    async def open(self) -> None:
+        """Begin to work on what outlives its requests."""
+        await self._lasting.open()
+
     async def close(self) -> None:
         """Let go of what the server holds."""
         await self._server.close()
+        await self._lasting.close()
 
     async def _checked(self, request: Request) -> bytes:
         """Note who calls, and return the body.
@@ -89,7 +96,7 @@ class Mcp:
     def _load(self) -> AbstractAsyncContextManager[tuple[ASGIApp, ASGIApp]]:
         from daeri.gateway.mcp.server import opened  # noqa: PLC0415 - the SDK takes half a second to import
 
-        return opened(self._services, self._keeper, self._version, self._extras)
+        return opened(self._services, self._keeper, self._version, self._extras, self._lasting)
 
 
 def _again(body: bytes, receive: Receive, state: dict[str, Any]) -> Receive:

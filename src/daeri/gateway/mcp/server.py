@@ -23,13 +23,14 @@ from daeri.gateway.jsonrpc import Caller
 from daeri.gateway.mcp import tasks
 from daeri.gateway.mcp.asking import Asking
 from daeri.gateway.mcp.exchange import Live
-from daeri.gateway.mcp.extras import Extras
+from daeri.gateway.mcp.extras import Extras, ExtraTool
+from daeri.gateway.mcp.lasting import Lasting
 from daeri.gateway.mcp.listen import Listening
 from daeri.gateway.mcp.prompts import Prompts
 from daeri.gateway.mcp.resources import Resources
 from daeri.gateway.mcp.results import Result, of_body, of_error, of_outcome
 from daeri.gateway.mcp.tools import OWN, PAGE, Called, Searched, Tools
-from daeri.gateway.mcp.wire import Context, caller_of, declares_tasks, problem_error, task_named
+from daeri.gateway.mcp.wire import Context, caller_of, declares_tasks, key_of, problem_error, require_tasks, task_named
 from daeri.gateway.methods import Methods
 from daeri.gateway.services import Services
 from daeri.gateway.wire import fitted
@@ -40,8 +41,7 @@ BODY_MAX: Final = 64 * 1024 * 1024
 LISTS: Final = CacheHint(5_000, "private")
 """How long a client may keep a list: as long as a revoked right may still show, and for nobody else."""
 DRY_RUN: Final = "daeri/dry-run"
-KEY: Final = "daeri/idempotency-key"
-"""What a call's _meta may carry beside its arguments."""
+"""What a call's _meta may carry beside its arguments, besides its key."""
 
 Handler = Callable[[Context, Any], Awaitable[Result]]
 
@@ -61,10 +61,11 @@ class TaskUpdateParams(TaskParams):
 class Handlers:
     """The handlers of every method."""
 
-    def __init__(self, services: Services, keeper: Doorkeeper, extras: Extras) -> None:
-        """Take the services, who checks again whether a listener may go on, and what is offered besides."""
+    def __init__(self, services: Services, keeper: Doorkeeper, extras: Extras, lasting: Lasting) -> None:
+        """Take the services, who checks a listener again, what is offered besides, and who does what lasts of it."""
         self._door = services.door
         self._extras = extras
+        self._lasting = lasting
         self._methods = Methods(services)
         self.tools = Tools(services, extras)
         self._tasks = tasks.Tasks(services)
@@ -103,7 +104,7 @@ class Handlers:
         try:
             extra = self._extras.tool(params.name)
             if extra is not None:
-                return await extra.run(Live(ctx, sent, params))
+                return await self._extra(ctx, extra, params)
             if params.name == "runs.create":
                 return await self._asking.ask(ctx, params)
             if params.name == "ops.search":
@@ -119,6 +120,18 @@ class Handlers:
                 raise problem_error(error, caller, types.INVALID_PARAMS) from None
             return of_error(error, caller.lang, caller.request_id)
 
+    async def _extra(self, ctx: Context, tool: ExtraTool, params: types.CallToolRequestParams) -> Result:
+        """Call a tool of the company's own; work that outlives the request becomes a job."""
+        live = Live(ctx, params.arguments, params)
+        if tool.lasting == "must":
+            require_tasks(ctx)
+        asked = await tool.first(live) if tool.first is not None else None
+        if asked is not None:
+            return asked
+        if tool.lasting == "never" or not declares_tasks(ctx):
+            return await tool.run(live)
+        return tasks.created(tasks.of_job(await self._lasting.begin(tool, live, key_of(ctx))))
+
     async def _own(self, caller: Caller, name: str, sent: dict[str, Any]) -> Result:
         method = self._methods.find(name)
         assert method is not None  # noqa: S101 - the table of own tools names methods that there are
@@ -129,8 +142,7 @@ class Handlers:
         if meta.get(DRY_RUN) is True:
             draft = await self._door.dry_run(caller.actor, name, sent, lang=caller.lang)
             return of_body(draft.body(caller.lang))
-        key = meta.get(KEY)
-        key = key if isinstance(key, str) else caller.idempotency_key
+        key = key_of(ctx)
         outcome = await self._door.call(caller.actor, name, sent, lang=caller.lang, idempotency_key=key)
         if isinstance(outcome, Held) and declares_tasks(ctx):
             held = outcome.body(caller.lang)
@@ -193,8 +205,13 @@ class Handlers:
             raise problem_error(error, caller, types.INVALID_PARAMS) from None
 
     async def update_task(self, ctx: Context, params: TaskUpdateParams) -> Result:
-        """Take what a client puts in: nothing of ours ever asks for it, so it is acknowledged and passed over."""
-        await self.get_task(ctx, TaskParams(task_id=params.task_id))
+        """Take what a client answers; what nobody asked is acknowledged and passed over."""
+        caller = task_named(ctx, params.task_id)
+        try:
+            await self._tasks.update(caller, params.task_id, params.input_responses)
+        except DaeriError as error:
+            raise problem_error(error, caller, types.INVALID_PARAMS) from None
+        self._lasting.wake()
         return {}
 
     async def cancel_task(self, ctx: Context, params: TaskParams) -> Result:
@@ -204,6 +221,7 @@ class Handlers:
             await self._tasks.cancel(caller, params.task_id)
         except DaeriError as error:
             raise problem_error(error, caller, types.INVALID_PARAMS) from None
+        self._lasting.wake()
         return {}
 
 
@@ -232,9 +250,9 @@ def _marked(handler: Handler) -> Handler:
     return marked
 
 
-def build(services: Services, keeper: Doorkeeper, version: str, extras: Extras) -> Server[Any]:
+def build(services: Services, keeper: Doorkeeper, version: str, extras: Extras, lasting: Lasting) -> Server[Any]:
     """Put the server together."""
-    handlers = Handlers(services, keeper, extras)
+    handlers = Handlers(services, keeper, extras, lasting)
     company = services.door.company.name
     server: Server[Any] = Server(
         "daeri",
@@ -260,10 +278,10 @@ def build(services: Services, keeper: Doorkeeper, version: str, extras: Extras) 
 
 @asynccontextmanager
 async def opened(
-    services: Services, keeper: Doorkeeper, version: str, extras: Extras
+    services: Services, keeper: Doorkeeper, version: str, extras: Extras, lasting: Lasting
 ) -> AsyncIterator[tuple[ASGIApp, ASGIApp]]:
     """Open the server twice over the same handlers: answering in one piece, and as a stream."""
-    server = build(services, keeper, version, extras)
+    server = build(services, keeper, version, extras, lasting)
     quick, streamed = (
         StreamableHTTPSessionManager(server, json_response=whole, stateless=True, max_request_body_size=BODY_MAX)
         for whole in (True, False)

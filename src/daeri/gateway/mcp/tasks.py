@@ -1,4 +1,4 @@
-"""How does work that goes on look as an MCP task? A run, or a held call: its id is the task's, its state the task's.
+"""How does work that goes on look as an MCP task? A run, a held call, a job: its id is the task's, its state too.
 
 The extension io.modelcontextprotocol/tasks (2026-07-28), over rows that are there anyway: a task is announced when it
 is durable, and can be asked for after any restart, by whoever may see the run or the document and nobody else.
@@ -9,17 +9,22 @@ own session.
 from collections.abc import Mapping
 from typing import Any, Final
 
+from daeri.clock import rfc3339
 from daeri.errors import Conflict, NotFound
 from daeri.gateway.jsonrpc import Caller
 from daeri.gateway.mcp.results import Result, of_body, turn_of
 from daeri.gateway.services import Services
+from daeri.runs.jobs import KEPT, Job
 from daeri.wording import Lang, Text
 
 EXTENSION: Final = "io.modelcontextprotocol/tasks"
 POLL_RUN_MS: Final = 1_000
+POLL_JOB_MS: Final = 1_000
 POLL_APPROVAL_MS: Final = 15_000
 """People take minutes to days; nobody is helped by asking more often."""
 ENDED: Final = frozenset({"completed", "failed", "cancelled"})
+NOT_AT_ONCE: Final = frozenset({"result", "error", "inputRequests"})
+"""What is told of a task only where it is asked for."""
 
 Task = dict[str, Any]
 
@@ -62,6 +67,7 @@ class Tasks:
         """Take the services."""
         self._runs = services.runs
         self._approvals = services.approvals
+        self._jobs = services.jobs
 
     async def get(self, caller: Caller, task_id: str) -> Task:
         """Return a task with its result, if it has one.
@@ -73,6 +79,8 @@ class Tasks:
             return of_run(await self._runs.get(caller.actor, task_id, caller.lang), caller.lang)
         if task_id.startswith("apr_"):
             return of_approval(await self._approvals.show(caller.actor, task_id, caller.lang), caller.lang)
+        if task_id.startswith("job_"):
+            return of_job(await self._jobs.get(caller.actor, task_id))
         raise NotFound
 
     async def mark(self, caller: Caller, task_id: str) -> str:
@@ -83,10 +91,24 @@ class Tasks:
         """
         if task_id.startswith("apr_"):
             return str(await self._approvals.version(caller.actor, task_id))
+        if task_id.startswith("job_"):
+            job = await self._jobs.get(caller.actor, task_id)
+            return f"{job.status} {job.changed_at.isoformat()}"
         return str((await self._runs.get(caller.actor, task_id, caller.lang))["status"])
 
+    async def update(self, caller: Caller, task_id: str, responses: Mapping[str, Any]) -> None:
+        """Take answers to what a task asks. Only jobs ask here: of a run its person is asked, in their own session.
+
+        Raises:
+            NotFound: there is none, or it is not the caller's to see.
+        """
+        if task_id.startswith("job_"):
+            await self._jobs.answer(caller.actor, task_id, responses)
+        else:
+            await self.mark(caller, task_id)
+
     async def cancel(self, caller: Caller, task_id: str) -> None:
-        """Stop a run, or take a document back; nothing happens where it is too late for that.
+        """Stop a run or a job, or take a document back; nothing happens where it is too late for that.
 
         Raises:
             NotFound: there is none, or it is not the caller's to see.
@@ -95,6 +117,8 @@ class Tasks:
         try:
             if task_id.startswith("run_"):
                 await self._runs.cancel(caller.actor, task_id, caller.lang)
+            elif task_id.startswith("job_"):
+                await self._jobs.cancel(caller.actor, task_id)
             elif task_id.startswith("apr_"):
                 await self._approvals.withdraw(caller.actor, task_id, lang=caller.lang)
             else:
@@ -105,7 +129,7 @@ class Tasks:
 
 def created(task: Task) -> Result:
     """Answer a call with the task that it became."""
-    return {"resultType": "task", **{name: value for name, value in task.items() if name not in ("result", "error")}}
+    return {"resultType": "task", **{name: value for name, value in task.items() if name not in NOT_AT_ONCE}}
 
 
 def of_held(held: Mapping[str, Any], at: str, lang: Lang) -> Task:
@@ -144,6 +168,14 @@ def of_run(run: Mapping[str, Any], lang: Lang) -> Task:
     if words is None and state in _STATES:
         words = _STATES[state].to(lang)
     return task | ({"statusMessage": words} if words else {})
+
+
+def of_job(job: Job) -> Task:
+    """Render a job: what its tool answered with is in the protocol's words already."""
+    task = _task(job.id, job.status, (rfc3339(job.created_at), rfc3339(job.changed_at)), POLL_JOB_MS)
+    told = {"statusMessage": job.message, "inputRequests": job.questions, "result": job.result, "error": job.error}
+    kept = int(KEPT.total_seconds() * 1000)
+    return task | {"ttlMs": kept} | {name: value for name, value in told.items() if value is not None}
 
 
 def said(run: Mapping[str, Any]) -> str | None:

@@ -1,6 +1,6 @@
 """What do MCP's handlers need of a request? Its caller, what the client can do, and errors in the protocol's form."""
 
-from typing import Any
+from typing import Any, Final
 
 from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
@@ -10,8 +10,11 @@ from starlette.requests import Request
 from daeri.errors import DaeriError
 from daeri.gateway.jsonrpc import Caller
 from daeri.gateway.mcp.tasks import EXTENSION
+from daeri.gateway.wire import checked_key
 
 Context = ServerRequestContext[Any, Request]
+KEY: Final = "daeri/idempotency-key"
+"""What a call's _meta may carry where its client cannot send the header."""
 
 
 def caller_of(ctx: Context) -> Caller:
@@ -19,6 +22,16 @@ def caller_of(ctx: Context) -> Caller:
     assert ctx.request is not None  # noqa: S101 - there is no other transport than HTTP
     caller: Caller = ctx.request.scope["state"]["caller"]
     return caller
+
+
+def key_of(ctx: Context) -> str | None:
+    """Return the key by which the same call is known where it comes again.
+
+    Raises:
+        InvalidRequest: it is none that can be kept.
+    """
+    key = (ctx.meta or {}).get(KEY)
+    return checked_key(key) if isinstance(key, str) else caller_of(ctx).idempotency_key
 
 
 def declares_tasks(ctx: Context) -> bool:
