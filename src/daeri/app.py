@@ -472,7 +472,7 @@ def application(
         exception_handlers=wire.handlers,  # type: ignore[arg-type]  # Starlette wants coroutines
     )
     for router in (*wire.routers, screens.router):
-        app.include_router(router)
+        app.router.routes += router.routes
     app.mount("/static", screens.static)
     app.state.stop = wire.stop
     return app
