@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from daeri.agent.fill import Candidate
+from daeri.agent.candidate import Candidate
 from daeri.agent.planner import Answer, Choice, Declined, Happened, Situation, Waits
 from daeri.agent.rows import Several
 from daeri.agent.vocabulary import Slot

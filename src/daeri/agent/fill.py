@@ -6,100 +6,31 @@ that changes nothing. What is left in `unknown` makes the planner ask or decline
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any, Final
 
 from daeri.agent.analyzer import Entity, Part
-from daeri.agent.lexicon import ASKING, COMPANY, HALF, HALVES, PAYING, PRICES, TOTAL, UNITS
+from daeri.agent.candidate import Candidate, Request
+from daeri.agent.lexicon import ASKING, COMPANY, HALF, HALVES, PAYING, TOTAL, UNITS
 from daeri.agent.rows import Named, Several
 from daeri.agent.texts import take_texts
 from daeri.agent.tokens import Word, stems_of, words_of
-from daeri.agent.vocabulary import Slot, Vocabulary, asks, explains
-from daeri.records import Actor
-from daeri.wording import Lang, day_range, fit_josa
+from daeri.agent.vocabulary import Slot, Vocabulary, asks, explains, priced
+from daeri.wording import day_range, fit_josa
 
 TAKEN_AMONG_MAX: Final = 4
 """The asker is meant by a name that fits few ("김대리"), not by one that fits dozens ("Kim")."""
 SPREAD_MAX: Final = 6
 """Calls that one enumeration ("영업1팀과 영업2팀") may become."""
 
-UNMARKED: Final = 0.6
-"""What is left of the likeness where none of an operation's marks is in the request."""
-
 SAME_AS_EXAMPLE: Final = 0.95
 """So much like an example ("한빛 모니터 27 얼마야?"), a request speaks of the subject though it names no word of it."""
 
 _AND: Final = re.compile(r"^(?:님)?\s*(?:과|와|이랑|랑|하고|,|및|·|그리고|and|&)\s*(?:and\s*)?$", re.IGNORECASE)
 _BELONGS: Final = re.compile(r"^\s*(?:의|소속|에\s?있는|of|in|from)?\s*$")
-
-
-@dataclass(slots=True)
-class Candidate:
-    """An operation filled from one part of a request.
-
-    Attributes:
-        spread: further values of one parameter, each a call of its own.
-        unknown: stretches of the text that nothing explains.
-        missing: required parameters the text does not give; `options` says what a choice may be narrowed to.
-        marked: the share of the operation's marks that the text bears.
-        anchored: the text names the operation's subject, not only a person, a day or a verb of asking.
-        vague: a period where the operation needs days ("다음 주 연차").
-    """
-
-    vocabulary: Vocabulary
-    part: Part
-    score: float = 0.0
-    arguments: dict[str, Any] = field(default_factory=dict)
-    spread: dict[str, list[Any]] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    unknown: list[str] = field(default_factory=list)
-    missing: list[Slot] = field(default_factory=list)
-    options: dict[str, list[Any]] = field(default_factory=dict)
-    several: Several | None = None
-    vague: Entity | None = None
-    anchored: bool = False
-    marked: float = 1.0
-
-    @property
-    def weight(self) -> float:
-        """Likeness, less where the request does not say what people say when they mean this operation."""
-        return self.score * (UNMARKED + (1 - UNMARKED) * self.marked)
-
-    @property
-    def understood(self) -> bool:
-        """Nothing of the text is left unexplained, and it speaks of the operation's subject."""
-        return not self.unknown and self.anchored
-
-    @property
-    def complete(self) -> bool:
-        """It can be called as it is."""
-        return self.understood and not self.missing and not self.vague and not (self.several and not self.several.taken)
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One part of a request with what is known around it.
-
-    Attributes:
-        text: the whole request; positions are in it.
-        foreign: stems by which other operations that change something are known, by operation.
-        closest: how much the part is like the most alike example of each operation.
-        carried: arguments by record type or "date" that an earlier part of the same request named.
-    """
-
-    part: Part
-    text: str
-    lang: Lang
-    today: date
-    actor: Actor
-    named: Sequence[Named]
-    carried: dict[str, Any] = field(default_factory=dict)
-    closest: dict[str, float] = field(default_factory=dict)
-    foreign: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 def fill(vocabulary: Vocabulary, request: Request, score: float) -> Candidate:
@@ -461,7 +392,7 @@ class _Filling:
         for stems in way:
             wanted = stems if senses else frozenset(stem for stem in stems if not stem.startswith("="))
             free = [word for word in self._words() if word not in words]
-            hit = next((word for word in free if not wanted.isdisjoint(word.stems | _priced(word))), None)
+            hit = next((word for word in free if not wanted.isdisjoint(word.stems | priced(word))), None)
             if hit is None:
                 return []
             words.append(hit)
@@ -644,10 +575,3 @@ class _Filling:
 
     def _note(self, ko: str, en: str) -> None:
         self.candidate.notes.append(fit_josa(ko) if self.request.lang == "ko" else en)
-
-
-def _priced(word: Word) -> set[str]:
-    """점심 in 점심값: what a price is paid for."""
-    return {
-        stem[: -len(end)] for stem in word.stems for end in PRICES if stem.endswith(end) and len(stem) > len(end) + 1
-    }

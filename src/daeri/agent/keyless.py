@@ -13,7 +13,8 @@ from typing import Any, Final
 from daeri.agent import answers
 from daeri.agent.addressed import pages_to_read
 from daeri.agent.analyzer import Analysis, Entity, Kind, Part, analyze, phrases
-from daeri.agent.fill import Candidate, Request, fill, search_for
+from daeri.agent.candidate import Candidate, Request
+from daeri.agent.fill import fill, search_for
 from daeri.agent.planner import Answer, Call, Choice, Situation
 from daeri.agent.rows import Named, resolve, usable
 from daeri.agent.selector import Index, index_of

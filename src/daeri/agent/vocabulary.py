@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Any, Final, Literal
 
 from daeri.agent.analyzer import Analysis, Entity, Part, analyze
-from daeri.agent.lexicon import ASKING, listed
+from daeri.agent.lexicon import ASKING, PRICES, listed
 from daeri.agent.tokens import Question, Word, stems_of, words_of
 from daeri.operations import Operation
 from daeri.operations.declare import choices_of, kind_of
@@ -284,6 +284,13 @@ def asks(word: Word) -> bool:
     """Say whether a word asks for something to be done: "file a request" does, "my files" names things."""
     written = word.text.casefold()
     return bool(word.stems & ASKING) and (written in ASKING or not written.endswith("s"))
+
+
+def priced(word: Word) -> set[str]:
+    """Return what a price is paid for: 점심 in 점심값."""
+    return {
+        stem[: -len(end)] for stem in word.stems for end in PRICES if stem.endswith(end) and len(stem) > len(end) + 1
+    }
 
 
 def explains(stems: frozenset[str], word: Word) -> bool:

@@ -17,6 +17,7 @@ from typing import IO, Any, Final
 
 import uvicorn
 from dotenv import dotenv_values
+from fastapi import FastAPI
 
 from daeri.app import Daeri, Later, application, models_of, revisions_of, with_agents
 from daeri.cli.building import write_private
@@ -173,21 +174,7 @@ def run(
         _take_away(note)
         await app.state.stop()
 
-    config = uvicorn.Config(
-        app,
-        loop="uvloop",
-        http="httptools",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        ws_max_size=settings.body_max,
-        ws_ping_interval=PING_SECONDS,
-        ws_ping_timeout=PING_SECONDS,
-        ws_per_message_deflate=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
-    server = Served(config, announce, retire)
+    server = Served(_how(app, settings), announce, retire)
     # uvicorn hears both signals while it runs and sends them on when it has ended; that is the end wanted here.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
@@ -204,6 +191,24 @@ def run(
             why=Words("위의 기록에 이유가 있어요", "The log above says why"),
             fix=Words(f"daeri doctor --dir {settings.dir}", f"daeri doctor --dir {settings.dir}"),
         )
+
+
+def _how(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    """Return how uvicorn is to serve."""
+    return uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ws_max_size=settings.body_max,
+        ws_ping_interval=PING_SECONDS,
+        ws_ping_timeout=PING_SECONDS,
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
 
 
 def planner_of(settings: Settings) -> str | None:

@@ -247,10 +247,7 @@ def _declare_write(catalog: Catalog, quota: Quota, allow: Allow) -> None:
         if before is not None and before.digest == digest:
             disk.put(actor.person_id, content)  # it may be there no more
             return FileState(file=before.id, name=before.name, size=before.size, unchanged=True)
-        earlier: list[dict[str, Any]] = []
-        if before is not None:
-            held = {"digest": before.digest, "size": before.size, "at": rfc3339(before.written_at)}
-            earlier = [*before.earlier, held][-EARLIER_MAX:]
+        earlier = [] if before is None else _earlier(before)
         values: dict[str, Any] = {
             "name": name,
             "size": len(content),
@@ -268,6 +265,12 @@ def _declare_write(catalog: Catalog, quota: Quota, allow: Allow) -> None:
         else:
             row = await records.change(before, **values)
         return FileState(file=row.id, name=row.name, size=row.size)
+
+
+def _earlier(file: OwnFile) -> list[dict[str, Any]]:
+    """Return what is kept of a file's contents once it holds another one."""
+    held = {"digest": file.digest, "size": file.size, "at": rfc3339(file.written_at)}
+    return [*file.earlier, held][-EARLIER_MAX:]
 
 
 async def _called(records: Records, actor: Actor, name: str) -> OwnFile | None:

@@ -313,7 +313,7 @@ def query_catalog(limits: Limits | None = None, allow: Allow = anyone) -> Catalo
         allow: who may ask at all; what each sees is ruled by the company's rows and fields.
     """
     catalog = Catalog("query", Text("데이터에 묻기", "Ask the data"))
-    bounds, reader, turns = limits or Limits(), Reader(), threading.BoundedSemaphore(AT_ONCE)
+    answering = _Answering(limits or Limits())
 
     @catalog.read(
         label=Text("SQL로 묻기", "Ask in SQL"),
@@ -343,23 +343,13 @@ def query_catalog(limits: Limits | None = None, allow: Allow = anyone) -> Catalo
         Takes one SELECT: joins, WITH, window functions, set operations and subqueries work. Ask query.schema first
         for the tables and columns. Use a more specific operation where there is one. It changes nothing.
         """
-        relations, database = relations_of(records), database_of(records)
-        rewritten = reader.rewrite(sql, dialect or database, relations, database)
-        if not turns.acquire(timeout=PATIENCE):
-            raise RateLimited(
-                Text("다른 SQL이 돌고 있어요. 잠시 뒤 다시 해 주세요.", "Other statements are running: try again.")
-            )
-        try:
-            answer = _first(lambda statement: ask(records, statement, rewritten.walls, bounds), rewritten)
-        except Failed as failure:
-            raise _worded(failure, relations, bounds) from None
-        finally:
-            turns.release()
-        note(records, answer, rewritten.seen)
-        rows = [[_plain(value) for value in row] for row in answer.rows]
-        columns = [name if "`" in sql else name.replace("`", '"') for name in answer.columns]  # in the asker's spelling
-        return Table(columns=columns, rows=rows, truncated=answer.truncated)
+        return answering.answer(records, sql, dialect)
 
+    _declare_schema(catalog, allow)
+    return catalog
+
+
+def _declare_schema(catalog: Catalog, allow: Allow) -> None:
     @catalog.read(
         label=Text("물을 수 있는 데이터", "Data that can be asked about"),
         allow=allow,
@@ -382,7 +372,32 @@ def query_catalog(limits: Limits | None = None, allow: Allow = anyone) -> Catalo
         """
         return Schema(text=schema_for(records))
 
-    return catalog
+
+class _Answering:
+    """Carries out statements, some at once."""
+
+    def __init__(self, bounds: Limits) -> None:
+        self._bounds = bounds
+        self._reader = Reader()
+        self._turns = threading.BoundedSemaphore(AT_ONCE)
+
+    def answer(self, records: Records, sql: str, dialect: DialectName | None) -> Table:
+        relations, database = relations_of(records), database_of(records)
+        rewritten = self._reader.rewrite(sql, dialect or database, relations, database)
+        if not self._turns.acquire(timeout=PATIENCE):
+            raise RateLimited(
+                Text("다른 SQL이 돌고 있어요. 잠시 뒤 다시 해 주세요.", "Other statements are running: try again.")
+            )
+        try:
+            answer = _first(lambda statement: ask(records, statement, rewritten.walls, self._bounds), rewritten)
+        except Failed as failure:
+            raise _worded(failure, relations, self._bounds) from None
+        finally:
+            self._turns.release()
+        note(records, answer, rewritten.seen)
+        rows = [[_plain(value) for value in row] for row in answer.rows]
+        columns = [name if "`" in sql else name.replace("`", '"') for name in answer.columns]  # in the asker's spelling
+        return Table(columns=columns, rows=rows, truncated=answer.truncated)
 
 
 def _first(carry_out: Callable[[str], T], rewritten: Rewritten) -> T:
