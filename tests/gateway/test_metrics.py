@@ -81,6 +81,13 @@ async def test_runs_and_their_usage_are_counted(house, auditor):
         assert found['daeri_llm_cost_usd_total{model="m"}'] == 0.25
 
 
+async def test_an_open_run_that_is_taken_up_again_and_again_shows(house, auditor):
+    await house.post("owner", "/v1/runs", {"input": "안녕"})
+    assert (await figures(house, auditor))["daeri_runs_retried"] == 0
+    await house.world.sql("UPDATE run SET status = 'queued', attempts = 3")
+    assert (await figures(house, auditor))["daeri_runs_retried"] == 1
+
+
 async def test_no_person_and_no_row_is_in_the_figures(house, auditor):
     await house.post("owner", "/v1/ops/work.salary", {"employee": 2})
     await house.get("owner", "/v1/records/w_employee/2")

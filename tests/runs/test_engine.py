@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
 from daeri.runs.engine import Engine
 
@@ -86,3 +87,31 @@ async def test_a_sweep_that_fails_in_whatever_way_goes_on(monkeypatch: pytest.Mo
         await asyncio.wait_for(enough.wait(), 20)
     finally:
         await engine.close()
+
+
+async def test_a_segment_that_fails_each_time_is_tried_ever_more_rarely_and_told_of_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried: list[str] = []
+
+    async def segment(run_id: str, number: int) -> None:
+        tried.append(run_id)
+        if run_id == "run_bad":
+            msg = f"{number} cannot be read"
+            raise ValueError(msg)
+
+    async def due() -> list[tuple[str, int]]:
+        return [("run_bad", 1), ("run_good", 1)]
+
+    monkeypatch.setattr("daeri.runs.engine.SWEEP_SECONDS", 0.01)
+    engine = Engine(segment, due)
+    with capture_logs() as told:
+        await engine.open()
+        try:
+            async with asyncio.timeout(20):
+                while tried.count("run_good") < 32:  # noqa: ASYNC110 - what is tried has no event of its own
+                    await asyncio.sleep(0.01)
+        finally:
+            await engine.close()
+    assert 3 <= tried.count("run_bad") <= 7
+    assert [(each["event"], each["run_id"]) for each in told] == [("engine.segment_failed", "run_bad")]

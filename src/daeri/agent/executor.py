@@ -43,7 +43,9 @@ from daeri.wording import Lang, Text
 TURNS_MAX = 8
 """Times a planner may be asked in one run; a plan that needs more is going in circles."""
 ATTEMPTS_MAX = 10
-"""Times a run is taken up without a step being written; one that ends its process must not do so for ever."""
+"""Times a run is taken up without a step being written; one that ends its process, or that nobody can read, must not
+be tried for ever.
+"""
 HEARD_MAX = 3
 """Earlier requests of a conversation whose words still vouch for a value."""
 LEAST_SECONDS = 1.0
@@ -52,6 +54,11 @@ TOOLS_MAX = 12
 """Operations a planner is shown; more of them make models choose worse and cost more."""
 NOTE_AT_ONCE_MILLISECONDS = 30
 """A step that took so long is written at once, for whoever watches; quicker ones go with the next transaction."""
+TOO_OFTEN = Text(f"{ATTEMPTS_MAX}번 다시 시작해도 끝내지 못했어요", f"It did not end in {ATTEMPTS_MAX} attempts")
+UNREADABLE = Text(
+    "이 대화나 실행의 기록을 읽지 못해 멈췄어요. 새 대화에서 다시 요청해 주세요.",
+    "What is written of it or of its conversation cannot be read, so it was stopped. Ask again in a new conversation.",
+)
 
 Working = Callable[[str, asyncio.Task[None] | None], None]
 Resume = Callable[[str], Coroutine[Any, Any, None]]
@@ -89,12 +96,11 @@ class Executor:
         """Goes on with another run: that of an agent that was asked, and the one that waited for it."""
 
     async def segment(self, run_id: str, segment: int) -> None:
-        """Carry a run on until it ends or waits for a person; never raises."""
-        work = await self._bench.claim(run_id, segment)
+        """Carry a run on until it ends or waits for a person; whatever it raises, the run is due again."""
+        work = await self._taken_up(run_id, segment)
         if work is None:
             return
-        worker = self._workers.get(work.agent)
-        task = asyncio.create_task(self._ended(work) if worker is None else worker(work, self._bench), name=run_id)
+        task = asyncio.create_task(self._carried(work), name=run_id)
         self._working(run_id, task)
         try:
             await asyncio.wait({task})
@@ -105,6 +111,29 @@ class Executor:
         if not task.cancelled():
             task.result()
         await self._go_on(work.parent_id)
+
+    async def _taken_up(self, run_id: str, segment: int) -> Work | None:
+        """Take a run up; one that cannot be read is left to other tries, perhaps by newer code, and ends after many."""
+        try:
+            return await self._bench.claim(run_id, segment)
+        except DaeriError:  # it is the database that cannot be reached
+            raise
+        except Exception:
+            if await self._bench.put_back(run_id, segment, ATTEMPTS_MAX, DaeriError(UNREADABLE)):
+                log.exception("run.given_up", run_id=run_id)
+                self._working(run_id, None)
+                return None
+            raise
+
+    async def _carried(self, work: Work) -> None:
+        worker = self._workers.get(work.agent)
+        if work.attempts > ATTEMPTS_MAX:
+            log.error("run.given_up", run_id=work.lease.run_id)
+            await self._fail(work, Progress(), DaeriError(TOO_OFTEN))
+        elif worker is not None:
+            await worker(work, self._bench)
+        else:
+            await self._ended(work)
 
     async def _go_on(self, run_id: str | None) -> None:
         if run_id is not None and self.resume is not None:
@@ -147,10 +176,6 @@ class Executor:
         self._bench.wake(work.lease)
 
     async def _advance(self, work: Work, progress: Progress, agent: Agent, actor: Actor) -> None:
-        if work.attempts > ATTEMPTS_MAX:
-            raise DaeriError(
-                Text(f"{ATTEMPTS_MAX}번 다시 시작해도 끝내지 못했어요", f"It did not end in {ATTEMPTS_MAX} attempts")
-            )
         analysis = await self._analyzed(work, progress)
         tools = await self._selected(work, progress, actor, analysis)
         voice = Voice(self._bench, work, progress)

@@ -99,6 +99,8 @@ def _of_requests(timing: Timing) -> Iterator[str]:
 def _of_work(figures: Figures) -> Iterator[str]:
     runs = [({"status": status}, float(count)) for status, count in sorted(figures.runs.items())]
     yield from family("daeri_runs", "gauge", "Runs there are, by status.", runs)
+    retried = "Open runs that were taken up more than once since their last step; the log says why."
+    yield from family("daeri_runs_retried", "gauge", retried, [({}, figures.retried)])
     waiting = "Documents that wait for someone's decision."
     yield from family("daeri_approvals_waiting", "gauge", waiting, [({}, figures.waiting)])
     oldest = "For how long the oldest of them has waited."

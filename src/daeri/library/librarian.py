@@ -44,8 +44,6 @@ TOLD_SECONDS: Final = 1.0
 DETAILS_MAX: Final = 20
 MEANING_SECONDS: Final = 600.0
 """How often it is looked whether passages lack the vectors that they should have."""
-ATTEMPTS_MAX: Final = 10
-"""Times a run is taken up without a file being read; one that ends its process must not do so for ever."""
 
 log = structlog.get_logger()
 
@@ -203,10 +201,6 @@ class Librarian:
             log.info("run.fenced", run_id=work.lease.run_id)
 
     async def _work(self, work: Work, bench: Workbench) -> None:
-        if work.attempts > ATTEMPTS_MAX:
-            raise DaeriError(
-                Text(f"{ATTEMPTS_MAX}번 다시 시작해도 끝내지 못했어요", f"It did not end in {ATTEMPTS_MAX} attempts")
-            )
         ids = _files_of(work)
         done = [step.output for step in work.steps if step.kind == "read"]
         began = time.perf_counter()

@@ -6,7 +6,9 @@ nothing needs to be kept here over a crash. The sweep finds what a crash, a full
 
 import asyncio
 import contextvars
+import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import structlog
 
@@ -19,10 +21,22 @@ SWEEP_SECONDS = 10
 """How often work is looked for that nobody started: after a crash between a commit and its start."""
 SHARED_SWEEP_SECONDS = 2
 """The same where other servers may be gone, whose runs wait to be taken up."""
+REST_SECONDS_MAX = 60
+"""How long a segment that failed again and again is left at most before the next try; at first one sweep, then doubled.
+"""
 AT_ONCE = 2_000
 """Segments one process advances at once, as many as it has connections to models; the others wait in order."""
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """How a segment failed the last time: how often in a row, why, and until when it is left alone."""
+
+    times: int
+    why: str
+    until: float
 
 
 class Engine:
@@ -35,6 +49,7 @@ class Engine:
         self._pause = SHARED_SWEEP_SECONDS if is_shared else SWEEP_SECONDS
         self._places = asyncio.Semaphore(AT_ONCE)
         self._active: dict[tuple[str, int], asyncio.Task[None]] = {}
+        self._failed: dict[tuple[str, int], _Failure] = {}
         self._sweeper: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -43,9 +58,10 @@ class Engine:
         await self._sweep_once()
 
     async def start(self, run_id: str, segment: int) -> None:
-        """Start a segment unless this process is at it, or is closed; whatever it raises, it is due again."""
+        """Start a segment unless this process is at it, or is closed; one that raises is due again after a rest."""
         due = (run_id, segment)
-        if self._sweeper is None or due in self._active:
+        failed = self._failed.get(due)
+        if self._sweeper is None or due in self._active or (failed is not None and time.monotonic() < failed.until):
             return
         # A context of its own: the request that asked is over before the run is.
         task = asyncio.create_task(self._bounded(*due), name=run_id, context=contextvars.Context())
@@ -66,7 +82,15 @@ class Engine:
 
     def _ended(self, due: tuple[str, int], task: asyncio.Task[None]) -> None:
         del self._active[due]
-        if not task.cancelled() and (error := task.exception()) is not None:
+        error = None if task.cancelled() else task.exception()
+        if error is None:
+            self._failed.pop(due, None)
+            return
+        before, why = self._failed.get(due), repr(error)
+        times = before.times + 1 if before is not None else 1
+        rest = min(self._pause * 2 ** (times - 1), REST_SECONDS_MAX)
+        self._failed[due] = _Failure(times, why, time.monotonic() + rest)
+        if before is None or before.why != why:  # told once, not at each try
             log.error("engine.segment_failed", run_id=due[0], exc_info=error)
 
     def _begin_to_sweep(self) -> None:
@@ -88,5 +112,7 @@ class Engine:
                 log.warning("engine.sweep_failed", why=error.detail.en)
 
     async def _sweep_once(self) -> None:
-        for run_id, segment in await self._due():
+        due = await self._due()
+        self._failed = {each: self._failed[each] for each in due if each in self._failed}
+        for run_id, segment in due:
             await self.start(run_id, segment)

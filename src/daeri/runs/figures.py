@@ -20,6 +20,7 @@ from daeri.records.audit import audit
 from daeri.records.store import Store
 from daeri.records.usage import model_use
 from daeri.runs import journal
+from daeri.runs.queueing import OPEN
 from daeri.wording import Text
 
 READERS: Final = ("admin", "auditor")
@@ -35,6 +36,7 @@ class Figures:
 
     Attributes:
         runs: runs by status.
+        retried: open runs that were taken up more than once since their last step.
         waiting: documents that wait for someone, and for how many seconds the oldest does.
         calls: what was done, by door and outcome.
         refusals: what was refused, by problem code.
@@ -44,6 +46,7 @@ class Figures:
     """
 
     runs: dict[str, int] = field(default_factory=dict)
+    retried: int = 0
     waiting: int = 0
     oldest_seconds: float = 0.0
     calls: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -82,6 +85,8 @@ class Counting:
         now, figures = self._clock.now(), self._figures
         by_status = select(journal.run.c.status, func.count()).group_by(journal.run.c.status)
         figures.runs = {str(status): int(count) for status, count in connection.execute(by_status)}
+        again = select(func.count()).where(journal.run.c.status.in_(OPEN), journal.run.c.attempts > 1)
+        figures.retried = int(connection.execute(again).scalar_one())
         open_ones = select(func.count(), func.min(approval.c.drafted_at)).where(approval.c.status == "in_progress")
         count, oldest = connection.execute(open_ones).one()
         figures.waiting = int(count)

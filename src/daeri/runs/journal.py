@@ -179,6 +179,13 @@ _CLAIM = Constant(
     "next_epoch",
     "me",
 )
+_PUT_BACK = Constant(
+    update(run)
+    .where(run.c.id == KEY)
+    .values(attempts=run.c.attempts + 1, server=None)
+    .returning(run.c.attempts, run.c.lang),
+    "key",
+)
 _IS_THERE = select(server.c.id).where(server.c.id == bindparam("name"))
 _COUNTED = update(run).where(run.c.id == KEY).values(events=run.c.events + bindparam("more")).returning(run.c.events)
 _MORE = Constant(_COUNTED, "key", "more")
@@ -238,14 +245,33 @@ def _changed(*names: str) -> Constant:
 
 def claim(connection: Connection, run_id: str, segment: int, me: str) -> Lease | None:
     """Take a run up for one segment; None where that segment is no longer due, or another server is at it."""
+    row = _due(connection, run_id, segment, me)
+    if row is None:
+        return None
+    epoch = row.epoch + 1
+    _CLAIM.run(connection, key=run_id, next_epoch=epoch, me=me)
+    return Lease(run_id, epoch, again=row.status == "running")
+
+
+def put_back(connection: Connection, run_id: str, segment: int, me: str) -> Row[Any] | None:
+    """Leave a run that could not be taken up to whichever server tries next.
+
+    Return its language, and how many attempts there were since its last step; None where that segment is no longer
+    due, or another server is at it.
+    """
+    if _due(connection, run_id, segment, me) is None:
+        return None
+    return _PUT_BACK.one(connection, key=run_id)
+
+
+def _due(connection: Connection, run_id: str, segment: int, me: str) -> Row[Any] | None:
+    """Return where a run stands, held, if a server may take this segment of it up."""
     row = STATE_HELD.one(connection, key=run_id)
     if row is None or row.segment != segment or row.status not in ("queued", "running"):
         return None
     if row.status == "running" and row.server != me and _is_there(connection, row.server):
         return None
-    epoch = row.epoch + 1
-    _CLAIM.run(connection, key=run_id, next_epoch=epoch, me=me)
-    return Lease(run_id, epoch, again=row.status == "running")
+    return row
 
 
 def check(connection: Connection, lease: Lease) -> None:

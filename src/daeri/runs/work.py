@@ -209,6 +209,20 @@ class Workbench:
         crash_at("run.claimed")
         return work
 
+    async def put_back(self, run_id: str, segment: int, most: int, error: DaeriError) -> bool:
+        """Leave a run that could not be taken up to the next try; end it with an error, and say so, after so many."""
+
+        def leave(connection: Connection) -> list[journal.Written]:
+            left = journal.put_back(connection, run_id, segment, self._me)
+            if left is None or left.attempts <= most:
+                return []
+            return journal.finish(connection, run_id, "failed", self._clock.now(), error=error.problem(left.lang))
+
+        written = await self._store.note(leave)
+        if written:
+            self._wakeups.notify(run_id, written)
+        return bool(written)
+
     async def write(self, lease: Lease, notes: Sequence[Note] = (), *events: Event) -> None:
         """Write steps without effect, and events that belong to no step (text as it is spoken)."""
 
