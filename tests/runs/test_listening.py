@@ -1,8 +1,9 @@
 """Does who listens hear everything once, in its order, as it happens? What workers hand over, and what they speak."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
+from itertools import count
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -10,6 +11,7 @@ import pytest
 
 from daeri.agent.progress import Progress
 from daeri.agent.voice import Voice
+from daeri.errors import NotReady
 from daeri.runs.journal import NEWS_MAX, Fenced, Written
 from daeri.runs.wakeups import Wakeups
 from daeri.runs.work import Asked, Work, Workbench
@@ -127,6 +129,35 @@ async def test_who_waits_for_a_runs_status_is_woken_by_its_events_alone() -> Non
         async with asyncio.timeout(LONG / 2):
             await waiting
         await listener.until_status(0.01)
+
+
+@pytest.mark.parametrize("error", [NotReady(), OSError("the line is cut"), RuntimeError("can't start new thread")])
+async def test_news_that_cannot_be_told_to_other_servers_are_told_when_they_can_be(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr("daeri.runs.wakeups.AGAIN_SECONDS", 0.05)
+    wakeups, told, tries, heard = Wakeups(), set(), count(), asyncio.Event()
+
+    async def tell(news: Sequence[str]) -> None:
+        if next(tries) < 2:
+            raise error
+        told.update(news)
+        heard.set()
+
+    wakeups.open("srv_me", tell)
+    try:
+        for run_id in ("run_1", "run_2"):
+            wakeups.notify(run_id)
+            await asyncio.sleep(0.03)
+        async with asyncio.timeout(10):
+            await heard.wait()
+        heard.clear()
+        wakeups.notify("run_3")
+        async with asyncio.timeout(10):
+            await heard.wait()
+    finally:
+        await wakeups.close()
+    assert told == {"srv_me run_1", "srv_me run_2", "srv_me run_3"}
 
 
 async def test_a_call_that_has_begun_goes_nowhere_once_its_run_was_stopped(world: World) -> None:

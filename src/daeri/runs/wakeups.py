@@ -10,15 +10,21 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
-from daeri.errors import DaeriError
+import structlog
+
 from daeri.runs.journal import NEWS_MAX, Written
 
 TOGETHER_SECONDS: Final = 0.02
 """How long news is gathered before it is told to the other servers: a run has some of it every few milliseconds."""
+AGAIN_SECONDS: Final = 1.0
+"""How long the database or Redis is left alone when news could not be told."""
 
 Tell = Callable[[Sequence[str]], Awaitable[None]]
+
+log = structlog.get_logger()
 
 
 @dataclass(eq=False, slots=True)
@@ -118,24 +124,38 @@ class Wakeups:
 
     def open(self, me: str, tell: Tell) -> None:
         """Begin to tell the other servers; this one is named so that it can pass over its own news."""
-        self._telling = asyncio.create_task(self._tell_on(me, tell))
+        self._begin_to_tell(me, tell)
+
+    def _begin_to_tell(self, me: str, tell: Tell, rest: float = 0.0) -> None:
+        self._telling = asyncio.create_task(self._tell_on(me, tell, rest))
+        self._telling.add_done_callback(partial(self._untold_yet, me, tell))
+
+    def _untold_yet(self, me: str, tell: Tell, task: asyncio.Task[None]) -> None:
+        """Go on a little later, whatever it was that ended the telling: without it others hear nothing any more."""
+        if not task.cancelled() and self._telling is task:
+            log.warning("wakeups.untold", why=str(task.exception()))
+            self._begin_to_tell(me, tell, AGAIN_SECONDS)
 
     async def close(self) -> None:
         """Tell nobody any more."""
-        if self._telling is not None:
-            self._telling.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._telling
-            self._telling = None
+        telling, self._telling = self._telling, None
+        if telling is not None:
+            telling.cancel()
+            await asyncio.wait({telling})
 
-    async def _tell_on(self, me: str, tell: Tell) -> None:
+    async def _tell_on(self, me: str, tell: Tell, rest: float) -> None:
+        await asyncio.sleep(rest)
         while True:
             await self._some.wait()
             await asyncio.sleep(TOGETHER_SECONDS)
             self._some.clear()
             news, self._untold = self._untold, set()
-            with suppress(DaeriError):  # the listeners there look again by themselves
+            try:
                 await tell([f"{me} {run_id}" for run_id in sorted(news)])
+            except BaseException:  # the listeners there look again by themselves meanwhile
+                self._untold |= news
+                self._some.set()
+                raise
 
     @contextmanager
     def listening(self, run_id: str) -> Iterator[Listener]:
