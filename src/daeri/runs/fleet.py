@@ -21,8 +21,8 @@ from daeri.records.portable import is_held
 from daeri.records.record import Instant
 from daeri.records.store import Store, system
 
-LOOKS: Final = 2
-"""Times a server's lock must be found free before it counts as gone: its connection may just be made anew."""
+FREE_SECONDS: Final = 1.5
+"""How long a server's lock must be found free before it counts as gone: its connection may just be made anew."""
 SILENCE_SECONDS: Final = 30.0
 """How long a server may hold its lock without a beat: it hangs, though its machine lives."""
 
@@ -55,8 +55,9 @@ class Fleet:
         self._lock = secrets.randbits(62)
         self._ear = AsyncExitStack()
         self._beats = 0
-        self._free: dict[str, int] = {}
+        self._free_since: dict[str, float] = {}
         self._last_beat: dict[str, tuple[int, float]] = {}
+        self._has_left = False
         self.me = f"srv_{ULID()}"
 
     async def open(self, heard: Callable[[str], None]) -> None:
@@ -66,6 +67,7 @@ class Fleet:
 
     async def close(self) -> None:
         """Leave: what this server was at may be taken up at once."""
+        self._has_left = True
         await self._store.note(lambda connection: self._forget(connection, self.me))
         await self._ear.aclose()
 
@@ -85,14 +87,18 @@ class Fleet:
         now = time.monotonic()
         before, since = self._last_beat.get(name, (-1, now))
         self._last_beat[name] = (beats, since if beats == before else now)
-        self._free[name] = self._free.get(name, 0) + 1 if free else 0
-        enough = LOOKS if self._store.is_shared else 1
-        return self._free[name] >= enough or now - self._last_beat[name][1] > SILENCE_SECONDS
+        if free:
+            free_for = now - self._free_since.setdefault(name, now)
+            if free_for >= FREE_SECONDS or not self._store.is_shared:
+                return True
+        else:
+            self._free_since.pop(name, None)
+        return now - self._last_beat[name][1] > SILENCE_SECONDS
 
     def _beat(self, connection: Connection) -> None:
         self._beats += 1
         beaten = connection.execute(update(server).where(server.c.id == self.me).values(beats=self._beats))
-        if beaten.rowcount:
+        if beaten.rowcount or self._has_left:  # a look may still go on when the server leaves
             return
         row = {"id": self.me, "lock": self._lock, "host": socket.gethostname()[:200], "pid": os.getpid()}
         connection.execute(insert(server).values(**row, started_at=self._clock.now(), beats=self._beats))
