@@ -138,6 +138,43 @@ async def test_an_operation_has_a_limit_of_its_own_at_every_door_and_leaves_a_tr
         assert {row["detail"]["code"] for row in refusals} == {"rate-limited"}
 
 
+async def dry_by_rest(house: House, who: str) -> str | None:
+    return (await house.post(who, "/v1/ops/work.request?dry_run=true", {"start": "2026-12-01"})).json().get("code")
+
+
+async def dry_by_rpc(house: House, who: str) -> str | None:
+    params = {"name": "work.request", "arguments": {"start": "2026-12-01"}, "dry_run": True}
+    sent = {"jsonrpc": "2.0", "method": "ops.call", "params": params, "id": 1}
+    answer = (await house.post(who, "/rpc", sent)).json()
+    return answer["error"]["data"]["code"] if "error" in answer else None
+
+
+@pytest.mark.parametrize("dry", [dry_by_rest, dry_by_rpc])
+async def test_an_operation_is_tried_as_often_as_it_may_be_called_and_trying_takes_no_call(
+    keyed: Keys, tmp_path: Path, dry: Callable[[House, str], Awaitable[str | None]]
+) -> None:
+    async with limited(keyed, tmp_path, "operation:work.request=2/hour") as house:
+        assert [await dry(house, "owner") for _ in range(2)] == [None, None]
+        assert await dry(house, "owner") == "rate-limited"
+        assert await dry(house, "colleague") is None
+        for day in ("2026-12-01", "2026-12-02"):
+            assert (await house.post("owner", "/v1/ops/work.request", {"start": day})).status_code == 202
+        assert (await house.post("owner", "/v1/ops/work.request", {"start": "2026-12-03"})).status_code == 429
+        refusals = [row for row in await house.world.audited() if row["outcome"] == "refused"]
+        assert [row["detail"]["code"] for row in refusals] == ["rate-limited"] * 2
+
+
+@pytest.mark.parametrize("dry", [dry_by_rest, dry_by_rpc])
+@pytest.mark.parametrize("of", ["person", "key"])
+async def test_a_dry_run_counts_as_a_request_of_its_person_and_key(
+    keyed: Keys, tmp_path: Path, dry: Callable[[House, str], Awaitable[str | None]], of: str
+) -> None:
+    async with limited(keyed, tmp_path, f"{of}=2/minute") as house:
+        assert [await dry(house, "owner") for _ in range(2)] == [None, None]
+        assert await dry(house, "owner") == "rate-limited"
+        assert await dry(house, "colleague") is None
+
+
 async def test_each_call_of_a_batch_counts(keyed, tmp_path):
     async with limited(keyed, tmp_path, "person=3/minute") as house:
         call = {"jsonrpc": "2.0", "method": "work.find", "params": {"employee": 1}}

@@ -162,6 +162,7 @@ class Door:
 
         try:
             call = Call(self.operation(actor, name), actor, arguments, lang)
+            await self._limiter.operation(actor, call.operation.name, is_dry=True)
             await self._sense(call)
             return await self._store.write(partial(try_it, call=call))
         except DaeriError as error:

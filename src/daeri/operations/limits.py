@@ -97,14 +97,16 @@ class Limiter:
         """
         return await self._count(("address", "", address))
 
-    async def operation(self, actor: Actor, name: str) -> None:
-        """Count a call of an operation.
+    async def operation(self, actor: Actor, name: str, *, is_dry: bool = False) -> None:
+        """Count a call of an operation; there may be as many dry runs of it, which do all that a call does but stay.
+
+        They are counted beside the calls, as a person who looks first and then calls does one thing, not two.
 
         Raises:
             RateLimited: there were too many.
         """
         if not actor.everything:  # Daeri itself, setting a company up, is in nobody's way
-            await self._count(("operation", name, str(actor.person_id)))
+            await self._count(("operation", name, f"{actor.person_id} dry" if is_dry else str(actor.person_id)))
 
     async def model(self, actor: Actor, name: str) -> None:
         """Count a request to a model.
