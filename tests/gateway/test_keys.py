@@ -325,3 +325,49 @@ async def test_an_oauth_client_finds_where_tokens_are_made_and_ended_and_is_told
     assert (await by(house, token, "GET", "/v1/me")).status_code == 401
     other = await house.http.post(about["token_endpoint"], data=sent | {"grant_type": "authorization_code"})
     assert other.json()["error"] == "unsupported_grant_type"
+
+
+async def filed_with_a_key(house, start="2026-12-01"):
+    """File a leave with a key made for it; return the document and the key's id."""
+    made_key = await made(house, scopes=["work.*", "approval.*"])
+    held = await by(house, made_key["key"], "POST", "/v1/ops/work.request", json={"start": start})
+    assert held.status_code == 202, held.text
+    return held.json()["approval_id"], made_key["id"]
+
+
+async def test_who_decides_sees_that_the_key_of_a_document_was_revoked_and_decides_all_the_same(house):
+    document, key = await filed_with_a_key(house)
+    other, _ = await filed_with_a_key(house, "2026-12-02")
+    path = f"/v1/approvals/{document}"
+    assert (await house.get("lead", path)).json()["key_revoked"] is False
+    await house.call("owner", "DELETE", f"/v1/keys/{key}")
+    for who in ("lead", "owner"):
+        assert (await house.get(who, path)).json()["key_revoked"] is True
+    for who in ("colleague", "stranger"):
+        assert (await house.get(who, path)).status_code == 404
+    box = (await house.get("lead", "/v1/approvals?box=waiting")).json()["data"]
+    assert {each["approval_id"]: each["key_revoked"] for each in box} == {document: True, other: False}
+    ended = (await house.post("lead", f"{path}/decisions", {"decision": "approve"})).json()
+    assert (ended["status"], ended["key_revoked"]) == ("applied", False), "what is decided is decided"
+
+
+async def test_a_key_that_ended_by_itself_casts_no_doubt_on_its_documents_and_one_above_it_does(house):
+    document, key = await filed_with_a_key(house)
+    path = f"/v1/approvals/{document}"
+    await house.world.sql("UPDATE api_key SET expires_at = created_at WHERE id = :id", id=key)
+    assert (await house.get("lead", path)).json()["key_revoked"] is False
+    above = (await made(house))["id"]
+    await house.world.sql("UPDATE api_key SET parent = :above WHERE id = :id", id=key, above=above)
+    await house.call("owner", "DELETE", f"/v1/keys/{above}")
+    assert (await house.get("lead", path)).json()["key_revoked"] is True
+
+
+async def test_a_document_whose_key_was_revoked_is_not_decided_together_with_others(house):
+    document, key = await filed_with_a_key(house)
+    other, _ = await filed_with_a_key(house, "2026-12-02")
+    await house.call("owner", "DELETE", f"/v1/keys/{key}")
+    sent = {"approvals": [{"approval_id": each, "version": 1} for each in (document, other)]}
+    refused = await house.post("lead", "/v1/approvals/several", sent)
+    assert (refused.status_code, refused.json()["detail"]) == (409, "올린 키가 폐기된 문서는 따로 열어 결재해 주세요")
+    for each in (document, other):
+        assert (await house.get("lead", f"/v1/approvals/{each}")).json()["status"] == "in_progress"

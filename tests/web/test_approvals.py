@@ -1,6 +1,7 @@
 import pytest
 
 from daeri.operations.outcome import Held
+from daeri.records.credentials import Credentials
 from web.conftest import text_of
 from worlds import OWNER
 
@@ -39,6 +40,21 @@ async def test_the_document_shows_who_what_and_why(people, path):
     for part in ("기안 2026. 11. 21.(토) 14:02", "2026. 11. 26.(목)", "본부장까지 결재해요", "AI 생성", "쓴 휴가 0 2"):
         assert part in said
     assert "대신 작성했어요" in said
+
+
+async def test_a_document_whose_key_was_revoked_says_so_to_who_decides_and_in_the_box(world, people):
+    key = await world.identity.add_key(OWNER, "agent", decides=False)
+    actor = await world.identity.actor_of_key(key.secret, "rest")
+    held = [await world.held(actor, "work.request", {"start": f"2026-12-0{day}"}) for day in (1, 2)]
+    first = f"/approvals/{held[0].approval_id}"
+    assert "폐기" not in text_of(await people["lead"].get(first))
+    await Credentials(world.identity, world.store, world.clock).revoke(await world.actor(OWNER), key.id)
+    for who in ("lead", "owner"):
+        assert "이 문서를 올린 키는 폐기됐어요" in text_of(await people[who].get(first))
+    assert (await people["stranger"].get(first)).status_code == 404
+    box = await people["lead"].get("/approvals")
+    assert text_of(box).count("폐기된 키") == 2
+    assert 'type="checkbox"' not in box.text, "it is read by itself"
 
 
 async def test_nobody_outside_the_line_learns_of_a_document(people, path):

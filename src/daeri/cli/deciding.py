@@ -69,7 +69,7 @@ def list_documents(
             document["number"] or short(document["approval_id"]),
             document["title"],
             terminal.word(DOCUMENT_STATUS[document["status"]]),
-            person(document["drafter"]) + _by_agent(terminal, document),
+            person(document["drafter"]) + _filed_by(terminal, document),
             person(_waits_for(document)),
             terminal.when(document["drafted_at"]),
         ]
@@ -136,7 +136,7 @@ def decide(desk: Desk, named: str, decision: str, comment: str | None, more: Map
     terminal = desk.terminal
     body = document_of(desk, named)
     if not terminal.as_json:
-        terminal.talk(f"{body['title']} · {person(body['drafter'])}{_by_agent(terminal, body)}", "bold")
+        terminal.talk(f"{body['title']} · {person(body['drafter'])}{_filed_by(terminal, body)}", "bold")
         show_calls(terminal, body)
     path = f"/v1/approvals/{body['approval_id']}/decisions"
     sent = {"decision": decision, "comment": comment, **(more or {})}
@@ -192,6 +192,9 @@ def _show(terminal: Terminal, body: dict[str, Any]) -> None:
     if body["agent"]:
         made = word(Words(f"{body['agent']} (대리 작성)", f"{body['agent']} (by an agent, on their behalf)"))
         pairs.append((word(Words("작성", "Written by")), made))
+    if body["key_revoked"]:
+        said = Words("이 문서를 올린 키는 폐기됐어요", "The key that filed this document was revoked")
+        pairs.append((word(Words("주의", "Take care")), word(said)))
     if body["question"]:
         pairs.append((word(Words("질문", "Request")), f'"{body["question"]}"'))
     pairs += [(item["label"], item["value"]) for item in body["arguments"]]
@@ -255,8 +258,9 @@ def _waits_for(document: dict[str, Any]) -> dict[str, Any] | None:
     return waiting[0] if waiting and document["status"] == "in_progress" else None
 
 
-def _by_agent(terminal: Terminal, document: dict[str, Any]) -> str:
-    return terminal.word(Words(" [대리]", " [agent]")) if document["agent"] else ""
+def _filed_by(terminal: Terminal, document: dict[str, Any]) -> str:
+    by = terminal.word(Words(" [대리]", " [agent]")) if document["agent"] else ""
+    return by + (terminal.word(Words(" [폐기된 키]", " [revoked key]")) if document["key_revoked"] else "")
 
 
 def _as(desk: Desk) -> str:

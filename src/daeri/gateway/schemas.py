@@ -241,6 +241,10 @@ SCHEMAS: Final[dict[str, Schema]] = {
         agent=or_null("string"),
         agent_label=or_null("string"),
         drafted_at=TIME,
+        key_revoked={
+            "type": "boolean",
+            "description": "The key that it was filed with was revoked since, and it is not decided yet.",
+        },
         arguments=list_of(named("Argument")),
         raw_arguments=ANYTHING,
         preview=list_of(named("Change")),

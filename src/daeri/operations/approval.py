@@ -33,6 +33,7 @@ from daeri.records import audit
 from daeri.records.actor import Actor, Effect
 from daeri.records.people import SYSTEM, Someone
 from daeri.records.ranges import named
+from daeri.records.standing import have_ended
 from daeri.records.store import Store
 from daeri.wording import Lang, Text
 
@@ -516,7 +517,9 @@ class Approvals:
         people = {key: Someone.unknown(key) for key in named} | self._people.many(connection, named)
         left = frozenset(key for key, person in people.items() if person.left)
         following = boxes.following(connection, ids) if any(_may_be_followed(each) for each in documents) else {}
-        reading = Reading(self._company, replace(present, left=left), people, lang)
+        keys = {each.row["credential"] for each in documents if each.state.status == "in_progress"} - {None}
+        revoked = frozenset(key for key in keys if have_ended(connection, None, key))
+        reading = Reading(self._company, replace(present, left=left), people, lang, revoked)
         return [
             document_body(reading, document, acts.get(document.id, ()), next_id=following.get(document.id))
             for document in documents

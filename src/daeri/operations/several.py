@@ -1,7 +1,8 @@
 """How are several documents of one kind approved at once (일괄 결재)? Looked at together, then each by itself.
 
 Each is an act of its own, on the version that was shown: what changed meanwhile is left out and told, the others are
-decided. What an agent filled in from a source that nobody vouched for is never among them: it is read by itself.
+decided. What an agent filled in from a source that nobody vouched for is never among them, nor what was filed with a
+key that was revoked since: it is read by itself.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,6 +41,13 @@ class Several:
         for body in bodies:
             if "approve" not in body["acts"]:
                 raise Conflict(Text("지금 승인할 수 없는 문서가 있어요", "One of them is not yours to approve now"))
+            if body["key_revoked"]:
+                raise Conflict(
+                    Text(
+                        "올린 키가 폐기된 문서는 따로 열어 결재해 주세요",
+                        "A document whose key was revoked since it was filed is decided by itself",
+                    )
+                )
             if any(each["control"] and not each["vouched"] for each in body["provenance"]):
                 raise Conflict(
                     Text(

@@ -14,6 +14,11 @@ OFFICE_TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
         "doc.source": Text("출처", "Source"),
         "doc.vouched": Text("확인됨", "vouched for"),
         "doc.unvouched": Text("확인 필요", "nobody vouched for it"),
+        "doc.key": Text("폐기된 키", "revoked key"),
+        "doc.key.long": Text(
+            "이 문서를 올린 키는 폐기됐어요. 기안자가 올린 것이 맞는지 확인한 뒤 결재해 주세요.",
+            "The key that filed this document was revoked. Make sure that it is its drafter's before you decide.",
+        ),
         "doc.beside": Text("결재선 밖의 사람", "Beside the line"),
         "doc.reasons": Text("결재선과 까닭", "The line and why"),
         "doc.difference": Text("그 사이 바뀐 값", "What changed meanwhile"),

@@ -45,12 +45,17 @@ _THE_ACT = Text("하려는 일", "The act itself")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One reader at one instant: who they are now, and in which language they read."""
+    """One reader at one instant: who they are now, and in which language they read.
+
+    Attributes:
+        revoked: the keys that documents at hand were filed with and that were revoked since.
+    """
 
     company: Company
     present: Present
     people: Mapping[int, Someone]
     lang: Lang
+    revoked: frozenset[str] = frozenset()
 
     @property
     def which(self) -> int:
@@ -88,6 +93,7 @@ def document_body(
         "agent": row["agent"],
         "agent_label": company.agent_label(row["agent"], lang),
         "drafted_at": rfc3339(row["drafted_at"]),
+        "key_revoked": row["credential"] in reading.revoked and document.state.status == "in_progress",
         **_item_body(reading, row),
         "bundled": [
             {"operation": item["operation"], "title": company.title([item["operation"]]).to(lang)}
