@@ -11,6 +11,7 @@ from playwright.async_api import async_playwright
 from approvals.claims import claims
 from daeri.operations.approval import More
 from daeri.operations.deciding.consents import Wish
+from daeri.records.credentials import Credentials
 from gateway.live import served
 from web.conftest import application_of, screens_of
 from web.test_in_browser import CHROMIUM, QUIET, WIDTHS
@@ -39,10 +40,15 @@ async def furnish(world: World) -> list[str]:
     await world.office.consents.grant(lead, wish)
     await world.held(owner, "claims.claim", {"amount": 100})
     agent = (await world.held(await world.deputy(OWNER), "claims.claim", {"amount": 800})).approval_id
+    key = await world.identity.add_key(OWNER, "program", decides=False)
+    program = await world.identity.actor_of_key(key.secret, "rest")
+    keyed = (await world.held(program, "claims.claim", {"amount": 700})).approval_id
+    await Credentials(world.identity, world.store, world.clock).revoke(owner, key.id)
     back = (await world.held(owner, "claims.claim", {"amount": 900})).approval_id
     await world.approvals.decide(lead, back, "reject", "다시")
-    pages = [f"/approvals/{one}" for one in (full, agent, back)]
-    return [*pages, "/absences", "/consents", "/delegations", "/approvals?box=in_progress"]
+    pages = [f"/approvals/{one}" for one in (full, agent, keyed, back)]
+    boxes = ["/approvals", "/approvals?box=in_progress"]
+    return [*pages, "/absences", "/consents", "/delegations", *boxes]
 
 
 @pytest.mark.parametrize("lang", ["ko", pytest.param("en", marks=pytest.mark.night)])
