@@ -103,3 +103,13 @@ def test_a_bundle_is_read_and_approved_with_every_call_in_sight(server: Server) 
     listed = server.run("approve", "several", waiting["approval_id"], "--as", "lead")
     assert "USB 저장장치" in listed.stdout
     assert "원격 접속" in listed.stdout
+
+
+def test_who_decides_reads_that_the_key_of_a_document_was_revoked(server: Server) -> None:
+    key = server.json("key", "create", "deputy")
+    made = server.run("op", "call", *TAXI, DAERI_KEY=key["key"])
+    document = made.stdout.split()[-1]
+    assert "폐기" not in server.run("approve", "show", document, "--as", "lead").stdout
+    assert server.run("key", "revoke", key["id"]).returncode == 0
+    assert "이 문서를 올린 키는 폐기됐어요" in server.run("approve", "show", document, "--as", "lead").stdout
+    assert "[폐기된 키]" in server.run("approve", "list", "--as", "lead").stdout
