@@ -424,9 +424,20 @@ async def test_very_many_operations_are_searched_instead_of_listed(keyed, tmp_pa
                 await mcp.list_tools(cursor="nowhere")
 
 
-def _many() -> Catalog:
+async def test_as_many_operations_as_are_listed_come_in_one_page(keyed, tmp_path, house):
+    others = len([each for each in house.world.company.operations.values() if each.catalog == "work"])
+    (tmp_path / "many").mkdir()
+    async with opened(keyed, tmp_path / "many", Options(), catalogs=[_many(LISTED_MAX - others)]) as full:
+        listed = (await raw(full.http, full.keys["owner"], "tools/list"))["result"]
+    assert "nextCursor" not in listed
+    names = [tool["name"] for tool in listed["tools"]]
+    assert {*OWN, "many.stock_0", "work.find"} < set(names)
+    assert "ops.search" not in names
+
+
+def _many(count: int = PAGE) -> Catalog:
     catalog = Catalog("many", Text("재고", "Stock"))
-    for number in range(LISTED_MAX):
+    for number in range(count):
         goods = "고노도로모보소"[number % 7] + "가나다라마바사아자차카타파하거너"[number // 7]
         label = Text(f"{goods} 재고", f"Stock of {goods}")
 
