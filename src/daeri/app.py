@@ -62,6 +62,7 @@ from daeri.records.usage import UseBook
 from daeri.runs.engine import Engine, Segment
 from daeri.runs.figures import Counting
 from daeri.runs.fleet import Fleet
+from daeri.runs.handshakes import Handshakes
 from daeri.runs.jobs import Jobs
 from daeri.runs.pushes import Pushes
 from daeri.runs.queueing import Queue
@@ -389,6 +390,7 @@ def _services_of(daeri: Daeri) -> Services:
         raw=daeri.raw,
         keys=daeri.keys,
         jobs=Jobs(daeri.store, daeri.clock),
+        handshakes=Handshakes(daeri.store, daeri.clock),
         audit_log=daeri.audit_log,
         prompt_log=daeri.prompt_log,
         costs=daeri.costs,

@@ -12,6 +12,7 @@ import secrets
 import struct
 import sys
 import tempfile
+import time
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -159,8 +160,16 @@ async def progressing(exchange: Exchange) -> dict[str, Any]:
 
 
 async def logging(exchange: Exchange) -> dict[str, Any]:
-    await exchange.log("info", "It is being done.")
+    for told in ("Tool execution started", "Tool processing data", "Tool execution completed"):
+        await exchange.log("info", told)
+        await asyncio.sleep(0.05)
     return text("Done.")
+
+
+async def samples_a_prompt(exchange: Exchange) -> dict[str, Any]:
+    if "answer" not in exchange.answers:
+        return exchange.ask({"answer": samples(str(exchange.arguments.get("prompt")))})
+    return text(f"LLM response: {exchange.answers['answer']['content']['text']}")
 
 
 async def elicits(exchange: Exchange) -> dict[str, Any]:
@@ -324,7 +333,44 @@ def tool(name: str, run: Any, **more: Any) -> ExtraTool:
     return ExtraTool(name, Text(name, name), f"{name}, for the conformance suite.", run, **more)
 
 
+def form(name: str, properties: dict[str, Any], *required: str) -> ExtraTool:
+    """A tool that shows one form and tells what came back."""
+    schema = {"type": "object", "properties": properties, "required": list(required)}
+
+    async def shows(exchange: Exchange) -> dict[str, Any]:
+        if "form" not in exchange.answers:
+            message = str(exchange.arguments.get("message", "Please fill this in"))
+            params = {"mode": "form", "message": message, "requestedSchema": schema}
+            return exchange.ask({"form": {"method": "elicitation/create", "params": params}})
+        told = exchange.answers["form"]
+        return text(f"Elicitation completed: action={told['action']}, content={told.get('content')}")
+
+    return tool(name, shows)
+
+
+WORD: Mapping[str, Any] = {"type": "string"}
+DEFAULTS: dict[str, Any] = {
+    "name": {"type": "string", "default": "John Doe"},
+    "age": {"type": "integer", "default": 30},
+    "score": {"type": "number", "default": 95.5},
+    "status": {"type": "string", "enum": ["active", "inactive", "pending"], "default": "active"},
+    "verified": {"type": "boolean", "default": True},
+}
+OPTIONS = ["option1", "option2", "option3"]
+TITLED = [{"const": f"value{number}", "title": f"{nth} Option"} for number, nth in enumerate(("First", "Second"), 1)]
+ENUMS: dict[str, Any] = {
+    "untitledSingle": {"type": "string", "enum": OPTIONS},
+    "titledSingle": {"type": "string", "oneOf": TITLED},
+    "legacyEnum": {"type": "string", "enum": ["opt1", "opt2"], "enumNames": ["Option One", "Option Two"]},
+    "untitledMulti": {"type": "array", "items": {"type": "string", "enum": OPTIONS}},
+    "titledMulti": {"type": "array", "items": {"anyOf": TITLED}},
+}
+
 TOOLS = (
+    tool("test_sampling", samples_a_prompt),
+    form("test_elicitation", {"username": WORD, "email": WORD}, "username", "email"),
+    form("test_elicitation_sep1034_defaults", DEFAULTS),
+    form("test_elicitation_sep1330_enums", ENUMS),
     tool("test_image_content", image),
     tool("test_audio_content", audio),
     tool("test_embedded_resource", resource),
@@ -359,6 +405,14 @@ async def static_text(_: Caller, __: Mapping[str, str]) -> str:
     return "This is the content of the static text resource."
 
 
+async def watched(_: Caller, __: Mapping[str, str]) -> str:
+    return time.strftime("%H:%M")
+
+
+async def minute(caller: Caller, variables: Mapping[str, str]) -> str:
+    return await watched(caller, variables)
+
+
 async def static_binary(_: Caller, __: Mapping[str, str]) -> bytes:
     return _png()
 
@@ -370,6 +424,7 @@ async def templated(_: Caller, variables: Mapping[str, str]) -> str:
 RESOURCES = (
     ExtraResource("test://static-text", "static-text", Text("글", "Text"), "text/plain", static_text),
     ExtraResource("test://static-binary", "static-binary", Text("그림", "Picture"), "image/png", static_binary),
+    ExtraResource("test://watched-resource", "watched", Text("시각", "Time"), "text/plain", watched, mark=minute),
     ExtraResource("test://template/{id}/data", "template", Text("틀", "Template"), "application/json", templated),
 )
 

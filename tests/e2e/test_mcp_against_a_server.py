@@ -7,11 +7,13 @@ import os
 import subprocess
 import sys
 import threading
+from typing import Any
 
 import pytest
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.shared.inbound import decode_header_value
+from mcp_types import ElicitResult, ResourceUpdatedNotification
 
 from daeri.cli import bridge
 from databases import copied
@@ -58,6 +60,38 @@ async def test_a_program_carries_mcp_between_standard_streams_and_the_server(ser
             await _work(mcp)
             names = [tool.name for tool in (await mcp.list_tools()).tools]
             assert "runs.create" in names
+
+
+@pytest.mark.filterwarnings("ignore:resources/subscribe is removed")
+async def test_a_person_is_asked_back_and_told_of_changes_through_the_program(server):
+    asked: list[str] = []
+    told = asyncio.Event()
+
+    async def choose(_: Any, params: Any) -> ElicitResult:
+        asked.append(params.message)
+        labels = params.requested_schema["properties"]["choice"]["enum"]
+        return ElicitResult(action="accept", content={"choice": labels[0]})
+
+    async def hear(message: Any) -> None:
+        if isinstance(message, ResourceUpdatedNotification):
+            told.set()
+
+    parameters = StdioServerParameters(
+        command=sys.executable,
+        args=["-m", "daeri.cli", "mcp", "--server", server.url],
+        env={**os.environ, "DAERI_KEY": server.keys()["deputy"]},
+    )
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: ASYNC230, PTH123 - the client wants a stream
+        reached = stdio_client(parameters, errlog=nowhere)
+        async with Client(reached, mode="legacy", elicitation_callback=choose, message_handler=hear) as mcp:
+            run = (await mcp.call_tool("runs.create", {"input": "영업1팀 김대리 휴가 며칠 남았어?"})).structured_content
+            assert len(asked) == 1, run
+            assert run["input"] != "영업1팀 김대리 휴가 며칠 남았어?"
+            filed = (await mcp.call_tool("runs.create", {"input": "다음 주 금요일 연차 올려줘"})).structured_content
+            (approval_id,) = filed["approvals"]
+            await mcp.subscribe_resource(f"daeri://approvals/{approval_id}")
+            await mcp.call_tool("approvals.withdraw", {"approval_id": approval_id})
+            await asyncio.wait_for(told.wait(), 20)
 
 
 def test_a_program_without_a_server_says_so_to_its_client():

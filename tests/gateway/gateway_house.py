@@ -29,6 +29,7 @@ from daeri.records.identity import Identity
 from daeri.records.store import Store, is_reachable
 from daeri.records.usage import UseBook
 from daeri.runs.figures import Counting
+from daeri.runs.handshakes import Handshakes
 from daeri.runs.jobs import Jobs
 from daeri.runs.pushes import Pushes
 from daeri.runs.runs import Runs
@@ -97,6 +98,7 @@ class House:
             raw=RawModels(more.get("models", ()), more.get("embedders", ()), book, budgets),
             costs=Costs(world.company, world.store, world.clock, budgets),
             jobs=Jobs(world.store, world.clock),
+            handshakes=Handshakes(world.store, world.clock),
             clock=world.clock,
             figures=Counting(world.store, world.clock),
             keys=Credentials(world.identity, world.store, world.clock),

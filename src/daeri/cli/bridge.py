@@ -10,8 +10,10 @@ import json
 import re
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import IO, Any, Final
 from urllib.parse import urlsplit
 
@@ -24,6 +26,8 @@ AT_ONCE: Final = 16
 SILENCE_SECONDS: Final = 90
 """Longest silence of the server; a stream says something every 15 seconds."""
 PATH: Final = "/mcp"
+SESSION: Final = "Mcp-Session-Id"
+AGAIN_SECONDS: Final = 1.0
 VERSION: Final = "io.modelcontextprotocol/protocolVersion"
 _NAMED: Final[Mapping[str, str]] = {
     "tools/call": "name",
@@ -64,6 +68,8 @@ class Bridge:
         self._writing = threading.Lock()
         self._open: dict[Any, http.client.HTTPConnection] = {}
         self._version: str | None = None
+        self._session: str | None = None
+        self._heard: http.client.HTTPConnection | None = None
 
     def run(self, lines: Iterator[str] | IO[str]) -> None:
         """Carry every line; return when the last answer has come."""
@@ -78,16 +84,18 @@ class Bridge:
                     self._carry(message)  # what comes after it depends on the version that it settles
                 else:
                     pool.submit(self._carry, message)
+        self._leave()
 
     def _carry(self, message: Message) -> None:
         connection = self._connect()
-        request_id = message.get("id")
+        request_id = message.get("id") if "method" in message else None  # an answer is answered by nothing
         if request_id is not None:
             self._open[request_id] = connection
         try:
             connection.request("POST", self._path, json.dumps(message).encode(), self._headers_of(message))
-            for answer in _answers(connection.getresponse(), request_id):
-                self._settle(message, answer)
+            response = connection.getresponse()
+            for answer in _answers(response, request_id):
+                self._settle(message, answer, response)
                 self._write(answer)
         except (OSError, http.client.HTTPException, ValueError) as error:
             if request_id is not None and request_id in self._open:
@@ -102,20 +110,54 @@ class Bridge:
         if connection is not None and connection.sock is not None:
             connection.sock.close()
 
-    def _settle(self, message: Message, answer: Message) -> None:
+    def _settle(self, message: Message, answer: Message, response: http.client.HTTPResponse) -> None:
         if message.get("method") == "initialize" and "result" in answer:
             self._version = answer["result"].get("protocolVersion")
+            self._session = response.headers.get(SESSION)
+            if self._session is not None:
+                threading.Thread(target=self._hear, args=(self._session,), daemon=True).start()
+
+    def _hear(self, session: str) -> None:
+        """Write what the server tells without being asked, until the session ends; a server may be gone for a while."""
+        while self._session == session:
+            connection = self._heard = self._connect()
+            try:
+                connection.request("GET", self._path, headers=self._of_session("text/event-stream"))
+                response = connection.getresponse()
+                if response.status != _OK:
+                    return
+                for told in events_of(response):
+                    self._write(told)
+            except (OSError, http.client.HTTPException, ValueError):
+                time.sleep(AGAIN_SECONDS)
+            finally:
+                connection.close()
+
+    def _leave(self) -> None:
+        """Tell the server that the session is over; where it cannot be told, it forgets it by itself."""
+        if self._session is None:
+            return
+        connection, headers = self._connect(), self._of_session("application/json")
+        self._session = None
+        if self._heard is not None and self._heard.sock is not None:
+            self._heard.sock.close()
+        with suppress(OSError, http.client.HTTPException):
+            connection.request("DELETE", self._path, headers=headers)
+            connection.getresponse()
+        connection.close()
+
+    def _of_session(self, accept: str) -> dict[str, str]:
+        named = {SESSION: self._session} if self._session else {}
+        version = {"MCP-Protocol-Version": self._version} if self._version else {}
+        return {**self._headers, "Accept": accept, **version, **named}
 
     def _headers_of(self, message: Message) -> dict[str, str]:
-        headers = {
-            **self._headers,
-            "Accept": "application/json, text/event-stream",
-            "Content-Type": "application/json",
-        }
+        accepted, content = "application/json, text/event-stream", {"Content-Type": "application/json"}
         params, method = message.get("params") or {}, str(message.get("method", ""))
         newest = (params.get("_meta") or {}).get(VERSION)
         if newest is None:
-            return headers | ({"MCP-Protocol-Version": self._version} if self._version else {})
+            return self._of_session(accepted) | content
+        headers = {**self._headers, "Accept": accepted, **content}
         name = params.get(_NAMED.get(method, ""))
         named = {"Mcp-Name": _encoded(name)} if isinstance(name, str) else {}
         return headers | {"MCP-Protocol-Version": str(newest), "Mcp-Method": method, **named}

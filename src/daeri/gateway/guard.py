@@ -432,9 +432,13 @@ def middleware(options: Options, timing: Timing | None = None, tracer: Tracer | 
                 "If-Match",
                 "If-None-Match",
                 "Last-Event-ID",
+                "MCP-Protocol-Version",
+                "Mcp-Method",
+                "Mcp-Name",
+                "Mcp-Session-Id",
                 "X-Request-Id",
             ],
-            expose_headers=["ETag", "Link", "Location", "Retry-After", "X-Request-Id"],
+            expose_headers=["ETag", "Link", "Location", "Mcp-Session-Id", "Retry-After", "X-Request-Id"],
             max_age=CORS_SECONDS,
         )
         stack.append(cors)

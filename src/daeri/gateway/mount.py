@@ -68,11 +68,11 @@ def gateway(
     """Build the protocols over the services; `error_page` shows errors to browsers, MCP offers `extras` besides."""
     issuer = Issuer(options.issuer, services.clock) if options.issuer is not None else None
     keeper = Doorkeeper(services.identity, options, issuer, services.limiter)
-    tools = Mcp(services, keeper, options.version, extras or Extras())
     deliverer = Deliverer(services, private=options.push_private)
     agents = A2A(services, keeper, deliverer, options.version)
     notifier = Notifier(services.office.notices, options.news, options.public_url)
     lines = Lifelines(keeper)
+    tools = Mcp(services, keeper, lines, options.version, extras or Extras())
     methods = Methods(services)
     timing = Timing()
     return Gateway(

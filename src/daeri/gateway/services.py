@@ -20,6 +20,7 @@ from daeri.operations.prompting import PromptLog
 from daeri.records.credentials import Credentials
 from daeri.records.identity import Identity
 from daeri.runs.figures import Counting
+from daeri.runs.handshakes import Handshakes
 from daeri.runs.jobs import Jobs
 from daeri.runs.pushes import Pushes
 from daeri.runs.runs import Runs
@@ -53,6 +54,7 @@ class Services:
     raw: RawModels
     keys: Credentials
     jobs: Jobs
+    handshakes: Handshakes
     clock: Clock
     figures: Counting
     audit_log: AuditLog

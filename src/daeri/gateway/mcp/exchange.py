@@ -9,7 +9,7 @@ from mcp_types.jsonrpc import MISSING_REQUIRED_CLIENT_CAPABILITY
 
 from daeri.gateway.jsonrpc import Caller
 from daeri.gateway.mcp.extras import Json, Result
-from daeri.gateway.mcp.wire import Context, caller_of
+from daeri.gateway.mcp.wire import Context, able, caller_of, talking_of
 from daeri.runs.jobs import Job
 
 LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
@@ -63,13 +63,11 @@ class Live(Talk):
     ) -> None:
         """Take the request."""
         self._ctx = ctx
-        declared = ctx.session.client_capabilities
         answers = {
             name: answer.model_dump(mode="json", by_alias=True, exclude_none=True)
             for name, answer in (params.input_responses or {}).items()
         }
-        able = declared.model_dump(mode="json", by_alias=True, exclude_none=True) if declared is not None else {}
-        super().__init__(caller_of(ctx), arguments or {}, answers, params.request_state, able)
+        super().__init__(caller_of(ctx), arguments or {}, answers, params.request_state, able(ctx))
 
     async def progress(self, done: float, total: float | None = None, message: str | None = None) -> None:
         """Tell how far the work is."""
@@ -77,7 +75,9 @@ class Live(Talk):
 
     async def log(self, level: str, text: str) -> None:
         """Tell what happens."""
-        wanted = (self._ctx.meta or {}).get("io.modelcontextprotocol/logLevel")
+        talking = talking_of(self._ctx)
+        meta = self._ctx.meta or {}
+        wanted = talking.client.level if talking is not None else meta.get("io.modelcontextprotocol/logLevel")
         if wanted in LEVELS and LEVELS.index(level) >= LEVELS.index(str(wanted)):
             params = types.LoggingMessageNotificationParams(level=level, data=text)
             told = types.LoggingMessageNotification(params=params)

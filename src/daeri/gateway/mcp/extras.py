@@ -68,13 +68,19 @@ class ExtraTool:
 
 @dataclass(frozen=True, slots=True)
 class ExtraResource:
-    """A resource; its address may hold {variables}, which `read` gets. Bytes are sent as they are."""
+    """A resource; its address may hold {variables}, which `read` gets. Bytes are sent as they are.
+
+    Attributes:
+        mark: returns something that is another once the resource is, cheaply, as clients that watch it have it looked
+            at every few seconds; without one it cannot be watched.
+    """
 
     uri: str
     name: str
     title: Text
     media_type: str
     read: Callable[[Caller, Mapping[str, str]], Awaitable[str | bytes]]
+    mark: Callable[[Caller, Mapping[str, str]], Awaitable[str]] | None = None
 
     def variables(self, uri: str) -> dict[str, str] | None:
         """Return the variables of an address of this shape; None where it has another."""

@@ -11,22 +11,17 @@ import mcp_types as types
 from mcp.server.subscriptions import SUBSCRIPTION_ID_META_KEY
 from mcp.shared.exceptions import MCPError
 
-from daeri.canonical import digest
 from daeri.errors import DaeriError
 from daeri.gateway.guard import Doorkeeper
 from daeri.gateway.jsonrpc import Caller
-from daeri.gateway.mcp.prompts import Prompts
 from daeri.gateway.mcp.resources import Resources
+from daeri.gateway.mcp.standing import GONE, Standing
 from daeri.gateway.mcp.tasks import ENDED, Tasks
-from daeri.gateway.mcp.tools import Tools
 from daeri.gateway.mcp.wire import Context, caller_of, require_tasks
 
 STREAMS_MAX: Final = 256
 WATCHED_MAX: Final = 20
 LOOK_SECONDS: Final = 1.0
-GONE: Final = "gone"
-WATCHED: Final = ("daeri://runs/run_", "daeri://approvals/apr_")
-"""What changes by a mark that may be looked at over and over; reading a record or a document is written down."""
 
 
 class TaskNotification(types.Notification[dict[str, Any], Literal["notifications/tasks"]]):
@@ -39,12 +34,11 @@ class TaskNotification(types.Notification[dict[str, Any], Literal["notifications
 class Listening:
     """Serves the streams."""
 
-    def __init__(self, tools: Tools, prompts: Prompts, tasks: Tasks, resources: Resources, keeper: Doorkeeper) -> None:
+    def __init__(self, standing: Standing, tasks: Tasks, resources: Resources, keeper: Doorkeeper) -> None:
         """Take what is listened to, and who checks the credential again."""
-        self._tools = tools
-        self._prompts = prompts
-        self._tasks = tasks
         self._resources = resources
+        self._standing = standing
+        self._tasks = tasks
         self._keeper = keeper
         self._open = 0
 
@@ -57,7 +51,7 @@ class Listening:
         if self._open >= STREAMS_MAX:
             raise MCPError(types.INTERNAL_ERROR, "Too many streams are open")
         caller = caller_of(ctx)
-        uris = [uri for uri in wanted.resource_subscriptions or [] if uri.startswith(WATCHED)][:WATCHED_MAX]
+        uris = [uri for uri in wanted.resource_subscriptions or [] if self._resources.may_watch(uri)][:WATCHED_MAX]
         # The marks are older than what is told first, so that no change falls between them.
         marks = {task_id: await self._mark(caller, task_id) for task_id in task_ids}
         known = {task_id: await self._task(caller, task_id) for task_id in task_ids}
@@ -76,7 +70,7 @@ class Listening:
         caller = caller_of(ctx)
         for task in watch.tasks.values():
             await watch.tell_task(task)
-        lists = self._lists(caller)
+        lists = self._standing.lists(caller)
         while True:
             for uri in watch.uris:
                 await self._look_at(caller, watch, uri)
@@ -89,12 +83,8 @@ class Listening:
                 caller = Caller(await self._keeper.still(ctx.request, caller.actor.door), caller.lang)
             except DaeriError:
                 return
-            before, lists = lists, self._lists(caller)
+            before, lists = lists, self._standing.lists(caller)
             await watch.tell_lists(before, lists)
-
-    def _lists(self, caller: Caller) -> tuple[str, str]:
-        """Return marks of the caller's tools and prompts, which follow from what they may do."""
-        return digest(self._tools.of(caller.actor, caller.lang)), digest(self._prompts.listed(caller))
 
     async def _task(self, caller: Caller, task_id: str) -> dict[str, Any] | None:
         try:
@@ -118,7 +108,7 @@ class Listening:
             await watch.tell_task(now)
 
     async def _look_at(self, caller: Caller, watch: "_Watch", uri: str) -> None:
-        seen = await self._mark(caller, uri.rpartition("/")[2])
+        seen = await self._standing.mark(caller, uri)
         before, watch.uris[uri] = watch.uris[uri], seen
         if before not in ("", seen):
             params = types.ResourceUpdatedNotificationParams(uri=uri, _meta=watch.meta)
@@ -150,7 +140,7 @@ class _Watch:
         params = types.SubscriptionsAcknowledgedNotificationParams(notifications=honored, _meta=self.meta)
         await self.tell(types.SubscriptionsAcknowledgedNotification(params=params))
 
-    async def tell_lists(self, before: tuple[str, str], now: tuple[str, str]) -> None:
+    async def tell_lists(self, before: tuple[Any, Any], now: tuple[Any, Any]) -> None:
         """Tell which lists have changed."""
         params = types.NotificationParams(_meta=self.meta)
         if self._wanted.tools_list_changed and before[0] != now[0]:

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 from daeri.errors import NotFound
 from daeri.gateway.jsonrpc import Caller
 from daeri.gateway.mcp.extras import Extras
+from daeri.gateway.mcp.tasks import Tasks
 from daeri.gateway.services import Services
 from daeri.operations.listing import ListQuery
 from daeri.wording import Text
@@ -22,6 +23,8 @@ JSON_TYPE: Final = "application/json"
 _ADDRESS: Final = re.compile(
     r"daeri://(?P<kind>records|documents|approvals|runs)(?:/(?P<first>[^/?#]+))?(?:/(?P<second>[^/?#]+))?"
 )
+WATCHED: Final = ("daeri://runs/run_", "daeri://approvals/apr_")
+"""What changes by a mark that may be looked at over and over; reading a record or a document is written down."""
 _DIGITS: Final = re.compile(r"[0-9]{1,18}")
 
 _TYPES: Final = Text("기록의 종류와 항목", "Types of records and their fields")
@@ -43,9 +46,10 @@ _TEMPLATES: Final = (
 class Resources:
     """Lists and reads."""
 
-    def __init__(self, services: Services, extras: Extras) -> None:
-        """Take the services, and what is offered besides."""
+    def __init__(self, services: Services, extras: Extras, tasks: Tasks) -> None:
+        """Take the services, what is offered besides, and who knows when runs and documents change."""
         self._services = services
+        self._tasks = tasks
         self._extras = extras.resources
         self._extra = extras.resource
 
@@ -73,6 +77,25 @@ class Resources:
             {"uriTemplate": template, "name": name, "title": title.to(caller.lang), "mimeType": kind}
             for template, name, title, kind in [*own, *more]
         ]
+
+    def may_watch(self, uri: str) -> bool:
+        """Say whether changes at an address can be told of."""
+        extra = self._extra(uri)
+        return uri.startswith(WATCHED) if extra is None else extra[0].mark is not None
+
+    async def mark(self, caller: Caller, uri: str) -> str:
+        """Return what changes when that which is at an address does.
+
+        Raises:
+            NotFound: nothing is there that can be watched, or nothing that the caller may see.
+        """
+        extra = self._extra(uri)
+        if extra is None:
+            return await self._tasks.mark(caller, uri.rpartition("/")[2])
+        resource, variables = extra
+        if resource.mark is None:
+            raise NotFound
+        return await resource.mark(caller, variables)
 
     async def contents(self, caller: Caller, uri: str) -> dict[str, Any]:
         """Return what is at an address, in the protocol's shape.

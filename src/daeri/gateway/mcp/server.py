@@ -6,11 +6,12 @@ Results are plain dicts in the wire's names. This file imports the SDK; only `mo
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import mcp_types as types
 from mcp.server.caching import CacheHint
-from mcp.server.lowlevel import Server
+from mcp.server.lowlevel import NotificationOptions, Server
+from mcp.server.models import InitializationOptions
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.shared.exceptions import MCPError
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
@@ -29,21 +30,43 @@ from daeri.gateway.mcp.listen import Listening
 from daeri.gateway.mcp.prompts import Prompts
 from daeri.gateway.mcp.resources import Resources
 from daeri.gateway.mcp.results import Result, of_body, of_error, of_outcome
+from daeri.gateway.mcp.standing import Standing
 from daeri.gateway.mcp.tools import OWN, PAGE, Called, Searched, Tools
-from daeri.gateway.mcp.wire import Context, caller_of, declares_tasks, key_of, problem_error, require_tasks, task_named
+from daeri.gateway.mcp.wire import (
+    Context,
+    caller_of,
+    declares_tasks,
+    key_of,
+    problem_error,
+    require_tasks,
+    session_of,
+    talking_of,
+    task_named,
+)
 from daeri.gateway.methods import Methods
 from daeri.gateway.services import Services
 from daeri.gateway.wire import fitted
 from daeri.operations.outcome import Held
+from daeri.wording import Text
 
 BODY_MAX: Final = 64 * 1024 * 1024
 """The guard has bounded the body already; this only has to be above its bound."""
 LISTS: Final = CacheHint(5_000, "private")
 """How long a client may keep a list: as long as a revoked right may still show, and for nobody else."""
+ROUNDS_MAX: Final = 10
+"""Times that one call may ask its client."""
 DRY_RUN: Final = "daeri/dry-run"
 """What a call's _meta may carry beside its arguments, besides its key."""
 
 Handler = Callable[[Context, Any], Awaitable[Result]]
+
+
+class Doors(NamedTuple):
+    """How a request is answered: in one piece, as a stream, or by the standing stream of a client."""
+
+    quick: ASGIApp
+    streamed: ASGIApp
+    standing: Standing
 
 
 class TaskParams(types.RequestParams):
@@ -69,11 +92,13 @@ class Handlers:
         self._methods = Methods(services)
         self.tools = Tools(services, extras)
         self._tasks = tasks.Tasks(services)
-        self._resources = Resources(services, extras)
+        self._resources = Resources(services, extras, self._tasks)
         self._asking = Asking(services)
         self._clock = Clock()
         self.prompts = Prompts(services, extras)
-        self._listening = Listening(self.tools, self.prompts, self._tasks, self._resources, keeper)
+        self._book = services.handshakes
+        self.standing = Standing(self.tools, self.prompts, self._resources, services.handshakes, keeper)
+        self._listening = Listening(self.standing, self._tasks, self._resources, keeper)
 
     def all(self) -> Mapping[str, tuple[type[types.RequestParams], Handler]]:
         """Return what handles each method."""
@@ -90,6 +115,9 @@ class Handlers:
             "tasks/update": (TaskUpdateParams, self.update_task),
             "tasks/cancel": (TaskParams, self.cancel_task),
             "subscriptions/listen": (types.SubscriptionsListenRequestParams, self._listening.listen),
+            "resources/subscribe": (types.SubscribeRequestParams, self.watch),
+            "resources/unsubscribe": (types.UnsubscribeRequestParams, self.unwatch),
+            "logging/setLevel": (types.SetLevelRequestParams, self.set_level),
         }
 
     async def list_tools(self, ctx: Context, params: types.PaginatedRequestParams) -> Result:
@@ -173,6 +201,35 @@ class Handlers:
             raise problem_error(error, caller) from None
         return {"contents": [contents]}
 
+    async def watch(self, ctx: Context, params: types.SubscribeRequestParams) -> Result:
+        """Tell a client that shook hands of changes at an address."""
+        caller, uri = caller_of(ctx), str(params.uri)
+        try:
+            if not self._resources.may_watch(uri):
+                raise InvalidRequest(Text("여기는 지켜볼 수 없어요", "Changes at this address are not told of"))
+            await self._book.watch(caller.actor, session_of(ctx), uri, await self._resources.mark(caller, uri))
+        except DaeriError as error:
+            raise problem_error(error, caller) from None
+        return {}
+
+    async def unwatch(self, ctx: Context, params: types.UnsubscribeRequestParams) -> Result:
+        """Tell it no longer."""
+        caller = caller_of(ctx)
+        try:
+            await self._book.watch(caller.actor, session_of(ctx), str(params.uri), None)
+        except DaeriError as error:
+            raise problem_error(error, caller) from None
+        return {}
+
+    async def set_level(self, ctx: Context, params: types.SetLevelRequestParams) -> Result:
+        """Note from which level on a client that shook hands wants to hear what happens."""
+        caller = caller_of(ctx)
+        try:
+            await self._book.set_level(caller.actor, session_of(ctx), params.level)
+        except DaeriError as error:
+            raise problem_error(error, caller) from None
+        return {}
+
     async def list_prompts(self, ctx: Context, params: types.PaginatedRequestParams) -> Result:
         """List the prompts."""
         return _page("prompts", self.prompts.listed(caller_of(ctx)), "name", params)
@@ -242,19 +299,54 @@ def _page(what: str, items: list[dict[str, Any]], key: str, params: types.Pagina
 
 
 def _marked(handler: Handler) -> Handler:
-    """Mark the kind of each result; it is complete where its handler does not say otherwise."""
+    """Mark the kind of each result, complete where its handler does not say otherwise; ask who must be asked first."""
 
     async def marked(ctx: Context, params: Any) -> Result:
-        return {"resultType": "complete", **await handler(ctx, params)}
+        result = await handler(ctx, params)
+        if ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
+            return {"resultType": "complete", **result}
+        for _ in range(ROUNDS_MAX):
+            if result.get("resultType") != "input_required":
+                return result
+            params = await _answered(ctx, params, result)
+            result = await handler(ctx, params)
+        raise MCPError(types.INTERNAL_ERROR, "It asks again and again")
 
     return marked
 
 
-def build(services: Services, keeper: Doorkeeper, version: str, extras: Extras, lasting: Lasting) -> Server[Any]:
+async def _answered(ctx: Context, params: Any, result: Result) -> Any:
+    """Ask a client that shook hands what a newer one is asked in the answer, and return its call with the answers.
+
+    Raises:
+        MCPError: it cannot be asked, or gave no answer.
+    """
+    talking, caller = talking_of(ctx), caller_of(ctx)
+    if talking is None:
+        raise MCPError(types.INVALID_REQUEST, "This needs a client that can be asked: one with a session")
+    try:
+        answers = await talking.ask(result["inputRequests"])
+    except DaeriError as error:
+        raise problem_error(error, caller) from None
+    given = {"inputResponses": answers, "requestState": result.get("requestState")}
+    sent = params.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return type(params).model_validate({**sent, **given})
+
+
+class _Server(Server[Any]):
+    """The SDK's server; what it tells of changes, it also tells clients that shake hands first."""
+
+    def create_initialization_options(
+        self, notification_options: NotificationOptions | None = None, *args: Any, **more: Any
+    ) -> InitializationOptions:
+        """Say so."""
+        told = notification_options or NotificationOptions(prompts_changed=True, tools_changed=True)
+        return super().create_initialization_options(told, *args, **more)
+
+
+def build(handlers: Handlers, company: Text, version: str) -> Server[Any]:
     """Put the server together."""
-    handlers = Handlers(services, keeper, extras, lasting)
-    company = services.door.company.name
-    server: Server[Any] = Server(
+    server = _Server(
         "daeri",
         version=version,
         title=f"{company.ko} ({company.en})",
@@ -279,12 +371,13 @@ def build(services: Services, keeper: Doorkeeper, version: str, extras: Extras, 
 @asynccontextmanager
 async def opened(
     services: Services, keeper: Doorkeeper, version: str, extras: Extras, lasting: Lasting
-) -> AsyncIterator[tuple[ASGIApp, ASGIApp]]:
+) -> AsyncIterator[Doors]:
     """Open the server twice over the same handlers: answering in one piece, and as a stream."""
-    server = build(services, keeper, version, extras, lasting)
+    handlers = Handlers(services, keeper, extras, lasting)
+    server = build(handlers, services.door.company.name, version)
     quick, streamed = (
         StreamableHTTPSessionManager(server, json_response=whole, stateless=True, max_request_body_size=BODY_MAX)
         for whole in (True, False)
     )
     async with quick.run(), streamed.run():
-        yield quick.handle_request, streamed.handle_request
+        yield Doors(quick.handle_request, streamed.handle_request, handlers.standing)

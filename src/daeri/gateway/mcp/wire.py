@@ -7,8 +7,9 @@ from mcp.shared.exceptions import MCPError
 from mcp_types.jsonrpc import HEADER_MISMATCH, MISSING_REQUIRED_CLIENT_CAPABILITY
 from starlette.requests import Request
 
-from daeri.errors import DaeriError
+from daeri.errors import DaeriError, NotFound
 from daeri.gateway.jsonrpc import Caller
+from daeri.gateway.mcp.talking import SESSION, Talking
 from daeri.gateway.mcp.tasks import EXTENSION
 from daeri.gateway.wire import checked_key
 
@@ -40,11 +41,38 @@ def declares_tasks(ctx: Context) -> bool:
     return capabilities is not None and EXTENSION in (capabilities.extensions or {})
 
 
+def talking_of(ctx: Context) -> Talking | None:
+    """Return the way to ask a client that shook hands first; None for all others, who are asked in answers."""
+    assert ctx.request is not None  # noqa: S101 - as above
+    talking: Talking | None = ctx.request.scope["state"].get("talking")
+    return talking
+
+
+def able(ctx: Context) -> dict[str, Any]:
+    """Return what the client told that it can do: with this request, or when it shook hands."""
+    if (talking := talking_of(ctx)) is not None:
+        return talking.client.capabilities
+    declared = ctx.session.client_capabilities
+    return declared.model_dump(mode="json", by_alias=True, exclude_none=True) if declared is not None else {}
+
+
 def asks_people(ctx: Context) -> bool:
     """Say whether the client can show its person a form."""
-    capabilities = ctx.session.client_capabilities
-    elicitation = capabilities.elicitation if capabilities is not None else None
-    return elicitation is not None and (elicitation.form is not None or elicitation.url is None)
+    elicitation = able(ctx).get("elicitation")
+    return elicitation is not None and ("form" in elicitation or "url" not in elicitation)
+
+
+def session_of(ctx: Context) -> str:
+    """Return the name of the handshake that the client goes by.
+
+    Raises:
+        NotFound: it names none.
+    """
+    assert ctx.request is not None  # noqa: S101 - as above
+    name: str | None = ctx.request.headers.get(SESSION)
+    if name is None:
+        raise NotFound
+    return name
 
 
 def require_tasks(ctx: Context) -> None:
