@@ -107,6 +107,10 @@ def test_serve_tells_which_company_planner_and_settings_it_runs_with(built: Buil
     ended = daeri("serve", "--company", "nowhere:company", "--dir", built.folder)
     assert ended.returncode == 2
     assert "company-not-found" in ended.stderr
+    for named in ("nowhere:extras", "daeri.sample:hanbit"):
+        ended = daeri("serve", "--mcp-extras", named, "--dir", built.folder)
+        assert ended.returncode == 2
+        assert "extras-not-found" in ended.stderr
     ended = daeri("serve", "--dir", tmp_path, DAERI_PORT="no number")
     assert ended.returncode == 2
     assert "bad-setting" in ended.stderr

@@ -5,9 +5,10 @@ This file imports the company when it is asked for it, so commands import it ins
 
 import os
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from pydantic import ValidationError
 
@@ -21,15 +22,11 @@ from daeri.operations.agents import agents_in
 from daeri.records.revisions import NewerDatabase
 from daeri.settings import Settings, environment
 
+if TYPE_CHECKING:
+    from daeri.gateway.mcp import Extras
+
 COMPANY: Final = "daeri.sample:hanbit"
 """The company that is served where none is named."""
-
-
-class Make(Protocol):
-    """What `module:callable` must name."""
-
-    def __call__(self) -> Company:
-        """Put the company together."""
 
 
 def company_of(named: str | None) -> Company:
@@ -39,16 +36,45 @@ def company_of(named: str | None) -> Company:
         Trouble: it cannot be imported, or what it declares is wrong.
     """
     spec = named or os.environ.get("DAERI_COMPANY") or COMPANY
+    company = _made(spec, "company", "company-not-found", Words("회사 정의", "The company"))
+    if not isinstance(company, Company):
+        raise _not_it("company-not-found", spec, company, "Company")
+    return company
+
+
+def extras_of(named: str | None) -> "Extras | None":
+    """Return what is offered over MCP besides, as `module:callable`, else DAERI_MCP_EXTRAS names it.
+
+    Raises:
+        Trouble: it cannot be imported, or what it declares is wrong.
+    """
+    from daeri.gateway.mcp import Extras  # noqa: PLC0415 - the gateway: only a server needs it
+
+    spec = named or os.environ.get("DAERI_MCP_EXTRAS")
+    if not spec:
+        return None
+    extras = _made(spec, "extras", "extras-not-found", Words("MCP 추가 도구", "What MCP offers besides"))
+    if not isinstance(extras, Extras):
+        raise _not_it("extras-not-found", spec, extras, "Extras")
+    return extras
+
+
+def _made(spec: str, default: str, code: str, what: Words) -> object:
+    """Call what `module:callable` names.
+
+    Raises:
+        Trouble: it cannot be imported, or what it declares is wrong.
+    """
     module, _, name = spec.partition(":")
     # A company's package usually lies where the command is given, and console scripts do not look there.
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
-        company = cast("Make", getattr(import_module(module), name or "company"))()
+        return cast("Callable[[], object]", getattr(import_module(module), name or default))()
     except (ImportError, AttributeError, TypeError, ValueError, DeclarationError) as error:
         raise Trouble(
-            "company-not-found",
-            Words(f"회사 정의를 읽지 못했어요: {spec}", f"The company cannot be loaded: {spec}"),
+            code,
+            Words(f"{what.ko}를 읽지 못했어요: {spec}", f"{what.en} cannot be loaded: {spec}"),
             why=Words(str(error), str(error)),
             fix=Words(
                 "'모듈:함수' 로 적어 주세요. 예: --company daeri.sample:hanbit",
@@ -56,15 +82,16 @@ def company_of(named: str | None) -> Company:
             ),
             code=Code.USAGE,
         ) from error
-    if not isinstance(company, Company):
-        what = type(company).__name__
-        raise Trouble(
-            "company-not-found",
-            Words(f"{spec} 는 Company 를 돌려줘야 해요", f"{spec} must return a Company"),
-            why=Words(f"{what} 를 돌려줬어요", f"It returned {what}"),
-            code=Code.USAGE,
-        )
-    return company
+
+
+def _not_it(code: str, spec: str, made: object, wanted: str) -> Trouble:
+    what = type(made).__name__
+    return Trouble(
+        code,
+        Words(f"{spec} 는 {wanted} 를 돌려줘야 해요", f"{spec} must return {wanted}"),
+        why=Words(f"{what} 를 돌려줬어요", f"It returned {what}"),
+        code=Code.USAGE,
+    )
 
 
 def settings_of(place: Place, **given: Any) -> Settings:

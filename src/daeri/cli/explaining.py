@@ -155,6 +155,11 @@ OWN: Final = (
         Words("--company 모듈:함수 를 확인해 주세요.", "Check --company MODULE:CALLABLE."),
     ),
     Meaning(
+        "extras-not-found",
+        Words("MCP 추가 도구를 읽지 못했어요", "What MCP offers besides cannot be loaded"),
+        Words("--mcp-extras 모듈:함수 를 확인해 주세요.", "Check --mcp-extras MODULE:CALLABLE."),
+    ),
+    Meaning(
         "bad-setting",
         Words("설정값이 맞지 않아요", "A setting is not valid"),
         Words("DAERI_ 로 시작하는 환경 변수와 .env 를 확인해 주세요.", "Check DAERI_ variables and .env."),

@@ -27,6 +27,7 @@ from daeri.cli.trouble import Trouble
 from daeri.cli.words import Words
 from daeri.clock import Clock, rfc3339
 from daeri.errors import DeclarationError, NotReady
+from daeri.gateway.mcp import Extras
 from daeri.gateway.websocket import PING_SECONDS
 from daeri.operations import Company
 from daeri.records.revisions import NewerDatabase
@@ -142,6 +143,7 @@ def run(
     held: socket.socket,
     begun: Callable[[str], None],
     later: Later | None = None,
+    extras: Extras | None = None,
 ) -> None:
     """Serve until the process is told to stop.
 
@@ -151,6 +153,7 @@ def run(
         held: the port.
         begun: called with the address when requests are answered.
         later: goes on beside the answering of requests.
+        extras: what MCP offers beside the company's operations.
 
     Raises:
         Trouble: the server could not start.
@@ -168,7 +171,7 @@ def run(
         write_private(note, {"url": url, "pid": os.getpid(), "started_at": rfc3339(clock.now())})
         begun(url)
 
-    app = application(Daeri(company, settings, clock), later=later)
+    app = application(Daeri(company, settings, clock), extras=extras, later=later)
 
     async def retire() -> None:
         _take_away(note)

@@ -104,15 +104,23 @@ def serve(
     ] = None,
     host: HostOption = None,
     port: PortOption = None,
+    mcp_extras: Annotated[
+        str | None,
+        Option(
+            "--mcp-extras",
+            metavar="MODULE:CALLABLE",
+            help=both("MCP에만 내놓을 것 (DAERI_MCP_EXTRAS)", "What is offered over MCP besides (DAERI_MCP_EXTRAS)"),
+        ),
+    ] = None,
 ) -> None:
     """Serve a company from its data folder."""
     gc.disable()  # as above
     from daeri.cli import running  # noqa: PLC0415 - the server; nothing else needs it
-    from daeri.cli.company import company_of, settings_of  # noqa: PLC0415 - same
+    from daeri.cli.company import company_of, extras_of, settings_of  # noqa: PLC0415 - same
     from daeri.log import set_up  # noqa: PLC0415 - same
 
     terminal = desk.terminal
-    served = company_of(company)
+    served, extras = company_of(company), extras_of(mcp_extras)
     settings = settings_of(desk.place, host=host, port=port)
     set_up(settings.log_level)
     held = running.hold_port(settings.host, settings.port)
@@ -134,7 +142,7 @@ def serve(
             terminal.talk(Words("  설정: ", "  Settings: ").to(terminal.lang) + came)
         terminal.talk(Words("  끄기: Ctrl-C", "  Stop: Ctrl-C"))
 
-    running.run(served, settings, held, begun)
+    running.run(served, settings, held, begun, extras=extras)
     _say_stopped(terminal, f"daeri serve --dir {settings.dir}", settings)
 
 

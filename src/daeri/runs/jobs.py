@@ -45,7 +45,7 @@ OPEN: Final = ("working", "input_required")
 PER_PERSON_MAX: Final = 20
 KEPT: Final = timedelta(days=7)
 """For how long after its creation a job can be asked for; then it ends, if it has not, and is forgotten."""
-LEASE: Final = timedelta(seconds=30)
+LEASE: Final = timedelta(seconds=15)
 """For how long whoever took a job up has it to itself; who is at work renews it."""
 ATTEMPTS_MAX: Final = 3
 """Times a job is begun without coming to a question or an end; more often it is the job that ends its server."""

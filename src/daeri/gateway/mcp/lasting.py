@@ -24,7 +24,7 @@ DOOR: Final = "mcp"
 AT_ONCE: Final = 20
 """Jobs that one server works on at once; the others wait in order."""
 LOOK_SECONDS: Final = 1.0
-IDLE_SECONDS: Final = 10.0
+IDLE_SECONDS: Final = 5.0
 """How often to look while there are jobs here, and while there are none: then for those that a lost server left."""
 FORGET_SECONDS: Final = 3600.0
 
