@@ -226,6 +226,7 @@ class Daeri:
         from daeri.models.route import Models  # noqa: PLC0415
 
         self._models = ModelClient(self.clock)
+        self.runs.asks_models = True
         return Modelled(
             Models(self._models, models), self.company.name.en, self._book, self.budgets, self.prompt_log.book
         )

@@ -7,12 +7,19 @@ import pytest
 
 from daeri.gateway import Options
 from gateway.gateway_house import House, Keys, opened, with_keys
+from gateway.planned_house import Furnished, furnished_with_keys
 
 
 @pytest.fixture(scope="session")
 def keyed(furnished: Path, tmp_path_factory: pytest.TempPathFactory) -> Keys:
     """The furnished database, with accounts and keys of the people in it."""
     return with_keys(furnished, tmp_path_factory.mktemp("keyed"))
+
+
+@pytest.fixture(scope="session")
+def furniture(tmp_path_factory: pytest.TempPathFactory) -> Furnished:
+    """The data folder of a company whose agents ask a model."""
+    return furnished_with_keys(tmp_path_factory.mktemp("planned") / "data")
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pytest
 
 from daeri.errors import Conflict
 from daeri.runs.queueing import CARRIED, SCHEDULED, Queue
+from daeri.runs.request import Terms
 from daeri.runs.runs import Runs
 from daeri.runs.wakeups import Wakeups
 from daeri.runs.work import Ending, Work, Workbench
@@ -78,13 +79,13 @@ async def test_a_second_request_is_rejected_or_takes_over_where_it_says_so(world
     first = await server.ask("하나")
     session = first["session_id"]
     with pytest.raises(Conflict):
-        await server.ask("둘", session_id=session, when_busy="reject")
-    third = await server.ask("셋", session_id=session, when_busy="cancel")
+        await server.ask("둘", session_id=session, terms=Terms(when_busy="reject"))
+    third = await server.ask("셋", session_id=session, terms=Terms(when_busy="cancel"))
     assert (await server.runs.get(await world.actor(OWNER), first["run_id"]))["status"] == "cancelled"
     work = await server.claim(third["run_id"])
     assert work is not None
     await server.end(work)
-    assert (await server.ask("넷", session_id=session, when_busy="reject"))["status"] == "queued"
+    assert (await server.ask("넷", session_id=session, terms=Terms(when_busy="reject")))["status"] == "queued"
 
 
 async def test_so_many_runs_of_one_person_go_on_at_once_and_the_others_in_order(world: World) -> None:
@@ -143,10 +144,10 @@ async def test_a_request_whose_agent_asked_another_one_is_still_at_work_for_its_
     assert await server.claim(first["run_id"])
     await world.sql("UPDATE run SET status = 'waiting_run' WHERE id = :id", id=first["run_id"])
     with pytest.raises(Conflict):
-        await server.ask("둘", session_id=first["session_id"], when_busy="reject")
+        await server.ask("둘", session_id=first["session_id"], terms=Terms(when_busy="reject"))
     mine = await world.actor(OWNER)
     assert (await server.runs.get(mine, first["run_id"]))["status"] == "waiting_run"
-    await server.ask("셋", session_id=first["session_id"], when_busy="cancel")
+    await server.ask("셋", session_id=first["session_id"], terms=Terms(when_busy="cancel"))
     assert (await server.runs.get(await world.actor(OWNER), first["run_id"]))["status"] == "cancelled"
 
 

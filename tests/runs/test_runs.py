@@ -7,7 +7,8 @@ import pytest
 
 from daeri.errors import Conflict, DaeriError, IdempotencyMismatch, NotFound, ValidationFailed
 from daeri.runs import runs as runs_module
-from daeri.runs.runs import INPUT_MAX, Runs
+from daeri.runs.request import INPUT_MAX
+from daeri.runs.runs import Runs
 from daeri.runs.wakeups import Wakeups
 from daeri.runs.work import Asked, Ending, Workbench
 from worlds import COLLEAGUE, LEAD, OWNER, STRANGER, World

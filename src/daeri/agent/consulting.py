@@ -93,7 +93,8 @@ class Consultant:
             BudgetExceeded: what may be spent is spent.
         """
         version = await self._prompts.version(situation.instructions)
-        request = Request(messages, tools, situation.actor.authority)
+        options = {} if situation.answer_format is None else {"response_format": situation.answer_format.asked}
+        request = Request(messages, tools, situation.actor.authority, options)
         kept = self.models.replies.find(request, sight.names)
         if kept:
             return await self._again(situation, sight, kept, version)
@@ -107,7 +108,9 @@ class Consultant:
         asking = span(f"chat {first}", "client", gen_ai__operation__name="chat", gen_ai__request__model=first)
         with ending(reservation), asking as told:
             told.note(gen_ai__provider__name=self.models.provider(first))
-            coming = self.models.stream(messages, tools, name=sight.first, among=sight.names, rank=situation.rank)
+            coming = self.models.stream(
+                messages, tools, name=sight.first, among=sight.names, options=options, rank=situation.rank
+            )
             async with aclosing(coming) as items:
                 async for item in items:
                     reply.items.append(item)

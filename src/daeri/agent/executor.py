@@ -200,6 +200,7 @@ class Executor:
             rank=work.rank,
             run_id=work.lease.run_id,
             held=work.classes,
+            answer_format=work.terms.answer_format,
             recalled=classes_in(step.output for step in work.steps if step.kind == "recall"),
         )
         await self._recall(work, progress, situation)

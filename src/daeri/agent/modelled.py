@@ -22,7 +22,7 @@ from daeri.agent.answers import outcome_in_words
 from daeri.agent.consulting import Consultant, Prompts
 from daeri.agent.context import HISTORY_SHARE, TURNS_MAX, fitting, level, room_in, shortened, tokens_of
 from daeri.agent.planner import Answer, Call, Declined, Happened, Said, Situation, Waits
-from daeri.errors import BudgetExceeded, ModelUnavailable, RateLimited, Timeout
+from daeri.errors import BudgetExceeded, ModelUnavailable, RateLimited, Refused, Timeout
 from daeri.models.route import Models, Sight
 from daeri.models.wire import ToolCall, assistant_message, tool_message
 from daeri.operations.budgets import Budgets
@@ -31,6 +31,7 @@ from daeri.operations.outcome import Done
 from daeri.operations.sensitivity import classes_in
 from daeri.records.prompts import PromptBook
 from daeri.records.usage import UseBook
+from daeri.runs.answer_format import AnswerFormat, bare
 from daeri.runs.work import Summary
 from daeri.wording import Text
 
@@ -45,6 +46,14 @@ PROMPTS_KEPT = 256
 """Rendered prompts that are kept: a run renders the same one at each turn."""
 EARLIER = "What was said before?"
 """Asked in the person's place before a summary: some endpoints want requests and answers to take turns."""
+
+MEND = """That was not the answer's form:
+{complaints}
+Write the whole answer again in the form that was asked for, as JSON alone."""
+UNTOLD = Text(
+    "찾은 내용 중에 AI 모델에 보낼 수 없는 것이 있어서 정해진 형식으로 답할 수 없어요. 형식 없이 물어보세요.",
+    "Some of what was found may be sent to no AI model, so there is no answer in that form. Ask without a form.",
+)
 
 NONE: frozenset[str] = frozenset()
 
@@ -94,15 +103,19 @@ class Modelled:
         messages = self._messages(situation, sight, tools)
         names = {tool_name(operation.name): operation.name for operation in situation.tools}
         reads = frozenset(tool_name(each.name) for each in situation.tools if each.effect == "read")
+        # What has a form is said when it has it: half of it, or words before a call, would be no JSON.
+        asking = situation if situation.answer_format is None else replace(situation, say=_unheard)
         spoken = ""
         for _ in range(REPAIRS_MAX + 1):
-            reply = await self._consultant.ask(situation, sight, messages, [tool.told for tool in tools], reads=reads)
+            reply = await self._consultant.ask(asking, sight, messages, [tool.told for tool in tools], reads=reads)
             spoken += reply.text
             calls, broken = reply.calls, reply.broken
             if calls and not broken:
                 called = [(names.get(call.name, call.name.replace("__", ".", 1)), call.arguments) for call in calls]
                 seen = tuple(sorted(situation.classes - sight.withheld))
                 return [Call(name, arguments, classes=seen) for name, arguments in called]
+            if not broken and situation.answer_format is not None:
+                return await self._formed(asking, situation.answer_format, sight, messages, reply.text)
             if not broken:
                 return Answer("\n\n".join(filter(None, [spoken, *_untold(situation, sight.withheld)])))
             messages.append(assistant_message(reply.text, [*calls, *broken]))
@@ -110,6 +123,35 @@ class Modelled:
             messages += [tool_message(call, call.reason) for call in broken]
         raise ModelUnavailable(
             Text("모델이 읽을 수 없는 호출만 보냈어요", "The model sent only calls that cannot be read")
+        )
+
+    async def _formed(
+        self, asking: Situation, wanted: AnswerFormat, sight: Sight, messages: list[dict[str, Any]], text: str
+    ) -> Answer:
+        """Return the answer in the form that it must have; the model may mend it once.
+
+        Raises:
+            Refused: what was found may be told to no model, so none can put it into a form.
+            ModelUnavailable: the answer still has another form.
+        """
+        if _untold(asking, sight.withheld):
+            raise Refused(UNTOLD)
+        for mends in (False, True):
+            answer = bare(text)
+            complaints = wanted.complaints(answer)
+            if not complaints:
+                return Answer(answer)
+            if mends:
+                break
+            told = MEND.format(complaints="\n".join(f"- {each}" for each in complaints))
+            messages += [assistant_message(answer, [])] if answer else []
+            messages.append({"role": "user", "content": told})
+            text = (await self._consultant.ask(asking, sight, messages, [], reads=NONE)).text
+        raise ModelUnavailable(
+            Text(
+                f"모델의 답이 정해진 형식에 맞지 않아요: {complaints[0]}",
+                f"The model's answer does not have the form that was asked for: {complaints[0]}",
+            )
         )
 
     async def condense(self, situation: Situation) -> Summary | None:
@@ -120,7 +162,7 @@ class Modelled:
         if fitting(sizes, room) == len(sizes):
             return None
         covered = situation.history[: len(sizes) - fitting(sizes, room // 2, TURNS_MAX // 2)]
-        quietly = replace(situation, say=_unheard)
+        quietly = replace(situation, say=_unheard, answer_format=None)
         try:
             reply = await self._consultant.ask(quietly, sight, self._minutes(situation, sight, covered), [], reads=NONE)
         except (ModelUnavailable, BudgetExceeded, RateLimited, Timeout) as error:
@@ -158,7 +200,9 @@ class Modelled:
         for said in situation.history[first:]:
             answer = _shown(said, said.answer, sight)
             messages += [{"role": "user", "content": _asked(said, sight)}, {"role": "assistant", "content": answer}]
-        messages.append({"role": "user", "content": self._render("user", input=_asked(situation, sight))})
+        request = self._render("user", input=_asked(situation, sight))
+        wanted = self._wanted(situation)
+        messages.append({"role": "user", "content": f"{request}\n\n{wanted}" if wanted else request})
         told = [_told(happened, sight.withheld) for happened in situation.happened]
         most = min(RESULT_MAX, level([tokens_of(text) for text, _ in told], room - sum(sizes[first:])))
         for number, (happened, (text, untrusted)) in enumerate(zip(situation.happened, told, strict=True), 1):
@@ -192,12 +236,20 @@ class Modelled:
         )
         return f"{system}\n\n{context}"
 
+    def _wanted(self, situation: Situation) -> str:
+        """Return what the model is told of the form that its answer must have."""
+        wanted = situation.answer_format
+        if wanted is None:
+            return ""
+        schema = None if wanted.schema is None else json.dumps(wanted.schema, ensure_ascii=False)
+        return self._render("format", schema=schema)
+
     def _rendered(self, prompt: str, **values: Any) -> str:
         return self._templates.get_template(f"{prompt}.j2").render(values).strip()
 
     def _room(self, situation: Situation, sight: Sight, tools: list[Tool]) -> int:
         """Return the tokens that are left for the conversation and for results."""
-        fixed = [self._system(situation, sight), situation.input]
+        fixed = [self._system(situation, sight), situation.input, self._wanted(situation)]
         fixed += [situation.summary.text] if situation.summary is not None else []
         taken = sum(map(tokens_of, fixed)) + sum(tool.tokens for tool in tools)
         return room_in(self._consultant.models.context(sight.names), taken)

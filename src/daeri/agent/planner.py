@@ -14,6 +14,7 @@ from daeri.operations.outcome import Done
 from daeri.operations.sensitivity import classes_in
 from daeri.records.actor import Actor
 from daeri.records.mentions import Mention
+from daeri.runs.answer_format import AnswerFormat
 from daeri.runs.work import Summary
 from daeri.wording import Lang
 
@@ -138,6 +139,7 @@ class Situation:
         memories: what the person wants to be remembered, closest to the request first.
         held: the sensitive data classes that the request itself may hold, where an agent worded it.
         recalled: those of what was remembered when the run was taken up before.
+        answer_format: the form that the answer must have; only a model can give it one.
     """
 
     actor: Actor
@@ -161,6 +163,7 @@ class Situation:
     asked: list[dict[str, Any]] = field(default_factory=list)
     held: frozenset[str] = frozenset()
     recalled: frozenset[str] = frozenset()
+    answer_format: AnswerFormat | None = None
 
     @property
     def classes(self) -> frozenset[str]:

@@ -8,9 +8,10 @@ from daeri.gateway.wire import Sent
 from daeri.operations.approval import PEOPLE_MAX, Decision, More
 from daeri.operations.directory import Directory
 from daeri.records.actor import Actor
+from daeri.runs.answer_format import read_format
 from daeri.runs.conversations import TITLE_MAX
 from daeri.runs.queueing import Busy
-from daeri.runs.runs import INPUT_MAX
+from daeri.runs.request import INPUT_MAX, Terms
 
 Comment = Annotated[
     str | None, Field(max_length=2000, description="의견 (comment); a rejection needs one, e.g. 일정을 조정해 주세요.")
@@ -27,6 +28,14 @@ Wait = Annotated[
 Key = Annotated[
     str | None,
     Field(min_length=1, max_length=255, description="멱등 키 (idempotency key): the same key never acts twice."),
+]
+ResponseFormat = Annotated[
+    dict[str, Any] | None,
+    Field(
+        description="답의 형식 (the form of the answer), as OpenAI has it: "
+        '{"type": "json_object"}, or {"type": "json_schema", "json_schema": {"name": "...", "schema": {...}}}; '
+        "words where it is missing. Agents without a model refuse it."
+    ),
 ]
 Version = Annotated[int | None, Field(description="읽은 판 (the version that was read); refused when it has changed.")]
 
@@ -51,6 +60,15 @@ class RunAsked(Sent):
             "reject 거절, cancel 앞 것을 멈춤"
         ),
     ] = "queue"
+    response_format: ResponseFormat = None
+
+    def terms(self) -> Terms:
+        """Return how it is to be answered.
+
+        Raises:
+            ValidationFailed: the form of the answer is none.
+        """
+        return Terms(self.when_busy, read_format(self.response_format))
 
 
 class RunEdited(Sent):
@@ -142,6 +160,7 @@ class Asked(Sent):
     session_id: SessionId = None
     agent: AgentName = None
     wait: Wait | None = None
+    response_format: ResponseFormat = None
 
 
 class RunCreated(RunAsked):

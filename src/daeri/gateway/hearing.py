@@ -47,7 +47,7 @@ async def hear(runs: Runs, actor: Actor, run_id: str, lang: Lang) -> AsyncGenera
                     piece, said = told[len(said) :], told
                     yield piece
     run = await runs.get(actor, run_id, lang)
-    whole = text_of(run, lang)
+    whole = "" if refusal_of(run, lang) else text_of(run, lang)
     rest = whole[len(said) :] if whole.startswith(said) else f"\n\n{whole}"
     if whole and rest:
         yield rest
@@ -65,6 +65,11 @@ def text_of(run: Run, lang: Lang) -> str:
     if status in AT_WORK:
         return answer or _WORKING.to(lang).format(ids=run["run_id"])
     return answer
+
+
+def refusal_of(run: Run, lang: Lang) -> str | None:
+    """Say why there is no answer in the form that was asked for; None where there is, or where none was asked for."""
+    return None if run["response_format"] is None or run["status"] == "succeeded" else text_of(run, lang)
 
 
 def told_of(run: Run, ignored: list[str]) -> dict[str, Any]:

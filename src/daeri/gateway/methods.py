@@ -15,6 +15,8 @@ from daeri.gateway.wire import Sent, fitted
 from daeri.operations.approval import Box
 from daeri.operations.listing import ListQuery
 from daeri.operations.operation import Operation
+from daeri.runs.answer_format import read_format
+from daeri.runs.request import Terms
 from daeri.wording import Text
 
 WAIT_DEFAULT: Final = 60.0
@@ -109,6 +111,7 @@ class Methods:
             session_id=asked.session_id,
             lang=caller.lang,
             idempotency_key=caller.idempotency_key,
+            terms=Terms(answer_format=read_format(asked.response_format)),
         )
         wait = _patience(caller, WAIT_DEFAULT if asked.wait is None else asked.wait)
         run = await runs.wait(caller.actor, run["run_id"], wait, caller.lang)
@@ -147,7 +150,7 @@ class Methods:
             session_id=asked.session_id,
             lang=caller.lang,
             idempotency_key=asked.idempotency_key or caller.idempotency_key,
-            when_busy=asked.when_busy,
+            terms=asked.terms(),
         )
         if not asked.wait:
             return run

@@ -87,7 +87,7 @@ class RunRoutes:
             session_id=asked.session_id,
             lang=lang,
             idempotency_key=idempotency_key(request),
-            when_busy=asked.when_busy,
+            terms=asked.terms(),
         )
         if wait:
             run = await self._runs.wait(actor, run["run_id"], wait, lang)

@@ -207,6 +207,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
         citations=list_of(named("Source")),
         approvals=list_of(TEXT),
         usage=ANYTHING,
+        response_format=or_null("object", additionalProperties=True, description="The form that was asked for."),
         steps=list_of(ANYTHING),
         error=_either(named("Problem")),
         replaced_by=or_null("string"),

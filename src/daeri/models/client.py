@@ -269,5 +269,7 @@ def _body(model: Model, messages: Sequence[Json], tools: Sequence[Json], options
     members |= {"model": model.model, "messages": list(messages), "stream": True}
     if tools:
         members["tools"] = list(tools)
+    if not model.structured:
+        members.pop("response_format", None)
     kept = {name: value for name, value in members.items() if value is not None}
     return json.dumps(kept, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")

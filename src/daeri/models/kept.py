@@ -6,7 +6,7 @@ asks. So a change of anybody's rights forgets what was remembered of them, and n
 
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from daeri.bounded import Bounded
@@ -25,16 +25,18 @@ class Request:
 
     Attributes:
         authority: who asks, with all that their rights are made of.
+        options: further members of the request.
     """
 
     messages: Sequence[Json]
     tools: Sequence[Json]
     authority: Json
+    options: Json = field(default_factory=dict)
 
     def key(self, model: Model) -> str:
         """Return what tells this request to a model from every other one."""
         served_by = [model.name, model.base_url, model.model, dict(model.extra)]
-        return digest([served_by, list(self.messages), list(self.tools), self.authority])
+        return digest([served_by, list(self.messages), list(self.tools), self.authority, dict(self.options)])
 
 
 class Replies:

@@ -8,6 +8,7 @@ model = "openai/gpt-4.1-mini"
 price = { input_usd = 0.4, output_usd = 1.6 }   # for a million tokens
 context = 1000000
 at_once = 20                      # requests of agents at a time; others wait in order
+structured = true                 # it takes response_format beside tools; others are told in words
 cache = "1h"                      # remember its replies to the same request by the same person (s, m, h, d)
 sees = []                         # data classes it may be sent beyond internal ones: confidential, personal, secret
 
@@ -63,6 +64,7 @@ class _Entry(BaseModel):
     price: _Price | None = None
     context: int | None = Field(default=None, gt=0)
     at_once: int | None = Field(default=None, gt=0)
+    structured: bool = False
     cache: str | None = Field(default=None, pattern=r"^[1-9]\d{0,5}[smhd]$")
     sees: Literal["all"] | list[Literal["confidential", "personal", "secret"]] | None = None
     options: dict[str, str | int | float | bool] = Field(default_factory=dict)
@@ -81,6 +83,7 @@ class _Entry(BaseModel):
             price=price,
             context=self.context,
             at_once=self.at_once,
+            structured=self.structured,
             cache_seconds=int(self.cache[:-1]) * SECONDS[self.cache[-1]] if self.cache else None,
             sees=self._seen(ruled=ruled),
             extra=self.options,

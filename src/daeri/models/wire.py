@@ -54,6 +54,7 @@ class Model:
         context: tokens that fit into a request and its reply; None where it is not known.
         at_once: requests of agents that one server sends to it at a time; None = all there are.
         cache_seconds: for how long its replies are remembered; None for not at all.
+        structured: whether it takes `response_format` beside tools; others are told in words what form an answer has.
         sees: the sensitive data classes that may be sent to it; what is public or internal always may.
         referer, title: names of this server for OpenRouter's lists; sent only when set.
         extra: further members of each request body, e.g. {"temperature": 0}; None leaves a member out.
@@ -75,6 +76,7 @@ class Model:
     context: int | None = None
     at_once: int | None = None
     cache_seconds: float | None = None
+    structured: bool = False
     sees: frozenset[str] = frozenset(SENSITIVE)
     referer: str = ""
     title: str = ""

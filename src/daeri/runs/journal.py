@@ -85,6 +85,7 @@ run = Table(
     Column("parent_id", String(40)),
     Column("parent_step", Integer),
     Column("asked_by", JSON),
+    Column("terms", JSON),
     CheckConstraint(
         "status IN ('queued', 'running', 'waiting_approval', 'waiting_input', 'waiting_run', 'succeeded', "
         "'failed', 'cancelled', 'expired')",

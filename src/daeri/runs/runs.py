@@ -5,10 +5,9 @@ A run belongs to the person who asked; nobody else learns that it exists.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, select
 from ulid import ULID
@@ -17,7 +16,6 @@ from daeri.clock import Clock
 from daeri.crash import crash_at
 from daeri.errors import (
     Conflict,
-    DaeriError,
     FieldError,
     IdempotencyMismatch,
     NotFound,
@@ -36,12 +34,11 @@ from daeri.runs.conversations import Conversations
 from daeri.runs.ear import Ear
 from daeri.runs.fleet import ALONE
 from daeri.runs.ownership import check_scope, last_agent, own, run_of, status_of
-from daeri.runs.queueing import ASKED, CARRIED, Busy, Queue
+from daeri.runs.queueing import CARRIED, Queue
+from daeri.runs.request import INPUT_MAX, PLAIN, Request, Terms, worded
 from daeri.runs.wakeups import Listener, Wakeups
 from daeri.wording import Lang, Text, normal
 
-INPUT_MAX = 8_000
-"""Characters of a request; a longer text belongs into a document."""
 LIST_MAX = 100
 ASKED_MAX = 5
 """Times one run may have another agent work."""
@@ -50,34 +47,12 @@ DEPTH_MAX = 2
 HEARTBEAT_SECONDS = 15
 """Longest silence on a stream: proxies drop connections that are quiet for a minute."""
 
+NO_FORM: Final = Text(
+    "답의 형식은 AI 모델이 있는 서버에서만 정할 수 있어요. 형식 없이 묻거나, 관리자에게 모델을 설정해 달라고 하세요.",
+    "Only agents with a model answer in a form, and this server has none: ask without one, or have a model set up.",
+)
+
 Start = Callable[[str, int], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a person asks an agent.
-
-    Attributes:
-        session_id: the conversation that it goes on with; None begins one.
-        instead_of: the turn of that conversation which it asks again in other words.
-        when_busy: what becomes of it where the conversation's last request is still at work.
-        rank: who goes first; what a person waits for before what a schedule began.
-        told: what the run's first event tells besides.
-        classes: the sensitive data classes that its text may hold, where an agent worded it.
-        refused: why it is not even begun; its person learns that by a run that has failed.
-    """
-
-    text: str
-    agent: str
-    lang: Lang
-    session_id: str | None = None
-    instead_of: str | None = None
-    idempotency_key: str | None = None
-    when_busy: Busy = "queue"
-    rank: int = ASKED
-    told: Mapping[str, Any] = field(default_factory=dict)
-    classes: Sequence[str] = ()
-    refused: DaeriError | None = None
 
 
 class Runs:
@@ -94,7 +69,7 @@ class Runs:
     ) -> None:
         """Take the declarations, the database, the clock, the listeners, this server's name, and who goes next.
 
-        `start` is set when the engine opens.
+        `start` is set when the engine opens, and `asks_models` where models plan the runs.
         """
         self._queue = queue or Queue()
         self._company = company
@@ -105,6 +80,7 @@ class Runs:
         self._working: dict[str, asyncio.Task[None]] = {}
         self._looking: asyncio.Task[None] | None = None
         self.start: Start | None = None
+        self.asks_models = False
         self.conversations = Conversations(company, store, clock, self._stopped)
 
     async def create(
@@ -116,20 +92,22 @@ class Runs:
         session_id: str | None = None,
         lang: Lang = "ko",
         idempotency_key: str | None = None,
-        when_busy: Busy = "queue",
+        terms: Terms = PLAIN,
     ) -> dict[str, Any]:
         """Accept a request; once this returns, the run survives any crash.
 
         Without an agent it goes to the one of the conversation, else to the first one that serves the actor.
 
         Raises:
-            Conflict: the conversation's last request is still at work, and `when_busy` is to reject.
-            ValidationFailed: empty or too long.
+            Conflict: the conversation's last request is still at work, and the terms are to reject then.
+            ValidationFailed: empty or too long, or the answer is to have a form that only a model can give it.
             NotFound: no such agent, or the session is not this person's.
             IdempotencyMismatch: the key came with another request before.
         """
         check_scope(actor, "create", "write")
-        text = _checked(input)
+        text = worded(input)
+        if terms.answer_format is not None and not self.asks_models:
+            raise ValidationFailed(NO_FORM, errors=[FieldError("/response_format", NO_FORM)])
         if agent is None and session_id is not None:
             last = await self._store.read(lambda connection: last_agent(connection, actor, session_id))
             agent = next((each.name for each in self._company.agents_for(actor) if each.name == last), None)
@@ -141,7 +119,7 @@ class Runs:
             lang,
             session_id=session_id,
             idempotency_key=idempotency_key,
-            when_busy=when_busy,
+            terms=terms,
         )
         return await self._accept(actor, request)
 
@@ -163,7 +141,7 @@ class Runs:
             IdempotencyMismatch: the key came with another request before.
         """
         check_scope(actor, "create", "write")
-        text = _checked(input)
+        text = worded(input)
         first = await self._store.read(lambda connection: run_of(connection, actor, run_id))
         request = Request(
             text,
@@ -172,6 +150,7 @@ class Runs:
             session_id=first.session_id,
             instead_of=run_id,
             idempotency_key=idempotency_key,
+            terms=Terms.of(first.terms),
         )
         return await self._accept(actor, request)
 
@@ -208,8 +187,9 @@ class Runs:
             if request.instead_of is not None:
                 first = run_of(connection, actor, request.instead_of, held=True)
                 stopped[:] = conversations.replace_from(connection, first, run_id, now)
-            elif request.when_busy != "queue":
-                stopped[:] = conversations.give_way(connection, session_id, now, cancel=request.when_busy == "cancel")
+            elif request.terms.when_busy != "queue":
+                cancels = request.terms.when_busy == "cancel"
+                stopped[:] = conversations.give_way(connection, session_id, now, cancel=cancels)
             journal.begin(
                 connection,
                 id=run_id,
@@ -225,6 +205,7 @@ class Runs:
                 usage={"classes": list(request.classes)} if request.classes else {},
                 idempotency_key=request.idempotency_key,
                 rank=request.rank,
+                terms=request.terms.kept(),
                 created_at=now,
                 trace=trace_headers().get("traceparent"),
             )
@@ -549,24 +530,10 @@ class Runs:
             journal.run.c.person_id == actor.person_id, journal.run.c.idempotency_key == request.idempotency_key
         )
         row = connection.execute(statement).one_or_none()
-        if row is not None and (row.input, row.agent) != (request.text, request.agent):
+        asked = request.text, request.agent, request.terms.kept()
+        if row is not None and (row.input, row.agent, row.terms) != asked:
             raise IdempotencyMismatch
         return row
 
     def _audit(self, connection: Connection, actor: Actor, run_id: str, action: str) -> None:
         audit.append(connection, audit.Entry.by(actor, self._clock.now(), action, run_id=run_id))
-
-
-def _checked(text: str) -> str:
-    cleaned = normal(text).strip()
-    if not cleaned:
-        raise ValidationFailed(
-            Text("질문이나 요청을 적어 주세요", "Write a question or a request"),
-            errors=[FieldError("/input", "must not be empty")],
-        )
-    if len(cleaned) > INPUT_MAX:
-        raise ValidationFailed(
-            Text(f"{INPUT_MAX:,}자까지 쓸 수 있어요", f"At most {INPUT_MAX:,} characters"),
-            errors=[FieldError("/input", f"at most {INPUT_MAX} characters")],
-        )
-    return cleaned

@@ -32,7 +32,8 @@ from daeri.records.identity import Identity
 from daeri.records.schedules import CRON_MAX, Schedule
 from daeri.records.store import Store
 from daeri.runs.queueing import SCHEDULED
-from daeri.runs.runs import Request, Runs
+from daeri.runs.request import Request
+from daeri.runs.runs import Runs
 from daeri.wording import Text
 
 SECONDS: Final = 5.0

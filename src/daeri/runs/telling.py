@@ -29,6 +29,7 @@ def body(company: Company, row: Row[Any], steps: Sequence[Row[Any]], lang: Lang)
         "citations": row.citations or [],
         "approvals": list(dict.fromkeys(item.approval_id for item in steps if item.approval_id)),
         "usage": row.usage or {},
+        "response_format": (row.terms or {}).get("response_format"),
         "steps": [_step_body(item, lang) for item in steps],
         "error": row.error,
         "replaced_by": row.replaced_by,

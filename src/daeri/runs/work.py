@@ -23,6 +23,7 @@ from daeri.runs.calls import StepJournal
 from daeri.runs.fleet import ALONE
 from daeri.runs.journal import Lease, Note
 from daeri.runs.queueing import Queue
+from daeri.runs.request import PLAIN, Terms
 from daeri.runs.wakeups import Wakeups
 from daeri.wording import Lang
 
@@ -117,6 +118,7 @@ class Work:
         told: the text that its listeners were told by whoever was at it before.
         parent_id, asked_by: the run that had this one begun, and the agents that asked one another for it.
         classes: the sensitive data classes that the request may hold, where an agent worded it.
+        terms: how it is to be answered.
     """
 
     lease: Lease
@@ -138,6 +140,7 @@ class Work:
     asked_by: tuple[str, ...] = ()
     classes: frozenset[str] = frozenset()
     rank: int = 0
+    terms: Terms = PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,6 +339,7 @@ def _load(connection: Connection, lease: Lease) -> Work:
         asked_by=tuple(row.asked_by or ()),
         classes=frozenset((row.usage or {}).get("classes", ())),
         rank=row.rank,
+        terms=Terms.of(row.terms),
     )
 
 

@@ -26,6 +26,7 @@ MODEL_TEXTS: Final[Mapping[str, Text]] = MappingProxyType(
         "prompts.instructions": Text("에이전트의 지침", "The agent's instructions"),
         "prompts.context": Text("문맥", "Context"),
         "prompts.user": Text("사용자", "User"),
+        "prompts.format": Text("답의 형식", "Form of the answer"),
         "prompts.summary": Text("대화 요약", "Summary of a conversation"),
         "runs.asked": Text("모델 {model}", "Model {model}"),
         "runs.asked.classes": Text("문맥에 든 것: {classes}", "in its context: {classes}"),

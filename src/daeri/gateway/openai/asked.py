@@ -13,6 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from daeri.errors import FieldError
 from daeri.gateway.openai.errors import Unsupported
 from daeri.gateway.wire import fitted
+from daeri.runs.answer_format import read_format
+from daeri.runs.request import PLAIN, Terms
+from daeri.runs.runs import NO_FORM
 from daeri.wording import Text
 
 AGENT: Final = "agent/"
@@ -20,7 +23,9 @@ AGENT: Final = "agent/"
 
 _HARMLESS: Final = frozenset({"user", "metadata", "store", "safety_identifier", "prompt_cache_key", "service_tier"})
 """Members that change nothing an agent does: not worth naming back."""
-_USED: Final = frozenset({"model", "messages", "input", "stream", "stream_options", "daeri", "previous_response_id"})
+_USED: Final = frozenset(
+    {"model", "messages", "input", "stream", "stream_options", "daeri", "previous_response_id", "response_format"}
+)
 _REFUSED: Final = ("audio", "background", "conversation", "function_call", "functions", "prompt")
 
 
@@ -102,10 +107,11 @@ class Asked:
     session_id: str | None = None
     wants_usage: bool = False
     previous: str | None = None
+    terms: Terms = PLAIN
 
 
-def read_chat(sent: Mapping[str, Any]) -> Asked:
-    """Read a request for a chat completion.
+def read_chat(sent: Mapping[str, Any], *, modelled: bool) -> Asked:
+    """Read a request for a chat completion; `modelled` says that agents ask models here.
 
     Raises:
         ValidationFailed: it has not the form of one.
@@ -122,11 +128,12 @@ def read_chat(sent: Mapping[str, Any]) -> Asked:
         ignored=ignored,
         session_id=asked.daeri.session_id,
         wants_usage=bool(options and options.include_usage),
+        terms=_terms(sent.get("response_format"), "response_format", modelled=modelled),
     )
 
 
-def read_response(sent: Mapping[str, Any]) -> Asked:
-    """Read a request for a response.
+def read_response(sent: Mapping[str, Any], *, modelled: bool) -> Asked:
+    """Read a request for a response; `modelled` says that agents ask models here.
 
     Raises:
         ValidationFailed: it has not the form of one.
@@ -142,7 +149,30 @@ def read_response(sent: Mapping[str, Any]) -> Asked:
         ignored=_ignored(sent, messages, asked.n),
         session_id=asked.daeri.session_id,
         previous=asked.previous_response_id,
+        terms=_terms(_chat_format(sent.get("text")), "text/format", modelled=modelled),
     )
+
+
+def _chat_format(text: object) -> object:
+    """Return the form in a response's `text` as chat completions have it: the schema under a name of its own."""
+    wanted = text.get("format") if isinstance(text, Mapping) else None
+    if not isinstance(wanted, Mapping) or wanted.get("type") != "json_schema":
+        return wanted
+    described = {name: value for name, value in wanted.items() if name != "type"}
+    return {"type": "json_schema", "json_schema": described}
+
+
+def _terms(wanted: object, name: str, *, modelled: bool) -> Terms:
+    """Return how the answer is to be given.
+
+    Raises:
+        ValidationFailed: its form is none.
+        Unsupported: it is to have one, and there is no model that could give it one.
+    """
+    wanted_format = read_format(wanted, f"/{name}")
+    if wanted_format is not None and not modelled:
+        raise Unsupported(NO_FORM, errors=[FieldError(f"/{name}", "needs an agent with a model")])
+    return Terms(answer_format=wanted_format)
 
 
 def _last(messages: Sequence[Message], member: str) -> str:
@@ -169,19 +199,11 @@ def _ignored(sent: Mapping[str, Any], messages: Sequence[Message], n: int | None
             raise _unsupported(name)
     if n is not None and n != 1:
         raise _unsupported("n")
-    if _form(sent.get("response_format")) != "text":
-        raise _unsupported("response_format")
-    if isinstance(sent.get("text"), Mapping) and _form(sent["text"].get("format")) != "text":
-        raise _unsupported("text/format")
     if sent.get("tool_choice") not in (None, "auto", "none"):
         raise _unsupported("tool_choice")
-    ignored = sorted(present - _USED - _HARMLESS - {"n", "response_format", "text", "tool_choice"})
+    ignored = sorted(present - _USED - _HARMLESS - {"n", "text", "tool_choice"})
     roles = {message.role for message in messages}
     return ignored + [f"messages.{role}" for role in ("system", "developer", "tool") if role in roles]
-
-
-def _form(value: object) -> object:
-    return value.get("type", "text") if isinstance(value, Mapping) else "text"
 
 
 def _unsupported(name: str) -> Unsupported:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from daeri.errors import DaeriError
-from daeri.gateway.hearing import Run, text_of, told_of
+from daeri.gateway.hearing import Run, refusal_of, text_of, told_of
 from daeri.gateway.openai.asked import AGENT, Asked
 from daeri.gateway.openai.errors import error_body
 from daeri.gateway.wire import encode
@@ -19,7 +19,9 @@ Heard = AsyncGenerator[str | Run | None, None]
 
 def completion(asked: Asked, run: Run, lang: Lang) -> dict[str, Any]:
     """Render a run as a chat completion."""
-    message = {"role": "assistant", "content": text_of(run, lang), "refusal": None}
+    refusal = refusal_of(run, lang)
+    content = text_of(run, lang) if refusal is None else None
+    message = {"role": "assistant", "content": content, "refusal": refusal}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
     return {
         **_head(run, "chat.completion"),
@@ -29,7 +31,7 @@ def completion(asked: Asked, run: Run, lang: Lang) -> dict[str, Any]:
     }
 
 
-async def chunks(asked: Asked, run: Run, heard: Heard) -> AsyncGenerator[bytes, None]:
+async def chunks(asked: Asked, run: Run, heard: Heard, lang: Lang) -> AsyncGenerator[bytes, None]:
     """Render what is heard of a run as the chunks of a stream."""
     head = _head(run, "chat.completion.chunk") | ({"usage": None} if asked.wants_usage else {})
     yield _chunk(head, {"role": "assistant", "content": ""})
@@ -41,6 +43,9 @@ async def chunks(asked: Asked, run: Run, heard: Heard) -> AsyncGenerator[bytes, 
         elif item["error"]:
             yield broken(item["error"])
         else:
+            refusal = refusal_of(item, lang)
+            if refusal is not None:
+                yield _chunk(head, {"refusal": refusal})
             yield _chunk(head, {}, "stop", {"daeri": told_of(item, asked.ignored)})
             if asked.wants_usage:
                 yield _event({**head, "choices": [], "usage": usage_of(item)})

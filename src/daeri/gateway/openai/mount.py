@@ -67,20 +67,22 @@ class OpenAi:
         actor, sent = await self._asked(request)
         if not _model(sent).startswith(AGENT):
             return await self._relayed(request, actor, "chat/completions", sent)
-        actor, asked = await self._keeper.actor(request, DOOR), read_chat(sent)
+        actor = await self._keeper.actor(request, DOOR)
+        asked = read_chat(sent, modelled=self._services.runs.asks_models)
         lang = _language(request, asked)
         run = await self._started(request, actor, asked, lang)
         if not asked.streams:
             return answer(chat.completion(asked, await self._waited(request, actor, run, lang), lang))
         heard = hear(self._services.runs, actor, run["run_id"], lang)
-        return self._stream(request, actor, run, chat.chunks(asked, run, heard), lambda e: chat.cut(e, lang))
+        return self._stream(request, actor, run, chat.chunks(asked, run, heard, lang), lambda e: chat.cut(e, lang))
 
     async def respond(self, request: Request) -> Response:
         """Make a response."""
         actor, sent = await self._asked(request)
         if not _model(sent).startswith(AGENT):
             return await self._relayed(request, actor, "responses", sent)
-        actor, asked = await self._keeper.actor(request, DOOR), read_response(sent)
+        actor = await self._keeper.actor(request, DOOR)
+        asked = read_response(sent, modelled=self._services.runs.asks_models)
         lang = _language(request, asked)
         run = await self._started(request, actor, asked, lang)
         if not asked.streams:
@@ -150,7 +152,13 @@ class OpenAi:
         key = idempotency_key(request)
         try:
             return await runs.create(
-                actor, asked.input, agent=asked.agent, session_id=session, lang=lang, idempotency_key=key
+                actor,
+                asked.input,
+                agent=asked.agent,
+                session_id=session,
+                lang=lang,
+                idempotency_key=key,
+                terms=asked.terms,
             )
         except NotFound:
             if asked.agent in {agent.name for agent in self._services.door.company.agents_for(actor)}:

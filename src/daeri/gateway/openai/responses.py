@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import Any, Final
 
 from daeri.errors import DaeriError
-from daeri.gateway.hearing import Run, text_of, told_of
+from daeri.gateway.hearing import Run, refusal_of, text_of, told_of
 from daeri.gateway.openai.asked import AGENT, Asked
 from daeri.gateway.openai.chat import PING, Heard, created_of, usage_of
 from daeri.gateway.openai.errors import error_body
@@ -38,7 +38,7 @@ def response(asked: Asked | None, run: Run, lang: Lang) -> dict[str, Any]:
     status = _STATUS.get(run["status"], "completed")
     body = _open(asked, run, status)
     if status != "in_progress":
-        body["output"] = [_item(run, text_of(run, lang), "completed")] if not run["error"] else []
+        body["output"] = [_item(run, _content(run, lang), "completed")] if not run["error"] else []
         used = usage_of(run)
         body["usage"] = {
             "input_tokens": used["prompt_tokens"],
@@ -75,7 +75,7 @@ class Events:
             elif isinstance(item, str):
                 begins = not self._text
                 self._text.append(item)
-                yield b"".join((*(self._begun() if begins else ()), self._delta(item)))
+                yield b"".join((*(self._begun(_part("")) if begins else ()), self._delta(item)))
             else:
                 yield b"".join(self._finished(item))
 
@@ -84,24 +84,36 @@ class Events:
         told = error_body(error, self._lang)["error"]
         return self._event("error", code=told["code"], message=told["message"], param=None)
 
-    def _begun(self) -> Iterator[bytes]:
-        item = _item(self._run, "", "in_progress")
+    def _begun(self, part: dict[str, Any]) -> Iterator[bytes]:
+        item = _item(self._run, part, "in_progress")
         yield self._event("response.output_item.added", output_index=0, item={**item, "content": []})
-        yield self._event("response.content_part.added", **self._place(), part=_part(""))
+        yield self._event("response.content_part.added", **self._place(), part=part)
+
+    def _refused(self, run: Run, refusal: str) -> Iterator[bytes]:
+        """Tell why there is no answer in the form that was asked for, as the one part of the message."""
+        yield from self._begun(_refusal(""))
+        yield self._event("response.refusal.delta", **self._place(), delta=refusal)
+        yield self._event("response.refusal.done", **self._place(), refusal=refusal)
+        yield self._event("response.content_part.done", **self._place(), part=_refusal(refusal))
+        item = _item(run, _refusal(refusal), "completed")
+        yield self._event("response.output_item.done", output_index=0, item=item)
 
     def _delta(self, text: str) -> bytes:
         return self._event("response.output_text.delta", **self._place(), delta=text, logprobs=[])
 
     def _finished(self, run: Run) -> Iterator[bytes]:
+        refusal = refusal_of(run, self._lang)
+        if refusal is not None and not run["error"]:
+            yield from self._refused(run, refusal)
         if self._text:
             text = "".join(self._text)
             yield self._event("response.output_text.done", **self._place(), text=text, logprobs=[])
             yield self._event("response.content_part.done", **self._place(), part=_part(text))
-            item = _item(run, text, "completed")
+            item = _item(run, _part(text), "completed")
             yield self._event("response.output_item.done", output_index=0, item=item)
         told = response(self._asked, run, self._lang)
         if self._text and not run["error"]:
-            told["output"] = [_item(run, "".join(self._text), "completed")]
+            told["output"] = [_item(run, _part("".join(self._text)), "completed")]
         kind = {"failed": "response.failed", "in_progress": "response.incomplete"}
         yield self._event(kind.get(told["status"], "response.completed"), response=told)
 
@@ -129,7 +141,7 @@ def _open(asked: Asked | None, run: Run, status: str) -> dict[str, Any]:
         "parallel_tool_calls": False,
         "previous_response_id": asked.previous if asked else None,
         "temperature": None,
-        "text": {"format": {"type": "text"}},
+        "text": {"format": _format(run)},
         "tool_choice": "auto",
         "tools": [],
         "top_p": None,
@@ -141,8 +153,23 @@ def _item_id(run: Run) -> str:
     return f"msg_{run['run_id'].removeprefix('run_')}"
 
 
-def _item(run: Run, text: str, status: str) -> dict[str, Any]:
-    return {"id": _item_id(run), "type": "message", "role": "assistant", "status": status, "content": [_part(text)]}
+def _item(run: Run, part: dict[str, Any], status: str) -> dict[str, Any]:
+    return {"id": _item_id(run), "type": "message", "role": "assistant", "status": status, "content": [part]}
+
+
+def _content(run: Run, lang: Lang) -> dict[str, Any]:
+    refusal = refusal_of(run, lang)
+    return _part(text_of(run, lang)) if refusal is None else _refusal(refusal)
+
+
+def _refusal(text: str) -> dict[str, Any]:
+    return {"type": "refusal", "refusal": text}
+
+
+def _format(run: Run) -> dict[str, Any]:
+    """Return the form of the answer as a response names it: the schema beside the type."""
+    wanted = run["response_format"] or {"type": "text"}
+    return {"type": wanted["type"], **wanted.get("json_schema", {})}
 
 
 def _part(text: str) -> dict[str, Any]:

@@ -1,0 +1,86 @@
+"""What is asked of an agent, as its run keeps it: the words, in which conversation, and on which terms."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Self
+
+from daeri.errors import DaeriError, FieldError, ValidationFailed
+from daeri.runs.answer_format import AnswerFormat
+from daeri.runs.queueing import ASKED, Busy
+from daeri.wording import Lang, Text, normal
+
+INPUT_MAX: Final = 8_000
+"""Characters of a request; a longer text belongs into a document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a caller wants to be answered, whatever is asked.
+
+    Attributes:
+        when_busy: what becomes of the request where the conversation's last one is still at work.
+        answer_format: the form that the answer must have; None for words.
+    """
+
+    when_busy: Busy = "queue"
+    answer_format: AnswerFormat | None = None
+
+    def kept(self) -> dict[str, Any] | None:
+        """Return as JSON what a run has to know of it until its end; None where that is nothing."""
+        return {"response_format": dict(self.answer_format.asked)} if self.answer_format is not None else None
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Any] | None) -> Self:
+        """Return what a run knows."""
+        asked = (kept or {}).get("response_format")
+        return cls(answer_format=AnswerFormat(asked) if asked else None)
+
+
+PLAIN: Final = Terms()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a person asks an agent.
+
+    Attributes:
+        session_id: the conversation that it goes on with; None begins one.
+        instead_of: the turn of that conversation which it asks again in other words.
+        terms: how it is to be answered.
+        rank: who goes first; what a person waits for before what a schedule began.
+        told: what the run's first event tells besides.
+        classes: the sensitive data classes that its text may hold, where an agent worded it.
+        refused: why it is not even begun; its person learns that by a run that has failed.
+    """
+
+    text: str
+    agent: str
+    lang: Lang
+    session_id: str | None = None
+    instead_of: str | None = None
+    idempotency_key: str | None = None
+    terms: Terms = PLAIN
+    rank: int = ASKED
+    told: Mapping[str, Any] = field(default_factory=dict)
+    classes: Sequence[str] = ()
+    refused: DaeriError | None = None
+
+
+def worded(text: str) -> str:
+    """Return a request's text as it is kept.
+
+    Raises:
+        ValidationFailed: empty or too long.
+    """
+    cleaned = normal(text).strip()
+    if not cleaned:
+        raise ValidationFailed(
+            Text("질문이나 요청을 적어 주세요", "Write a question or a request"),
+            errors=[FieldError("/input", "must not be empty")],
+        )
+    if len(cleaned) > INPUT_MAX:
+        raise ValidationFailed(
+            Text(f"{INPUT_MAX:,}자까지 쓸 수 있어요", f"At most {INPUT_MAX:,} characters"),
+            errors=[FieldError("/input", f"at most {INPUT_MAX} characters")],
+        )
+    return cleaned
