@@ -250,8 +250,9 @@ class Daeri:
         return self._upstream.failures() if self._upstream is not None else {}
 
     async def _due(self) -> list[tuple[str, int]]:
-        """Return the runs to take up, those of servers that are gone among them."""
+        """Return the runs to take up, those of servers that are gone among them; end what waited too long."""
         await self._fleet.look()
+        await self.runs.end_late()
         return await self.runs.due()
 
     async def _tell(self, news: Sequence[str]) -> None:

@@ -1,7 +1,8 @@
-"""Does a run keep to its caller's terms over a kill -9? The form of its answer is asked for and checked as before."""
+"""Does a run keep to its caller's terms over a kill -9? The form of its answer, and the functions that it was lent."""
 
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,7 @@ from approvals.racing import furnished
 from crash.modelled import ADDS, House, Model, housed
 from crash.test_gaps import most_at_night
 from daeri.testing.model_server import Asked, Received, Reply, calls, says
+from databases import look
 from servers import Gone
 from worlds import OWNER
 
@@ -18,11 +20,18 @@ FORM = {
 }
 
 
+WEATHER = {"type": "function", "function": {"name": "weather"}}
+LOOKS = "날씨를 봐줘"
+
+
 class Wordy(Model):
-    """A model that answers in words, and in JSON only where it was told to mend them."""
+    """A model that answers in words, and in JSON only where it has to mend them; it asks others for the weather."""
 
     def decide(self, received: Received) -> Reply:
         messages = received.body["messages"]
+        if LOOKS in received.last_question:
+            looked = any("맑음" in message["content"] for message in messages if message["role"] == "tool")
+            return says("맑아요.") if looked else calls(Asked("weather", {"city": "서울"}))
         if messages[-1]["role"] == "user" and messages[-1]["content"].startswith("That was not"):
             return says('{"done": true}')
         if any(message["role"] == "tool" for message in messages):
@@ -52,3 +61,49 @@ def test_an_answer_has_the_form_that_was_asked_for_wherever_the_server_dies(hous
     body = house.call(OWNER, "/v1/runs", asked, key).body
     ended = house.comes_to(body["run_id"], "succeeded", "failed")
     assert (ended["status"], ended["answer"], ended["response_format"]) == ("succeeded", '{"done": true}', FORM)
+
+
+HANDS = ("run.claimed", "plan.made", "plan.noted", "call.handed")
+TAKES = ("results.taken", "run.due", "plan.made", "run.ending", "run.ended")
+
+
+def looks(house: House, messages: list[dict[str, Any]], key: str) -> dict[str, Any]:
+    """Send a conversation, and again where the server dies meanwhile; return the choice."""
+    sent = {"model": "agent/assistant", "messages": messages, "tools": [WEATHER]}
+    for _ in range(2):
+        with suppress(Gone):
+            answer = house.call(OWNER, "/v1/chat/completions", sent, {"Idempotency-Key": key})
+            assert answer.status == 200, answer.body
+            choice: dict[str, Any] = answer.body["choices"][0]
+            return choice
+        house.dies()
+        house.server.start()
+    raise AssertionError("it was never answered")
+
+
+@pytest.mark.parametrize(
+    ("hands", "takes"),
+    [
+        ("call.handed", "results.taken"),
+        *(pytest.param(point, "", marks=pytest.mark.night) for point in HANDS),
+        *(pytest.param("", point, marks=pytest.mark.night) for point in TAKES),
+    ],
+)
+def test_what_a_function_returned_wakes_its_run_once_wherever_the_server_dies(house: House, hands, takes) -> None:
+    question = house.question(LOOKS)
+    asked: list[dict[str, Any]] = [{"role": "user", "content": question}]
+    if hands:
+        house.dies_at(hands)
+    choice = looks(house, asked, f"looks-{hands}-{takes}")
+    [call] = choice["message"]["tool_calls"]
+    if takes:
+        house.dies_at(takes)
+    else:  # it waits for its caller through a kill, too
+        house.server.kill()
+        house.server.start()
+    told = [*asked, choice["message"], {"role": "tool", "tool_call_id": call["id"], "content": "맑음"}]
+    choice = looks(house, told, "none")
+    assert (choice["finish_reason"], choice["message"]["content"]) == ("stop", "맑아요.")
+    steps = look(house.server.folder, "SELECT run_id, status FROM step WHERE name = 'weather'")
+    assert [status for run, status in steps if run.removeprefix("run_") in call["id"]] == ["done"]
+    house.check()

@@ -18,6 +18,7 @@ from daeri.models.wire import Finished, InvalidToolCall, Item, Json, TextDelta, 
 from daeri.operations.budgets import ANSWER_TOKENS, Budgets, ending
 from daeri.records.prompts import PromptBook
 from daeri.records.usage import UseBook
+from daeri.runs.functions import AUTO, REQUIRED
 from daeri.tracing import span
 
 
@@ -93,7 +94,7 @@ class Consultant:
             BudgetExceeded: what may be spent is spent.
         """
         version = await self._prompts.version(situation.instructions)
-        options = {} if situation.answer_format is None else {"response_format": situation.answer_format.asked}
+        options = _options(situation, tools)
         request = Request(messages, tools, situation.actor.authority, options)
         kept = self.models.replies.find(request, sight.names)
         if kept:
@@ -148,6 +149,18 @@ class Consultant:
         told: dict[str, Any] = {"model": model, **more}
         told |= {"classes": sorted(situation.classes)} if situation.classes else {}
         situation.asked.append(told | ({"withheld": sorted(sight.withheld)} if sight.withheld else {}))
+
+
+def _options(situation: Situation, tools: Sequence[Json]) -> dict[str, Any]:
+    """Return what a request says beside its messages and tools, as chat completions word it."""
+    options: dict[str, Any] = {}
+    if situation.answer_format is not None:
+        options["response_format"] = situation.answer_format.asked
+    if tools and situation.choice == REQUIRED:
+        options["tool_choice"] = REQUIRED
+    elif tools and situation.choice != AUTO:
+        options["tool_choice"] = {"type": "function", "function": {"name": situation.choice}}
+    return options
 
 
 def _add_usage(total: dict[str, Any], usage: Usage) -> None:

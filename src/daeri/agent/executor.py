@@ -34,6 +34,7 @@ from daeri.operations.sensitivity import classes_in
 from daeri.records.actor import Actor
 from daeri.records.identity import Identity
 from daeri.runs.calls import StepJournal
+from daeri.runs.handing import Handed
 from daeri.runs.journal import ASK, Fenced, Note, Written
 from daeri.runs.work import SUMMARY, Asked, Ending, Event, Turn, Work, Workbench
 from daeri.tools.memory import RECALL, RECALLED_MAX
@@ -201,6 +202,7 @@ class Executor:
             run_id=work.lease.run_id,
             held=work.classes,
             answer_format=work.terms.answer_format,
+            functions=work.terms.functions,
             recalled=classes_in(step.output for step in work.steps if step.kind == "recall"),
         )
         await self._recall(work, progress, situation)
@@ -241,10 +243,13 @@ class Executor:
         await self._note(work, progress, SUMMARY, asdict(summary), summary.text[:60], began)
 
     async def _loop(self, work: Work, progress: Progress, situation: Situation, voice: Voice) -> Answer | None:
-        """Alternate between planning and calling; None when the run waits for an approval."""
+        """Alternate between planning and calling; None when the run waits for an approval, or for its caller."""
         while True:
             due = progress.pending[: progress.calls_left]
             for at, call in enumerate(due, 1):
+                if call.operation in situation.lent:
+                    await self._hand_over(work, progress, due[at - 1 :])
+                    return None
                 happened = await self._execute(work, progress, situation, call, due[at:])
                 progress.happened.append(happened)
                 if isinstance(happened.outcome, Waits):
@@ -252,7 +257,7 @@ class Executor:
             _check_spent(progress.allowance, situation.usage)
             last = progress.turns >= TURNS_MAX or progress.calls_left <= 0
             if last:
-                situation.tools = ()
+                situation.tools, situation.functions = (), None
             situation.happened = tuple(progress.happened)
             began, before = time.perf_counter(), len(progress.spoken)
             await self._announce(work, progress)
@@ -272,6 +277,13 @@ class Executor:
             await self._note_plan(work, progress, situation, began)
             situation.asked = []
             crash_at("plan.noted")
+
+    async def _hand_over(self, work: Work, progress: Progress, calls: Sequence[Call]) -> None:
+        """Let the caller run functions of its own; the run waits for what they return, and bears no load meanwhile."""
+        handed = [Handed(progress.steps + n, call.operation, call.arguments) for n, call in enumerate(calls, 1)]
+        used = {name: progress.usage.get(name, 0) for name in ("input_tokens", "output_tokens")}
+        told = {"spoken": progress.spoken, "usage": used}
+        await self._bench.hand_over(work.lease, handed, told, progress.take_notes())
 
     async def _announce(self, work: Work, progress: Progress) -> None:
         """Show that a planner is at work which takes its time, with all that came before, unless that was told."""

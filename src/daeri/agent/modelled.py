@@ -8,7 +8,7 @@ person gets them under its answer, in the operations' own words.
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -32,6 +32,7 @@ from daeri.operations.sensitivity import classes_in
 from daeri.records.prompts import PromptBook
 from daeri.records.usage import UseBook
 from daeri.runs.answer_format import AnswerFormat, bare
+from daeri.runs.functions import AUTO
 from daeri.runs.work import Summary
 from daeri.wording import Text
 
@@ -47,6 +48,7 @@ PROMPTS_KEPT = 256
 EARLIER = "What was said before?"
 """Asked in the person's place before a summary: some endpoints want requests and answers to take turns."""
 
+CALL_FIRST = "Call a function before you answer: {choice}."
 MEND = """That was not the answer's form:
 {complaints}
 Write the whole answer again in the form that was asked for, as JSON alone."""
@@ -65,10 +67,15 @@ _PROMPTS = Path(__file__).parent / "prompts"
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """An operation as a model is told of it, and how many tokens that takes."""
+    """An operation, or a function of the caller's, as a model is told of it, and how many tokens that takes."""
 
-    told: dict[str, Any]
+    told: Mapping[str, Any]
     tokens: int
+
+    @property
+    def name(self) -> str:
+        """What the model calls it."""
+        return str(self.told["function"]["name"])
 
 
 class Modelled:
@@ -99,12 +106,16 @@ class Modelled:
             BudgetExceeded: what may be spent is spent.
         """
         sight = self._consultant.models.sight(situation.classes, situation.model)
-        tools = list(map(_tool_of, situation.tools))
-        messages = self._messages(situation, sight, tools)
         names = {tool_name(operation.name): operation.name for operation in situation.tools}
+        lent = [each for each in map(_lent, situation.offered) if each.name not in names]
+        tools = [*map(_tool_of, situation.tools), *lent]
+        names |= {each.name: each.name for each in lent}
+        messages = self._messages(situation, sight, tools)
         reads = frozenset(tool_name(each.name) for each in situation.tools if each.effect == "read")
-        # What has a form is said when it has it: half of it, or words before a call, would be no JSON.
-        asking = situation if situation.answer_format is None else replace(situation, say=_unheard)
+        # What has a form is said when it has it: half of it, or words before a call, would be no JSON. And words
+        # instead of a call that was wanted are no answer.
+        is_heard = situation.answer_format is None and situation.choice == AUTO
+        asking = situation if is_heard else replace(situation, say=_unheard)
         spoken = ""
         for _ in range(REPAIRS_MAX + 1):
             reply = await self._consultant.ask(asking, sight, messages, [tool.told for tool in tools], reads=reads)
@@ -112,8 +123,13 @@ class Modelled:
             calls, broken = reply.calls, reply.broken
             if calls and not broken:
                 called = [(names.get(call.name, call.name.replace("__", ".", 1)), call.arguments) for call in calls]
+                called.sort(key=lambda each: each[0] in situation.lent)  # theirs are handed over when ours are done
                 seen = tuple(sorted(situation.classes - sight.withheld))
                 return [Call(name, arguments, classes=seen) for name, arguments in called]
+            if not broken and situation.choice != AUTO:
+                messages += [assistant_message(reply.text, [])] if reply.text else []
+                messages.append({"role": "user", "content": CALL_FIRST.format(choice=situation.choice)})
+                continue
             if not broken and situation.answer_format is not None:
                 return await self._formed(asking, situation.answer_format, sight, messages, reply.text)
             if not broken:
@@ -122,7 +138,7 @@ class Modelled:
             messages += [tool_message(call, "not run: mend the other call first") for call in calls]
             messages += [tool_message(call, call.reason) for call in broken]
         raise ModelUnavailable(
-            Text("모델이 읽을 수 없는 호출만 보냈어요", "The model sent only calls that cannot be read")
+            Text("모델이 쓸 수 있는 호출을 보내지 않았어요", "The model sent no call that can be used")
         )
 
     async def _formed(
@@ -162,7 +178,7 @@ class Modelled:
         if fitting(sizes, room) == len(sizes):
             return None
         covered = situation.history[: len(sizes) - fitting(sizes, room // 2, TURNS_MAX // 2)]
-        quietly = replace(situation, say=_unheard, answer_format=None)
+        quietly = replace(situation, say=_unheard, answer_format=None, functions=None)
         try:
             reply = await self._consultant.ask(quietly, sight, self._minutes(situation, sight, covered), [], reads=NONE)
         except (ModelUnavailable, BudgetExceeded, RateLimited, Timeout) as error:
@@ -271,6 +287,11 @@ def _tool(name: str, description: str, arguments: type[BaseModel]) -> Tool:
     function = {"name": name, "description": description, "parameters": arguments.model_json_schema()}
     told = {"type": "function", "function": function}
     return Tool(told, tokens_of(json.dumps(told, ensure_ascii=False)))
+
+
+def _lent(function: Mapping[str, Any]) -> Tool:
+    """Return a function of the caller's."""
+    return Tool(function, tokens_of(json.dumps(function, ensure_ascii=False)))
 
 
 def _untold(situation: Situation, withheld: frozenset[str]) -> list[str]:

@@ -15,6 +15,7 @@ from daeri.operations.sensitivity import classes_in
 from daeri.records.actor import Actor
 from daeri.records.mentions import Mention
 from daeri.runs.answer_format import AnswerFormat
+from daeri.runs.functions import AUTO, Functions
 from daeri.runs.work import Summary
 from daeri.wording import Lang
 
@@ -140,6 +141,7 @@ class Situation:
         held: the sensitive data classes that the request itself may hold, where an agent worded it.
         recalled: those of what was remembered when the run was taken up before.
         answer_format: the form that the answer must have; only a model can give it one.
+        functions: the caller's own functions; only a model calls them.
     """
 
     actor: Actor
@@ -164,6 +166,24 @@ class Situation:
     held: frozenset[str] = frozenset()
     recalled: frozenset[str] = frozenset()
     answer_format: AnswerFormat | None = None
+    functions: Functions | None = None
+
+    @property
+    def offered(self) -> Sequence[Mapping[str, Any]]:
+        """The caller's functions, as models are told of them."""
+        return self.functions.offered if self.functions is not None else ()
+
+    @property
+    def lent(self) -> frozenset[str]:
+        """The names of the caller's functions."""
+        return self.functions.names if self.functions is not None else frozenset()
+
+    @property
+    def choice(self) -> str:
+        """Which of the caller's functions is to be called next: as the caller said, until one was called."""
+        if self.functions is None or any(each.call.operation in self.lent for each in self.happened):
+            return AUTO
+        return self.functions.choice
 
     @property
     def classes(self) -> frozenset[str]:

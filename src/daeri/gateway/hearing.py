@@ -4,10 +4,11 @@ For protocols that know text and an end but no steps: OpenAI's two. Nothing here
 """
 
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any, Final, cast
 
+from daeri.gateway.parts import Mark, Part, Run, part_of
 from daeri.records.actor import Actor
 from daeri.runs.journal import AT_WORK
 from daeri.runs.runs import Runs
@@ -22,24 +23,33 @@ _HELD: Final = Text(
 _STOPPED: Final = Text("실행을 멈췄어요.", "The run was stopped.")
 _WORKING: Final = Text("아직 처리하고 있어요: 실행 {ids}.", "Still working: run {ids}.")
 
-Run = dict[str, Any]
+WHOLE: Final = Part(0, Mark())
+"""The first part of a run: all of it, where its caller lends no functions."""
 
 
-async def hear(runs: Runs, actor: Actor, run_id: str, lang: Lang) -> AsyncGenerator[str | Run | None, None]:
-    """Yield a run's answer piece by piece, None when nothing was said for a while, and at last the run itself.
+async def hear(
+    runs: Runs, actor: Actor, run_id: str, lang: Lang, part: Part = WHOLE, *, live: bool = True
+) -> AsyncGenerator[str | Run | None, None]:
+    """Yield the text of a part of a run piece by piece, None when nothing was said for a while, and at last the run.
 
-    Text that was said stays said: when a crash made the run word its answer anew, only what is new is yielded.
+    Text that was said stays said: when a crash made the run word its answer anew, only what is new is yielded. Without
+    `live` the pieces are those that the run keeps, which are the same whenever they are heard. A run that waits for
+    people is told as it was when it began to wait, though it may have gone on.
     """
-    said, told = "", ""
-    sequence = cast("AsyncGenerator[dict[str, Any] | None, None]", runs.events(actor, run_id))
-    async with aclosing(sequence):
+    said = told = part.begins.spoken
+    held: Mapping[str, Any] | None = None
+    heard = runs.events(actor, run_id, part.begins.after, len(said), live=live)
+    async with aclosing(cast("AsyncGenerator[dict[str, Any] | None, None]", heard)) as sequence:
         async for event in sequence:
             if event is None:
                 yield None
                 continue
             if event["type"] in SETTLED:
+                held = held if event["status"] == "waiting_approval" else None
                 break
-            if event["type"] == "message.restarted":
+            if event["type"] == "approval.requested":
+                held = event
+            elif event["type"] == "message.restarted":
                 told = str(event["text"])
             elif event["type"] == "message.delta":
                 told += event["text"]
@@ -47,11 +57,19 @@ async def hear(runs: Runs, actor: Actor, run_id: str, lang: Lang) -> AsyncGenera
                     piece, said = told[len(said) :], told
                     yield piece
     run = await runs.get(actor, run_id, lang)
-    whole = "" if refusal_of(run, lang) else text_of(run, lang)
-    rest = whole[len(said) :] if whole.startswith(said) else f"\n\n{whole}"
-    if whole and rest:
+    run = part_of(run if held is None else runs.as_it_waited(run, held, lang), part.number)
+    rest = _rest(run, said.removeprefix(part.begins.spoken), lang)
+    if rest:
         yield rest
     yield run
+
+
+def _rest(run: Run, said: str, lang: Lang) -> str:
+    """Return what is to be told of a run beside what was said."""
+    whole = "" if refusal_of(run, lang) is not None else text_of(run, lang)
+    if whole.startswith(said):
+        return whole[len(said) :]
+    return f"\n\n{whole}" if whole else ""
 
 
 def text_of(run: Run, lang: Lang) -> str:
@@ -69,7 +87,8 @@ def text_of(run: Run, lang: Lang) -> str:
 
 def refusal_of(run: Run, lang: Lang) -> str | None:
     """Say why there is no answer in the form that was asked for; None where there is, or where none was asked for."""
-    return None if run["response_format"] is None or run["status"] == "succeeded" else text_of(run, lang)
+    is_there = run["status"] == "succeeded" or run["calls"]
+    return None if run["response_format"] is None or is_there else text_of(run, lang)
 
 
 def told_of(run: Run, ignored: list[str]) -> dict[str, Any]:

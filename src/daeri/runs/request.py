@@ -6,6 +6,7 @@ from typing import Any, Final, Self
 
 from daeri.errors import DaeriError, FieldError, ValidationFailed
 from daeri.runs.answer_format import AnswerFormat
+from daeri.runs.functions import Functions
 from daeri.runs.queueing import ASKED, Busy
 from daeri.wording import Lang, Text, normal
 
@@ -15,25 +16,41 @@ INPUT_MAX: Final = 8_000
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How a caller wants to be answered, whatever is asked.
+    """How a caller wants to be answered, whatever is asked; equal where the answer would be.
 
     Attributes:
         when_busy: what becomes of the request where the conversation's last one is still at work.
         answer_format: the form that the answer must have; None for words.
+        functions: the caller's own functions, which the model may call; None where it lends none.
+        noted: what the door by which it came wants to know again; the run itself does not heed it.
     """
 
-    when_busy: Busy = "queue"
+    when_busy: Busy = field(default="queue", compare=False)
     answer_format: AnswerFormat | None = None
+    functions: Functions | None = None
+    noted: Mapping[str, Any] | None = field(default=None, compare=False)
 
     def kept(self) -> dict[str, Any] | None:
         """Return as JSON what a run has to know of it until its end; None where that is nothing."""
-        return {"response_format": dict(self.answer_format.asked)} if self.answer_format is not None else None
+        kept: dict[str, Any] = {}
+        if self.answer_format is not None:
+            kept["response_format"] = dict(self.answer_format.asked)
+        if self.functions is not None:
+            kept["functions"] = self.functions.kept()
+        if self.noted is not None:
+            kept["noted"] = dict(self.noted)
+        return kept or None
 
     @classmethod
     def of(cls, kept: Mapping[str, Any] | None) -> Self:
         """Return what a run knows."""
-        asked = (kept or {}).get("response_format")
-        return cls(answer_format=AnswerFormat(asked) if asked else None)
+        known = kept or {}
+        asked, lent = known.get("response_format"), known.get("functions")
+        return cls(
+            answer_format=AnswerFormat(asked) if asked else None,
+            functions=Functions.of(lent) if lent else None,
+            noted=known.get("noted"),
+        )
 
 
 PLAIN: Final = Terms()

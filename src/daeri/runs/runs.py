@@ -5,7 +5,7 @@ A run belongs to the person who asked; nobody else learns that it exists.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -26,13 +26,15 @@ from daeri.log import trace_headers
 from daeri.operations.agents import Agent
 from daeri.operations.company import Company, no_agent
 from daeri.operations.outcome import Settlement
+from daeri.operations.permit import is_allowed
 from daeri.records import audit
 from daeri.records.actor import Actor
 from daeri.records.store import Store
-from daeri.runs import calls, conversations, journal, telling
+from daeri.runs import calls, conversations, handing, journal, telling
 from daeri.runs.conversations import Conversations
 from daeri.runs.ear import Ear
 from daeri.runs.fleet import ALONE
+from daeri.runs.functions import refuse_shadows
 from daeri.runs.ownership import check_scope, last_agent, own, run_of, status_of
 from daeri.runs.queueing import CARRIED, Queue
 from daeri.runs.request import INPUT_MAX, PLAIN, Request, Terms, worded
@@ -100,7 +102,8 @@ class Runs:
 
         Raises:
             Conflict: the conversation's last request is still at work, and the terms are to reject then.
-            ValidationFailed: empty or too long, or the answer is to have a form that only a model can give it.
+            ValidationFailed: empty or too long, the answer is to have a form that only a model can give it, or a
+                function is called as an operation.
             NotFound: no such agent, or the session is not this person's.
             IdempotencyMismatch: the key came with another request before.
         """
@@ -108,6 +111,9 @@ class Runs:
         text = worded(input)
         if terms.answer_format is not None and not self.asks_models:
             raise ValidationFailed(NO_FORM, errors=[FieldError("/response_format", NO_FORM)])
+        if terms.functions is not None:
+            mine = (name for name, each in self._company.operations.items() if is_allowed(each, actor))
+            refuse_shadows(terms.functions, frozenset(mine))
         if agent is None and session_id is not None:
             last = await self._store.read(lambda connection: last_agent(connection, actor, session_id))
             agent = next((each.name for each in self._company.agents_for(actor) if each.name == last), None)
@@ -122,6 +128,30 @@ class Runs:
             terms=terms,
         )
         return await self._accept(actor, request)
+
+    async def returned(
+        self, actor: Actor, run_id: str, results: Mapping[int, str], lang: Lang = "ko"
+    ) -> dict[str, Any]:
+        """Take what a caller's functions returned, by the steps that called them; the run that waits for it goes on.
+
+        The same results may be told again: nothing happens twice.
+
+        Raises:
+            NotFound: there is no such run, or it is someone else's.
+            ValidationFailed: these are not the results of one turn, all of them.
+            Conflict: other results were told before, or the run does not wait any more.
+        """
+        check_scope(actor, "create", "write")
+
+        def take(connection: Connection) -> None:
+            row = run_of(connection, actor, run_id, held=True)
+            if handing.take_back(connection, row, results, self._clock.now()):
+                self._audit(connection, actor, run_id, "run.returned")
+
+        await self._store.write(take)
+        crash_at("results.taken")
+        await self.resume(run_id)
+        return await self.get(actor, run_id, lang)
 
     async def edit(
         self,
@@ -150,7 +180,7 @@ class Runs:
             session_id=first.session_id,
             instead_of=run_id,
             idempotency_key=idempotency_key,
-            terms=Terms.of(first.terms),
+            terms=Terms(answer_format=Terms.of(first.terms).answer_format),
         )
         return await self._accept(actor, request)
 
@@ -281,6 +311,15 @@ class Runs:
 
         return await self._store.read(look)
 
+    async def terms(self, actor: Actor, run_id: str) -> Terms:
+        """Return how a run's caller wants to be answered.
+
+        Raises:
+            NotFound: there is none, or it is someone else's.
+        """
+        check_scope(actor, "get", "read")
+        return Terms.of((await self._store.read(partial(run_of, actor=actor, run_id=run_id))).terms)
+
     async def status(self, actor: Actor, run_id: str) -> str:
         """Return where a run stands.
 
@@ -347,12 +386,13 @@ class Runs:
         return await self._store.read(look)
 
     async def events(
-        self, actor: Actor, run_id: str, after: int = 0, heard: int | None = None
+        self, actor: Actor, run_id: str, after: int = 0, heard: int | None = None, *, live: bool = True
     ) -> AsyncIterator[dict[str, Any] | None]:
         """Yield a run's events after a sequence number, first those that were, then as they come.
 
         What the run speaks comes piece by piece, before it is in the sequence: such an event bears the number of the
         last one that is, and `at`, its place in all that was spoken. Who has `heard` so much is not told it again.
+        Without `live` nothing is told before it is in the sequence.
         None is yielded when nothing happened for a while, so that the protocol can keep its connection alive.
 
         Raises:
@@ -370,7 +410,8 @@ class Runs:
                     continue
                 if ear.has_ended:
                     return
-                for event in ear.of_spoken(listener.take(), self._clock.now()):
+                spoken = listener.take()
+                for event in ear.of_spoken(spoken if live else (), self._clock.now()):
                     yield event
                 if not await listener.woken(HEARTBEAT_SECONDS):
                     listener.has_news = True  # a wake-up is a hint that may be missed: look, too
@@ -478,6 +519,13 @@ class Runs:
         """Return what some worker should advance: (run, segment)."""
         return await self._store.read(partial(self._queue.due, me=self._me))
 
+    async def end_late(self) -> None:
+        """End what has waited too long for its caller's functions."""
+        now = self._clock.now()
+        if await self._store.read(partial(handing.late, now=now)):
+            for run_id in await self._store.write(partial(handing.end_late, now=now)):
+                self._stopped(run_id)
+
     async def trace(self, run_id: str) -> str:
         """Return where in a trace a run was asked for, as the header traceparent has it; "" where nobody knows."""
         return await self._store.read(partial(journal.trace_of, run_id=run_id))
@@ -530,10 +578,14 @@ class Runs:
             journal.run.c.person_id == actor.person_id, journal.run.c.idempotency_key == request.idempotency_key
         )
         row = connection.execute(statement).one_or_none()
-        asked = request.text, request.agent, request.terms.kept()
-        if row is not None and (row.input, row.agent, row.terms) != asked:
+        asked = request.text, request.agent, request.terms
+        if row is not None and (row.input, row.agent, Terms.of(row.terms)) != asked:
             raise IdempotencyMismatch
         return row
+
+    def as_it_waited(self, run: dict[str, Any], held: Mapping[str, Any], lang: Lang) -> dict[str, Any]:
+        """Return a run as it was when it began to wait for a document, of which the event `held` told."""
+        return telling.as_it_waited(self._company, run, held, lang)
 
     def _audit(self, connection: Connection, actor: Actor, run_id: str, action: str) -> None:
         audit.append(connection, audit.Entry.by(actor, self._clock.now(), action, run_id=run_id))

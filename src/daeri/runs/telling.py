@@ -1,6 +1,6 @@
 """How is a run told to its person? The resource that every protocol shows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Row
@@ -40,12 +40,22 @@ def body(company: Company, row: Row[Any], steps: Sequence[Row[Any]], lang: Lang)
     }
 
 
+def as_it_waited(company: Company, run: Mapping[str, Any], held: Mapping[str, Any], lang: Lang) -> dict[str, Any]:
+    """Return a run as it was when it began to wait for a document, of which the event `held` told."""
+    before = [step["approval_id"] for step in run["steps"] if step["approval_id"] and step["seq"] < held["step"]]
+    approvals = list(dict.fromkeys([*before, held["approval_id"]]))
+    then = {"status": "waiting_approval", "answer": _filed(company, held, lang), "approvals": approvals}
+    return {**run, **then, "error": None, "choices": [], "citations": [], "usage": {}}
+
+
 def _waiting_for(company: Company, steps: Sequence[Row[Any]], lang: Lang) -> str | None:
-    """Say what was filed, what it would change, and whose turn it is: the answer until there is one."""
-    held = next((item for item in steps if item.status == "waiting"), None)
-    if held is None:
-        return None
-    filed = held.output["held"]
+    """Say what waits: the answer until there is one."""
+    held = next((item.output["held"] for item in steps if item.status == "waiting" and "held" in item.output), None)
+    return None if held is None else _filed(company, held, lang)
+
+
+def _filed(company: Company, filed: Mapping[str, Any], lang: Lang) -> str:
+    """Say what was filed, what it would change, and whose turn it is."""
     calls = [filed, *filed.get("bundled", ())]
     label = company.title([call["operation"] for call in calls]).to(lang)
     changes = ", ".join(

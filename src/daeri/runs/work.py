@@ -3,7 +3,7 @@
 Everything is written under a lease, so a worker that was overtaken or cancelled writes nothing more.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,9 +18,10 @@ from daeri.errors import DaeriError
 from daeri.operations.provenance import Origins
 from daeri.records.prepared import Constant
 from daeri.records.store import Store
-from daeri.runs import journal
+from daeri.runs import handing, journal
 from daeri.runs.calls import StepJournal
 from daeri.runs.fleet import ALONE
+from daeri.runs.handing import Handed
 from daeri.runs.journal import Lease, Note
 from daeri.runs.queueing import Queue
 from daeri.runs.request import PLAIN, Terms
@@ -260,6 +261,16 @@ class Workbench:
             origins=origins,
             tell=partial(self._wakeups.notify, lease.run_id),
         )
+
+    async def hand_over(
+        self, lease: Lease, calls: Sequence[Handed], told: Mapping[str, Any], notes: Sequence[Note] = ()
+    ) -> None:
+        """Let the run's caller run functions of its own, and wait for what they return."""
+        await self._write(
+            lease,
+            lambda connection: handing.hand_over(connection, lease, self._clock.now(), calls, told, notes),
+        )
+        crash_at("call.handed")
 
     async def succeed(self, lease: Lease, ending: Ending, notes: Sequence[Note] = ()) -> None:
         """End the run with an answer."""

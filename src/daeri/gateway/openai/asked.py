@@ -1,20 +1,21 @@
 """What does a client of OpenAI's API ask of an agent? The parts of its requests that an agent can honour.
 
-An agent has its own instructions, tools and model, so what a request holds of these is not used: it is named back
-(`daeri.ignored`). What would change the form of the answer is refused, since its caller could not read the answer.
+An agent has its own instructions, operations and model, so what a request holds of these is not used: it is named back
+(`daeri.ignored`). The caller's own functions and the form of the answer are its model's to heed; where there is no
+model, functions are not used and a form is refused, since its caller could not read the answer.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from daeri.errors import FieldError
+from daeri.errors import FieldError, ValidationFailed
 from daeri.gateway.openai.errors import Unsupported
 from daeri.gateway.wire import fitted
-from daeri.runs.answer_format import read_format
-from daeri.runs.request import PLAIN, Terms
+from daeri.runs.answer_format import AnswerFormat, read_format
+from daeri.runs.functions import Functions, place_of, read_functions
 from daeri.runs.runs import NO_FORM
 from daeri.wording import Text
 
@@ -24,9 +25,10 @@ AGENT: Final = "agent/"
 _HARMLESS: Final = frozenset({"user", "metadata", "store", "safety_identifier", "prompt_cache_key", "service_tier"})
 """Members that change nothing an agent does: not worth naming back."""
 _USED: Final = frozenset(
-    {"model", "messages", "input", "stream", "stream_options", "daeri", "previous_response_id", "response_format"}
+    {"model", "messages", "input", "stream", "stream_options", "daeri", "previous_response_id", "background"}
+    | {"response_format", "text", "tools", "tool_choice", "n"}
 )
-_REFUSED: Final = ("audio", "background", "conversation", "function_call", "functions", "prompt")
+_REFUSED: Final = ("audio", "conversation", "function_call", "functions", "prompt")
 
 
 class _Read(BaseModel):
@@ -38,22 +40,37 @@ class _Read(BaseModel):
 class Part(_Read):
     """A part of a message's content."""
 
-    type: Literal["text", "input_text", "output_text"]
-    text: str
+    type: Literal["text", "input_text", "output_text", "refusal"]
+    text: str = ""
+    refusal: str = ""
 
 
 class Message(_Read):
-    """One message of a conversation."""
+    """One message of a conversation; one of the role tool tells what a function returned."""
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: str | list[Part] | None = None
+    tool_call_id: str | None = None
 
     @property
     def text(self) -> str:
         """The text of all its parts."""
-        if isinstance(self.content, list):
-            return "\n".join(part.text for part in self.content)
-        return self.content or ""
+        return _text(self.content)
+
+
+class Called(_Read):
+    """A call of a function, as a response has it among its messages."""
+
+    type: Literal["function_call"]
+    call_id: str
+
+
+class Returned(_Read):
+    """What a function returned, as a response has it among its messages."""
+
+    type: Literal["function_call_output"]
+    call_id: str
+    output: str | list[Part]
 
 
 class StreamOptions(_Read):
@@ -85,8 +102,9 @@ class ChatAsked(_Common):
 class ResponseAsked(_Common):
     """A request for a response, as far as an agent reads it."""
 
-    input: str | list[Message] = Field(min_length=1)
+    input: str | list[Message | Called | Returned] = Field(min_length=1)
     previous_response_id: str | None = None
+    background: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +112,13 @@ class Asked:
     """What an agent is asked.
 
     Attributes:
-        input: the person's last message.
+        input: the person's last message; "" where the request tells what functions returned.
+        returned: what they did, by run and step.
         before: the message before it and the answer to that, by which the conversation is found again.
         ignored: members of the request that were not used.
+        previous: the run, and which part of it, that a response goes on from.
+        is_shown_again: whether the reply can be asked for later.
+        background: whether the run goes on without its caller.
     """
 
     agent: str
@@ -104,10 +126,14 @@ class Asked:
     streams: bool
     before: tuple[str, str] | None
     ignored: list[str]
+    returned: Mapping[tuple[str, int], str] = field(default_factory=dict)
     session_id: str | None = None
     wants_usage: bool = False
     previous: str | None = None
-    terms: Terms = PLAIN
+    is_shown_again: bool = False
+    background: bool = False
+    answer_format: AnswerFormat | None = None
+    functions: Functions | None = None
 
 
 def read_chat(sent: Mapping[str, Any], *, modelled: bool) -> Asked:
@@ -116,19 +142,23 @@ def read_chat(sent: Mapping[str, Any], *, modelled: bool) -> Asked:
     Raises:
         ValidationFailed: it has not the form of one.
         Unsupported: it asks for what an agent does not do.
+        NotFound: it tells what a call returned that there is not.
     """
     asked = fitted(ChatAsked, sent)
-    ignored = _ignored(sent, asked.messages, asked.n)
+    returned = _returned(asked.messages)
     options = asked.stream_options
+    tools, choice = _listed(sent.get("tools")), _chosen(sent.get("tool_choice"))
     return Asked(
         agent=asked.model.removeprefix(AGENT),
-        input=_last(asked.messages, "messages"),
+        input="" if returned else _last(asked.messages, "messages"),
+        returned=returned,
         streams=bool(asked.stream),
         before=_before(asked.messages),
-        ignored=ignored,
+        ignored=_ignored(sent, asked.messages, asked.n, modelled=modelled),
         session_id=asked.daeri.session_id,
         wants_usage=bool(options and options.include_usage),
-        terms=_terms(sent.get("response_format"), "response_format", modelled=modelled),
+        answer_format=_format(sent.get("response_format"), "response_format", modelled=modelled),
+        functions=read_functions(tools, choice) if modelled else None,
     )
 
 
@@ -138,41 +168,58 @@ def read_response(sent: Mapping[str, Any], *, modelled: bool) -> Asked:
     Raises:
         ValidationFailed: it has not the form of one.
         Unsupported: it asks for what an agent does not do.
+        NotFound: it tells what a call returned that there is not.
     """
     asked = fitted(ResponseAsked, sent)
-    messages = [Message(role="user", content=asked.input)] if isinstance(asked.input, str) else asked.input
+    items = [Message(role="user", content=asked.input)] if isinstance(asked.input, str) else asked.input
+    messages = [item if isinstance(item, Message) else _message(item) for item in items]
+    returned = _returned(messages)
+    tools = [{"function": each} for each in _listed(sent.get("tools"))]
     return Asked(
         agent=asked.model.removeprefix(AGENT),
-        input=_last(messages, "input"),
+        input="" if returned else _last(messages, "input"),
+        returned=returned,
         streams=bool(asked.stream),
         before=_before(messages),
-        ignored=_ignored(sent, messages, asked.n),
+        ignored=_ignored(sent, messages, asked.n, modelled=modelled),
         session_id=asked.daeri.session_id,
         previous=asked.previous_response_id,
-        terms=_terms(_chat_format(sent.get("text")), "text/format", modelled=modelled),
+        is_shown_again=True,
+        background=bool(asked.background),
+        answer_format=_format(_chat_format(sent.get("text")), "text/format", modelled=modelled),
+        functions=read_functions(tools, _chosen(sent.get("tool_choice"))) if modelled else None,
     )
 
 
-def _chat_format(text: object) -> object:
-    """Return the form in a response's `text` as chat completions have it: the schema under a name of its own."""
-    wanted = text.get("format") if isinstance(text, Mapping) else None
-    if not isinstance(wanted, Mapping) or wanted.get("type") != "json_schema":
-        return wanted
-    described = {name: value for name, value in wanted.items() if name != "type"}
-    return {"type": "json_schema", "json_schema": described}
+def _text(content: str | list[Part] | None) -> str:
+    if isinstance(content, list):
+        return "\n".join(part.text or part.refusal for part in content)
+    return content or ""
 
 
-def _terms(wanted: object, name: str, *, modelled: bool) -> Terms:
-    """Return how the answer is to be given.
+def _message(item: Called | Returned) -> Message:
+    """Return an item of a response's input as chat completions have it."""
+    if isinstance(item, Called):
+        return Message(role="assistant")
+    return Message(role="tool", content=_text(item.output), tool_call_id=item.call_id)
+
+
+def _returned(messages: Sequence[Message]) -> dict[tuple[str, int], str]:
+    """Return what functions returned, where a request ends with that.
 
     Raises:
-        ValidationFailed: its form is none.
-        Unsupported: it is to have one, and there is no model that could give it one.
+        ValidationFailed: a result names no call.
+        NotFound: it names none of ours.
     """
-    wanted_format = read_format(wanted, f"/{name}")
-    if wanted_format is not None and not modelled:
-        raise Unsupported(NO_FORM, errors=[FieldError(f"/{name}", "needs an agent with a model")])
-    return Terms(answer_format=wanted_format)
+    results: dict[tuple[str, int], str] = {}
+    for message in reversed(messages):
+        if message.role != "tool":
+            break
+        if message.tool_call_id is None:
+            needed = Text("tool_call_id에 함수 호출의 id를 적어 주세요", "tool_call_id must name the call")
+            raise ValidationFailed(needed, errors=[FieldError("/messages", "tool_call_id is missing")])
+        results[place_of(message.tool_call_id)] = message.text
+    return results
 
 
 def _last(messages: Sequence[Message], member: str) -> str:
@@ -185,13 +232,15 @@ def _last(messages: Sequence[Message], member: str) -> str:
 
 
 def _before(messages: Sequence[Message]) -> tuple[str, str] | None:
+    """Return the person's message before the last one, and all that was answered to it."""
     spoken = [message for message in messages[:-1] if message.role in ("user", "assistant") and message.text]
-    if len(spoken) < 2 or (spoken[-2].role, spoken[-1].role) != ("user", "assistant"):  # noqa: PLR2004 - a pair
-        return None
-    return spoken[-2].text, spoken[-1].text
+    answered: list[str] = []
+    while spoken and spoken[-1].role == "assistant":
+        answered.insert(0, spoken.pop().text)
+    return (spoken[-1].text, "".join(answered)) if spoken and answered else None
 
 
-def _ignored(sent: Mapping[str, Any], messages: Sequence[Message], n: int | None) -> list[str]:
+def _ignored(sent: Mapping[str, Any], messages: Sequence[Message], n: int | None, *, modelled: bool) -> list[str]:
     """Name what is not used; refuse what cannot be left out."""
     present = {name for name, value in sent.items() if value is not None}
     for name in _REFUSED:
@@ -199,11 +248,55 @@ def _ignored(sent: Mapping[str, Any], messages: Sequence[Message], n: int | None
             raise _unsupported(name)
     if n is not None and n != 1:
         raise _unsupported("n")
-    if sent.get("tool_choice") not in (None, "auto", "none"):
+    if not modelled and sent.get("tool_choice") not in (None, "auto", "none"):
         raise _unsupported("tool_choice")
-    ignored = sorted(present - _USED - _HARMLESS - {"n", "text", "tool_choice"})
+    tools = sent.get("tools") or []
+    unused = {"tools"} if (not modelled and "tools" in present) or len(_listed(tools)) < len(tools) else set()
     roles = {message.role for message in messages}
-    return ignored + [f"messages.{role}" for role in ("system", "developer", "tool") if role in roles]
+    left_out = ("system", "developer") if modelled else ("system", "developer", "tool")
+    return sorted(present - _USED - _HARMLESS | unused) + [f"messages.{role}" for role in left_out if role in roles]
+
+
+def _listed(tools: object) -> list[Mapping[str, Any]]:
+    """Return those of a request's tools that are functions: an agent has no other tools of a caller's."""
+    listed = tools if isinstance(tools, list) else []
+    return [each for each in listed if isinstance(each, Mapping) and each.get("type", "function") == "function"]
+
+
+def _chosen(choice: object) -> object:
+    """Return which function is to be called, as both APIs word it.
+
+    Raises:
+        Unsupported: the choice is of another kind.
+    """
+    if not isinstance(choice, Mapping):
+        return choice
+    named = choice.get("function", choice)
+    if choice.get("type") != "function" or not isinstance(named, Mapping):
+        raise _unsupported("tool_choice")
+    return named.get("name", "")
+
+
+def _chat_format(text: object) -> object:
+    """Return the form in a response's `text` as chat completions have it: the schema under a name of its own."""
+    wanted = text.get("format") if isinstance(text, Mapping) else None
+    if not isinstance(wanted, Mapping) or wanted.get("type") != "json_schema":
+        return wanted
+    described = {name: value for name, value in wanted.items() if name != "type"}
+    return {"type": "json_schema", "json_schema": described}
+
+
+def _format(wanted: object, name: str, *, modelled: bool) -> AnswerFormat | None:
+    """Return the form that the answer is to have.
+
+    Raises:
+        ValidationFailed: it is none.
+        Unsupported: there is no model that could give it one.
+    """
+    answer_format = read_format(wanted, f"/{name}")
+    if answer_format is not None and not modelled:
+        raise Unsupported(NO_FORM, errors=[FieldError(f"/{name}", "needs an agent with a model")])
+    return answer_format
 
 
 def _unsupported(name: str) -> Unsupported:

@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from daeri.errors import DaeriError
-from daeri.gateway.hearing import Run, refusal_of, text_of, told_of
+from daeri.gateway.hearing import refusal_of, text_of, told_of
 from daeri.gateway.openai.asked import AGENT, Asked
 from daeri.gateway.openai.errors import error_body
+from daeri.gateway.parts import Run
 from daeri.gateway.wire import encode
 from daeri.wording import Lang
 
@@ -21,8 +22,10 @@ def completion(asked: Asked, run: Run, lang: Lang) -> dict[str, Any]:
     """Render a run as a chat completion."""
     refusal = refusal_of(run, lang)
     content = text_of(run, lang) if refusal is None else None
-    message = {"role": "assistant", "content": content, "refusal": refusal}
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
+    message: dict[str, Any] = {"role": "assistant", "content": content, "refusal": refusal}
+    if run["calls"]:
+        message |= {"content": content or None, "tool_calls": [_call(each) for each in run["calls"]]}
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _reason(run)}
     return {
         **_head(run, "chat.completion"),
         "choices": [choice],
@@ -46,7 +49,9 @@ async def chunks(asked: Asked, run: Run, heard: Heard, lang: Lang) -> AsyncGener
             refusal = refusal_of(item, lang)
             if refusal is not None:
                 yield _chunk(head, {"refusal": refusal})
-            yield _chunk(head, {}, "stop", {"daeri": told_of(item, asked.ignored)})
+            for index, call in enumerate(item["calls"]):
+                yield _chunk(head, {"tool_calls": [{"index": index, **_call(call)}]})
+            yield _chunk(head, {}, _reason(item), {"daeri": told_of(item, asked.ignored)})
             if asked.wants_usage:
                 yield _event({**head, "choices": [], "usage": usage_of(item)})
     yield DONE
@@ -63,6 +68,19 @@ def cut(error: DaeriError, lang: Lang) -> bytes:
     return _event(error_body(error, lang)) + DONE
 
 
+def function_of(call: Mapping[str, Any]) -> dict[str, str]:
+    """Return which function is called, and its arguments as the text that OpenAI's libraries read."""
+    return {"name": call["name"], "arguments": encode(call["arguments"]).decode()}
+
+
+def _call(call: Mapping[str, Any]) -> dict[str, Any]:
+    return {"id": call["call_id"], "type": "function", "function": function_of(call)}
+
+
+def _reason(run: Run) -> str:
+    return "tool_calls" if run["calls"] else "stop"
+
+
 def usage_of(run: Run) -> dict[str, int]:
     """Return what a run's planner used; nothing where it needs no model."""
     used = run["usage"]
@@ -76,7 +94,7 @@ def created_of(run: Run) -> int:
 
 
 def _head(run: Run, kind: str) -> dict[str, Any]:
-    number = f"chatcmpl-{run['run_id'].removeprefix('run_')}"
+    number = f"chatcmpl-{run['run_id'].removeprefix('run_')}" + (f"-{run['part']}" if run["part"] else "")
     return {"id": number, "object": kind, "created": created_of(run), "model": f"{AGENT}{run['agent']}"}
 
 

@@ -14,18 +14,21 @@ from starlette.responses import Response
 
 from daeri.errors import DaeriError, FieldError, NotFound, ValidationFailed
 from daeri.gateway.guard import Doorkeeper
-from daeri.gateway.hearing import Run, hear, language_of
+from daeri.gateway.hearing import WHOLE, hear, language_of
 from daeri.gateway.lifelines import EventStream, Lifelines, Reason, error_of, while_there
 from daeri.gateway.openai import chat, responses
 from daeri.gateway.openai.asked import AGENT, Asked, read_chat, read_response
 from daeri.gateway.openai.embeddings import embeddings, read_embedding
 from daeri.gateway.openai.errors import UnknownModel
 from daeri.gateway.openai.passing import Passed
+from daeri.gateway.parts import Part, Run, part_of, parts_of
 from daeri.gateway.problems import KNOWN
 from daeri.gateway.services import Services
-from daeri.gateway.wire import answer, idempotency_key, language, read_object
+from daeri.gateway.wire import Query, answer, idempotency_key, language, read_object
 from daeri.models.relay import OFFLINE, Kind
 from daeri.records.actor import Actor
+from daeri.runs.functions import place_of
+from daeri.runs.request import Terms
 from daeri.wording import Lang, Text
 
 DOOR: Final = "openai"
@@ -69,12 +72,13 @@ class OpenAi:
             return await self._relayed(request, actor, "chat/completions", sent)
         actor = await self._keeper.actor(request, DOOR)
         asked = read_chat(sent, modelled=self._services.runs.asks_models)
-        lang = _language(request, asked)
-        run = await self._started(request, actor, asked, lang)
+        lang = _language(request, asked.input)
+        run, part = await self._begun(request, actor, asked, lang)
         if not asked.streams:
-            return answer(chat.completion(asked, await self._waited(request, actor, run, lang), lang))
-        heard = hear(self._services.runs, actor, run["run_id"], lang)
-        return self._stream(request, actor, run, chat.chunks(asked, run, heard, lang), lambda e: chat.cut(e, lang))
+            return answer(chat.completion(asked, await self._waited(request, actor, run, part.number, lang), lang))
+        heard = hear(self._services.runs, actor, run["run_id"], lang, part)
+        pieces = chat.chunks(asked, part_of(run, part.number), heard, lang)
+        return self._stream(request, actor, run, pieces, lambda error: chat.cut(error, lang))
 
     async def respond(self, request: Request) -> Response:
         """Make a response."""
@@ -83,25 +87,61 @@ class OpenAi:
             return await self._relayed(request, actor, "responses", sent)
         actor = await self._keeper.actor(request, DOOR)
         asked = read_response(sent, modelled=self._services.runs.asks_models)
-        lang = _language(request, asked)
-        run = await self._started(request, actor, asked, lang)
-        if not asked.streams:
-            return answer(responses.response(asked, await self._waited(request, actor, run, lang), lang))
-        events = responses.Events(asked, run, lang)
-        heard = hear(self._services.runs, actor, run["run_id"], lang)
-        return self._stream(request, actor, run, events.of(heard), events.cut)
+        lang = _language(request, asked.input)
+        run, part = await self._begun(request, actor, asked, lang)
+        shown = await self._shown(request, actor, run)
+        if asked.streams:
+            return self._told(request, actor, shown, run, part)
+        if shown.background:
+            return answer(responses.response(shown, part_of(run, part.number)))
+        return answer(responses.response(shown, await self._waited(request, actor, run, part.number, shown.lang)))
 
     async def response(self, request: Request) -> Response:
-        """Show an agent's response again."""
-        actor, lang = await self._keeper.actor(request, DOOR), language(request.headers)
-        run = await self._services.runs.get(actor, responses.run_id(request.path_params["response"]), lang)
-        return answer(responses.response(None, run, lang))
+        """Show an agent's response again; as a stream, from the event after one that was heard."""
+        query = Query(request, "stream", "starting_after", passed=("include", "include[]", "include_obfuscation"))
+        actor, run, part = await self._placed(request)
+        shown = await self._shown(request, actor, run)
+        if query.flag("stream"):
+            after = query.integer("starting_after", -1, least=0)
+            return self._told(request, actor, shown, run, part, after, leaves=True)
+        return answer(responses.response(shown, part_of(run, part.number)))
 
     async def cancel(self, request: Request) -> Response:
         """Stop an agent's response."""
+        actor, run, part = await self._placed(request)
+        shown = await self._shown(request, actor, run)
+        run = await self._services.runs.cancel(actor, run["run_id"], shown.lang)
+        return answer(responses.response(shown, part_of(run, part.number)))
+
+    async def _placed(self, request: Request) -> tuple[Actor, Run, Part]:
+        """Return who asks, the run that a response tells, and which part of it."""
         actor, lang = await self._keeper.actor(request, DOOR), language(request.headers)
-        run = await self._services.runs.cancel(actor, responses.run_id(request.path_params["response"]), lang)
-        return answer(responses.response(None, run, lang))
+        run_id, number = responses.place(request.path_params["response"])
+        run = await self._services.runs.get(actor, run_id, lang)
+        parts = parts_of(run)
+        if number >= len(parts):
+            raise NotFound(Text("그런 응답은 없어요", "There is no such response"))
+        return actor, run, parts[number]
+
+    async def _shown(self, request: Request, actor: Actor, run: Run) -> responses.Shown:
+        kept = (await self._services.runs.terms(actor, run["run_id"])).noted
+        return responses.Shown.of(kept, _language(request, run["input"]))
+
+    def _told(
+        self,
+        request: Request,
+        actor: Actor,
+        shown: responses.Shown,
+        run: Run,
+        part: Part,
+        after: int = -1,
+        *,
+        leaves: bool = False,
+    ) -> Response:
+        """Stream a response; a caller who leaves it stops the run, unless it came back to it or it is in background."""
+        heard = hear(self._services.runs, actor, run["run_id"], shown.lang, part, live=False)
+        events = responses.Events(shown, part_of(run, part.number), after)
+        return self._stream(request, actor, run, events.of(heard), events.cut, stops=not (leaves or shown.background))
 
     async def embed(self, request: Request) -> Response:
         """Turn texts into vectors."""
@@ -140,33 +180,51 @@ class OpenAi:
             raise UnknownModel(Text(f"'{name}' 모델은 없어요.", f"There is no model '{name}'."))
         return Passed(partial(raw.ask, actor, name, kind, sent), self._lines, request, credential)
 
+    async def _begun(self, request: Request, actor: Actor, asked: Asked, lang: Lang) -> tuple[Run, Part]:
+        """Begin a run, or let one go on with what its caller's functions returned; return which part is to be told.
+
+        Raises:
+            ValidationFailed: what was returned is of several runs, or of another one than the request names.
+        """
+        if not asked.returned:
+            return await self._started(request, actor, asked, lang), WHOLE
+        runs = self._services.runs
+        named = {run_id for run_id, _ in asked.returned}
+        named |= {responses.place(asked.previous)[0]} if asked.previous is not None else set()
+        run_id, *others = named
+        if others or (await runs.get(actor, run_id, lang))["agent"] != asked.agent:
+            told = Text("한 실행의 함수 결과만 보낼 수 있어요", "The results must be of one run, and of its agent")
+            raise ValidationFailed(told, errors=[FieldError("/messages", "results of another run")])
+        results = {step: text for (_, step), text in asked.returned.items()}
+        run = await runs.returned(actor, run_id, results, lang)
+        ended = [part for part in parts_of(run) if {place_of(each["call_id"])[1] for each in part.calls} & set(results)]
+        return run, parts_of(run)[ended[0].number + 1]
+
     async def _started(self, request: Request, actor: Actor, asked: Asked, lang: Lang) -> Run:
         runs = self._services.runs
         session = asked.session_id
         if asked.previous is not None:
-            session = (await runs.get(actor, responses.run_id(asked.previous), lang))["session_id"]
+            session = (await runs.get(actor, responses.place(asked.previous)[0], lang))["session_id"]
         elif session is None and asked.before is not None:
             session = await runs.session_of(actor, *asked.before)
             if session is None:
                 asked.ignored.append("messages.history")
+        noted = None
+        if asked.is_shown_again:
+            noted = responses.Shown(lang, asked.ignored, asked.previous, asked.background).kept()
+        terms = Terms(answer_format=asked.answer_format, functions=asked.functions, noted=noted)
         key = idempotency_key(request)
         try:
             return await runs.create(
-                actor,
-                asked.input,
-                agent=asked.agent,
-                session_id=session,
-                lang=lang,
-                idempotency_key=key,
-                terms=asked.terms,
+                actor, asked.input, agent=asked.agent, session_id=session, lang=lang, idempotency_key=key, terms=terms
             )
         except NotFound:
             if asked.agent in {agent.name for agent in self._services.door.company.agents_for(actor)}:
                 raise
             raise UnknownModel from None
 
-    async def _waited(self, request: Request, actor: Actor, run: Run, lang: Lang) -> Run:
-        """Wait for a run's end; a caller who leaves stops it, since nobody else will hear its answer.
+    async def _waited(self, request: Request, actor: Actor, run: Run, part: int, lang: Lang) -> Run:
+        """Wait for the end of a part of a run, and return it; a caller who leaves stops the run.
 
         Raises:
             DaeriError: the run failed.
@@ -177,22 +235,31 @@ class OpenAi:
             try:
                 async with while_there(ended):
                     run = await runs.wait(actor, run_id, WAIT_MAX, lang)
-            except ClientDisconnect:
+            except ClientDisconnect:  # nobody else will hear its answer
                 await self._stop(actor, run_id)
                 raise
+        run = part_of(run, part)
         if run["error"]:
             raise _failure(run["error"])
         return run
 
     def _stream(
-        self, request: Request, actor: Actor, run: Run, pieces: Pieces, cut: Callable[[DaeriError], bytes]
+        self,
+        request: Request,
+        actor: Actor,
+        run: Run,
+        pieces: Pieces,
+        cut: Callable[[DaeriError], bytes],
+        *,
+        stops: bool = True,
     ) -> Response:
         def last(reason: Reason) -> bytes:
             error = error_of(reason)
             return cut(error) if isinstance(error, DaeriError) else b""
 
         async def left() -> None:
-            await self._stop(actor, run["run_id"])
+            if stops:
+                await self._stop(actor, run["run_id"])
 
         return EventStream(pieces, self._lines, self._keeper.credential(request, DOOR), last=last, left=left)
 
@@ -219,10 +286,10 @@ def _described(name: str) -> dict[str, Any]:
     return {"id": name, "object": "model", "created": EPOCH, "owned_by": owner}
 
 
-def _language(request: Request, asked: Asked) -> Lang:
+def _language(request: Request, words: str) -> Lang:
     """Choose by Accept-Language, else by the words themselves: OpenAI's libraries send no language."""
     if request.headers.get("accept-language", "*").strip() in ("", "*"):
-        return language_of(asked.input)
+        return language_of(words)
     return language(request.headers)
 
 

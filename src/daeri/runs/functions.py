@@ -1,0 +1,121 @@
+"""Which functions of its own does a caller lend a run? The model may call them, and the caller tells what they return.
+
+They come from outside, so they are bounded and never stand in for an operation. What one returns is text that anyone
+may have written.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+from daeri.errors import FieldError, NotFound, ValidationFailed
+from daeri.wording import Text
+
+FUNCTIONS_MAX: Final = 64
+BYTES_MAX: Final = 64_000
+"""Characters of all of them as JSON."""
+AUTO: Final = "auto"
+REQUIRED: Final = "required"
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_HASHED: Final = re.compile(r"op_[0-9a-f]{16}")
+"""What an operation is called that a model could not be told the name of."""
+_CALL: Final = re.compile(r"call_([0-9A-HJKMNP-TV-Z]{26})_(\d{1,4})")
+
+
+@dataclass(frozen=True, slots=True)
+class Functions:
+    """What a caller lends.
+
+    Attributes:
+        offered: each as chat completions have it: {"type": "function", "function": {"name": …, "parameters": …}}.
+        choice: "auto", "required", or the name of the one that is to be called.
+    """
+
+    offered: Sequence[Mapping[str, Any]]
+    choice: str = AUTO
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Their names."""
+        return frozenset(each["function"]["name"] for each in self.offered)
+
+    def kept(self) -> dict[str, Any]:
+        """Return them as JSON."""
+        return {"offered": [dict(each) for each in self.offered], "choice": self.choice}
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Any]) -> Self:
+        """Return what was kept."""
+        return cls(tuple(kept["offered"]), kept["choice"])
+
+
+def read_functions(tools: Sequence[Mapping[str, Any]], choice: object, pointer: str = "/tools") -> Functions | None:
+    """Return the functions of a request; None where there are none, or where none may be called.
+
+    Args:
+        tools: those of its tools that are functions, as chat completions have them.
+        choice: "auto", "none", "required", or the name of one.
+        pointer: where the tools stand in the request.
+
+    Raises:
+        ValidationFailed: one is no function, there are too many, or the choice is none of them.
+    """
+    offered = tuple(_read(each, pointer) for each in tools)
+    functions = Functions(offered, AUTO if choice is None else str(choice))
+    if len(offered) > FUNCTIONS_MAX or len(functions.names) < len(offered):
+        raise _refused(f"at most {FUNCTIONS_MAX}, each with a name of its own", pointer)
+    if len(json.dumps(offered, ensure_ascii=False)) > BYTES_MAX:
+        raise _refused(f"more than {BYTES_MAX:,} characters", pointer)
+    if functions.choice == "none" or (not offered and functions.choice == AUTO):
+        return None
+    if functions.choice not in (AUTO, *((REQUIRED,) if offered else ()), *functions.names):
+        raise _refused("there is no such function", "/tool_choice")
+    return functions
+
+
+def refuse_shadows(functions: Functions, operations: frozenset[str]) -> None:
+    """Refuse a function that is called as an operation which its caller has.
+
+    Raises:
+        ValidationFailed: one is.
+    """
+    for name in sorted(functions.names):
+        if name.replace("__", ".", 1) in operations or _HASHED.fullmatch(name):
+            raise _refused(f"{name} is an operation here: give the function another name", "/tools")
+
+
+def call_id(run_id: str, step: int) -> str:
+    """Return the id of a call, by which its caller names run and step when it tells what came of it."""
+    return f"call_{run_id.removeprefix('run_')}_{step}"
+
+
+def place_of(call: str) -> tuple[str, int]:
+    """Return the run and the step of a call.
+
+    Raises:
+        NotFound: it is no call of ours.
+    """
+    found = _CALL.fullmatch(call)
+    if found is None:
+        raise NotFound(Text("그런 함수 호출은 없어요", "There is no such call of a function"))
+    return f"run_{found[1]}", int(found[2])
+
+
+def _read(tool: Mapping[str, Any], pointer: str) -> dict[str, Any]:
+    described = tool.get("function")
+    if not isinstance(described, Mapping) or not _NAME.fullmatch(str(described.get("name", ""))):
+        raise _refused(f"a function has a name: {_NAME.pattern}", pointer)
+    if not isinstance(described.get("parameters") or {}, Mapping):
+        raise _refused("parameters must be a JSON Schema", pointer)
+    if not isinstance(described.get("description") or "", str):
+        raise _refused("a description is text", pointer)
+    kept = ("name", "description", "parameters", "strict")
+    function = {name: described[name] for name in kept if described.get(name) is not None}
+    return {"type": "function", "function": {"parameters": {"type": "object", "properties": {}}} | function}
+
+
+def _refused(why: str, pointer: str) -> ValidationFailed:
+    told = Text(f"함수를 쓸 수 없어요: {why}", f"The functions cannot be used: {why}")
+    return ValidationFailed(told, errors=[FieldError(pointer, why)])
