@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+import openai
 import pytest
 
 from approvals.racing import furnished
@@ -22,6 +23,8 @@ FORM = {
 
 WEATHER = {"type": "function", "function": {"name": "weather"}}
 LOOKS = "날씨를 봐줘"
+TELLS = "이야기를 해줘"
+STORY = "옛날 어느 마을에 결재를 좋아하는 호랑이가 살았어요. 호랑이는 날마다 도장을 닦았어요."
 
 
 class Wordy(Model):
@@ -29,6 +32,8 @@ class Wordy(Model):
 
     def decide(self, received: Received) -> Reply:
         messages = received.body["messages"]
+        if TELLS in received.last_question:
+            return says(STORY, characters=2).slowly(0.05)
         if LOOKS in received.last_question:
             looked = any("맑음" in message["content"] for message in messages if message["role"] == "tool")
             return says("맑아요.") if looked else calls(Asked("weather", {"city": "서울"}))
@@ -106,4 +111,37 @@ def test_what_a_function_returned_wakes_its_run_once_wherever_the_server_dies(ho
     assert (choice["finish_reason"], choice["message"]["content"]) == ("stop", "맑아요.")
     steps = look(house.server.folder, "SELECT run_id, status FROM step WHERE name = 'weather'")
     assert [status for run, status in steps if run.removeprefix("run_") in call["id"]] == ["done"]
+    house.check()
+
+
+def told(stream: Any, most: int = 10_000) -> list[dict[str, Any]]:
+    heard: list[dict[str, Any]] = []
+    for event in stream:
+        heard.append(event.model_dump())
+        if len(heard) == most:
+            break
+    return heard
+
+
+@pytest.mark.parametrize("background", [True, pytest.param(False, marks=pytest.mark.night)])
+def test_a_response_goes_on_for_who_comes_back_after_a_kill_with_the_same_numbers(house: House, background) -> None:
+    client = openai.OpenAI(api_key=house.keys[OWNER].first, base_url=f"{house.server.url}/v1", max_retries=0)
+    create, retrieve = client.responses.create, client.responses.retrieve
+    stream = create(model="agent/assistant", input=TELLS, background=background, stream=True)
+    first = told(stream, 8)
+    house.server.kill()
+    stream.close()
+    house.server.start()
+    response = first[0]["response"]["id"]
+    rest = told(retrieve(response, stream=True, starting_after=first[-1]["sequence_number"]))
+    assert [event["sequence_number"] for event in first + rest] == list(range(len(first + rest)))
+    pieces = [event["delta"] for event in first + rest if event["type"] == "response.output_text.delta"]
+    assert "".join(pieces) == rest[-1]["response"]["output"][0]["content"][0]["text"] == STORY
+    assert told(retrieve(response, stream=True)) == first + rest
+    run = {"id": response.replace("resp_", "run_")}
+    anew = look(
+        house.server.folder, "SELECT count(*) FROM event WHERE type = 'message.restarted' AND run_id = :id", **run
+    )
+    assert anew == [(1,)], "it was worded anew, and who came back did not notice"
+    client.close()
     house.check()

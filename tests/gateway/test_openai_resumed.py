@@ -1,0 +1,154 @@
+"""Who comes back to an agent's response hears the very same events under the same numbers, from where they left."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import openai
+import pytest
+
+from daeri.testing.model_server import Asked, calls, fails, says
+from gateway.planned_house import AGENT, Furnished, Planned, planned
+
+pytestmark = pytest.mark.anyio
+FLAT = {"type": "function", "name": "weather", "parameters": {"type": "object", "properties": {}}}
+ANSWER = "서울은 오늘 하루 종일 맑고 바람이 조금 불어요."
+
+
+@pytest.fixture
+async def here(furniture: Furnished, tmp_path) -> AsyncIterator[Planned]:
+    async with planned(furniture, tmp_path / "data") as one:
+        yield one
+
+
+async def begun(here: Planned, **more: Any) -> Any:
+    return await here.client().responses.create(model=AGENT, input="날씨 어때?", stream=True, **more)
+
+
+async def told(stream: Any, most: int = 10_000) -> list[dict[str, Any]]:
+    """The events of a stream, or its first ones."""
+    heard: list[dict[str, Any]] = []
+    async for event in stream:
+        heard.append(event.model_dump())
+        if len(heard) == most:
+            break
+    await stream.close()
+    return heard
+
+
+async def again(here: Planned, response: str, who: str = "owner", **more: Any) -> list[dict[str, Any]]:
+    return await told(await here.client(who).responses.retrieve(response, stream=True, **more))
+
+
+async def test_a_response_in_background_outlives_its_caller_who_hears_the_rest_later(here):
+    here.model.always(says(ANSWER, characters=1).slowly(0.03))
+    first = await told(await begun(here, background=True), 6)
+    response = first[0]["response"]["id"]
+    assert first[0]["response"]["background"]
+    rest = await again(here, response, starting_after=first[-1]["sequence_number"])
+    assert rest[-1]["response"]["status"] == "completed"
+    assert rest[-1]["response"]["output"][0]["content"][0]["text"] == ANSWER
+    assert [event["sequence_number"] for event in first + rest] == list(range(len(first + rest)))
+    assert await again(here, response) == first + rest, "whoever hears it from the start hears the same"
+    pieces = [event["delta"] for event in first + rest if event["type"] == "response.output_text.delta"]
+    assert len(pieces) > 3
+    assert "".join(pieces) == ANSWER
+    assert await again(here, response, starting_after=rest[-1]["sequence_number"]) == []
+
+
+async def test_every_place_to_go_on_from_gives_the_rest(here):
+    here.model.always(says(ANSWER, characters=4).slowly(0.02))
+    heard = await told(await begun(here))
+    response = heard[0]["response"]["id"]
+    for after in range(len(heard)):
+        assert await again(here, response, starting_after=after) == heard[after + 1 :]
+
+
+async def test_a_caller_who_leaves_a_response_that_is_not_in_background_stops_it(here):
+    here.model.always(says(ANSWER, characters=1).slowly(0.05))
+    first = await told(await begun(here), 4)
+    run_id = first[0]["response"]["id"].replace("resp_", "run_")
+    async with asyncio.timeout(3):
+        while (await here.run(run_id))["status"] != "cancelled":  # noqa: ASYNC110 - REST has no event for it
+            await asyncio.sleep(0.02)
+    rest = await again(here, first[0]["response"]["id"], starting_after=3)
+    assert rest[-1]["response"]["status"] == "cancelled"
+
+
+async def test_one_who_came_back_and_leaves_again_stops_nothing(here):
+    here.model.always(says(ANSWER, characters=1).slowly(0.03))
+    client = here.client()
+    stream = await begun(here)
+    opened = await anext(aiter(stream))
+    await told(await client.responses.retrieve(opened.response.id, stream=True), 4)
+    rest = await told(stream)
+    assert rest[-1]["response"]["status"] == "completed"
+
+
+async def test_a_response_in_background_is_answered_at_once_and_can_be_polled_and_stopped(here):
+    here.model.always(says(ANSWER, characters=1).slowly(0.02))
+    responses = here.client().responses
+    reply = await responses.create(model=AGENT, input="날씨 어때?", background=True)
+    assert (reply.status, reply.output, reply.background) == ("in_progress", [], True)
+    async with asyncio.timeout(5):
+        while reply.status == "in_progress":
+            await asyncio.sleep(0.05)
+            reply = await responses.retrieve(reply.id)
+    assert reply.output_text == ANSWER
+    other = await responses.create(model=AGENT, input="날씨?", background=True)
+    assert (await responses.cancel(other.id)).status == "cancelled"
+
+
+async def test_a_response_that_waited_for_people_is_told_as_it_waited_though_they_have_decided(here):
+    here.model.always(calls(Asked("work__request", {"start": "2026-12-01"})), says("등록됐어요."))
+    heard = await told(await begun(here))
+    final = heard[-1]["response"]
+    assert final["daeri"]["status"] == "waiting_approval"
+    [approval] = final["daeri"]["approvals"]
+    await here.send("lead", "POST", f"/v1/approvals/{approval}/decisions", {"decision": "approve"})
+    run = (await here.send("owner", "GET", f"/v1/runs/{final['daeri']['run_id']}?wait=10")).json()
+    assert run["status"] == "succeeded"
+    assert await again(here, final["id"]) == heard
+    assert (await here.client().responses.retrieve(final["id"])).output_text == "등록됐어요.", "as it stands now"
+
+
+async def test_each_part_of_a_run_with_functions_is_told_again_by_itself(here):
+    here.model.always(calls(Asked("weather", {}), text="볼게요. "), says("맑아요."))
+    first = await told(await begun(here, tools=[FLAT]))
+    [_, call] = first[-1]["response"]["output"]
+    result = [{"type": "function_call_output", "call_id": call["call_id"], "output": "맑음"}]
+    going_on = await here.client().responses.create(model=AGENT, input=result, tools=[FLAT], stream=True)
+    second = await told(going_on)
+    assert second[-1]["response"]["output"][0]["content"][0]["text"] == "맑아요."
+    assert await again(here, first[0]["response"]["id"]) == first
+    assert await again(here, second[0]["response"]["id"]) == second
+
+
+async def test_a_response_that_failed_is_told_alike(here):
+    here.model.always(fails(400))
+    heard = await told(await begun(here))
+    assert heard[-1]["type"] == "response.failed"
+    assert await again(here, heard[0]["response"]["id"]) == heard
+
+
+@pytest.mark.parametrize("who", ["colleague", "stranger", "lead"])
+async def test_nobody_else_hears_it(here, who):
+    here.model.always(says(ANSWER))
+    heard = await told(await begun(here))
+    for response in (heard[0]["response"]["id"], "resp_01KAJ0000000000000000000000"):
+        with pytest.raises(openai.NotFoundError):
+            await again(here, response, who)
+
+
+@pytest.mark.parametrize("query", ["stream=true&starting_after=-1", "stream=true&starting_after=x", "stream=maybe"])
+async def test_a_place_that_is_none_is_refused(here, query):
+    here.model.always(says(ANSWER))
+    reply = await here.client().responses.create(model=AGENT, input="?")
+    assert (await here.send("owner", "GET", f"/v1/responses/{reply.id}?{query}")).status_code == 400
+
+
+async def test_what_was_ignored_is_told_again_with_the_response(here):
+    here.model.always(says(ANSWER))
+    reply = await here.client().responses.create(model=AGENT, input="?", temperature=0.5, instructions="짧게")
+    assert reply.daeri["ignored"] == ["instructions", "temperature"]
+    assert (await here.client().responses.retrieve(reply.id)).model_dump() == reply.model_dump()
