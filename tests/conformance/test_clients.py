@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import pytest
 
 from daeri.testing.model_server import Asked, Received, Reply, calls, completion, says
 from gateway.gateway_house import Keys, with_keys
 from gateway.openai_house import MODEL, Place, place
+from gateway.planned_house import Planned, furnished_with_keys, planned
 
 pytestmark = [pytest.mark.anyio, pytest.mark.night]
 
@@ -69,12 +71,22 @@ async def here(keyed: Keys, tmp_path: Path) -> AsyncIterator[Place]:
         yield one
 
 
-async def seen(here: Place, *command: str) -> dict[str, Any]:
+def planning(received: Received) -> Reply:
+    """Plan a run as a model would: call what its caller lends, and answer in the form that is asked for."""
+    last = received.body["messages"][-1]
+    if "양식" in received.last_question:
+        return says('{"name": "김하은", "days": 7.5}')
+    if last["role"] != "tool":
+        return calls(Asked("balance", {"name": "김하은"}))
+    return says(f"{'7.5' if '7.5' in last['content'] else '?'}일 남았어요")
+
+
+async def seen(here: Place | Planned, *command: str) -> dict[str, Any]:
     """Run a client and return what it saw."""
     environment = {
         **{name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")},
         "DAERI_URL": here.url,
-        "DAERI_KEY": here.keys["raw"],
+        "DAERI_KEY": here.keys.get("raw", here.keys["owner"]),
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         "NO_PROXY": "127.0.0.1",
     }
@@ -94,3 +106,19 @@ async def test_openais_client_for_node_works_as_it_is(npm, here):
     script = node / "openai_client.mjs"  # a module finds its packages beside itself
     script.write_bytes((SCRIPTS / script.name).read_bytes())
     assert await seen(here, "node", str(script)) == SEEN | MORE[script.name]
+
+
+LENDING: dict[str, Any] = {
+    "tools": ["balance", {"name": "김하은"}, "7.5일 남았어요"],
+    "tools_streamed": ["balance", {"name": "김하은"}, "7.5일 남았어요"],
+    "form": {"name": "김하은", "days": 7.5},
+}
+"""What clients see that lend an agent functions of their own, and want its answer in a form."""
+
+
+@pytest.mark.parametrize("script", sorted(path.name for path in SCRIPTS.glob("lending_*.py")))
+async def test_a_client_lends_an_agent_functions_as_it_lends_them_to_a_model(clients, tmp_path, script):
+    furniture = await anyio.to_thread.run_sync(furnished_with_keys, tmp_path / "first")
+    async with planned(furniture, tmp_path / "data") as here:
+        here.model.decides(planning)
+        assert await seen(here, str(clients), str(SCRIPTS / script)) == LENDING

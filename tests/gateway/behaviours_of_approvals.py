@@ -209,6 +209,46 @@ async def an_agent_that_is_not_there_is_not_found(way, _):
     return got.kind
 
 
+def form(schema):
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+
+
+@behaviour("ask", "form")
+async def a_form_that_no_model_can_give_an_answer_is_refused(way, _):
+    got = await way.ask("owner", "안녕", form=form({"type": "object"}))
+    assert got.code == "validation-failed"
+    return got.kind
+
+
+@behaviour("ask", "form")
+async def a_form_that_refers_to_another_place_is_refused(way, house):
+    house.world.runs.asks_models = True
+    got = await way.ask("owner", "안녕", form=form({"$ref": "http://127.0.0.1:1/schema"}))
+    assert got.code == "validation-failed"
+    return got.kind
+
+
+@behaviour("ask", "form")
+async def a_run_keeps_the_form_of_its_answer(way, house):
+    house.world.runs.asks_models = True
+    wanted = form({"type": "object", "properties": {"days": {"type": "number"}}})
+    got = await way.ask("owner", "휴가 내줘", form=wanted)
+    run = await Python(house).run("owner", got.body["run_id"])
+    assert (run.body["response_format"], run.body["status"]) == (wanted, "waiting_approval")
+    return run.body["response_format"]
+
+
+@behaviour("ask", "form", "key")
+async def the_same_key_with_another_form_is_another_request(way, house):
+    house.world.runs.asks_models = True
+    first = await way.ask("owner", "안녕", key="form-1", form=form({"type": "object"}))
+    again = await way.ask("owner", "안녕", key="form-1", form=form({"type": "object"}))
+    other = await way.ask("owner", "안녕", key="form-1", form=form({"type": "array"}))
+    assert first.body["run_id"] == again.body["run_id"]
+    assert other.code == "idempotency-mismatch"
+    return other.kind
+
+
 @behaviour("ask", "run")
 async def a_run_waits_for_an_approval_and_says_for_whose(way, _):
     asked = await way.ask("owner", "휴가 내줘")

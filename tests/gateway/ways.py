@@ -15,6 +15,8 @@ from typing import Any, ClassVar
 from daeri.errors import DaeriError
 from daeri.operations.listing import ListQuery
 from daeri.operations.outcome import Replayed
+from daeri.runs.answer_format import read_format
+from daeri.runs.request import Terms
 from gateway.mcp_client import headers_of, message
 
 CAPABILITIES = {
@@ -27,6 +29,7 @@ CAPABILITIES = {
     "run": "look at a run",
     "cancel": "stop a run",
     "session": "go on with a conversation",
+    "form": "ask for an answer in a form",
     "approval": "look at a document",
     "box": "list a box of documents",
     "withdraw": "take a document back",
@@ -72,7 +75,7 @@ class Way:
     async def operations(self, who) -> Got:
         raise NotImplementedError
 
-    async def ask(self, who, words, *, session=None, agent=None, key=None) -> Got:
+    async def ask(self, who, words, *, session=None, agent=None, key=None, form=None) -> Got:
         raise NotImplementedError
 
     async def run(self, who, run_id) -> Got:
@@ -141,10 +144,10 @@ class Python(Way):
 
         return await self._told(who, work)
 
-    async def ask(self, who, words, *, session=None, agent=None, key=None):
+    async def ask(self, who, words, *, session=None, agent=None, key=None, form=None):
         async def work(actor):
-            runs = self.house.world.runs
-            run = await runs.create(actor, words, agent=agent, session_id=session, idempotency_key=key)
+            runs, terms = self.house.world.runs, Terms(answer_format=read_format(form))
+            run = await runs.create(actor, words, agent=agent, session_id=session, idempotency_key=key, terms=terms)
             return Got(await runs.wait(actor, run["run_id"], 0))
 
         return await self._told(who, work)
@@ -228,8 +231,9 @@ class Rest(Way):
         got = await self._got(who, "GET", "/v1/ops")
         return got if got.code else Got([item["name"] for item in got.body["data"]])
 
-    async def ask(self, who, words, *, session=None, agent=None, key=None):
+    async def ask(self, who, words, *, session=None, agent=None, key=None, form=None):
         body = {"input": words} | ({"session_id": session} if session else {}) | ({"agent": agent} if agent else {})
+        body |= {"response_format": form} if form else {}
         headers = {"Idempotency-Key": key} if key else {}
         return await self._got(who, "POST", "/v1/runs?wait=0.001", body, headers)
 
@@ -294,8 +298,9 @@ class Rpc(Rest):
         got = await self._rpc(who, "ops.list", {})
         return got if got.code else Got([item["name"] for item in got.body["data"]])
 
-    async def ask(self, who, words, *, session=None, agent=None, key=None):
+    async def ask(self, who, words, *, session=None, agent=None, key=None, form=None):
         params = {"input": words, "wait": 0.001, "session_id": session, "agent": agent, "idempotency_key": key}
+        params |= {"response_format": form}
         return await self._rpc(who, "runs.create", {name: value for name, value in params.items() if value is not None})
 
     async def run(self, who, run_id):
@@ -382,12 +387,14 @@ class OpenAi(Rest):
         if response.status_code >= 400:
             return refused(response.json()["error"]["daeri"])
         body = response.json()
-        texts = [part["text"] for item in body["output"] for part in item["content"]]
+        texts = [part.get("text", part.get("refusal")) for item in body["output"] for part in item["content"]]
         told = {"run_id": "run_" + body["id"].removeprefix("resp_"), "answer": (texts or [None])[0]}
         return Got(told | body.get("daeri", {"status": body["status"]}))
 
-    async def ask(self, who, words, *, session=None, agent=None, key=None):
+    async def ask(self, who, words, *, session=None, agent=None, key=None, form=None):
         body = {"model": f"agent/{agent or 'assistant'}", "input": words}
+        if form:  # a response has the members of the schema beside its type
+            body["text"] = {"format": {"type": form["type"], **form["json_schema"]}}
         headers = {"Idempotency-Key": key} if key else {}
         more = {"daeri": {"session_id": session}} if session else {}
         return await self._got(who, "POST", "/v1/responses", body | more, headers)
@@ -405,6 +412,7 @@ class Mcp(Rest):
     name = "mcp"
     cannot: ClassVar[Mapping[str, str]] = {
         "decide": "no decision is made over MCP: deciding needs the person's own session, so there is no tool for it",
+        "form": "what a tool of MCP answers has the form that the tool declares",
     }
 
     async def _tool(self, who, tool, arguments, *, meta=None, lang="ko") -> tuple[Got, dict[str, Any]]:
@@ -480,6 +488,7 @@ class A2A(Rest):
     name = "a2a"
     cannot: ClassVar[Mapping[str, str]] = {
         "decide": "no decision is made by a message: deciding needs the person's own session",
+        "form": "A2A names kinds of media that are taken, and no schema",
         "dry_run": "A2A knows messages and tasks; an agent that only tries has no form there",
         "box": "tasks are listed, boxes of documents are not: they are a person's",
         "record": "A2A speaks with an agent; rows are looked at through an operation or a question",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from daeri.gateway.endpoints import ALWAYS, IDEMPOTENCY_KEY, Endpoint, described_json
+from daeri.gateway.endpoints import ALWAYS, IDEMPOTENCY_KEY, Endpoint, Parameter, described_json
 from daeri.gateway.schemas import ANYTHING, TEXT, Schema, list_of, named, object_of, or_null, sometimes
 
 OPEN: Final = {"additionalProperties": True}
@@ -14,6 +14,7 @@ _MODEL: Final = {
     "minLength": 1,
     "description": "agent/assistant 같은 에이전트, 또는 모델 (see models).",
 }
+_TOOLS: Final = {**or_null("array", items=ANYTHING), "description": "Functions of the caller's own."}
 _EXTENSION: Final = {
     "type": "object",
     "description": "Daeri's own: the conversation to go on with.",
@@ -24,23 +25,33 @@ _MESSAGES: Final = {**list_of(named("OpenAiMessage")), "minItems": 1}
 OPENAI_SCHEMAS: Final[Mapping[str, Schema]] = {
     "OpenAiMessage": {
         "title": "OpenAiMessage",
-        "description": "A message. Of an agent's only the last one is its request; it has instructions of its own.",
+        "description": "A message. Of an agent's only the last one is its request, or the last ones of the role tool, "
+        "which tell what functions returned; it has instructions of its own.",
         "type": "object",
         "required": ["role"],
-        "properties": {"role": TEXT, "content": ANYTHING},
+        "properties": {"role": TEXT, "content": ANYTHING, "tool_call_id": or_null("string")},
         **OPEN,
     },
     "OpenAiChatRequest": {
         "title": "OpenAiChatRequest",
-        "description": "A request as OpenAI has it; what an agent does not use of it is named back in daeri.ignored.",
+        "description": "A request as OpenAI has it; what an agent does not use of it is named back in daeri.ignored. "
+        "An agent with a model calls functions (tools) and answers in a form (response_format).",
         "type": "object",
         "required": ["model", "messages"],
-        "properties": {"model": _MODEL, "messages": _MESSAGES, "stream": _FLAG, "daeri": _EXTENSION},
+        "properties": {
+            "model": _MODEL,
+            "messages": _MESSAGES,
+            "stream": _FLAG,
+            "tools": _TOOLS,
+            "response_format": or_null("object", description="The form of the answer.", **OPEN),
+            "daeri": _EXTENSION,
+        },
         **OPEN,
     },
     "OpenAiResponseRequest": {
         "title": "OpenAiResponseRequest",
-        "description": "A request as OpenAI has it; previous_response_id goes on with an agent's conversation.",
+        "description": "A request as OpenAI has it; previous_response_id goes on with an agent's conversation or, with "
+        "what functions returned, with its run. In background an agent's run goes on without its caller.",
         "type": "object",
         "required": ["model", "input"],
         "properties": {
@@ -48,6 +59,9 @@ OPENAI_SCHEMAS: Final[Mapping[str, Schema]] = {
             "input": {"anyOf": [{"type": "string", "minLength": 1}, _MESSAGES]},
             "previous_response_id": or_null("string"),
             "stream": _FLAG,
+            "background": _FLAG,
+            "tools": _TOOLS,
+            "text": or_null("object", description="format: the form of the answer.", **OPEN),
             "daeri": _EXTENSION,
         },
         **OPEN,
@@ -116,10 +130,13 @@ _PASSED_ON: Final = {
 
 
 def _given(description: str, schema: str, *, streams: bool = False) -> dict[int | str, Any]:
-    given = described_json(description, schema)
-    if streams:
-        given["content"]["text/event-stream"] = {"schema": TEXT}
+    given = _streamed(description, schema) if streams else described_json(description, schema)
     return {200: given, "default": _PASSED_ON}
+
+
+def _streamed(description: str, schema: str) -> dict[str, Any]:
+    given = described_json(description, schema)
+    return {**given, "content": {**given["content"], "text/event-stream": {"schema": TEXT}}}
 
 
 def _endpoint(method: Any, path: str, name: str, *told: str, **more: Any) -> Endpoint:
@@ -158,8 +175,12 @@ OPENAI_ENDPOINTS: Final[Sequence[Endpoint]] = (
         "/v1/responses/{response}",
         "openai.response",
         "에이전트의 응답 다시 보기 (show a response)",
-        "An agent's response, as it stands now.",
-        responses={200: described_json("The response.", "OpenAiResponse")},
+        "An agent's response, as it stands now; with stream its events, from after one that was heard.",
+        responses={200: _streamed("The response, or its events with stream.", "OpenAiResponse")},
+        parameters=(
+            Parameter("stream", "query", {"type": "boolean", "default": False}, "true: its events."),
+            Parameter("starting_after", "query", {"type": "integer", "minimum": 0}, "The sequence_number heard last."),
+        ),
         problems=_KNOWN,
     ),
     _endpoint(
