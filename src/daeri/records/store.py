@@ -96,7 +96,7 @@ class Store:
         for tries_left in range(TRIES - 1, -1, -1):
             nothing_done = True
             try:
-                with lane.engine.begin() as connection:
+                with lane.transaction() as connection:
                     nothing_done = lane is self._backend.reading
                     return work(connection)
             except DBAPIError as error:
@@ -161,6 +161,7 @@ class Store:
         lanes = (self._backend.reading, self._backend.noting, self._backend.writing)
         for lane in lanes:
             lane.threads.shutdown(wait=True)
+            lane.close()
         self._backend.close(has_written=self._has_written)
 
 

@@ -51,9 +51,9 @@ class Postgres:
 
     def __init__(self, url: URL) -> None:
         """Take the database's address; nothing is opened yet."""
-        self.reading = Lane.of(_engine(url, "read", READERS), READERS, "read")
-        self.writing = Lane.of(_engine(url, "write", 1), 1, "write")
-        self.noting = Lane.of(_engine(url, "note", NOTERS), NOTERS, "note")
+        self.reading = Lane(_engine(url, "read", READERS), READERS, "read")
+        self.writing = Lane(_engine(url, "write", 1), 1, "write")
+        self.noting = Lane(_engine(url, "note", NOTERS), NOTERS, "note")
 
     def meaning(self, error: DBAPIError) -> Exception | None:
         """Tell what PostgreSQL said, sorted by its error code."""

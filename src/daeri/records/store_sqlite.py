@@ -26,8 +26,8 @@ class SQLite:
 
     def __init__(self, url: URL) -> None:
         """Take the file's address; nothing is opened yet."""
-        self.reading = Lane.of(_engine(url, writer=False), READERS, "read")
-        self.writing = Lane.of(_engine(url, writer=True), 1, "write")
+        self.reading = Lane(_engine(url, writer=False), READERS, "read")
+        self.writing = Lane(_engine(url, writer=True), 1, "write")
         self.noting = self.writing
 
     def meaning(self, error: DBAPIError) -> Exception | None:
