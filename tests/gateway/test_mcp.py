@@ -176,6 +176,7 @@ async def test_an_agent_is_asked_and_tells_of_each_step(house, url, era):
         result = await mcp.call_tool("runs.create", {"input": "휴가 내줘"}, progress_callback=hear)
     assert result.structured_content["status"] == "waiting_approval"
     assert "run.waiting" in steps[-1]
+    assert not [words for words in steps if words.startswith(("usage.", "stream.", "step.finished"))]
 
 
 async def test_a_run_that_asks_back_asks_the_person_behind_the_client(house, url):
@@ -222,6 +223,7 @@ async def test_a_held_call_is_a_task_that_ends_with_the_decision(house):
     assert (task["status"], task["resultType"]) == ("working", "task")
     assert "박서연 팀장" in task["statusMessage"]
     waiting = await _get_task(house, task["taskId"])
+    assert waiting["result"]["createdAt"] == task["createdAt"]
     assert (waiting["result"]["status"], waiting["result"]["resultType"]) == ("working", "complete")
     await _decide(house, task["taskId"])
     done = (await _get_task(house, task["taskId"]))["result"]
@@ -263,6 +265,13 @@ async def test_a_run_is_a_task_for_a_client_that_follows_tasks(house):
     cancel = await raw(house.http, house.keys["owner"], "tasks/cancel", {"taskId": task["taskId"]}, capabilities=TASKS)
     assert "error" not in cancel
     assert (await _get_task(house, task["taskId"]))["result"]["status"] == "cancelled"
+
+
+async def test_a_run_that_waits_for_people_is_asked_for_less_often(house):
+    params = {"name": "runs.create", "arguments": {"input": "휴가 내줘"}}
+    task = (await raw(house.http, house.keys["owner"], "tools/call", params, capabilities=TASKS))["result"]
+    waiting = (await _get_task(house, task["taskId"]))["result"]
+    assert (task["pollIntervalMs"], waiting["status"], waiting["pollIntervalMs"]) == (1_000, "working", 15_000)
 
 
 async def test_tasks_are_for_clients_that_declare_them(house):

@@ -126,8 +126,16 @@ async def test_a_run_that_asks_back_asks_the_person_behind_an_older_client_too(h
         labels = params.requested_schema["properties"]["choice"]["enum"]
         return ElicitResult(action="accept", content={"choice": labels[0]})
 
+    told: list[float] = []
+
+    async def hear(done: float, *_: Any) -> None:
+        told.append(done)
+
     async with client(url, house.keys["owner"], HANDSHAKE, elicitation_callback=choose) as mcp:
-        run = (await mcp.call_tool("runs.create", {"input": "누구 말이에요?"})).structured_content
+        asked = {"input": "누구 말이에요?"}
+        run = (await mcp.call_tool("runs.create", asked, progress_callback=hear)).structured_content
+    assert told == sorted(set(told)), "it never goes backwards"
+    assert len(told) > 3
     assert (run["input"], run["status"]) == ("다시", "succeeded")
     assert len(await house.world.sql("SELECT id FROM run")) == 2
 

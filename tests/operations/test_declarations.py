@@ -313,6 +313,7 @@ def test_a_declared_operation_says_what_it_is(catalog: Catalog) -> None:
     operation = catalog.operations["test.task"]
     assert (operation.summary, operation.effect) == ("Do a task.", "write")
     assert operation.description.endswith("Not on Sundays.")
+    assert not [line for line in operation.description.splitlines() if line.startswith(" ")], "as a source indents it"
     assert set(operation.signature.injected) == {"records", "actor", "clock", "pending"}
     assert operation.signature.references == {"employee": Employee}
     assert operation.signature.money == {"amount"}

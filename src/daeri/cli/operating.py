@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from inspect import cleandoc
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
@@ -74,7 +73,7 @@ def show(desk: Desk, name: Annotated[str, Argument(metavar="NAME")]) -> None:
         terminal.data(operation)
         return
     terminal.tell(f"{operation['name']}  {operation['label']}", "bold")
-    terminal.tell(cleandoc(operation["description"]))
+    terminal.tell(operation["description"])
     terminal.tell("")
     schema = operation["input_schema"]
     required = schema.get("required", [])

@@ -451,6 +451,7 @@ class Door:
             line=filing.line_body(content.seats, call.lang),
             beside=beside_body(content.seats, call.lang),
             because=content.line.because,
+            at=document.row["drafted_at"],
             worded=content.worded[call.lang],
             bundled=[Item(each.operation.name, each.worded[call.lang], each.preview) for each in content.bundled],
             joined=tuple(call.joined),

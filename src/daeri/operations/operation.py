@@ -6,6 +6,7 @@ A company fills a `Catalog`; `declare.py` reads the functions; `invoke.py` alone
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from inspect import cleandoc
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel
@@ -312,7 +313,7 @@ class Catalog:
             odd = [kind.__name__ for kind in signature.injected.values() if kind not in (Records, Actor, Clock)]
             if cache_seconds is not None and odd:
                 raise DeclarationError(f"{name} is made of {odd[0]} too, so its answers cannot be remembered")
-            description = (function.__doc__ or "").strip()
+            description = cleandoc(function.__doc__ or "").strip()
             self.operations[name] = Operation(
                 name=name,
                 catalog=self.name,

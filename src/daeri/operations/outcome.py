@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 from pydantic import BaseModel
@@ -107,6 +108,7 @@ class Held:
     """The call became a document and waits for its approval line.
 
     Attributes:
+        at: when it was filed.
         bundled: the further calls of the run's step that the document decides too.
         joined: which of the calls beside it those are.
     """
@@ -116,6 +118,7 @@ class Held:
     preview: Sequence[Change]
     line: list[dict[str, Any]]
     because: Text
+    at: datetime
     worded: list[dict[str, str]] = field(default_factory=list)
     beside: list[dict[str, Any]] = field(default_factory=list)
     bundled: Sequence[Item] = ()

@@ -20,9 +20,12 @@ from daeri.gateway.mcp.wire import Context, asks_people, caller_of, declares_tas
 from daeri.gateway.services import Services
 from daeri.gateway.wire import fitted
 from daeri.runs.journal import AT_WORK
-from daeri.wording import Text
+from daeri.wording import Lang, Text
 
 CHOICE: Final = "choice"
+_CHOOSE: Final = Text("고르기", "Choose")
+TOLD: Final = frozenset({"run.started", "run.waiting", "step.started", "tool.started", "message.completed"})
+"""The events that say what is going on; the others say that what was said is over."""
 _NOT_OURS: Final = Text("이 질문에 대한 답이 아니에요", "This answers no question of ours")
 
 
@@ -55,7 +58,7 @@ class Asking:
             return created(of_run(run, caller.lang))
         run = await self._followed(ctx, caller, run["run_id"], asked.wait)
         if asks_people(ctx) and _asks_back(run):
-            return _question(run)
+            return _question(run, caller.lang)
         return _told(run)
 
     async def _answered(
@@ -93,14 +96,16 @@ class Asking:
             raise
 
     async def _tell(self, ctx: Context, caller: Caller, run_id: str, seconds: float) -> None:
-        """Report each event until the run ends or waits."""
+        """Report what goes on until the run ends or waits."""
+        assert ctx.request is not None  # noqa: S101 - there is no other transport than HTTP
+        state = ctx.request.scope["state"]
+        before = state.get("told", 0)  # a request that asked its client goes on with another run, and never backwards
         with anyio.move_on_after(seconds):
-            told = 0
             async for event in self._runs.events(caller.actor, run_id):
-                if event is None or event["seq"] == told:  # of a piece of text there is no progress to tell
+                if event is None or event["type"] not in TOLD:
                     continue
-                told = event["seq"]
-                await ctx.session.report_progress(float(event["seq"]), message=_words(event))
+                state["told"] = before + event["seq"]
+                await ctx.session.report_progress(float(state["told"]), message=_words(event))
                 if event["type"] == "run.waiting":
                     return
 
@@ -123,12 +128,12 @@ def _asks_back(run: dict[str, Any]) -> bool:
     return bool(run["choices"]) and last.get("kind") == "answer" and last["output"].get("kind") == "question"
 
 
-def _question(run: dict[str, Any]) -> Result:
+def _question(run: dict[str, Any], lang: Lang) -> Result:
     """Ask the client's person to choose; the state is the run's id, which only its owner can use."""
     labels = [choice["label"] for choice in run["choices"]]
     schema = {
         "type": "object",
-        "properties": {CHOICE: {"type": "string", "title": run["answer"], "enum": labels}},
+        "properties": {CHOICE: {"type": "string", "title": _CHOOSE.to(lang), "enum": labels}},
         "required": [CHOICE],
     }
     asked = {"mode": "form", "message": run["answer"], "requestedSchema": schema}

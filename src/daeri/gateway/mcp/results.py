@@ -53,9 +53,9 @@ def of_error(error: DaeriError, lang: Lang, request_id: str) -> Result:
 
 def said(held: Mapping[str, Any], lang: Lang) -> str:
     """Say that a call waits, and for whom."""
-    return HELD.to(lang).format(
-        approval_id=held["approval_id"], turn=turn_of(held["line"], lang), because=held["because"]
-    )
+    because = held["because"]
+    ended = because if not because or because.endswith(".") else f"{because}."
+    return HELD.to(lang).format(approval_id=held["approval_id"], turn=turn_of(held["line"], lang), because=ended)
 
 
 def turn_of(line: list[dict[str, Any]], lang: Lang) -> str:

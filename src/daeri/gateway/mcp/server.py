@@ -17,7 +17,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from starlette.types import ASGIApp
 
-from daeri.clock import Clock, rfc3339
+from daeri.clock import rfc3339
 from daeri.errors import DaeriError, InvalidRequest, NotFound
 from daeri.gateway.guard import Doorkeeper
 from daeri.gateway.jsonrpc import Caller
@@ -94,7 +94,6 @@ class Handlers:
         self._tasks = tasks.Tasks(services)
         self._resources = Resources(services, extras, self._tasks)
         self._asking = Asking(services)
-        self._clock = Clock()
         self.prompts = Prompts(services, extras)
         self._book = services.handshakes
         self.standing = Standing(self.tools, self.prompts, self._resources, services.handshakes, keeper)
@@ -174,7 +173,7 @@ class Handlers:
         outcome = await self._door.call(caller.actor, name, sent, lang=caller.lang, idempotency_key=key)
         if isinstance(outcome, Held) and declares_tasks(ctx):
             held = outcome.body(caller.lang)
-            return tasks.created(tasks.of_held(held, rfc3339(self._clock.now()), caller.lang))
+            return tasks.created(tasks.of_held(held, rfc3339(outcome.at), caller.lang))
         return of_outcome(outcome, caller.lang)
 
     def _is_unknown(self, name: str) -> bool:

@@ -15,6 +15,7 @@ from daeri.gateway.jsonrpc import Caller
 from daeri.gateway.mcp.results import Result, of_body, turn_of
 from daeri.gateway.services import Services
 from daeri.runs.jobs import KEPT, Job
+from daeri.runs.journal import PARKED
 from daeri.wording import Lang, Text
 
 EXTENSION: Final = "io.modelcontextprotocol/tasks"
@@ -161,7 +162,8 @@ def of_run(run: Mapping[str, Any], lang: Lang) -> Task:
     """Render a run."""
     state = run["status"]
     times = (run["created_at"], run["finished_at"] or run["created_at"])
-    task = _task(run["run_id"], _OF_RUN[state], times, POLL_RUN_MS)
+    poll = POLL_APPROVAL_MS if state in PARKED else POLL_RUN_MS
+    task = _task(run["run_id"], _OF_RUN[state], times, poll)
     if task["status"] == "completed":
         task["result"] = of_body(run, said(run), error=state != "succeeded")
     words = run["answer"] if state == "waiting_approval" else None
