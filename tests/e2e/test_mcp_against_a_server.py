@@ -109,6 +109,18 @@ def test_a_program_without_a_server_says_so_to_its_client():
     assert answers[1]["error"]["code"] == -32700
 
 
+def test_the_program_goes_on_where_the_server_has_forgotten_its_session(server):
+    out = io.StringIO()
+    carried = bridge.Bridge(server.url, {"Authorization": f"Bearer {server.keys()['deputy']}"}, out)
+    carried._version, carried._session = "2025-11-25", "mcs_forgotten"
+    call = {"name": "leave.balance", "arguments": {}}
+    lines = [{"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": call} for number in (1, 2)]
+    carried.run([json.dumps(line) for line in lines])
+    answers = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert sorted(answer["id"] for answer in answers) == [1, 2]
+    assert not [answer for answer in answers if answer["result"]["isError"]]
+
+
 def test_names_that_no_header_holds_are_encoded():
     assert bridge._encoded("work.find") == "work.find"
     for name in ("휴가", " x", "=?base64?eA==?=", "a\nb"):

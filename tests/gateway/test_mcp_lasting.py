@@ -15,7 +15,7 @@ from daeri.gateway import Options
 from daeri.gateway.mcp import Exchange, Extras, ExtraTool, text
 from daeri.runs.jobs import ATTEMPTS_MAX, KEPT, LEASE, PER_PERSON_MAX, Order
 from daeri.wording import Text
-from gateway.gateway_house import opened
+from gateway.gateway_house import House, opened
 from gateway.live import served
 from gateway.mcp_client import TASKS, headers_of, message, raw
 from worlds import COLLEAGUE, OWNER
@@ -57,6 +57,10 @@ class Shop:
         await self.open.wait()
         return text(f"hr: {exchange.caller.actor.has('hr')}, sampling: {exchange.can('sampling')}")
 
+    async def authority(self, exchange: Exchange) -> dict[str, Any]:
+        actor = exchange.caller.actor
+        return text(json.dumps([actor.agent, actor.scopes, sorted(actor.roles), actor.decides]))
+
     async def ends_badly(self, exchange: Exchange) -> dict[str, Any]:
         errors = {
             "refused": Refused(Text("안 돼요", "Not so")),
@@ -87,6 +91,7 @@ class Shop:
                 tool("asks_thrice", self.asks_thrice),
                 tool("asks_two", self.asks_two),
                 tool("roles", self.roles),
+                tool("authority", self.authority),
                 tool("ends_badly", self.ends_badly),
                 tool("greets", self.greets, lasting="must", first=self.name_first),
             ]
@@ -296,6 +301,37 @@ async def test_work_is_done_with_the_rights_of_then(house, shop):
         assert words(await until(house, task_id, "completed")).endswith("sampling: True")
         assert words(await until(house, other, "completed")).endswith("sampling: False")
         assert words(await until(house, await begin(house, "roles"), "completed")).startswith("hr: True")
+
+
+async def test_work_that_an_agent_asked_for_is_done_with_no_more_than_the_agents_rights(house, shop):
+    shop.open.set()
+    agent = await house.world.deputy(OWNER)
+    job = await house.services.jobs.create(agent, Order("authority", {}))
+    async with working(house):
+        told = json.loads(words(await until(house, job.id, "completed")))
+    assert told == [agent.agent, [list(scope) for scope in agent.scopes], sorted(agent.roles), False]
+
+
+async def test_of_two_servers_one_does_it_and_either_stops_it(house, shop, monkeypatch):
+    monkeypatch.setattr("daeri.gateway.mcp.lasting.LOOK_SECONDS", 0.02)
+    monkeypatch.setattr("daeri.gateway.mcp.lasting.IDLE_SECONDS", 0.02)
+    other = House(house.world, house.keys, Options(), extras=shop.extras)
+    async with working(house), working(other):
+        task_id = await begin(house, "waits")
+        await shop.begun.wait()
+        await asyncio.sleep(0.1)
+        assert shop.seen == [f"begun by {OWNER}"]
+        for server in (other, house):  # one of them is not at it
+            await ask(server, "tasks/cancel", task_id)
+        await asyncio.wait_for(shop.stopped.wait(), 5)
+        assert (await until(other, task_id, "cancelled"))["status"] == "cancelled"
+        ids = [await begin(each, "asks_two") for each in (house, other) for _ in range(5)]
+        for each in ids:
+            await until(house, each, "input_required")
+        rounds = await house.world.sql("SELECT rounds, epoch FROM job WHERE tool = 'asks_two'")
+        assert [(row["rounds"], row["epoch"]) for row in rounds] == [(1, 1)] * 10, "each was taken up once"
+    await other.http.aclose()
+    await other.services.raw.close()
 
 
 async def test_work_that_was_asked_with_a_key_ends_with_the_key(house):

@@ -38,7 +38,7 @@ _NAMED: Final[Mapping[str, str]] = {
     "tasks/cancel": "taskId",
 }
 _PLAIN: Final = re.compile(r"(?!=\?base64\?)[!-~]([ -~]*[!-~])?")
-_OK, _ACCEPTED = 200, 202
+_OK, _ACCEPTED, _MISSING = 200, 202, 404
 
 Message = dict[str, Any]
 
@@ -92,8 +92,7 @@ class Bridge:
         if request_id is not None:
             self._open[request_id] = connection
         try:
-            connection.request("POST", self._path, json.dumps(message).encode(), self._headers_of(message))
-            response = connection.getresponse()
+            response = self._sent(connection, message)
             for answer in _answers(response, request_id):
                 self._settle(message, answer, response)
                 self._write(answer)
@@ -103,6 +102,18 @@ class Bridge:
         finally:
             self._open.pop(request_id, None)
             connection.close()
+
+    def _sent(self, connection: http.client.HTTPConnection, message: Message) -> http.client.HTTPResponse:
+        """Send a message; where the server has forgotten the session, go on without one: the client never had it."""
+        body, session = json.dumps(message).encode(), self._session
+        connection.request("POST", self._path, body, self._headers_of(message))
+        response = connection.getresponse()
+        if response.status != _MISSING or session is None:
+            return response
+        response.read()
+        self._session = None
+        connection.request("POST", self._path, body, self._headers_of(message))
+        return connection.getresponse()
 
     def _cancel(self, message: Message) -> None:
         """Close the stream of a request: that is how it is cancelled on the other side."""
