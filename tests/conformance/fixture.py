@@ -25,7 +25,7 @@ from daeri.errors import InvalidRequest, Refused
 from daeri.gateway import Options
 from daeri.gateway.jsonrpc import Caller
 from daeri.gateway.mcp import Exchange, ExtraPrompt, ExtraResource, Extras, ExtraTool, text
-from daeri.operations import Catalog, anyone
+from daeri.operations import Catalog, anyone, having
 from daeri.records import Records
 from daeri.wording import Lang, Text
 from gateway.gateway_house import opened, with_keys
@@ -74,7 +74,9 @@ def _operation(name: str) -> Catalog:
     return Catalog(name, Text(name, name))
 
 
-simple, failing, greeting = (_operation(name) for name in ("test_simple_text", "test_error_handling", "greet"))
+simple, failing, greeting, paying = (
+    _operation(name) for name in ("test_simple_text", "test_error_handling", "greet", "payday")
+)
 
 
 @simple.read(label=Text("간단한 글", "Simple text"), allow=anyone)
@@ -103,7 +105,17 @@ async def _greet(records: Records, name: str) -> Words:
 _greet.__name__ = "run"
 greeting.read(label=Text("인사", "Greet"), allow=anyone)(_greet)
 
-CATALOGS = (simple, failing, greeting)
+
+async def _pays(records: Records) -> Words:
+    """Tell when wages are paid; for the personnel office alone, whose prompts come and go with the role."""
+    del records
+    return Words(words="On the 25th.")
+
+
+_pays.__name__ = "run"
+paying.read(label=Text("급여일", "Payday"), allow=having("hr"))(_pays)
+
+CATALOGS = (simple, failing, greeting, paying)
 
 
 def asks(name: str, words: str, kind: str = "string") -> dict[str, Any]:

