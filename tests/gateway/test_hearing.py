@@ -5,6 +5,7 @@ import pytest
 from daeri.gateway.hearing import text_of
 from daeri.gateway.mcp.tasks import of_run
 from daeri.gateway.openai.responses import Shown, response
+from daeri.gateway.parts import part_of
 from daeri.runs.journal import AT_WORK
 
 
@@ -25,5 +26,5 @@ def run_in(status: str) -> dict:
 def test_a_run_that_nobody_but_agents_has_to_end_is_told_of_as_at_work(status: str) -> None:
     run = run_in(status)
     assert "run_1" in text_of(run, "ko")
-    assert response(Shown("ko"), run)["status"] == "in_progress"
+    assert response(Shown("ko"), part_of(run, 0))["status"] == "in_progress"
     assert of_run(run, "ko")["statusMessage"]
