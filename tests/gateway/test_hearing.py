@@ -11,7 +11,7 @@ from daeri.runs.journal import AT_WORK
 
 def run_in(status: str) -> dict:
     told = {"run_id": "run_1", "session_id": "ses_1", "status": status, "answer": None, "error": None, "usage": {}}
-    lists = {"approvals": [], "citations": [], "choices": [], "steps": []}
+    lists = {"response_format": None, "approvals": [], "citations": [], "choices": [], "steps": []}
     return {
         **told,
         **lists,
