@@ -10,6 +10,15 @@ from daeri.cli.words import LINE_STATUS, STEP_KINDS, Words
 
 Event = Mapping[str, Any]
 
+_WAITS: Final[Mapping[str, Words]] = {
+    "waiting_approval": Words(
+        "결재를 기다리고 있어요 (그만 보기: Ctrl-C)", "Waiting for the approval (Ctrl-C to stop looking)"
+    ),
+    "waiting_input": Words(
+        "물어본 프로그램의 답을 기다리고 있어요 (그만 보기: Ctrl-C)",
+        "Waiting for the program that asked (Ctrl-C to stop looking)",
+    ),
+}
 PARKED: Final = ("waiting_approval", "waiting_input")
 REFUSALS: Final = ("permission-denied", "unauthenticated")
 
@@ -51,14 +60,7 @@ class Follower:
         elif kind == "approval.decided":
             self._decided(event)
         elif kind == "run.waiting" and not self.until_parked:
-            self._talk(
-                self.terminal.word(
-                    Words(
-                        "결재를 기다리고 있어요 (그만 보기: Ctrl-C)",
-                        "Waiting for the approval (Ctrl-C to stop looking)",
-                    )
-                )
-            )
+            self._talk(self.terminal.word(_WAITS[event["status"]]))
         elif kind == "message.delta":
             self._say(event["text"])
         elif kind == "message.restarted":

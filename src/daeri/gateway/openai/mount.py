@@ -89,7 +89,7 @@ class OpenAi:
         asked = read_response(sent, modelled=self._services.runs.asks_models)
         lang = _language(request, asked.input)
         run, part = await self._begun(request, actor, asked, lang)
-        shown = await self._shown(request, actor, run)
+        shown = await self._shown(request, actor, run) if part.number else _to_show(asked, lang)
         if asked.streams:
             return self._told(request, actor, shown, run, part)
         if shown.background:
@@ -209,9 +209,7 @@ class OpenAi:
             session = await runs.session_of(actor, *asked.before)
             if session is None:
                 asked.ignored.append("messages.history")
-        noted = None
-        if asked.is_shown_again:
-            noted = responses.Shown(lang, asked.ignored, asked.previous, asked.background).kept()
+        noted = _to_show(asked, lang).kept() if asked.is_shown_again else None
         terms = Terms(answer_format=asked.answer_format, functions=asked.functions, noted=noted)
         key = idempotency_key(request)
         try:
@@ -284,6 +282,10 @@ def _model(sent: dict[str, Any]) -> str:
 def _described(name: str) -> dict[str, Any]:
     owner = "daeri" if name.startswith(AGENT) or name == OFFLINE else "upstream"
     return {"id": name, "object": "model", "created": EPOCH, "owned_by": owner}
+
+
+def _to_show(asked: Asked, lang: Lang) -> responses.Shown:
+    return responses.Shown(lang, asked.ignored, asked.previous, asked.background)
 
 
 def _language(request: Request, words: str) -> Lang:
