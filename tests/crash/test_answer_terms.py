@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -10,9 +11,10 @@ import pytest
 from approvals.racing import furnished
 from crash.modelled import ADDS, House, Model, housed
 from crash.test_gaps import most_at_night
+from daeri.crash import VARIABLE
 from daeri.testing.model_server import Asked, Received, Reply, calls, says
-from databases import look
-from servers import Gone
+from databases import look, only_postgres
+from servers import Gone, Server
 from worlds import OWNER
 
 FORM = {
@@ -145,3 +147,35 @@ def test_a_response_goes_on_for_who_comes_back_after_a_kill_with_the_same_number
     assert anew == [(1,)], "it was worded anew, and who came back did not notice"
     client.close()
     house.check()
+
+
+@pytest.mark.night
+@only_postgres("one server works on a file")
+def test_any_server_takes_what_a_function_returned_and_tells_a_response_from_where_it_was_left(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    with housed(folder, furnished(folder), Wordy()) as house:
+        more = {name: value for name, value in house.server.more.items() if name != VARIABLE}
+        other = Server(tmp_path / "beside", more=more, beside=house.server).start()
+        try:
+            asked: list[dict[str, Any]] = [{"role": "user", "content": house.question(LOOKS)}]
+            choice = looks(house, asked, "one")
+            [call] = choice["message"]["tool_calls"]
+            result = {"role": "tool", "tool_call_id": call["id"], "content": "맑음"}
+            sent = {"model": "agent/assistant", "messages": [*asked, choice["message"], result], "tools": [WEATHER]}
+            answer = other.call("POST", "/v1/chat/completions", sent, key=house.keys[OWNER].first)
+            assert answer.body["choices"][0]["message"]["content"] == "맑아요."
+            clients = [
+                openai.OpenAI(api_key=house.keys[OWNER].first, base_url=f"{each.url}/v1", max_retries=0)
+                for each in (house.server, other)
+            ]
+            here, there = (client.responses for client in clients)
+            stream = here.create(model="agent/assistant", input=TELLS, background=True, stream=True)
+            first = told(stream, 6)
+            response = first[0]["response"]["id"]
+            rest = told(there.retrieve(response, stream=True, starting_after=first[-1]["sequence_number"]))
+            assert first + rest == told(here.retrieve(response, stream=True))
+            assert rest[-1]["response"]["status"] == "completed"
+            for client in clients:
+                client.close()
+        finally:
+            other.stop()

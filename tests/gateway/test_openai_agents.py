@@ -121,6 +121,7 @@ async def test_what_an_agent_does_not_use_is_named_back(here):
     ("member", "value", "param"),
     [
         ("n", 2, "n"),
+        ("tools", 7, "tools"),
         ("response_format", {"type": "json_object"}, "response_format"),
         ("tool_choice", "required", "tool_choice"),
         ("messages", [], "messages"),

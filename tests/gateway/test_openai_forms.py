@@ -197,3 +197,39 @@ async def test_a_turn_that_is_asked_again_keeps_its_form(here):
     run = (await here.send("owner", "POST", "/v1/runs?wait=10", {"input": "며칠?", "response_format": FORM})).json()
     again = await here.send("owner", "POST", f"/v1/runs/{run['run_id']}/edit", {"input": "몇 날?"})
     assert again.json()["response_format"] == FORM
+
+
+ODD = (
+    7,
+    "x",
+    [],
+    {},
+    [7],
+    [{}],
+    [[]],
+    {"type": 7},
+    {"type": "function"},
+    {"type": "json_schema"},
+    True,
+    -1,
+    {"format": 7},
+)
+
+
+@pytest.mark.parametrize(
+    "member", ["response_format", "text", "tools", "tool_choice", "background", "messages", "input"]
+)
+async def test_whatever_a_member_holds_it_is_answered_or_refused_and_no_error_of_ours(here, member):
+    here.model.always(says(FITS))
+    for route, said in (("chat/completions", {"messages": user("?")}), ("responses", {"input": "?"})):
+        for odd in ODD:
+            sent = {"model": AGENT, **said, member: odd}
+            got = await here.send("owner", "POST", f"/v1/{route}", sent)
+            assert got.status_code in (200, 400), (sent, got.text)
+    for odd in ODD:
+        item = {"type": "function_call_output", "call_id": odd, "output": odd}
+        got = await here.send("owner", "POST", "/v1/responses", {"model": AGENT, "input": [item]})
+        assert got.status_code in (400, 404), got.text
+        item = {"role": "tool", "tool_call_id": odd, "content": odd}
+        got = await here.send("owner", "POST", "/v1/chat/completions", {"model": AGENT, "messages": [item]})
+        assert got.status_code in (400, 404), got.text

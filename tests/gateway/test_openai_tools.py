@@ -272,3 +272,27 @@ async def test_a_function_whose_answer_has_a_form_answers_in_it(here):
     messages, call = await asked(here, response_format=form)
     reply = await told(here, [*messages, tool(call, "맑음")], response_format=form)
     assert json.loads(reply.choices[0].message.content) == {"sky": "맑음"}
+
+
+async def test_arguments_of_a_strict_function_fit_it_or_are_mended(here):
+    strict = {"type": "function", "function": WEATHER["function"] | {"strict": True}}
+    here.model.always(calls(Asked("weather", {"town": "서울"})), calls(SEOUL), says("맑아요."))
+    reply = await here.client().chat.completions.create(model=AGENT, messages=user("날씨"), tools=[strict])
+    [call] = reply.choices[0].message.tool_calls
+    assert json.loads(call.function.arguments) == {"city": "서울"}
+    assert "'city' is a required property" in here.model.requests[1].body["messages"][-1]["content"]
+    odd = {"type": "function", "function": {"name": "f", "strict": True, "parameters": {"$ref": "http://elsewhere"}}}
+    with pytest.raises(openai.BadRequestError, match="leads to no schema within it"):
+        await here.client().chat.completions.create(model=AGENT, messages=user("날씨"), tools=[odd])
+
+
+async def test_who_takes_one_call_at_a_time_gets_one(here):
+    two = calls(SEOUL, Asked("weather", {"city": "부산"}))
+    here.model.always(two, calls(Asked("weather", {"city": "부산"})), says("둘 다 맑아요."))
+    messages, call = await asked(here, parallel_tool_calls=False)
+    second = await told(here, [*messages, tool(call, "맑음")], parallel_tool_calls=False)
+    [other] = second.choices[0].message.tool_calls
+    assert json.loads(other.function.arguments) == {"city": "부산"}
+    assert second.daeri["ignored"] == []
+    messages += [tool(call, "맑음"), second.choices[0].message.model_dump(exclude_none=True), tool(other.id, "맑음")]
+    assert (await told(here, messages, parallel_tool_calls=False)).choices[0].message.content == "둘 다 맑아요."

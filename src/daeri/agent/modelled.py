@@ -19,12 +19,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import BaseModel
 
 from daeri.agent.answers import outcome_in_words
-from daeri.agent.consulting import Consultant, Prompts
+from daeri.agent.consulting import Consultant, Prompts, Reply
 from daeri.agent.context import HISTORY_SHARE, TURNS_MAX, fitting, level, room_in, shortened, tokens_of
 from daeri.agent.planner import Answer, Call, Declined, Happened, Said, Situation, Waits
 from daeri.errors import BudgetExceeded, ModelUnavailable, RateLimited, Refused, Timeout
 from daeri.models.route import Models, Sight
-from daeri.models.wire import ToolCall, assistant_message, tool_message
+from daeri.models.wire import InvalidToolCall, ToolCall, assistant_message, tool_message
 from daeri.operations.budgets import Budgets
 from daeri.operations.operation import Operation
 from daeri.operations.outcome import Done
@@ -120,12 +120,11 @@ class Modelled:
         for _ in range(REPAIRS_MAX + 1):
             reply = await self._consultant.ask(asking, sight, messages, [tool.told for tool in tools], reads=reads)
             spoken += reply.text
-            calls, broken = reply.calls, reply.broken
+            calls, broken = _readable(reply, situation)
             if calls and not broken:
                 called = [(names.get(call.name, call.name.replace("__", ".", 1)), call.arguments) for call in calls]
-                called.sort(key=lambda each: each[0] in situation.lent)  # theirs are handed over when ours are done
                 seen = tuple(sorted(situation.classes - sight.withheld))
-                return [Call(name, arguments, classes=seen) for name, arguments in called]
+                return _ordered([Call(name, arguments, classes=seen) for name, arguments in called], situation)
             if not broken and situation.choice != AUTO:
                 messages += [assistant_message(reply.text, [])] if reply.text else []
                 messages.append({"role": "user", "content": CALL_FIRST.format(choice=situation.choice)})
@@ -292,6 +291,27 @@ def _tool(name: str, description: str, arguments: type[BaseModel]) -> Tool:
 def _lent(function: Mapping[str, Any]) -> Tool:
     """Return a function of the caller's."""
     return Tool(function, tokens_of(json.dumps(function, ensure_ascii=False)))
+
+
+def _readable(reply: Reply, situation: Situation) -> tuple[list[ToolCall], list[InvalidToolCall]]:
+    """Return the calls of a reply that can be made, and those that cannot be read or do not fit a caller's function."""
+    calls, broken = [], reply.broken
+    for call in reply.calls:
+        complaints = situation.functions.unfit(call.name, call.arguments) if situation.functions is not None else []
+        if complaints:
+            arguments = json.dumps(call.arguments, ensure_ascii=False)
+            broken.append(InvalidToolCall(call.id, call.name, arguments, f"not run: {'; '.join(complaints)}"))
+        else:
+            calls.append(call)
+    return calls, broken
+
+
+def _ordered(calls: Sequence[Call], situation: Situation) -> list[Call]:
+    """Return calls in the order they are made: the caller's functions are handed over when all others are done."""
+    ours = [call for call in calls if call.operation not in situation.lent]
+    theirs = [call for call in calls if call.operation in situation.lent]
+    is_single = situation.functions is not None and situation.functions.singly
+    return [*ours, *(theirs[:1] if is_single else theirs)]
 
 
 def _untold(situation: Situation, withheld: frozenset[str]) -> list[str]:

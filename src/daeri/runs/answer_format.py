@@ -80,10 +80,27 @@ class AnswerFormat:
             return [f"it is not JSON: {error}"]
         if self.schema is None:
             return [] if isinstance(value, dict) else ["it is no JSON object"]
-        try:
-            return list(_complaints(self.schema, value))
-        except TooCostly:
-            return ["it is too large to be held against the schema"]
+        return unfit(self.schema, value)
+
+
+def unfit(schema: Mapping[str, Any], value: object) -> list[str]:
+    """Say what keeps a value from fitting a schema, each with its place; nothing where it fits."""
+    try:
+        return list(_complaints(schema, value))
+    except TooCostly:
+        return ["it is too large to be held against the schema"]
+
+
+def check_schema(schema: Mapping[str, Any]) -> None:
+    """Refuse a schema that cannot be used here; one that was looked at is not looked at again.
+
+    Raises:
+        ValueError: it cannot, and why.
+    """
+    text = json.dumps(schema, ensure_ascii=False)
+    if len(text) > BYTES_MAX:
+        raise ValueError(f"more than {BYTES_MAX:,} characters")
+    _check(text)
 
 
 def bare(answer: str) -> str:
@@ -122,21 +139,15 @@ def _read(asked: object) -> AnswerFormat:
         raise ValueError(f"json_schema has a name: {NAME}")
     if not isinstance(described.get("schema"), Mapping):
         raise ValueError("json_schema.schema must be an object")  # noqa: TRY004 - the value is wrong, not our call
-    schema = json.dumps(described["schema"], ensure_ascii=False)
     if len(json.dumps(described, ensure_ascii=False)) > BYTES_MAX:
         raise ValueError(f"more than {BYTES_MAX:,} characters")
-    _check(schema)
+    check_schema(described["schema"])
     kept = {name: described[name] for name in ("name", "description", "strict", "schema") if name in described}
     return AnswerFormat({"type": "json_schema", "json_schema": kept})
 
 
 @lru_cache(maxsize=SCHEMAS_KEPT)
 def _check(text: str) -> None:
-    """Refuse a schema that cannot be used here; one that was looked at is not looked at again.
-
-    Raises:
-        ValueError: it cannot, and why.
-    """
     from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415 - few servers are ever asked for a form
 
     schema = json.loads(text)

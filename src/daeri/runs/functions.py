@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from daeri.errors import FieldError, NotFound, ValidationFailed
+from daeri.runs.answer_format import check_schema, unfit
 from daeri.wording import Text
 
 FUNCTIONS_MAX: Final = 64
@@ -31,10 +32,12 @@ class Functions:
     Attributes:
         offered: each as chat completions have it: {"type": "function", "function": {"name": …, "parameters": …}}.
         choice: "auto", "required", or the name of the one that is to be called.
+        singly: whether the caller takes one call at a time.
     """
 
     offered: Sequence[Mapping[str, Any]]
     choice: str = AUTO
+    singly: bool = False
 
     @property
     def names(self) -> frozenset[str]:
@@ -43,27 +46,36 @@ class Functions:
 
     def kept(self) -> dict[str, Any]:
         """Return them as JSON."""
-        return {"offered": [dict(each) for each in self.offered], "choice": self.choice}
+        return {"offered": [dict(each) for each in self.offered], "choice": self.choice, "singly": self.singly}
 
     @classmethod
     def of(cls, kept: Mapping[str, Any]) -> Self:
         """Return what was kept."""
-        return cls(tuple(kept["offered"]), kept["choice"])
+        return cls(tuple(kept["offered"]), kept["choice"], kept["singly"])
+
+    def unfit(self, name: str, arguments: Mapping[str, Any]) -> list[str]:
+        """Say what keeps arguments from fitting a function that takes no others (`strict`)."""
+        strict = (each["function"] for each in self.offered if each["function"].get("strict") is True)
+        called = next((each for each in strict if each["name"] == name), None)
+        return unfit(called["parameters"], arguments) if called is not None else []
 
 
-def read_functions(tools: Sequence[Mapping[str, Any]], choice: object, pointer: str = "/tools") -> Functions | None:
+def read_functions(
+    tools: Sequence[Mapping[str, Any]], choice: object, *, singly: bool = False, pointer: str = "/tools"
+) -> Functions | None:
     """Return the functions of a request; None where there are none, or where none may be called.
 
     Args:
         tools: those of its tools that are functions, as chat completions have them.
         choice: "auto", "none", "required", or the name of one.
+        singly: whether the caller takes one call at a time.
         pointer: where the tools stand in the request.
 
     Raises:
         ValidationFailed: one is no function, there are too many, or the choice is none of them.
     """
     offered = tuple(_read(each, pointer) for each in tools)
-    functions = Functions(offered, AUTO if choice is None else str(choice))
+    functions = Functions(offered, AUTO if choice is None else str(choice), singly)
     if len(offered) > FUNCTIONS_MAX or len(functions.names) < len(offered):
         raise _refused(f"at most {FUNCTIONS_MAX}, each with a name of its own", pointer)
     if len(json.dumps(offered, ensure_ascii=False)) > BYTES_MAX:
@@ -112,6 +124,11 @@ def _read(tool: Mapping[str, Any], pointer: str) -> dict[str, Any]:
     if not isinstance(described.get("description") or "", str):
         raise _refused("a description is text", pointer)
     kept = ("name", "description", "parameters", "strict")
+    if described.get("strict") is True:
+        try:
+            check_schema(described.get("parameters") or {})
+        except ValueError as error:
+            raise _refused(str(error), pointer) from None
     function = {name: described[name] for name in kept if described.get(name) is not None}
     return {"type": "function", "function": {"parameters": {"type": "object", "properties": {}}} | function}
 

@@ -89,6 +89,7 @@ class _Common(_Read):
     model: str
     stream: bool | None = None
     n: int | None = None
+    tools: list[Any] | None = None
     daeri: Extension = Field(default_factory=Extension)
 
 
@@ -158,7 +159,7 @@ def read_chat(sent: Mapping[str, Any], *, modelled: bool) -> Asked:
         session_id=asked.daeri.session_id,
         wants_usage=bool(options and options.include_usage),
         answer_format=_format(sent.get("response_format"), "response_format", modelled=modelled),
-        functions=read_functions(tools, choice) if modelled else None,
+        functions=read_functions(tools, choice, singly=_singly(sent)) if modelled else None,
     )
 
 
@@ -175,6 +176,7 @@ def read_response(sent: Mapping[str, Any], *, modelled: bool) -> Asked:
     messages = [item if isinstance(item, Message) else _message(item) for item in items]
     returned = _returned(messages)
     tools = [{"function": each} for each in _listed(sent.get("tools"))]
+    choice = _chosen(sent.get("tool_choice"))
     return Asked(
         agent=asked.model.removeprefix(AGENT),
         input="" if returned else _last(messages, "input"),
@@ -187,7 +189,7 @@ def read_response(sent: Mapping[str, Any], *, modelled: bool) -> Asked:
         is_shown_again=True,
         background=bool(asked.background),
         answer_format=_format(_chat_format(sent.get("text")), "text/format", modelled=modelled),
-        functions=read_functions(tools, _chosen(sent.get("tool_choice"))) if modelled else None,
+        functions=read_functions(tools, choice, singly=_singly(sent)) if modelled else None,
     )
 
 
@@ -251,16 +253,21 @@ def _ignored(sent: Mapping[str, Any], messages: Sequence[Message], n: int | None
     if not modelled and sent.get("tool_choice") not in (None, "auto", "none"):
         raise _unsupported("tool_choice")
     tools = sent.get("tools") or []
+    known = _USED | _HARMLESS | ({"parallel_tool_calls"} if modelled else set())
     unused = {"tools"} if (not modelled and "tools" in present) or len(_listed(tools)) < len(tools) else set()
     roles = {message.role for message in messages}
     left_out = ("system", "developer") if modelled else ("system", "developer", "tool")
-    return sorted(present - _USED - _HARMLESS | unused) + [f"messages.{role}" for role in left_out if role in roles]
+    return sorted(present - known | unused) + [f"messages.{role}" for role in left_out if role in roles]
 
 
 def _listed(tools: object) -> list[Mapping[str, Any]]:
     """Return those of a request's tools that are functions: an agent has no other tools of a caller's."""
     listed = tools if isinstance(tools, list) else []
     return [each for each in listed if isinstance(each, Mapping) and each.get("type", "function") == "function"]
+
+
+def _singly(sent: Mapping[str, Any]) -> bool:
+    return sent.get("parallel_tool_calls") is False
 
 
 def _chosen(choice: object) -> object:
