@@ -18,8 +18,8 @@ def balance(name: str) -> str:
     return "7.5" if name == "김하은" else "0"
 
 
-def looped(*, streams):
-    able = ChatOpenAI(model=AGENT, base_url=URL, api_key=KEY, max_retries=0).bind_tools([balance])
+def looped(*, streams, **more):
+    able = ChatOpenAI(model=AGENT, base_url=URL, api_key=KEY, max_retries=0, **more).bind_tools([balance])
 
     def said(messages):
         if not streams:
@@ -32,12 +32,14 @@ def looped(*, streams):
     asked = said([HumanMessage(BALANCE)])
     [call] = asked.tool_calls
     result = ToolMessage(balance.invoke(call["args"]), tool_call_id=call["id"])
-    return [call["name"], call["args"], said([HumanMessage(BALANCE), asked, result]).content]
+    return [call["name"], call["args"], said([HumanMessage(BALANCE), asked, result]).text]
 
 
 chat = ChatOpenAI(model=AGENT, base_url=URL, api_key=KEY, max_retries=0)
 tell(
     tools=looped(streams=False),
     tools_streamed=looped(streams=True),
+    responses=looped(streams=False, use_responses_api=True),
+    responses_streamed=looped(streams=True, use_responses_api=True, use_previous_response_id=True),
     form=chat.with_structured_output(Balance).invoke(FORM).model_dump(),
 )

@@ -6,7 +6,7 @@ from asked import AGENT, BALANCE, FORM, KEY, URL, tell
 from pydantic import BaseModel
 from pydantic_ai import Agent, NativeOutput
 from pydantic_ai.messages import ToolCallPart
-from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
 
@@ -15,12 +15,12 @@ class Balance(BaseModel):
     days: float
 
 
-def agent(**more):
-    return Agent(OpenAIChatModel(AGENT, provider=OpenAIProvider(base_url=URL, api_key=KEY)), **more)
+def agent(kind=OpenAIChatModel, **more):
+    return Agent(kind(AGENT, provider=OpenAIProvider(base_url=URL, api_key=KEY)), **more)
 
 
-def able():
-    one = agent()
+def able(kind=OpenAIChatModel):
+    one = agent(kind)
 
     @one.tool_plain
     def balance(name: str) -> str:
@@ -35,14 +35,28 @@ def seen(messages, said):
     return [call.tool_name, call.args_as_dict(), said]
 
 
-async def main():
-    done = await able().run(BALANCE)
-    async with able().run_stream(BALANCE) as stream:
+async def whole(kind):
+    done = await able(kind).run(BALANCE)
+    return seen(done.all_messages(), done.output)
+
+
+async def streamed(kind):
+    async with able(kind).run_stream(BALANCE) as stream:
         said = await stream.get_output()
+        return seen(stream.all_messages(), said)
+
+
+async def main():
+    form = (await agent(output_type=NativeOutput(Balance)).run(FORM)).output
+    assert (await agent(output_type=Balance).run(FORM)).output == form, (
+        "as the arguments of a function that must be called"
+    )
     tell(
-        tools=seen(done.all_messages(), done.output),
-        tools_streamed=seen(stream.all_messages(), said),
-        form=(await agent(output_type=NativeOutput(Balance)).run(FORM)).output.model_dump(),
+        tools=await whole(OpenAIChatModel),
+        tools_streamed=await streamed(OpenAIChatModel),
+        responses=await whole(OpenAIResponsesModel),
+        responses_streamed=await streamed(OpenAIResponsesModel),
+        form=form.model_dump(),
     )
 
 

@@ -74,8 +74,10 @@ async def here(keyed: Keys, tmp_path: Path) -> AsyncIterator[Place]:
 def planning(received: Received) -> Reply:
     """Plan a run as a model would: call what its caller lends, and answer in the form that is asked for."""
     last = received.body["messages"][-1]
+    balance = {"name": "김하은", "days": 7.5}
     if "양식" in received.last_question:
-        return says('{"name": "김하은", "days": 7.5}')
+        choice = received.body.get("tool_choice")
+        return calls(Asked("final_result", balance)) if choice else says(json.dumps(balance, ensure_ascii=False))
     if last["role"] != "tool":
         return calls(Asked("balance", {"name": "김하은"}))
     return says(f"{'7.5' if '7.5' in last['content'] else '?'}일 남았어요")
@@ -108,9 +110,9 @@ async def test_openais_client_for_node_works_as_it_is(npm, here):
     assert await seen(here, "node", str(script)) == SEEN | MORE[script.name]
 
 
+LOOPED = ["balance", {"name": "김하은"}, "7.5일 남았어요"]
 LENDING: dict[str, Any] = {
-    "tools": ["balance", {"name": "김하은"}, "7.5일 남았어요"],
-    "tools_streamed": ["balance", {"name": "김하은"}, "7.5일 남았어요"],
+    **dict.fromkeys(("tools", "tools_streamed", "responses", "responses_streamed"), LOOPED),
     "form": {"name": "김하은", "days": 7.5},
 }
 """What clients see that lend an agent functions of their own, and want its answer in a form."""
