@@ -249,6 +249,76 @@ async def the_same_key_with_another_form_is_another_request(way, house):
     return other.kind
 
 
+WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
+
+
+async def lent(way, house, who="owner"):
+    """Lend a function that is called at once; return the run, and the id of the call that it waits for."""
+    house.world.runs.asks_models = True
+    got = await way.ask(who, "날씨 어때?", tools=[WEATHER])
+    [call] = got.body["calls"]
+    assert (got.body["status"], call["name"], call["arguments"]) == ("waiting_input", "weather", {"city": "서울"})
+    return got.body["run_id"], call["call_id"]
+
+
+async def ended(house, run_id):
+    return (await Python(house).run("owner", run_id)).body["status"]
+
+
+@behaviour("ask", "functions")
+async def a_run_goes_on_with_what_its_callers_function_returned(way, house):
+    run_id, call = await lent(way, house)
+    await way.results("owner", run_id, **{call: "맑음"})
+    run = (await Python(house).run("owner", run_id)).body
+    assert (run["status"], run["calls"]) == ("succeeded", [])
+    return run["answer"], [step["output"]["done"]["result"] for step in run["steps"] if step["kind"] == "execute"]
+
+
+@behaviour("ask", "functions")
+async def the_same_result_twice_is_told_once_and_another_is_refused(way, house):
+    run_id, call = await lent(way, house)
+    got = [await way.results("owner", run_id, **{call: text}) for text in ("맑음", "맑음", "비")]
+    assert [each.kind for each in got] == ["done", "done", "conflict"]
+    return [each.kind for each in got]
+
+
+@behaviour("ask", "functions")
+async def nobody_else_tells_a_run_what_a_function_returned(way, house):
+    run_id, call = await lent(way, house)
+    got = [await way.results(who, run_id, **{call: "비"}) for who in ("colleague", "stranger", "lead")]
+    assert [each.kind for each in got] == ["not-found"] * 3
+    assert await ended(house, run_id) == "waiting_input"
+    return [each.kind for each in got]
+
+
+@behaviour("ask", "functions")
+async def a_call_that_there_is_not_is_not_found(way, house):
+    run_id, call = await lent(way, house)
+    kinds = [
+        (await way.results("owner", run_id, **{each: "맑음"})).kind for each in ("call_1", call.replace("_1", "_7"))
+    ]
+    assert kinds[0] == "not-found"
+    assert await ended(house, run_id) == "waiting_input"
+    return kinds
+
+
+@behaviour("ask", "functions", "cancel")
+async def a_run_that_waits_for_its_caller_can_be_stopped_and_takes_no_result_then(way, house):
+    run_id, call = await lent(way, house)
+    await way.cancel("owner", run_id)
+    assert await ended(house, run_id) == "cancelled"
+    return (await way.results("owner", run_id, **{call: "맑음"})).kind
+
+
+@behaviour("ask", "functions")
+async def a_function_that_is_called_as_an_operation_is_refused(way, house):
+    house.world.runs.asks_models = True
+    shadow = {"type": "function", "function": {"name": "work__request"}}
+    got = await way.ask("owner", "안녕", tools=[shadow])
+    assert got.code == "validation-failed"
+    return got.kind
+
+
 @behaviour("ask", "run")
 async def a_run_waits_for_an_approval_and_says_for_whose(way, _):
     asked = await way.ask("owner", "휴가 내줘")

@@ -29,6 +29,7 @@ from daeri.records.identity import Identity
 from daeri.records.store import Store, is_reachable
 from daeri.records.usage import UseBook
 from daeri.runs.figures import Counting
+from daeri.runs.handing import Handed
 from daeri.runs.handshakes import Handshakes
 from daeri.runs.jobs import Jobs
 from daeri.runs.pushes import Pushes
@@ -57,6 +58,10 @@ class Worker:
             held = await self.world.door.call(actor, "work.request", {"start": "2026-11-26"}, journal=step)
             assert isinstance(held, Held)
             self.bench.wake(work.lease)
+            return
+        if "날씨" in work.input and segment == 1:
+            handed = [Handed(1, "weather", {"city": "서울"})]
+            await self.bench.hand_over(work.lease, handed, {"spoken": "", "usage": {}})
             return
         kind = "question" if "누구" in work.input else "answer"
         choices = [{"label": "다시", "input": "다시"}]

@@ -296,3 +296,25 @@ async def test_who_takes_one_call_at_a_time_gets_one(here):
     assert second.daeri["ignored"] == []
     messages += [tool(call, "맑음"), second.choices[0].message.model_dump(exclude_none=True), tool(other.id, "맑음")]
     assert (await told(here, messages, parallel_tool_calls=False)).choices[0].message.content == "둘 다 맑아요."
+
+
+async def test_rest_and_json_rpc_lend_functions_by_the_same_names(here):
+    asked = {"input": "날씨?", "tools": [WEATHER], "tool_choice": "weather"}
+    for rpc in (False, True):
+        here.model.always(calls(SEOUL), says("맑아요."))
+        run = await by_door(here, rpc, "runs.create", "/v1/runs", asked)
+        [call] = run["calls"]
+        assert (run["status"], call["name"], call["arguments"]) == ("waiting_input", "weather", {"city": "서울"})
+        result = {"results": [{"call_id": call["call_id"], "output": "맑음"}]}
+        ended = await by_door(here, rpc, "runs.results", f"/v1/runs/{run['run_id']}/results", result, run["run_id"])
+        assert (ended["status"], ended["answer"], ended["calls"]) == ("succeeded", "맑아요.", [])
+        elsewhere = await here.send("owner", "POST", "/v1/runs/run_01KAJ0000000000000000000000/results", result)
+        assert elsewhere.status_code == 404
+
+
+async def by_door(here: Planned, rpc: bool, method: str, path: str, body: dict, run_id: str = "") -> dict:
+    if not rpc:
+        return (await here.send("owner", "POST", f"{path}?wait=10", body)).json()
+    params = body | {"wait": 10} | ({"run_id": run_id} if run_id else {})
+    sent = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+    return (await here.send("owner", "POST", "/rpc", sent)).json()["result"]

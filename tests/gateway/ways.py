@@ -16,6 +16,7 @@ from daeri.errors import DaeriError
 from daeri.operations.listing import ListQuery
 from daeri.operations.outcome import Replayed
 from daeri.runs.answer_format import read_format
+from daeri.runs.functions import place_of, read_functions
 from daeri.runs.request import Terms
 from gateway.mcp_client import headers_of, message
 
@@ -30,6 +31,7 @@ CAPABILITIES = {
     "cancel": "stop a run",
     "session": "go on with a conversation",
     "form": "ask for an answer in a form",
+    "functions": "lend functions of one's own",
     "approval": "look at a document",
     "box": "list a box of documents",
     "withdraw": "take a document back",
@@ -75,7 +77,11 @@ class Way:
     async def operations(self, who) -> Got:
         raise NotImplementedError
 
-    async def ask(self, who, words, *, session=None, agent=None, key=None, form=None) -> Got:
+    async def ask(self, who, words, *, session=None, agent=None, key=None, form=None, tools=None) -> Got:
+        raise NotImplementedError
+
+    async def results(self, who, run_id, **returned: str) -> Got:
+        """Tell what calls returned, by their ids."""
         raise NotImplementedError
 
     async def run(self, who, run_id) -> Got:
@@ -144,11 +150,19 @@ class Python(Way):
 
         return await self._told(who, work)
 
-    async def ask(self, who, words, *, session=None, agent=None, key=None, form=None):
+    async def ask(self, who, words, *, session=None, agent=None, key=None, form=None, tools=None):
         async def work(actor):
-            runs, terms = self.house.world.runs, Terms(answer_format=read_format(form))
+            lent = read_functions(tools or [], None)
+            runs, terms = self.house.world.runs, Terms(answer_format=read_format(form), functions=lent)
             run = await runs.create(actor, words, agent=agent, session_id=session, idempotency_key=key, terms=terms)
             return Got(await runs.wait(actor, run["run_id"], 0))
+
+        return await self._told(who, work)
+
+    async def results(self, who, run_id, **returned):
+        async def work(actor):
+            told = {place_of(call)[1]: text for call, text in returned.items()}
+            return Got(await self.house.world.runs.returned(actor, run_id, told))
 
         return await self._told(who, work)
 
@@ -231,11 +245,14 @@ class Rest(Way):
         got = await self._got(who, "GET", "/v1/ops")
         return got if got.code else Got([item["name"] for item in got.body["data"]])
 
-    async def ask(self, who, words, *, session=None, agent=None, key=None, form=None):
+    async def ask(self, who, words, *, session=None, agent=None, key=None, form=None, tools=None):
         body = {"input": words} | ({"session_id": session} if session else {}) | ({"agent": agent} if agent else {})
-        body |= {"response_format": form} if form else {}
+        body |= ({"response_format": form} if form else {}) | ({"tools": tools} if tools else {})
         headers = {"Idempotency-Key": key} if key else {}
         return await self._got(who, "POST", "/v1/runs?wait=0.001", body, headers)
+
+    async def results(self, who, run_id, **returned):
+        return await self._got(who, "POST", f"/v1/runs/{run_id}/results", {"results": _results(returned)})
 
     async def run(self, who, run_id):
         return await self._got(who, "GET", f"/v1/runs/{run_id}")
@@ -265,6 +282,10 @@ class Rest(Way):
         params = {**(filters or {}), **({"q": search} if search else {})}
         got = await self._got(who, "GET", f"/v1/records/{kind}", params=params)
         return got if got.code else Got(got.body["data"])
+
+
+def _results(returned: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"call_id": call, "output": text} for call, text in returned.items()]
 
 
 class Rpc(Rest):
@@ -298,10 +319,13 @@ class Rpc(Rest):
         got = await self._rpc(who, "ops.list", {})
         return got if got.code else Got([item["name"] for item in got.body["data"]])
 
-    async def ask(self, who, words, *, session=None, agent=None, key=None, form=None):
+    async def ask(self, who, words, *, session=None, agent=None, key=None, form=None, tools=None):
         params = {"input": words, "wait": 0.001, "session_id": session, "agent": agent, "idempotency_key": key}
-        params |= {"response_format": form}
+        params |= {"response_format": form, "tools": tools}
         return await self._rpc(who, "runs.create", {name: value for name, value in params.items() if value is not None})
+
+    async def results(self, who, run_id, **returned):
+        return await self._rpc(who, "runs.results", {"run_id": run_id, "results": _results(returned)})
 
     async def run(self, who, run_id):
         return await self._rpc(who, "runs.get", {"run_id": run_id})
@@ -387,17 +411,31 @@ class OpenAi(Rest):
         if response.status_code >= 400:
             return refused(response.json()["error"]["daeri"])
         body = response.json()
-        texts = [part.get("text", part.get("refusal")) for item in body["output"] for part in item["content"]]
-        told = {"run_id": "run_" + body["id"].removeprefix("resp_"), "answer": (texts or [None])[0]}
+        said = [item for item in body["output"] if item["type"] == "message"]
+        texts = [part.get("text", part.get("refusal")) for item in said for part in item["content"]]
+        calls = [
+            {"call_id": item["call_id"], "name": item["name"], "arguments": json.loads(item["arguments"])}
+            for item in body["output"]
+            if item["type"] == "function_call"
+        ]
+        run_id = "run_" + body["id"].removeprefix("resp_").partition("_")[0]
+        told = {"run_id": run_id, "answer": (texts or [None])[0], "calls": calls}
         return Got(told | body.get("daeri", {"status": body["status"]}))
 
-    async def ask(self, who, words, *, session=None, agent=None, key=None, form=None):
+    async def ask(self, who, words, *, session=None, agent=None, key=None, form=None, tools=None):
         body = {"model": f"agent/{agent or 'assistant'}", "input": words}
         if form:  # a response has the members of the schema beside its type
             body["text"] = {"format": {"type": form["type"], **form["json_schema"]}}
+        body |= {"tools": [{"type": "function", **each["function"]} for each in tools]} if tools else {}
         headers = {"Idempotency-Key": key} if key else {}
         more = {"daeri": {"session_id": session}} if session else {}
         return await self._got(who, "POST", "/v1/responses", body | more, headers)
+
+    async def results(self, who, run_id, **returned):
+        items = [{"type": "function_call_output", **each} for each in _results(returned)]
+        previous = run_id.replace("run_", "resp_")
+        body = {"model": "agent/assistant", "input": items, "previous_response_id": previous}
+        return await self._got(who, "POST", "/v1/responses", body)
 
     async def run(self, who, run_id):
         return await self._got(who, "GET", f"/v1/responses/{run_id.replace('run_', 'resp_')}")
@@ -413,6 +451,7 @@ class Mcp(Rest):
     cannot: ClassVar[Mapping[str, str]] = {
         "decide": "no decision is made over MCP: deciding needs the person's own session, so there is no tool for it",
         "form": "what a tool of MCP answers has the form that the tool declares",
+        "functions": "a client of MCP that has tools is a server of MCP, which Daeri adopts as a service",
     }
 
     async def _tool(self, who, tool, arguments, *, meta=None, lang="ko") -> tuple[Got, dict[str, Any]]:
@@ -489,6 +528,7 @@ class A2A(Rest):
     cannot: ClassVar[Mapping[str, str]] = {
         "decide": "no decision is made by a message: deciding needs the person's own session",
         "form": "A2A names kinds of media that are taken, and no schema",
+        "functions": "A2A knows agents that talk, and no functions of a client's",
         "dry_run": "A2A knows messages and tasks; an agent that only tries has no form there",
         "box": "tasks are listed, boxes of documents are not: they are a person's",
         "record": "A2A speaks with an agent; rows are looked at through an operation or a question",

@@ -7,7 +7,9 @@ import pytest
 
 from daeri.errors import Conflict, DaeriError, IdempotencyMismatch, NotFound, ValidationFailed
 from daeri.runs import runs as runs_module
-from daeri.runs.request import INPUT_MAX
+from daeri.runs.answer_format import AnswerFormat
+from daeri.runs.functions import read_functions
+from daeri.runs.request import INPUT_MAX, Terms
 from daeri.runs.runs import Runs
 from daeri.runs.wakeups import Wakeups
 from daeri.runs.work import Asked, Ending, Workbench
@@ -61,6 +63,14 @@ async def test_a_strange_request_is_kept_or_refused(world: World, text: str) -> 
 async def test_an_unknown_agent_is_not_found(world: World) -> None:
     with pytest.raises(NotFound):
         await create(world, agent="nobody")
+
+
+async def test_a_server_without_a_model_refuses_a_form_and_functions(world: World) -> None:
+    actor = await world.actor(OWNER)
+    functions = read_functions([{"function": {"name": "weather"}}], None)
+    for terms in (Terms(answer_format=AnswerFormat({"type": "json_object"})), Terms(functions=functions)):
+        with pytest.raises(ValidationFailed):
+            await world.runs.create(actor, "안녕", terms=terms)
 
 
 async def test_an_agent_asks_itself_only_and_its_words_are_not_its_persons(world: World) -> None:

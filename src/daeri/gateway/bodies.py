@@ -10,6 +10,7 @@ from daeri.operations.directory import Directory
 from daeri.records.actor import Actor
 from daeri.runs.answer_format import read_format
 from daeri.runs.conversations import TITLE_MAX
+from daeri.runs.functions import FUNCTIONS_MAX, no_call, place_of, read_functions
 from daeri.runs.queueing import Busy
 from daeri.runs.request import INPUT_MAX, Terms
 
@@ -61,14 +62,26 @@ class RunAsked(Sent):
         ),
     ] = "queue"
     response_format: ResponseFormat = None
+    tools: Annotated[
+        list[dict[str, Any]],
+        Field(
+            description="부르는 쪽의 함수 (functions of the caller's own), as OpenAI has them: "
+            '{"type": "function", "function": {"name": "...", "parameters": {...}}}. The run waits an hour for what '
+            "one returns (calls). Agents without a model refuse them."
+        ),
+    ] = Field(default_factory=list)
+    tool_choice: Annotated[
+        str | None, Field(description="auto, none, required, or the name of the function that is to be called.")
+    ] = None
 
     def terms(self) -> Terms:
         """Return how it is to be answered.
 
         Raises:
-            ValidationFailed: the form of the answer is none.
+            ValidationFailed: the form of the answer is none, or a function is none.
         """
-        return Terms(self.when_busy, read_format(self.response_format))
+        functions = read_functions(self.tools, self.tool_choice)
+        return Terms(self.when_busy, read_format(self.response_format), functions)
 
 
 class RunEdited(Sent):
@@ -81,6 +94,30 @@ class RunEdited(Sent):
             json_schema_extra={"minLength": 1, "maxLength": INPUT_MAX},
         ),
     ]
+
+
+class FunctionResult(Sent):
+    """What one function returned."""
+
+    call_id: Annotated[str, Field(description="함수 호출의 id (id of the call), as calls of the run has it.")]
+    output: Annotated[str, Field(description="함수가 돌려준 것 (what it returned), as text.")]
+
+
+class ResultsTold(Sent):
+    """What the functions returned that a run waits for: all that it has called at once."""
+
+    results: Annotated[list[FunctionResult], Field(min_length=1, max_length=FUNCTIONS_MAX)]
+
+    def of(self, run_id: str) -> dict[int, str]:
+        """Return them by the steps of a run.
+
+        Raises:
+            NotFound: one is of another run.
+        """
+        told = {place_of(each.call_id): each.output for each in self.results}
+        if any(run != run_id for run, _ in told):
+            raise no_call()
+        return {step: output for (_, step), output in told.items()}
 
 
 class ConversationRenamed(Sent):
@@ -174,6 +211,13 @@ class RunNamed(Sent):
     """runs.cancel."""
 
     run_id: RunId
+
+
+class ResultsToldById(ResultsTold):
+    """runs.results."""
+
+    run_id: RunId
+    wait: Wait = 0
 
 
 class RunEditedById(RunEdited):

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
-from daeri.gateway.bodies import Arguments, Decided, Nothing, RpcRequest, RunAsked, RunEdited, Withdrawn
+from daeri.gateway.bodies import Arguments, Decided, Nothing, ResultsTold, RpcRequest, RunAsked, RunEdited, Withdrawn
 from daeri.gateway.wire import INTEGER_MAX, KEY_PATTERN, Sent
 from daeri.operations.approval import Box
 
@@ -211,6 +211,19 @@ ENDPOINTS: Final[Sequence[Endpoint]] = (
         (_WAIT, IDEMPOTENCY_KEY),
         RunEdited,
         problems=("not-found", "conflict", "idempotency-mismatch", *WRITES),
+    ),
+    Endpoint(
+        "post",
+        "/v1/runs/{run_id}/results",
+        "runs.results",
+        "runs",
+        "함수의 결과 알리기 (tell what functions returned)",
+        "Tells what the functions of the caller's own returned that the run waits for (calls), all of them at once; it "
+        "goes on. The same results may be told again.",
+        {202: described_json("Accepted. With wait, as it then stands.", "Run")},
+        (_WAIT,),
+        ResultsTold,
+        problems=("not-found", "conflict", *WRITES),
     ),
     Endpoint(
         "get",

@@ -49,6 +49,7 @@ class Methods:
             "runs.list": _method(bodies.RunList, self.list_runs),
             "runs.cancel": _method(bodies.RunNamed, self.cancel_run),
             "runs.edit": _method(bodies.RunEditedById, self.edit_run),
+            "runs.results": _method(bodies.ResultsToldById, self.tell_results),
             "conversations.list": _method(bodies.ConversationList, self.list_conversations),
             "conversations.get": _method(bodies.ConversationNamed, self.get_conversation),
             "conversations.rename": _method(bodies.ConversationRenamedById, self.rename_conversation),
@@ -178,6 +179,14 @@ class Methods:
         if not edited.wait:
             return run
         return await runs.wait(caller.actor, run["run_id"], _patience(caller, edited.wait), caller.lang)
+
+    async def tell_results(self, caller: Caller, told: bodies.ResultsToldById) -> Any:
+        """Tell what the caller's functions returned; wait for the run's end where asked to."""
+        runs = self._services.runs
+        run = await runs.returned(caller.actor, told.run_id, told.of(told.run_id), caller.lang)
+        if not told.wait:
+            return run
+        return await runs.wait(caller.actor, told.run_id, _patience(caller, told.wait), caller.lang)
 
     async def list_conversations(self, caller: Caller, asked: bodies.ConversationList) -> Any:
         """List the caller's conversations, or those that hold some words."""

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from daeri.errors import StaleVersion
-from daeri.gateway.bodies import Decided, Nothing, RunAsked, RunEdited, Withdrawn
+from daeri.gateway.bodies import Decided, Nothing, ResultsTold, RunAsked, RunEdited, Withdrawn
 from daeri.gateway.conversations import ConversationRoutes
 from daeri.gateway.documents import DocumentRoutes
 from daeri.gateway.events import event_response
@@ -74,6 +74,7 @@ class RunRoutes:
         table.at("/v1/runs/{run_id}/events", get=self.events)
         table.at("/v1/runs/{run_id}/cancel", post=self.cancel)
         table.at("/v1/runs/{run_id}/edit", post=self.edit)
+        table.at("/v1/runs/{run_id}/results", post=self.results)
 
     async def create(self, request: Request, actor: Actor) -> Response:
         """Accept a request to an agent; with ?wait= the answer comes with its end, if that comes in time."""
@@ -132,6 +133,16 @@ class RunRoutes:
         if wait:
             run = await self._runs.wait(actor, run["run_id"], wait, lang)
         return answer(run, 202, {"Location": f"/v1/runs/{run['run_id']}"})
+
+    async def results(self, request: Request, actor: Actor) -> Response:
+        """Tell what the caller's functions returned; with ?wait= the answer comes with the run's end or next wait."""
+        wait = Query(request, "wait").seconds("wait", WAIT_MAX)
+        told = fitted(ResultsTold, await read_object(request))
+        run_id, lang = request.path_params["run_id"], language(request.headers)
+        run = await self._runs.returned(actor, run_id, told.of(run_id), lang)
+        if wait:
+            run = await self._runs.wait(actor, run_id, wait, lang)
+        return answer(run, 202, {"Location": f"/v1/runs/{run_id}"})
 
 
 class OperationRoutes:

@@ -208,6 +208,15 @@ SCHEMAS: Final[dict[str, Schema]] = {
         approvals=list_of(TEXT),
         usage=ANYTHING,
         response_format=or_null("object", additionalProperties=True, description="The form that was asked for."),
+        calls=list_of(
+            object_of(
+                "FunctionCall",
+                "A call of a function of the caller's, which the run waits for.",
+                call_id=TEXT,
+                name=TEXT,
+                arguments=ANYTHING,
+            )
+        ),
         steps=list_of(ANYTHING),
         error=_either(named("Problem")),
         replaced_by=or_null("string"),

@@ -111,8 +111,13 @@ def place_of(call: str) -> tuple[str, int]:
     """
     found = _CALL.fullmatch(call)
     if found is None:
-        raise NotFound(Text("그런 함수 호출은 없어요", "There is no such call of a function"))
+        raise no_call()
     return f"run_{found[1]}", int(found[2])
+
+
+def no_call() -> NotFound:
+    """Return the error that there is no such call."""
+    return NotFound(Text("그런 함수 호출은 없어요", "There is no such call of a function"))
 
 
 def _read(tool: Mapping[str, Any], pointer: str) -> dict[str, Any]:

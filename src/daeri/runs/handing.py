@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, insert, select, update
 
 from daeri.clock import rfc3339
-from daeri.errors import Conflict, FieldError, ValidationFailed
+from daeri.errors import Conflict, ValidationFailed
 from daeri.operations.outcome import Done
 from daeri.runs import journal
 from daeri.runs.functions import call_id
@@ -92,14 +92,13 @@ def take_back(connection: Connection, row: Row[Any], returned: Mapping[int, str]
     turn = [each for each in steps if each.output["handed"]["after"] in turns]
     if len(turns) != 1 or {each.seq for each in turn} != set(returned):
         raise ValidationFailed(
-            Text("한 번에 부른 함수의 결과를 모두 보내 주세요", "Send what all functions of the turn returned"),
-            errors=[FieldError("/messages", "one result for each call of one turn")],
+            Text("한 번에 부른 함수의 결과를 모두 보내 주세요", "Send what all functions of the turn returned")
         )
     if any(len(text) > RETURNED_MAX for text in returned.values()):
         long = Text(
             f"함수의 결과는 {RETURNED_MAX:,}자까지예요", f"A function returns {RETURNED_MAX:,} characters at most"
         )
-        raise ValidationFailed(long, errors=[FieldError("/messages", f"at most {RETURNED_MAX} characters")])
+        raise ValidationFailed(long)
     before = {each.seq: each.output["done"]["result"]["returned"] for each in turn if "done" in each.output}
     if before == dict(returned):
         return False

@@ -54,6 +54,11 @@ NO_FORM: Final = Text(
     "Only agents with a model answer in a form, and this server has none: ask without one, or have a model set up.",
 )
 
+NO_FUNCTIONS: Final = Text(
+    "함수를 부를 수 있는 것은 AI 모델이 있는 서버의 에이전트뿐이에요. 함수 없이 물어보세요.",
+    "Only agents with a model call functions, and this server has none: ask without them.",
+)
+
 Start = Callable[[str, int], Awaitable[None]]
 
 
@@ -112,6 +117,8 @@ class Runs:
         if terms.answer_format is not None and not self.asks_models:
             raise ValidationFailed(NO_FORM, errors=[FieldError("/response_format", NO_FORM)])
         if terms.functions is not None:
+            if not self.asks_models:
+                raise ValidationFailed(NO_FUNCTIONS, errors=[FieldError("/tools", NO_FUNCTIONS)])
             mine = (name for name, each in self._company.operations.items() if is_allowed(each, actor))
             refuse_shadows(terms.functions, frozenset(mine))
         if agent is None and session_id is not None:

@@ -30,6 +30,7 @@ def body(company: Company, row: Row[Any], steps: Sequence[Row[Any]], lang: Lang)
         "approvals": list(dict.fromkeys(item.approval_id for item in steps if item.approval_id)),
         "usage": row.usage or {},
         "response_format": (row.terms or {}).get("response_format"),
+        "calls": [_call(item) for item in steps if row.status == "waiting_input" and item.status == "waiting"],
         "steps": [_step_body(item, lang) for item in steps],
         "error": row.error,
         "replaced_by": row.replaced_by,
@@ -38,6 +39,11 @@ def body(company: Company, row: Row[Any], steps: Sequence[Row[Any]], lang: Lang)
         "finished_at": rfc3339(row.finished_at) if row.finished_at else None,
         "parent_run_id": row.parent_id,
     }
+
+
+def _call(item: Row[Any]) -> dict[str, Any]:
+    """Render a call of a function of the caller's, which the run waits for."""
+    return {"call_id": item.output["handed"]["call_id"], "name": item.name, "arguments": item.input or {}}
 
 
 def as_it_waited(company: Company, run: Mapping[str, Any], held: Mapping[str, Any], lang: Lang) -> dict[str, Any]:
