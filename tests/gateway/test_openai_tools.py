@@ -298,6 +298,19 @@ async def test_who_takes_one_call_at_a_time_gets_one(here):
     assert (await told(here, messages, parallel_tool_calls=False)).choices[0].message.content == "둘 다 맑아요."
 
 
+async def test_a_run_goes_on_as_it_was_begun_or_not_at_all(here):
+    here.model.always(calls(SEOUL), says('{"sky": "맑음"}'))
+    messages, call = await asked(here, response_format={"type": "json_object"})
+    form = {"type": "json_schema", "json_schema": {"name": "sky", "schema": {"type": "array"}}}
+    for other, param in (({"response_format": form}, "response_format"), ({"model": "agent/reader"}, "model")):
+        sent = {"model": AGENT, "messages": [*messages, tool(call, "맑음")], "tools": [WEATHER], **other}
+        with pytest.raises(openai.BadRequestError) as refused:
+            await here.client().chat.completions.create(**sent)
+        assert refused.value.param == param
+    reply = await told(here, [*messages, tool(call, "맑음")])
+    assert json.loads(reply.choices[0].message.content) == {"sky": "맑음"}
+
+
 async def test_rest_and_json_rpc_lend_functions_by_the_same_names(here):
     asked = {"input": "날씨?", "tools": [WEATHER], "tool_choice": "weather"}
     for rpc in (False, True):

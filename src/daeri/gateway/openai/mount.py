@@ -184,7 +184,7 @@ class OpenAi:
         """Begin a run, or let one go on with what its caller's functions returned; return which part is to be told.
 
         Raises:
-            ValidationFailed: what was returned is of several runs, or of another one than the request names.
+            ValidationFailed: what was returned is of several runs, or of one that was begun otherwise than this asks.
         """
         if not asked.returned:
             return await self._started(request, actor, asked, lang), WHOLE
@@ -192,9 +192,10 @@ class OpenAi:
         named = {run_id for run_id, _ in asked.returned}
         named |= {responses.place(asked.previous)[0]} if asked.previous is not None else set()
         run_id, *others = named
-        if others or (await runs.get(actor, run_id, lang))["agent"] != asked.agent:
-            told = Text("한 실행의 함수 결과만 보낼 수 있어요", "The results must be of one run, and of its agent")
+        if others:
+            told = Text("한 실행의 함수 결과만 보낼 수 있어요", "The results must be of one run")
             raise ValidationFailed(told, errors=[FieldError("/messages", "results of another run")])
+        _check_goes_on(asked, await runs.get(actor, run_id, lang))
         results = {step: text for (_, step), text in asked.returned.items()}
         run = await runs.returned(actor, run_id, results, lang)
         ended = [part for part in parts_of(run) if {place_of(each["call_id"])[1] for each in part.calls} & set(results)]
@@ -282,6 +283,22 @@ def _model(sent: dict[str, Any]) -> str:
 def _described(name: str) -> dict[str, Any]:
     owner = "daeri" if name.startswith(AGENT) or name == OFFLINE else "upstream"
     return {"id": name, "object": "model", "created": EPOCH, "owned_by": owner}
+
+
+def _check_goes_on(asked: Asked, run: Run) -> None:
+    """Refuse to go on with a run otherwise than it was begun: its caller would read the answer wrongly.
+
+    Raises:
+        ValidationFailed: it has another agent, or its answer will have another form.
+    """
+    wanted = asked.answer_format
+    changed = "/response_format" if wanted is not None and wanted.asked != run["response_format"] else ""
+    changed = "/model" if asked.agent != run["agent"] else changed
+    if changed:
+        told = Text(
+            "실행은 처음에 정한 에이전트와 답의 형식으로 이어져요", "A run keeps its agent and its answer's form"
+        )
+        raise ValidationFailed(told, errors=[FieldError(changed, "not as the run was begun")])
 
 
 def _to_show(asked: Asked, lang: Lang) -> responses.Shown:
