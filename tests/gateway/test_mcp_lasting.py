@@ -13,6 +13,7 @@ from mcp.shared.exceptions import MCPError
 from daeri.errors import InvalidRequest, Refused
 from daeri.gateway import Options
 from daeri.gateway.mcp import Exchange, Extras, ExtraTool, text
+from daeri.records.identity import Origin
 from daeri.runs.jobs import ATTEMPTS_MAX, KEPT, LEASE, PER_PERSON_MAX, Order
 from daeri.wording import Text
 from gateway.gateway_house import House, opened
@@ -177,6 +178,26 @@ async def test_a_task_of_someone_else_answers_like_a_missing_one(house, method):
             assert theirs["error"]["code"] == -32602
         assert (await until(house, task_id, "input_required"))["inputRequests"].keys() == {"more.1"}
         assert (await ask(house, method, task_id, **more))["result"]["resultType"] == "complete"
+
+
+@pytest.mark.parametrize(
+    ("made_from", "scopes"), [(Origin(agent="assistant"), None), (None, ["work.*"])], ids=["an agent", "a limited key"]
+)
+async def test_who_acts_with_less_than_the_person_handles_no_task_that_had_more(house, made_from, scopes):
+    key = await house.identity.add_key(OWNER, "less", decides=False, scopes=scopes, made_from=made_from)
+    house.keys = house.keys | {"less": key.secret}
+    again = {"params": {"_meta": {"daeri/idempotency-key": "k1"}}}
+    async with working(house):
+        task_id = await begin(house, "asks_thrice", **again)
+        await until(house, task_id, "input_required")
+        for method, more in (("get", {}), ("update", {"inputResponses": {"more.1": {"content": 1}}}), ("cancel", {})):
+            assert (await ask(house, f"tasks/{method}", task_id, "less", **more))["error"]["code"] == -32602
+        other = (await call(house, "asks_thrice", who="less", **again))["result"]
+        assert other["structuredContent"]["code"] == "idempotency-mismatch"
+        own = await begin(house, "asks_thrice", who="less")
+        assert (await ask(house, "tasks/get", own, "less"))["result"]["status"]
+        assert (await ask(house, "tasks/cancel", own))["result"], "the person themself handles what is done for them"
+        assert (await until(house, task_id, "input_required"))["inputRequests"].keys() == {"more.1"}
 
 
 async def test_a_client_that_follows_no_tasks_waits_or_is_told_what_is_missing(house, shop):

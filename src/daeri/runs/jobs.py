@@ -306,17 +306,25 @@ def _replay(connection: Connection, actor: Actor, order: Order) -> Job | None:
         return None
     same = job.c.person_id == actor.person_id, job.c.idempotency_key == order.idempotency_key
     row = connection.execute(select(job).where(*same)).one_or_none()
-    if row is not None and (row.tool, row.arguments) != (order.tool, order.arguments):
+    if row is None:
+        return None
+    if (row.tool, row.arguments) != (order.tool, order.arguments) or not _is_within(actor, row):
         raise IdempotencyMismatch
-    return None if row is None else _job(row)
+    return _job(row)
 
 
 def _owned(connection: Connection, actor: Actor, job_id: str) -> Job:
     mine = job.c.id == job_id, job.c.person_id == actor.person_id
     row = connection.execute(select(job).where(*mine)).one_or_none()
-    if row is None:
+    if row is None or not _is_within(actor, row):
         raise NotFound
     return _job(row)
+
+
+def _is_within(actor: Actor, row: Row[Any]) -> bool:
+    """Say whether a job of a person had no more authority than the actor has; else who has less would lead it."""
+    limits = [list(scope) for scope in actor.own_scopes]
+    return actor.agent in (None, row.agent) and (not limits or limits == row.scopes)
 
 
 def _still(taken: Collection[Taken]) -> tuple[ColumnElement[bool], ...]:
