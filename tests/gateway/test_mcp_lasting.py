@@ -13,6 +13,7 @@ from mcp.shared.exceptions import MCPError
 from daeri.errors import InvalidRequest, Refused
 from daeri.gateway import Options
 from daeri.gateway.mcp import Exchange, Extras, ExtraTool, text
+from daeri.gateway.mcp.lasting import Lasting
 from daeri.records.identity import Origin
 from daeri.runs.jobs import ATTEMPTS_MAX, KEPT, LEASE, PER_PERSON_MAX, Order
 from daeri.wording import Text
@@ -310,6 +311,16 @@ async def test_a_server_that_stops_leaves_its_work_to_the_others_at_once(house, 
     assert words(task) == "all is done"
     assert shop.seen == [f"begun by {OWNER}", "stopped", f"begun by {OWNER}"]
     assert (await house.world.sql("SELECT attempts FROM job"))[0]["attempts"] == 1
+
+
+async def test_a_server_that_stops_in_the_moment_in_which_it_is_woken_does_stop(house, shop):
+    lasting = Lasting(house.services, shop.extras)
+    await lasting.open()
+    await asyncio.sleep(0.5)  # it has looked, and waits
+    lasting.wake()
+    closing = asyncio.create_task(lasting.close())
+    done, _ = await asyncio.wait({closing}, timeout=5)
+    assert done
 
 
 async def test_work_is_done_with_the_rights_of_then(house, shop):

@@ -1,5 +1,6 @@
 """News of runs sent to addresses: at least once, signed, by the owner's rights, and never where it should not go."""
 
+import asyncio
 import hashlib
 import hmac
 import ipaddress
@@ -60,6 +61,15 @@ async def _subscribed(house, url, **more):
 
 async def _state(house):
     return (await house.world.sql("SELECT sent, attempts, ended_at, failure FROM push"))[0]
+
+
+async def test_a_server_that_stops_in_the_moment_in_which_it_is_woken_does_stop(deliverer):
+    await deliverer.open()
+    await asyncio.sleep(0.5)  # it has looked, and waits
+    deliverer.wake()
+    closing = asyncio.create_task(deliverer.close())
+    done, _ = await asyncio.wait({closing}, timeout=5)
+    assert done
 
 
 async def test_each_change_of_a_run_is_told_once_and_signed(house, receiver, deliverer):

@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -81,10 +82,9 @@ class Deliverer:
                 log.warning("push.looking_failed", code=error.code)
                 idle = True
             self._wake.clear()
-            try:
-                await asyncio.wait_for(self._wake.wait(), IDLE_SECONDS if idle else LOOK_SECONDS)
-            except TimeoutError:
-                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(IDLE_SECONDS if idle else LOOK_SECONDS):  # as in mcp/lasting.py
+                    await self._wake.wait()
 
     async def _send(self, delivery: Delivery) -> None:
         try:

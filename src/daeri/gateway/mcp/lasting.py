@@ -6,6 +6,7 @@ stops its work within a second, on whichever server that is.
 
 import asyncio
 import contextvars
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -114,10 +115,9 @@ class Lasting:
             except DaeriError as error:  # the database is away for a moment
                 log.warning("jobs.look_failed", code=error.code)
             pause = LOOK_SECONDS if self._at_work else IDLE_SECONDS
-            try:
-                await asyncio.wait_for(self._wake.wait(), pause)
-            except TimeoutError:
-                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):  # `wait_for` loses the end of this task to a wake-up
+                    await self._wake.wait()
 
     async def _look(self) -> None:
         """Stop what is no longer this server's, tell how far the rest is, and take up what is due."""

@@ -92,7 +92,8 @@ class Answers:
                     if found is not None:
                         return dict(found)
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(event.wait(), LOOK_SECONDS)
+                        async with asyncio.timeout(LOOK_SECONDS):
+                            await event.wait()
         except TimeoutError:
             raise Timeout from None
         finally:
