@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from mcp.shared.exceptions import MCPError
+from structlog.testing import capture_logs
 
 from daeri.errors import InvalidRequest, Refused
 from daeri.gateway import Options
@@ -43,6 +44,11 @@ class Shop:
             self.stopped.set()
             raise
         return text(f"{exchange.arguments.get('what')} is done")
+
+    async def numbers(self, exchange: Exchange) -> dict[str, Any]:
+        await exchange.progress(1, 2, 3)
+        await self.open.wait()
+        return text("Counted.")
 
     async def asks_thrice(self, exchange: Exchange) -> dict[str, Any]:
         said = [*json.loads(exchange.state or "[]"), *(exchange.answers[name]["content"] for name in exchange.answers)]
@@ -89,6 +95,7 @@ class Shop:
         return Extras(
             [
                 tool("waits", self.waits),
+                tool("numbers", self.numbers),
                 tool("waits_as_task", self.waits, lasting="must"),
                 tool("asks_thrice", self.asks_thrice),
                 tool("asks_two", self.asks_two),
@@ -311,6 +318,18 @@ async def test_a_server_that_stops_leaves_its_work_to_the_others_at_once(house, 
     assert words(task) == "all is done"
     assert shop.seen == [f"begun by {OWNER}", "stopped", f"begun by {OWNER}"]
     assert (await house.world.sql("SELECT attempts FROM job"))[0]["attempts"] == 1
+
+
+async def test_a_tool_that_ends_the_work_of_a_server_ends_it_for_a_moment_only(house, shop, monkeypatch):
+    monkeypatch.setattr("daeri.gateway.mcp.lasting.LOOK_SECONDS", 0.01)
+    with capture_logs() as logged:
+        async with working(house):
+            await begin(house, "numbers")
+            async with asyncio.timeout(10):
+                while not any(each["event"] == "jobs.work_ended" for each in logged):  # noqa: ASYNC110 - a log has no event
+                    await asyncio.sleep(0.01)
+            shop.open.set()
+            assert words(await until(house, await begin(house, "waits"), "completed"))
 
 
 async def test_a_server_that_stops_in_the_moment_in_which_it_is_woken_does_stop(house, shop):

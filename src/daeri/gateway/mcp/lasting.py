@@ -68,7 +68,7 @@ class Lasting:
     async def open(self) -> None:
         """Begin, where the company has any such tool."""
         if self._tools:
-            self._task = asyncio.create_task(self._work())
+            self._begin_to_work()
 
     async def close(self) -> None:
         """Stop; what was not ended is begun again, here or elsewhere."""
@@ -107,7 +107,18 @@ class Lasting:
         self.wake()
         return job
 
-    async def _work(self) -> None:
+    def _begin_to_work(self, rest: float = 0.0) -> None:
+        self._task = asyncio.create_task(self._work(rest))
+        self._task.add_done_callback(self._worked)
+
+    def _worked(self, task: asyncio.Task[None]) -> None:
+        """Begin anew, whatever it was that ended the work: without it nobody's job is ever taken up here."""
+        if not task.cancelled() and self._task is task:
+            log.error("jobs.work_ended", exc_info=task.exception())
+            self._begin_to_work(LOOK_SECONDS)
+
+    async def _work(self, rest: float) -> None:
+        await asyncio.sleep(rest)
         while True:
             self._wake.clear()
             try:
