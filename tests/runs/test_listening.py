@@ -160,6 +160,33 @@ async def test_news_that_cannot_be_told_to_other_servers_are_told_when_they_can_
     assert told == {"srv_me run_1", "srv_me run_2", "srv_me run_3"}
 
 
+async def test_of_more_runs_than_are_kept_other_servers_are_told_that_there_is_some_news(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("daeri.runs.wakeups.AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr("daeri.runs.wakeups.UNTOLD_MAX", 3)
+    wakeups, told, is_back, heard = Wakeups(), list[str](), asyncio.Event(), asyncio.Event()
+
+    async def tell(news: Sequence[str]) -> None:
+        if not is_back.is_set():
+            raise NotReady
+        told.extend(news)
+        heard.set()
+
+    wakeups.open("srv_me", tell)
+    try:
+        for number in range(9):
+            wakeups.notify(f"run_{number}")
+            await asyncio.sleep(0.03)
+        is_back.set()
+        async with asyncio.timeout(10):
+            await heard.wait()
+    finally:
+        await wakeups.close()
+    assert "srv_me " in told, "who hears this looks at all runs"
+    assert len(told) <= 4
+
+
 async def test_a_call_that_has_begun_goes_nowhere_once_its_run_was_stopped(world: World) -> None:
     bench = Workbench(world.store, world.clock, world.runs._wakeups)
     run_id = (await create(world))["run_id"]

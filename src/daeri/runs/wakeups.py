@@ -22,6 +22,9 @@ TOGETHER_SECONDS: Final = 0.02
 AGAIN_SECONDS: Final = 1.0
 """How long the database or Redis is left alone when news could not be told."""
 
+UNTOLD_MAX: Final = 10_000
+"""Runs whose news waits to be told; of more it is told that there is some, of whichever run."""
+
 Tell = Callable[[Sequence[str]], Awaitable[None]]
 
 log = structlog.get_logger()
@@ -105,8 +108,7 @@ class Wakeups:
         for listener in self._listeners.get(run_id, ()):
             listener.hand(written)
         if self._telling is not None:
-            self._untold.add(run_id)
-            self._some.set()
+            self._keep({run_id})
 
     def wake(self, run_id: str) -> None:
         """Wake everyone who listens to a run here; all of them where no run is named."""
@@ -153,9 +155,14 @@ class Wakeups:
             try:
                 await tell([f"{me} {run_id}" for run_id in sorted(news)])
             except BaseException:  # the listeners there look again by themselves meanwhile
-                self._untold |= news
-                self._some.set()
+                self._keep(news)
                 raise
+
+    def _keep(self, news: set[str]) -> None:
+        self._untold |= news
+        if len(self._untold) > UNTOLD_MAX:
+            self._untold = {""}
+        self._some.set()
 
     @contextmanager
     def listening(self, run_id: str) -> Iterator[Listener]:
