@@ -18,11 +18,11 @@ from mcp_types import CreateMessageResult, ElicitResult, ErrorData, ListRootsRes
 from daeri.errors import Conflict, NotFound
 from daeri.gateway import Options
 from daeri.gateway.mcp import Exchange, ExtraPrompt, ExtraResource, Extras, ExtraTool, text
-from daeri.runs.handshakes import ASKED_MAX, KEPT, PER_PERSON_MAX, WATCHED_MAX
+from daeri.runs.handshakes import ASKED_MAX, KEPT, PER_PERSON_MAX, URI_MAX, WATCHED_MAX
 from daeri.wording import Text
 from gateway.gateway_house import House, opened
 from gateway.live import served
-from gateway.mcp_client import HANDSHAKE, client, raw
+from gateway.mcp_client import HANDSHAKE, NEWEST, client, message, raw
 from worlds import LEAD, OWNER
 
 pytestmark = pytest.mark.anyio
@@ -246,6 +246,14 @@ async def test_a_client_hears_of_what_it_watches_and_of_tools_that_it_gained(hou
         assert (await anext(told))["method"] == "notifications/tools/list_changed"
 
 
+async def test_a_long_address_is_not_kept(house, url, http):
+    mcp = await Session(http, url, house.keys["owner"]).begin()
+    run_id = (await house.post("owner", "/v1/runs", {"input": "안녕"})).json()["run_id"]
+    told = await mcp.call("resources/subscribe", uri=f"daeri://runs/run_{'x' * URI_MAX}/{run_id}")
+    assert told.json()["error"]["data"]["code"] == "validation-failed"
+    assert (await mcp.call("resources/subscribe", uri=f"daeri://runs/{run_id}")).json()["result"] == {}
+
+
 @pytest.mark.parametrize("uri", ["test://fixed", "daeri://records/w_employee/1", "daeri://documents/1", "nowhere"])
 async def test_what_cannot_be_watched_is_refused(house, url, http, uri):
     mcp = await Session(http, url, house.keys["owner"]).begin()
@@ -333,6 +341,33 @@ async def test_the_newest_revision_knows_no_handshakes(house):
     assert told["result"]["tools"]
     level = await raw(house.http, house.keys["owner"], "logging/setLevel", {"level": "info"})
     assert level["error"]["code"] == -32601
+
+
+@pytest.mark.parametrize(
+    ("sent", "headers"),
+    [
+        (
+            message("initialize", TOLD_HOW | {"capabilities": {}}),
+            {"MCP-Protocol-Version": NEWEST, "Mcp-Method": "initialize"},
+        ),
+        (message("initialize", TOLD_HOW | {"capabilities": {}}), {"MCP-Protocol-Version": NEWEST}),
+        ({"jsonrpc": "2.0", "id": 1, "method": "initialize"}, {}),
+        ({"jsonrpc": "2.0", "method": "initialize", "params": TOLD_HOW | {"capabilities": {}}}, {}),
+    ],
+    ids=["newest", "newest by its version", "no params", "no id"],
+)
+async def test_who_shakes_no_hands_is_given_no_handshake(house, sent, headers):
+    accept = {"Accept": "application/json, text/event-stream", "Authorization": f"Bearer {house.keys['owner']}"}
+    answer = await house.http.post("/mcp", json=sent, headers=accept | headers)
+    assert "result" not in answer.text
+    assert "mcp-session-id" not in answer.headers
+    assert await house.world.sql("SELECT id FROM handshake") == []
+
+
+async def test_a_handshake_whose_answer_is_refused_has_no_name(house):
+    sent = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": TOLD_HOW | {"capabilities": {}}}
+    answer = await house.call("owner", "POST", "/mcp", json=sent, headers={"Accept": "text/html"})
+    assert (answer.status_code, "mcp-session-id" in answer.headers) == (406, False)
 
 
 async def test_a_page_of_another_origin_may_go_by_a_handshake(keyed, tmp_path):

@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 
 from daeri.clock import Clock
-from daeri.errors import Conflict, NotFound
+from daeri.errors import Conflict, NotFound, ValidationFailed
 from daeri.records.actor import Actor
 from daeri.records.prepared import Constant
 from daeri.records.record import Instant
@@ -39,6 +39,8 @@ KEPT: Final = timedelta(days=30)
 PER_PERSON_MAX: Final = 200
 """The oldest goes: clients come and go without a word."""
 WATCHED_MAX: Final = 20
+URI_MAX: Final = 2_000
+"""Characters of an address that is watched; it is kept as long as the handshake."""
 ASKED_MAX: Final = 20
 """Questions that are open at once."""
 
@@ -158,7 +160,10 @@ class Handshakes:
         Raises:
             NotFound: there is none, it is someone else's, or its time is over.
             Conflict: it watches too many.
+            ValidationFailed: the address is too long to be kept.
         """
+        if len(uri) > URI_MAX:
+            raise ValidationFailed(Text(f"주소는 {URI_MAX:,}자까지예요", f"An address may have {URI_MAX:,} characters"))
 
         def changed(found: Handshake) -> dict[str, Any]:
             others = {each: marked for each, marked in found.uris.items() if each != uri}

@@ -5,6 +5,7 @@ Nothing here imports the SDK: it costs half a second, and most processes never s
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import APIRouter
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 DOOR: Final = "mcp"
 PATH: Final = "/mcp"
+LAST_WITH_HANDSHAKE: Final = "2025-11-25"
 CAPABILITIES_MAX: Final = 16 * 1024
 """Bytes of what a client may tell of itself; more is taken for nothing."""
 STREAMED: Final[Sequence[bytes]] = (b'"progressToken"', b'"runs.', b'"subscriptions/listen"')
@@ -108,10 +110,12 @@ class Mcp:
         """
         actor = self._caller(request).actor
         method = message.get("method") if isinstance(message, dict) else None
-        if method == "initialize":
+        if method == "initialize" and not _is_newest(request):
             params = message.get("params")
             told = params.get("capabilities") if isinstance(params, dict) else None
-            able = told if isinstance(told, dict) and len(encode(told)) <= CAPABILITIES_MAX else {}
+            if "id" not in message or not isinstance(told, dict):  # the SDK says what is missing
+                return send
+            able = told if len(encode(told)) <= CAPABILITIES_MAX else {}
             return _named(send, await self._book.create(actor, able))
         if not _goes_by_session(request):
             return send
@@ -174,15 +178,21 @@ class Mcp:
 
 
 def _goes_by_session(request: Request) -> bool:
-    """Say whether a client goes by its handshake; the newest revision knows none, and names its method in a header."""
-    return SESSION in request.headers and "mcp-method" not in request.headers
+    """Say whether a client goes by its handshake; the newest revision knows none."""
+    return SESSION in request.headers and not _is_newest(request)
+
+
+def _is_newest(request: Request) -> bool:
+    """Say whether a request is of a revision without handshakes: these name each method in a header."""
+    version = request.headers.get("mcp-protocol-version", "")
+    return "mcp-method" in request.headers or version > LAST_WITH_HANDSHAKE
 
 
 def _named(send: Send, name: str) -> Send:
     """Tell a client the name of its handshake, by which it goes from then on."""
 
     async def named(message: Message) -> None:
-        if message["type"] == "http.response.start":
+        if message["type"] == "http.response.start" and message["status"] == HTTPStatus.OK:
             message = {**message, "headers": [*message["headers"], (SESSION.encode(), name.encode())]}
         await send(message)
 
