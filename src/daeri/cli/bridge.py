@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import IO, Any, Final
 from urllib.parse import urlsplit
 
@@ -39,6 +39,8 @@ _NAMED: Final[Mapping[str, str]] = {
 }
 _PLAIN: Final = re.compile(r"(?!=\?base64\?)[!-~]([ -~]*[!-~])?")
 _OK, _ACCEPTED, _MISSING = 200, 202, 404
+_OVER: Final = (401, 403, _MISSING, 405)
+"""What a server says that lets nobody listen, or not in this session; all else may pass."""
 
 Message = dict[str, Any]
 
@@ -73,7 +75,7 @@ class Bridge:
 
     def run(self, lines: Iterator[str] | IO[str]) -> None:
         """Carry every line; return when the last answer has come."""
-        with ThreadPoolExecutor(AT_ONCE) as pool:
+        with ThreadPoolExecutor(AT_ONCE) as pool, ThreadPoolExecutor(1) as answering:
             for line in lines:
                 message = _read(line)
                 if message is None:
@@ -82,8 +84,8 @@ class Bridge:
                     self._cancel(message)
                 elif message.get("method") == "initialize":
                     self._carry(message)  # what comes after it depends on the version that it settles
-                else:
-                    pool.submit(self._carry, message)
+                else:  # all the requests may wait for an answer, so it does not stand behind them
+                    (pool if "method" in message else answering).submit(self._carry, message)
         self._leave()
 
     def _carry(self, message: Message) -> None:
@@ -132,17 +134,14 @@ class Bridge:
         """Write what the server tells without being asked, until the session ends; a server may be gone for a while."""
         while self._session == session:
             connection = self._heard = self._connect()
-            try:
+            with suppress(OSError, http.client.HTTPException, ValueError), closing(connection):
                 connection.request("GET", self._path, headers=self._of_session("text/event-stream"))
                 response = connection.getresponse()
-                if response.status != _OK:
+                if response.status in _OVER:
                     return
-                for told in events_of(response):
+                for told in events_of(response) if response.status == _OK else ():
                     self._write(told)
-            except (OSError, http.client.HTTPException, ValueError):
-                time.sleep(AGAIN_SECONDS)
-            finally:
-                connection.close()
+            time.sleep(AGAIN_SECONDS)
 
     def _leave(self) -> None:
         """Tell the server that the session is over; where it cannot be told, it forgets it by itself."""
