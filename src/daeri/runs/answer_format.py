@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property, lru_cache
+from time import thread_time
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import StringConstraints, TypeAdapter
@@ -29,6 +30,8 @@ DEPTH_MAX: Final = 24
 """Levels of a form, and of what may be nested in it."""
 STEPS_MAX: Final = 20_000
 """Keywords that are looked at for one answer, a quarter of a second: a small schema can ask for hours."""
+SECONDS_MAX: Final = 1.0
+"""Processor time for one answer, and for the patterns of a form: a single step can be a dear one."""
 PARTS_MAX: Final = 500
 """Schemas within a schema: a sixth of a second, where it was not seen before."""
 SCHEMAS_KEPT: Final = 64
@@ -48,6 +51,7 @@ _NOT_HERE: Final = (
     *("unevaluatedItems", "unevaluatedProperties", "patternProperties", "dependencies"),
 )
 """Keywords by which a schema could be of another document, or cost more than it shows."""
+_DRAFT: Final = "$schema"
 _FENCED: Final = re.compile(r"```[a-zA-Z]*\n(.*)\n```", re.DOTALL)
 
 
@@ -155,14 +159,19 @@ def _check(text: str) -> None:
     if len(parts) > PARTS_MAX:
         raise ValueError(f"more than {PARTS_MAX:,} schemas in it")
     known = {id(part) for part in parts}
+    began = thread_time()
     for part in parts:
-        strange = next((name for name in _NOT_HERE if name in part), None)
+        # A part that names a draft would be held by that draft's own keywords, which nobody counts.
+        refused = _NOT_HERE if part is schema else (*_NOT_HERE, _DRAFT)
+        strange = next((name for name in refused if name in part), None)
         if strange is not None:
             raise ValueError(f"{strange} is not taken")
         if "$ref" in part and id(_at(schema, part["$ref"])) not in known:
             raise ValueError(f"$ref leads to no schema within it: {str(part['$ref'])[:80]}")
         if isinstance(part.get("pattern"), str):
             _pattern(part["pattern"])
+            if thread_time() - began > SECONDS_MAX:
+                raise ValueError("its patterns take too long")
     try:
         Draft202012Validator.check_schema(schema)
         list(_complaints(schema, None))
@@ -231,12 +240,12 @@ def _validator(schema: Mapping[str, Any]) -> "Validator":
     """Return what holds one value against a schema, and gives up after its steps."""
     from jsonschema import Draft202012Validator, FormatChecker, validators  # noqa: PLC0415 - as above
 
-    left = [STEPS_MAX]
+    left, began = [STEPS_MAX], thread_time()
 
     def counted(keyword: Callable[..., Any]) -> Callable[..., Any]:
         def count(*given: Any) -> Any:
             left[0] -= 1
-            if left[0] < 0:
+            if left[0] < 0 or thread_time() - began > SECONDS_MAX:
                 raise TooCostly
             return keyword(*given)
 
@@ -246,7 +255,8 @@ def _validator(schema: Mapping[str, Any]) -> "Validator":
     counting = validators.extend(Draft202012Validator, {name: counted(each) for name, each in own.items()})
     formats = FormatChecker(("date", "email", "uuid", "ipv4", "ipv6"))
     formats.checks("date-time", ValueError)(_is_instant)
-    made: Validator = counting(schema, format_checker=formats)
+    drafted = {name: value for name, value in schema.items() if name != _DRAFT}  # what refers to it is held alike
+    made: Validator = counting(drafted, format_checker=formats)
     return made
 
 
@@ -281,7 +291,7 @@ def _divides(_: Any, divisor: float, value: object, __: Any) -> Iterator[Excepti
             yield ValidationError(f"{value} is not a multiple of {divisor}")
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)  # one can take megabytes
 def _pattern(pattern: str) -> TypeAdapter[str]:
     """Return what matches a pattern by Rust's engine, which never tries twice.
 
