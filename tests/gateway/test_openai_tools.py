@@ -21,6 +21,11 @@ WEATHER = {
 }
 FLAT = {"type": "function", **WEATHER["function"]}
 """The same as responses have it."""
+DEAR = [
+    {"type": "function", "function": {"name": f"f{n}", "parameters": {"pattern": rf"\w{{99}}{n}"}, "strict": True}}
+    for n in range(64)
+]
+"""Each takes a tenth of a second to look at."""
 SEOUL = Asked("weather", {"city": "서울"})
 
 
@@ -185,6 +190,9 @@ async def test_a_caller_can_say_that_a_function_is_to_be_called(here):
         ([{"type": "function", "function": {"name": "work__find"}}], {}, "tools"),
         ([{"type": "function", "function": {"name": "op_0123456789abcdef"}}], {}, "tools"),
         ([{"type": "function", "function": {"name": "날씨"}}], {}, "tools"),
+        ([{"type": "function", "function": {"name": 5}}], {}, "tools"),
+        ([{"type": "function", "function": {"name": "f", "parameters": []}}], {}, "tools"),
+        (DEAR, {}, "tools"),
         ([WEATHER, WEATHER], {}, "tools"),
         ([{"type": "function", "function": {"name": f"f{n}"}} for n in range(65)], {}, "tools"),
         ([{"type": "function", "function": {"name": "f", "description": "x" * 70_000}}], {}, "tools"),

@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cached_property, lru_cache
 from time import thread_time
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeGuard
 
 from pydantic import StringConstraints, TypeAdapter
 from pydantic_core import PydanticCustomError, SchemaError
@@ -107,6 +107,12 @@ def check_schema(schema: Mapping[str, Any]) -> None:
     _check(text)
 
 
+def is_named(described: object) -> TypeGuard[Mapping[str, Any]]:
+    """Say whether a form or a function has a name as OpenAI has them."""
+    name = described.get("name") if isinstance(described, Mapping) else None
+    return isinstance(name, str) and re.fullmatch(NAME, name) is not None
+
+
 def bare(answer: str) -> str:
     """Return an answer without the blanks, and the fence of a code block, around it."""
     answer = answer.strip()
@@ -139,7 +145,7 @@ def _read(asked: object) -> AnswerFormat:
     if asked["type"] == "json_object":
         return AnswerFormat({"type": "json_object"})
     described = asked.get("json_schema")
-    if not isinstance(described, Mapping) or not re.fullmatch(NAME, str(described.get("name", ""))):
+    if not is_named(described):
         raise ValueError(f"json_schema has a name: {NAME}")
     if not isinstance(described.get("schema"), Mapping):
         raise ValueError("json_schema.schema must be an object")  # noqa: TRY004 - the value is wrong, not our call

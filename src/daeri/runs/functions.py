@@ -8,10 +8,11 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from time import thread_time
 from typing import Any, Final, Self
 
 from daeri.errors import FieldError, NotFound, ValidationFailed
-from daeri.runs.answer_format import check_schema, unfit
+from daeri.runs.answer_format import NAME, SECONDS_MAX, check_schema, is_named, unfit
 from daeri.wording import Text
 
 FUNCTIONS_MAX: Final = 64
@@ -19,7 +20,6 @@ BYTES_MAX: Final = 64_000
 """Characters of all of them as JSON."""
 AUTO: Final = "auto"
 REQUIRED: Final = "required"
-_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HASHED: Final = re.compile(r"op_[0-9a-f]{16}")
 """What an operation is called that a model could not be told the name of."""
 _CALL: Final = re.compile(r"call_([0-9A-HJKMNP-TV-Z]{26})_(\d{1,4})")
@@ -74,7 +74,12 @@ def read_functions(
     Raises:
         ValidationFailed: one is no function, there are too many, or the choice is none of them.
     """
-    offered = tuple(_read(each, pointer) for each in tools)
+    began, read = thread_time(), []
+    for each in tools[: FUNCTIONS_MAX + 1]:
+        read.append(_read(each, pointer))
+        if thread_time() - began > SECONDS_MAX:
+            raise _refused("their schemas take too long", pointer)
+    offered = tuple(read)
     functions = Functions(offered, AUTO if choice is None else str(choice), singly)
     if len(offered) > FUNCTIONS_MAX or len(functions.names) < len(offered):
         raise _refused(f"at most {FUNCTIONS_MAX}, each with a name of its own", pointer)
@@ -122,9 +127,9 @@ def no_call() -> NotFound:
 
 def _read(tool: Mapping[str, Any], pointer: str) -> dict[str, Any]:
     described = tool.get("function")
-    if not isinstance(described, Mapping) or not _NAME.fullmatch(str(described.get("name", ""))):
-        raise _refused(f"a function has a name: {_NAME.pattern}", pointer)
-    if not isinstance(described.get("parameters") or {}, Mapping):
+    if not is_named(described):
+        raise _refused(f"a function has a name: {NAME}", pointer)
+    if not isinstance(described.get("parameters", {}), Mapping | None):
         raise _refused("parameters must be a JSON Schema", pointer)
     if not isinstance(described.get("description") or "", str):
         raise _refused("a description is text", pointer)
