@@ -1,12 +1,16 @@
 """Who comes back to an agent's response hears the very same events under the same numbers, from where they left."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 import openai
 import pytest
 
+from daeri.errors import NotReady
+from daeri.gateway.openai import responses
+from daeri.gateway.parts import part_of
 from daeri.testing.model_server import Asked, calls, fails, says
 from gateway.planned_house import AGENT, Furnished, Planned, planned
 
@@ -122,6 +126,25 @@ async def test_each_part_of_a_run_with_functions_is_told_again_by_itself(here):
     assert second[-1]["response"]["output"][0]["content"][0]["text"] == "맑아요."
     assert await again(here, first[0]["response"]["id"]) == first
     assert await again(here, second[0]["response"]["id"]) == second
+
+
+def numbers(piece: bytes) -> list[int]:
+    return [json.loads(line[6:])["sequence_number"] for line in piece.split(b"\n") if line.startswith(b"data: ")]
+
+
+async def test_a_stream_that_is_cut_takes_no_number_from_what_is_still_to_be_told(here):
+    here.model.always(says(ANSWER))
+    reply = await here.client().responses.create(model=AGENT, input="?")
+    run = part_of(await here.run(reply.daeri["run_id"]), 0)
+
+    async def silent() -> AsyncGenerator[None, None]:
+        yield None
+
+    fresh = responses.Events(responses.Shown("ko"), run)
+    told = [number async for piece in fresh.of(silent()) for number in numbers(piece)]
+    assert told == [0, 1]
+    assert numbers(fresh.cut(NotReady())) == [1], "who goes on from the last number they saw misses nothing"
+    assert numbers(responses.Events(responses.Shown("ko"), run, 5).cut(NotReady())) == [5], "and hears of the cut"
 
 
 async def test_a_response_that_failed_is_told_alike(here):

@@ -113,9 +113,10 @@ class Events:
                 yield b"".join(self._finished(item))
 
     def cut(self, error: DaeriError) -> bytes:
-        """Say why the stream ends before its end."""
+        """Say why the stream ends before its end, under the last number: who goes on from there misses no event."""
         told = error_body(error, self._shown.lang)["error"]
-        return self._event("error", code=told["code"], message=told["message"], param=None)
+        number = max(self._next - 1, self._after, 0)
+        return _event("error", number, code=told["code"], message=told["message"], param=None)
 
     def _begun(self, part: dict[str, Any]) -> Iterator[bytes]:
         item = {**_message(self._run, part, "in_progress"), "content": []}
@@ -163,10 +164,12 @@ class Events:
     def _event(self, kind: str, **members: Any) -> bytes:
         number = self._next
         self._next += 1
-        if number <= self._after:
-            return b""
-        body = encode({"type": kind, "sequence_number": number, **members})
-        return b"".join((b"event: ", kind.encode(), b"\ndata: ", body, b"\n\n"))
+        return _event(kind, number, **members) if number > self._after else b""
+
+
+def _event(kind: str, number: int, **members: Any) -> bytes:
+    body = encode({"type": kind, "sequence_number": number, **members})
+    return b"".join((b"event: ", kind.encode(), b"\ndata: ", body, b"\n\n"))
 
 
 def _open(shown: Shown, run: Run, status: str) -> dict[str, Any]:
