@@ -9,6 +9,7 @@ import pytest
 
 from daeri.testing.model_server import Asked, calls, says
 from gateway.planned_house import AGENT, Furnished, Planned, planned
+from worlds import OWNER
 
 pytestmark = pytest.mark.anyio
 WEATHER = {
@@ -153,6 +154,17 @@ async def test_a_result_reaches_nobody_elses_run(here):
     with pytest.raises(openai.NotFoundError):
         await told(here, [*messages, tool("call_1", "맑음")])
     assert (await told(here, [*messages, tool(call, "맑음")])).choices[0].message.content == "맑아요."
+
+
+async def test_a_key_that_tells_a_result_lets_the_run_do_no_more_than_it_may_itself(here):
+    here.model.always(calls(SEOUL), calls(Asked("work__find", {"employee": "김하은"})), says("됐어요."))
+    messages, call = await asked(here)
+    here.keys["narrow"] = (await here.daeri.identity.add_key(OWNER, "narrow", decides=False, scopes=["run.*"])).secret
+    reply = await told(here, [*messages, tool(call, "김하은을 찾아 줘.")], "narrow")
+    assert reply.choices[0].message.content == "됐어요."
+    [run] = await runs_of(here)
+    steps = [(step["name"], step["status"]) for step in run["steps"] if step["kind"] == "execute"]
+    assert steps == [("weather", "done"), ("work.find", "refused")]
 
 
 async def test_after_a_function_has_returned_the_agent_needs_its_person_before_it_writes(here):

@@ -153,6 +153,9 @@ class Runs:
         def take(connection: Connection) -> None:
             row = run_of(connection, actor, run_id, held=True)
             if handing.take_back(connection, row, results, self._clock.now()):
+                # A result may say what to do next: the run goes on with no more than its key may do, too.
+                more = [list(scope) for scope in actor.scopes if list(scope) not in row.scopes]
+                journal.change(connection, run_id, scopes=[*row.scopes, *more])
                 self._audit(connection, actor, run_id, "run.returned")
 
         await self._store.write(take)
