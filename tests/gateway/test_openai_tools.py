@@ -138,6 +138,22 @@ async def test_the_same_result_told_twice_happens_once_and_another_one_is_refuse
         await told(here, [*messages, tool(call, "비")])
 
 
+async def test_two_results_of_one_call_are_refused(here):
+    here.model.always(calls(SEOUL), says("맑아요."))
+    messages, call = await asked(here)
+    with pytest.raises(openai.BadRequestError):
+        await told(here, [*messages, tool(call, "맑음"), tool(call, "비")])
+    reply = await told(here, [*messages, tool(call, "맑음"), tool(call, "맑음")])
+    assert reply.choices[0].message.content == "맑아요."
+
+
+async def test_a_result_that_is_not_told_last_is_named_as_not_used(here):
+    here.model.always(calls(SEOUL), says("맑아요."))
+    messages, call = await asked(here)
+    reply = await told(here, [*messages, tool(call, "맑음"), *user("그럼 부산은?")])
+    assert "messages.tool" in reply.daeri["ignored"]
+
+
 async def test_a_result_reaches_nobody_elses_run(here):
     here.model.always(calls(SEOUL), says("맑아요."))
     messages, call = await asked(here)

@@ -5,8 +5,9 @@ An agent has its own instructions, operations and model, so what a request holds
 model, functions are not used and a form is refused, since its caller could not read the answer.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -210,7 +211,7 @@ def _returned(messages: Sequence[Message]) -> dict[tuple[str, int], str]:
     """Return what functions returned, where a request ends with that.
 
     Raises:
-        ValidationFailed: a result names no call.
+        ValidationFailed: a result names no call, or one that another one names.
         NotFound: it names none of ours.
     """
     results: dict[tuple[str, int], str] = {}
@@ -220,7 +221,9 @@ def _returned(messages: Sequence[Message]) -> dict[tuple[str, int], str]:
         if message.tool_call_id is None:
             needed = Text("tool_call_id에 함수 호출의 id를 적어 주세요", "tool_call_id must name the call")
             raise ValidationFailed(needed, errors=[FieldError("/messages", "tool_call_id is missing")])
-        results[place_of(message.tool_call_id)] = message.text
+        if results.setdefault(place_of(message.tool_call_id), message.text) != message.text:
+            twice = Text("한 함수 호출의 결과가 둘이에요", "One call of a function has two results")
+            raise ValidationFailed(twice, errors=[FieldError("/messages", "two results of one call")])
     return results
 
 
@@ -256,8 +259,14 @@ def _ignored(sent: Mapping[str, Any], messages: Sequence[Message], n: int | None
     known = _USED | _HARMLESS | ({"parallel_tool_calls"} if modelled else set())
     unused = {"tools"} if (not modelled and "tools" in present) or len(_listed(tools)) < len(tools) else set()
     roles = {message.role for message in messages}
-    left_out = ("system", "developer") if modelled else ("system", "developer", "tool")
+    is_late = messages[-1].role != "tool" and "tool" in _since_answered(messages)
+    left_out = ("system", "developer", "tool") if is_late or not modelled else ("system", "developer")
     return sorted(present - known | unused) + [f"messages.{role}" for role in left_out if role in roles]
+
+
+def _since_answered(messages: Sequence[Message]) -> Iterator[str]:
+    """Yield by whom a request's last messages are, after the agent's own, the last one first."""
+    return takewhile(lambda role: role != "assistant", (message.role for message in reversed(messages)))
 
 
 def _listed(tools: object) -> list[Mapping[str, Any]]:
