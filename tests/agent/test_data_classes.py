@@ -15,6 +15,8 @@ from sqlalchemy import text
 from daeri.app import Daeri, application
 from daeri.operations.sense import Sense
 from daeri.records import Actor
+from daeri.runs.functions import Functions
+from daeri.runs.request import Terms
 from daeri.sample import hanbit
 from daeri.settings import Settings
 from daeri.testing.model_server import Asked, ModelServer, Reply, calls, fails, says
@@ -144,6 +146,22 @@ async def test_the_turns_that_follow_carry_the_classes_even_where_they_read_noth
     office.outside.always(says("안녕하세요."))
     apart = await office.ask("고마워")
     assert asked(apart) == [{"model": "outside"}]
+
+
+async def test_what_a_function_of_the_callers_returns_may_hold_what_it_was_sent(office: Office) -> None:
+    notes = {"type": "function", "function": {"name": "note", "parameters": {}}}
+    keeps = calls(Asked("note", {"text": str(await office.salary())}))
+    office.outside.when(QUESTION, ASKS_SALARY)
+    office.house.always(keeps, calls(Asked("note", {})), says("적어 두었어요."))
+    run = await office.daeri.runs.create(office.deputy, QUESTION, terms=Terms(functions=Functions((notes,))))
+    for _ in range(2):
+        run = await office.daeri.runs.wait(office.deputy, run["run_id"], 20)
+        step = run["steps"][-1]
+        assert step["output"]["handed"]
+        await office.daeri.runs.returned(office.deputy, run["run_id"], {step["seq"]: "적힌 것: …"})
+    run = await office.daeri.runs.wait(office.deputy, run["run_id"], 20)
+    told = [(source["operation"], source["classes"]) for source in run["citations"]]
+    assert told == [("employee.salary", ["personal"]), ("note", ["personal"]), ("note", ["personal"])]
 
 
 async def test_a_fork_of_a_conversation_holds_what_that_one_held(office: Office) -> None:

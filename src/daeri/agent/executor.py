@@ -280,7 +280,9 @@ class Executor:
 
     async def _hand_over(self, work: Work, progress: Progress, calls: Sequence[Call]) -> None:
         """Let the caller run functions of its own; the run waits for what they return, and bears no load meanwhile."""
-        handed = [Handed(progress.steps + n, call.operation, call.arguments) for n, call in enumerate(calls, 1)]
+        made = [*(happened.call for happened in progress.happened), *calls]
+        known = tuple(sorted({each for call in made for each in call.classes}))  # a function may keep what it was sent
+        handed = [Handed(progress.steps + n, call.operation, call.arguments, known) for n, call in enumerate(calls, 1)]
         used = {name: progress.usage.get(name, 0) for name in ("input_tokens", "output_tokens")}
         told = {"spoken": progress.spoken, "usage": used}
         await self._bench.hand_over(work.lease, handed, told, progress.take_notes())

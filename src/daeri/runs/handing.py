@@ -29,11 +29,16 @@ _MISSED: Final = Text("이 실행은 그 결과를 기다리지 않아요", "The
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """A call that is handed over."""
+    """A call that is handed over.
+
+    Attributes:
+        classes: the sensitive data classes that its arguments, and so what it returns, may hold.
+    """
 
     step: int
     name: str
     arguments: Mapping[str, Any]
+    classes: Sequence[str] = ()
 
 
 def hand_over(
@@ -65,7 +70,7 @@ def hand_over(
     waiting = ("run.waiting", {"status": "waiting_input", "calls": named})
     written = journal.write_notes(connection, lease, now, notes, *events, waiting)
     for each, called in zip(calls, named, strict=True):
-        handed = {**told, "call_id": called["call_id"], "after": written[-1].seq}
+        handed = {**told, "call_id": called["call_id"], "after": written[-1].seq, "classes": list(each.classes)}
         step = {"run_id": lease.run_id, "seq": each.step, "kind": "execute", "name": each.name, "status": "waiting"}
         step |= {"input": dict(each.arguments), "output": {"handed": handed}, "summary": "", "at": now}
         connection.execute(insert(journal.step).values(step))
@@ -114,8 +119,10 @@ def take_back(connection: Connection, row: Row[Any], returned: Mapping[int, str]
 
 def _write(connection: Connection, step: Row[Any], text: str, now: datetime) -> None:
     source = {"n": 1, "operation": step.name, "label": step.name, "records": [], "as_of": rfc3339(now)}
+    classes = step.output["handed"].get("classes")
+    source |= {"untrusted": True} | ({"classes": classes} if classes else {})
     waited = (now - step.at) / timedelta(milliseconds=1)
-    done = Done(step.name, {"returned": text}, None, [source | {"untrusted": True}], [], waited)
+    done = Done(step.name, {"returned": text}, None, [source], [], waited)
     here = journal.step.c.run_id == step.run_id, journal.step.c.seq == step.seq
     values = {"status": "done", "output": {**step.output, "done": done_body(done)}, "milliseconds": round(waited)}
     connection.execute(update(journal.step).where(*here).values(values))
