@@ -3,10 +3,11 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Any
+from typing import Any, get_args
 
 import openai
 import pytest
+from openai.types.responses import ResponseStreamEvent
 
 from daeri.errors import NotReady
 from daeri.gateway.openai import responses
@@ -126,6 +127,17 @@ async def test_each_part_of_a_run_with_functions_is_told_again_by_itself(here):
     assert second[-1]["response"]["output"][0]["content"][0]["text"] == "맑아요."
     assert await again(here, first[0]["response"]["id"]) == first
     assert await again(here, second[0]["response"]["id"]) == second
+
+
+async def test_every_event_is_one_as_the_library_describes_it(here):
+    kinds = {
+        get_args(kind.model_fields["type"].annotation)[0]: kind for kind in get_args(get_args(ResponseStreamEvent)[0])
+    }
+    here.model.always(calls(Asked("weather", {}), Asked("weather", {"city": "부산"}), text="볼게요. "))
+    heard = await told(await begun(here, tools=[FLAT]))
+    here.model.always(fails(400))
+    for event in [*heard, *await told(await begun(here))]:
+        kinds[event["type"]].model_validate(event, strict=True)
 
 
 def numbers(piece: bytes) -> list[int]:

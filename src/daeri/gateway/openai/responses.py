@@ -75,7 +75,7 @@ def response(shown: Shown, run: Run) -> dict[str, Any]:
         used = usage_of(run)
         body["usage"] = {
             "input_tokens": used["prompt_tokens"],
-            "input_tokens_details": {"cached_tokens": 0},
+            "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
             "output_tokens": used["completion_tokens"],
             "output_tokens_details": {"reasoning_tokens": 0},
             "total_tokens": used["total_tokens"],
