@@ -159,6 +159,17 @@ async def test_a_stream_that_is_cut_takes_no_number_from_what_is_still_to_be_tol
     assert numbers(responses.Events(responses.Shown("ko"), run, 5).cut(NotReady())) == [5], "and hears of the cut"
 
 
+async def test_a_caller_who_tells_a_result_in_background_is_answered_at_once(here):
+    here.model.always(calls(Asked("weather", {})), says(ANSWER, characters=1).slowly(0.02))
+    first = await here.client().responses.create(model=AGENT, input="날씨 어때?", tools=[FLAT])
+    result = [{"type": "function_call_output", "call_id": first.output[0].call_id, "output": "맑음"}]
+    create = here.client().responses.create
+    reply = await create(model=AGENT, input=result, tools=[FLAT], background=True)
+    assert reply.status == "in_progress"
+    heard = await told(await create(model=AGENT, input=result, tools=[FLAT], background=True, stream=True), 3)
+    assert (await again(here, heard[0]["response"]["id"]))[-1]["response"]["status"] == "completed"
+
+
 async def test_a_response_that_failed_is_told_alike(here):
     here.model.always(fails(400))
     heard = await told(await begun(here))

@@ -91,8 +91,8 @@ class OpenAi:
         run, part = await self._begun(request, actor, asked, lang)
         shown = await self._shown(request, actor, run) if part.number else _to_show(asked, lang)
         if asked.streams:
-            return self._told(request, actor, shown, run, part)
-        if shown.background:
+            return self._told(request, actor, shown, run, part, leaves=asked.background)
+        if shown.background or asked.background:
             return answer(responses.response(shown, part_of(run, part.number)))
         return answer(responses.response(shown, await self._waited(request, actor, run, part.number, shown.lang)))
 
