@@ -143,6 +143,9 @@ async def test_two_results_of_one_call_are_refused(here):
     messages, call = await asked(here)
     with pytest.raises(openai.BadRequestError):
         await told(here, [*messages, tool(call, "맑음"), tool(call, "비")])
+    [run] = await runs_of(here)
+    results = {"results": [{"call_id": call, "output": text} for text in ("맑음", "비")]}
+    assert (await here.send("owner", "POST", f"/v1/runs/{run['run_id']}/results", results)).status_code == 422
     reply = await told(here, [*messages, tool(call, "맑음"), tool(call, "맑음")])
     assert reply.choices[0].message.content == "맑아요."
 

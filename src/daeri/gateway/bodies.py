@@ -10,7 +10,7 @@ from daeri.operations.directory import Directory
 from daeri.records.actor import Actor
 from daeri.runs.answer_format import read_format
 from daeri.runs.conversations import TITLE_MAX
-from daeri.runs.functions import FUNCTIONS_MAX, no_call, place_of, read_functions
+from daeri.runs.functions import FUNCTIONS_MAX, by_place, no_call, read_functions
 from daeri.runs.queueing import Busy
 from daeri.runs.request import INPUT_MAX, Terms
 
@@ -113,8 +113,9 @@ class ResultsTold(Sent):
 
         Raises:
             NotFound: one is of another run.
+            ValidationFailed: one call has two.
         """
-        told = {place_of(each.call_id): each.output for each in self.results}
+        told = by_place(((each.call_id, each.output) for each in self.results), "/results")
         if any(run != run_id for run, _ in told):
             raise no_call()
         return {step: output for (_, step), output in told.items()}

@@ -6,7 +6,7 @@ may have written.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from time import thread_time
 from typing import Any, Final, Self
@@ -118,6 +118,21 @@ def place_of(call: str) -> tuple[str, int]:
     if found is None:
         raise no_call()
     return f"run_{found[1]}", int(found[2])
+
+
+def by_place(results: Iterable[tuple[str, str]], pointer: str) -> dict[tuple[str, int], str]:
+    """Return what calls returned, told by their ids, by run and step.
+
+    Raises:
+        NotFound: one is no call of ours.
+        ValidationFailed: one has two results.
+    """
+    told: dict[tuple[str, int], str] = {}
+    for call, text in results:
+        if told.setdefault(place_of(call), text) != text:
+            twice = Text("한 함수 호출의 결과가 둘이에요", "One call of a function has two results")
+            raise ValidationFailed(twice, errors=[FieldError(pointer, "two results of one call")])
+    return told
 
 
 def no_call() -> NotFound:

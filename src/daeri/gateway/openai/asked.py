@@ -16,7 +16,7 @@ from daeri.errors import FieldError, ValidationFailed
 from daeri.gateway.openai.errors import Unsupported
 from daeri.gateway.wire import fitted
 from daeri.runs.answer_format import AnswerFormat, read_format
-from daeri.runs.functions import Functions, place_of, read_functions
+from daeri.runs.functions import Functions, by_place, read_functions
 from daeri.runs.runs import NO_FORM
 from daeri.wording import Text
 
@@ -214,17 +214,11 @@ def _returned(messages: Sequence[Message]) -> dict[tuple[str, int], str]:
         ValidationFailed: a result names no call, or one that another one names.
         NotFound: it names none of ours.
     """
-    results: dict[tuple[str, int], str] = {}
-    for message in reversed(messages):
-        if message.role != "tool":
-            break
-        if message.tool_call_id is None:
-            needed = Text("tool_call_id에 함수 호출의 id를 적어 주세요", "tool_call_id must name the call")
-            raise ValidationFailed(needed, errors=[FieldError("/messages", "tool_call_id is missing")])
-        if results.setdefault(place_of(message.tool_call_id), message.text) != message.text:
-            twice = Text("한 함수 호출의 결과가 둘이에요", "One call of a function has two results")
-            raise ValidationFailed(twice, errors=[FieldError("/messages", "two results of one call")])
-    return results
+    told = list(takewhile(lambda message: message.role == "tool", reversed(messages)))
+    if any(message.tool_call_id is None for message in told):
+        needed = Text("tool_call_id에 함수 호출의 id를 적어 주세요", "tool_call_id must name the call")
+        raise ValidationFailed(needed, errors=[FieldError("/messages", "tool_call_id is missing")])
+    return by_place(((str(message.tool_call_id), message.text) for message in told), "/messages")
 
 
 def _last(messages: Sequence[Message], member: str) -> str:
