@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from daeri.errors import Conflict
 from daeri.gateway import Options
-from daeri.gateway.guard import Doorkeeper
+from daeri.gateway.doorkeeper import Doorkeeper
 from daeri.gateway.jsonrpc import Caller, Dispatcher, rpc
 from daeri.records import Actor
 from gateway.rpc_examples import EXAMPLES, INVALID, METHODS, PARSE, bare, error

@@ -15,7 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from daeri.gateway import Options, websocket
-from daeri.gateway.guard import Doorkeeper
+from daeri.gateway.doorkeeper import Doorkeeper
 from daeri.gateway.jsonrpc import Method
 from daeri.gateway.lifelines import Lifelines
 from daeri.gateway.websocket import CALLS_MAX, FOLLOWED_MAX, SOCKETS_MAX, Sockets

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from daeri.errors import FieldError, ValidationFailed
-from daeri.gateway.guard import Credential
+from daeri.gateway.doorkeeper import Credential
 from daeri.gateway.lifelines import EventStream, Lifelines
 from daeri.gateway.wire import INTEGER_MAX, Query, encode
 from daeri.records.actor import Actor

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from daeri.errors import DaeriError, InvalidRequest, NotFound, RateLimited, Unauthenticated, ValidationFailed
-from daeri.gateway.guard import Doorkeeper
+from daeri.gateway.doorkeeper import Doorkeeper
 from daeri.gateway.problems import LIMIT_HEADERS, problem_response, request_id_of
 from daeri.gateway.wire import answer, decode, idempotency_key, language, read_json
 from daeri.records.actor import Actor

@@ -16,8 +16,8 @@ from starlette.responses import Response
 
 from daeri.errors import DaeriError, FieldError, InvalidRequest, ValidationFailed
 from daeri.gateway.bodies import Nothing
+from daeri.gateway.doorkeeper import CREDENTIAL_MAX, RESOURCES, Doorkeeper
 from daeri.gateway.endpoints import ALWAYS, Endpoint, described_json
-from daeri.gateway.guard import CREDENTIAL_MAX, RESOURCES, Doorkeeper
 from daeri.gateway.problems import request_id_of
 from daeri.gateway.routes import DOOR, Table
 from daeri.gateway.schemas import TEXT, TIME, list_of, object_of, or_null, page_of

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from daeri.errors import DaeriError, NotReady, Unauthenticated
-from daeri.gateway.guard import Credential, Doorkeeper
+from daeri.gateway.doorkeeper import Credential, Doorkeeper
 from daeri.wording import Text
 
 LOOK_SECONDS: Final = 2.0

@@ -12,8 +12,8 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from daeri.gateway.doorkeeper import Doorkeeper
 from daeri.gateway.endpoints import Endpoint
-from daeri.gateway.guard import Doorkeeper
 from daeri.gateway.routes import Table
 from daeri.gateway.services import Services
 from daeri.gateway.timing import BUCKETS, Timing

@@ -10,7 +10,8 @@ from daeri.gateway.a2a import A2A, a2a
 from daeri.gateway.agents import listed_agents
 from daeri.gateway.audit import audited
 from daeri.gateway.delivery import Deliverer
-from daeri.gateway.guard import Doorkeeper, Options, middleware
+from daeri.gateway.doorkeeper import Doorkeeper
+from daeri.gateway.guard import Options, middleware
 from daeri.gateway.issuer import Issuer
 from daeri.gateway.jsonrpc import rpc
 from daeri.gateway.keys import keys

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from daeri.errors import InvalidRequest, NotFound, NotReady, Unauthenticated
-from daeri.gateway.guard import Doorkeeper
+from daeri.gateway.doorkeeper import Doorkeeper
 from daeri.gateway.issuer import Claims, Issuer
 from daeri.gateway.services import Services
 from daeri.gateway.wire import Query

@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 
 from daeri.errors import FieldError, NotFound, StaleVersion, ValidationFailed
 from daeri.gateway.bodies import filter_of
-from daeri.gateway.guard import Doorkeeper
+from daeri.gateway.doorkeeper import Doorkeeper
 from daeri.gateway.routes import DOOR, Table, page_answer
 from daeri.gateway.services import Services
 from daeri.gateway.sheets import FORMATS, csv_of, xlsx_of

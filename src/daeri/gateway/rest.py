@@ -15,9 +15,9 @@ from daeri.errors import StaleVersion
 from daeri.gateway.bodies import Decided, Nothing, ResultsTold, RunAsked, RunEdited, Withdrawn
 from daeri.gateway.conversations import ConversationRoutes
 from daeri.gateway.documents import DocumentRoutes
+from daeri.gateway.doorkeeper import Doorkeeper
 from daeri.gateway.events import event_response
 from daeri.gateway.files import FileRoutes
-from daeri.gateway.guard import Doorkeeper
 from daeri.gateway.lifelines import Lifelines
 from daeri.gateway.office import OfficeRoutes
 from daeri.gateway.records import RecordRoutes

@@ -20,7 +20,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from daeri.errors import DaeriError, RateLimited, Unauthenticated
 from daeri.gateway.bodies import RunNamed
-from daeri.gateway.guard import Doorkeeper
+from daeri.gateway.doorkeeper import Doorkeeper
 from daeri.gateway.jsonrpc import Caller, Count, Dispatcher, Find, Method
 from daeri.gateway.lifelines import Cut, Ended, Lifelines, Reason, end, while_held
 from daeri.gateway.problems import problem_response

@@ -18,7 +18,7 @@ from daeri.clock import Clock
 from daeri.errors import DaeriError
 from daeri.gateway.a2a.card import PATH, card
 from daeri.gateway.delivery import Deliverer
-from daeri.gateway.guard import Doorkeeper
+from daeri.gateway.doorkeeper import Doorkeeper
 from daeri.gateway.jsonrpc import Caller
 from daeri.gateway.ondemand import OnDemand
 from daeri.gateway.problems import problem_response, request_id_of

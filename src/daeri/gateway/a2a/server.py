@@ -32,7 +32,7 @@ from daeri.gateway.a2a import render
 from daeri.gateway.a2a.card import PATH, card
 from daeri.gateway.a2a.pushing import Pushing
 from daeri.gateway.delivery import Deliverer
-from daeri.gateway.guard import Doorkeeper
+from daeri.gateway.doorkeeper import Doorkeeper
 from daeri.gateway.jsonrpc import Caller
 from daeri.gateway.lifelines import LOOK_SECONDS as RECHECK_SECONDS
 from daeri.gateway.services import Services

@@ -12,7 +12,7 @@ from mcp.server.subscriptions import SUBSCRIPTION_ID_META_KEY
 from mcp.shared.exceptions import MCPError
 
 from daeri.errors import DaeriError
-from daeri.gateway.guard import Doorkeeper
+from daeri.gateway.doorkeeper import Doorkeeper
 from daeri.gateway.jsonrpc import Caller
 from daeri.gateway.mcp.resources import Resources
 from daeri.gateway.mcp.standing import GONE, Standing

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from daeri.errors import DaeriError, InvalidRequest
-from daeri.gateway.guard import Doorkeeper
+from daeri.gateway.doorkeeper import Doorkeeper
 from daeri.gateway.jsonrpc import Caller
 from daeri.gateway.lifelines import EventStream, Lifelines
 from daeri.gateway.mcp.extras import Extras

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 
 from daeri.clock import rfc3339
 from daeri.errors import DaeriError, InvalidRequest, NotFound
-from daeri.gateway.guard import Doorkeeper
+from daeri.gateway.doorkeeper import Doorkeeper
 from daeri.gateway.jsonrpc import Caller
 from daeri.gateway.mcp import tasks
 from daeri.gateway.mcp.asking import Asking

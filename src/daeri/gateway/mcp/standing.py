@@ -12,7 +12,7 @@ from typing import Any, Final
 from starlette.requests import Request
 
 from daeri.errors import DaeriError, NotFound
-from daeri.gateway.guard import Doorkeeper
+from daeri.gateway.doorkeeper import Doorkeeper
 from daeri.gateway.jsonrpc import Caller
 from daeri.gateway.mcp.prompts import Prompts
 from daeri.gateway.mcp.resources import Resources

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from daeri.errors import DaeriError, FieldError, NotFound, ValidationFailed
-from daeri.gateway.guard import Doorkeeper
+from daeri.gateway.doorkeeper import Doorkeeper
 from daeri.gateway.hearing import WHOLE, hear, language_of
 from daeri.gateway.lifelines import EventStream, Lifelines, Reason, error_of, while_there
 from daeri.gateway.openai import chat, responses

@@ -16,7 +16,8 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from daeri.errors import DaeriError, Unauthenticated
-from daeri.gateway.guard import Credential, straight
+from daeri.gateway.doorkeeper import Credential
+from daeri.gateway.guard import straight
 from daeri.gateway.lifelines import LAST_SECONDS, STREAMED, Cut, Ended, Lifelines, while_held, while_there
 from daeri.gateway.openai.chat import cut as cut_off
 from daeri.gateway.wire import language
