@@ -143,7 +143,7 @@ class Daeri:
         self.budgets = Budgets(budgets_of(settings), self.store, self.clock, self._book, self.limiter)
         self.raw = RawModels(*raw_models_of(settings), self._book, self.budgets)
         self.costs = Costs(company, self.store, self.clock, self.budgets)
-        bench = Workbench(self.store, self.clock, self._wakeups, self._fleet.me, queue)
+        bench = self._bench = Workbench(self.store, self.clock, self._wakeups, self._fleet.me, queue)
         self.librarian = self._librarian()
         self._web = self._goes_out()
         workers = {LIBRARIAN: self.librarian.work}
@@ -287,6 +287,7 @@ class Daeri:
         if self._outside is not None:
             await self._outside.open()
         if working:
+            await self.anchors.open()  # before anything else: it may say that this is not the company's database
             await self.door.forget_old_keys()
             if self._models is not None:
                 await self._models.open()
@@ -303,7 +304,6 @@ class Daeri:
             self.runs.start = self.engine.start
             await self.engine.open()
             await self.librarian.take_up()
-            await self.anchors.open()
             self._anchoring = asyncio.create_task(self.anchors.keep())
             self._tending += [
                 asyncio.create_task(self.approvals.keep_tending()),
@@ -324,6 +324,7 @@ class Daeri:
             self.runs.start = None
             await self.engine.close()
             self.librarian.close()
+            await self._bench.leave()
             await self._fleet.close()
             await self._wakeups.close()
             if self.exchange is not None:

@@ -187,6 +187,11 @@ _PUT_BACK = Constant(
     .returning(run.c.attempts, run.c.lang),
     "key",
 )
+_LEAVE = (
+    update(run)
+    .where(run.c.status == "running", run.c.server == bindparam("me"), run.c.attempts > 0)
+    .values(attempts=run.c.attempts - 1)
+)
 _IS_THERE = select(server.c.id).where(server.c.id == bindparam("name"))
 _COUNTED = update(run).where(run.c.id == KEY).values(events=run.c.events + bindparam("more")).returning(run.c.events)
 _MORE = Constant(_COUNTED, "key", "more")
@@ -263,6 +268,11 @@ def put_back(connection: Connection, run_id: str, segment: int, me: str) -> Row[
     if _due(connection, run_id, segment, me) is None:
         return None
     return _PUT_BACK.one(connection, key=run_id)
+
+
+def leave(connection: Connection, me: str) -> None:
+    """Take back the attempts of a server that stops: whoever takes its runs up next tries in its place."""
+    connection.execute(_LEAVE, {"me": me})
 
 
 def _due(connection: Connection, run_id: str, segment: int, me: str) -> Row[Any] | None:

@@ -227,6 +227,10 @@ class Workbench:
             self._wakeups.notify(run_id, written)
         return bool(written)
 
+    async def leave(self) -> None:
+        """Let others have what this server was at: that it stops counts for no attempt that failed."""
+        await self._store.note(partial(journal.leave, me=self._me))
+
     async def write(self, lease: Lease, notes: Sequence[Note] = (), *events: Event) -> None:
         """Write steps without effect, and events that belong to no step (text as it is spoken)."""
 
