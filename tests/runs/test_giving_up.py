@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from approvals.bundling import Script
 from daeri.agent.executor import ATTEMPTS_MAX, Executor
+from daeri.errors import NotReady
 from daeri.runs.queueing import Queue
 from daeri.runs.runs import Runs
 from daeri.runs.wakeups import Wakeups
@@ -93,6 +94,26 @@ async def test_a_run_of_an_agent_that_is_gone_ends_at_once_and_says_so(world: Wo
     ended = await server.look(run_id)
     assert ended["status"] == "failed"
     assert "gone" in json.loads(ended["error"])["detail"]
+
+
+@pytest.mark.parametrize(
+    "part", ["daeri.runs.work.Workbench.succeed", "daeri.records.identity.Identity.actor_of_person"]
+)
+async def test_a_run_whose_database_was_away_for_a_moment_goes_on_when_it_is_back(
+    world: World, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    async def away(*_: Any, **__: Any) -> None:
+        raise NotReady
+
+    server = Server(world)
+    run_id = (await server.ask())["run_id"]
+    with monkeypatch.context() as moment:
+        moment.setattr(part, away)
+        with pytest.raises(NotReady):
+            await server.carry(run_id)
+    assert (await server.look(run_id))["status"] == "running", "though the journal could be written to again by then"
+    await server.carry(run_id)
+    assert (await server.look(run_id))["status"] == "succeeded"
 
 
 async def test_a_worker_that_fails_each_time_is_given_up_too(world: World) -> None:

@@ -21,7 +21,7 @@ from daeri.agent.selector import Near, select
 from daeri.agent.voice import Voice
 from daeri.clock import SEOUL
 from daeri.crash import crash_at
-from daeri.errors import BudgetExceeded, DaeriError, KeyRevoked, Timeout
+from daeri.errors import BudgetExceeded, DaeriError, KeyRevoked, NotReady, Timeout
 from daeri.operations.agents import Agent, Allowance
 from daeri.operations.invoke import Door
 from daeri.operations.operation import Operation
@@ -155,6 +155,8 @@ class Executor:
                 await self._advance(work, progress, agent, actor)
         except Fenced:
             self._overtaken(work)
+        except NotReady:  # the journal, or who knows its person: no fault of the run, which is due again
+            raise
         except DaeriError as error:
             await self._fail(work, progress, error)
         except TimeoutError:
