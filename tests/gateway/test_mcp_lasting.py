@@ -11,7 +11,7 @@ import pytest
 from mcp.shared.exceptions import MCPError
 from structlog.testing import capture_logs
 
-from daeri.errors import InvalidRequest, Refused
+from daeri.errors import InvalidRequest, NotReady, Refused
 from daeri.gateway import Options
 from daeri.gateway.mcp import Exchange, Extras, ExtraTool, text
 from daeri.gateway.mcp.lasting import Lasting
@@ -318,6 +318,25 @@ async def test_a_server_that_stops_leaves_its_work_to_the_others_at_once(house, 
     assert words(task) == "all is done"
     assert shop.seen == [f"begun by {OWNER}", "stopped", f"begun by {OWNER}"]
     assert (await house.world.sql("SELECT attempts FROM job"))[0]["attempts"] == 1
+
+
+async def test_work_whose_database_was_away_for_a_moment_is_begun_when_it_is_back(house, shop, monkeypatch):
+    shop.open.set()
+    tried = asyncio.Event()
+
+    async def away(*_: Any) -> None:
+        tried.set()
+        raise NotReady
+
+    async with working(house):
+        with monkeypatch.context() as moment:
+            moment.setattr(house.identity, "actor_of_person", away)
+            task_id = await begin(house, "waits", arguments={"what": "all"})
+            await tried.wait()
+        await until(house, task_id, "working")
+        house.world.clock.at += LEASE
+        assert await ask(house, "tasks/update", task_id, inputResponses={}), "which wakes the server"
+        assert words(await until(house, task_id, "completed")) == "all is done"
 
 
 async def test_a_tool_that_ends_the_work_of_a_server_ends_it_for_a_moment_only(house, shop, monkeypatch):

@@ -174,6 +174,8 @@ class Lasting:
             if job.agent is not None:
                 actor = self._identity.narrowed(actor, job.agent)
         except DaeriError as error:
+            if error.retryable:  # the database is away for a moment: it is due again when its lease ends
+                raise
             await fail(job, error, self._jobs)
             return
         begun.exchange = Later(Caller(actor, job.lang, request_id=job.id), job)
