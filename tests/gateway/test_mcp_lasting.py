@@ -415,6 +415,23 @@ async def test_work_that_was_asked_with_a_key_ends_with_the_key(house):
     assert ended["result"]["structuredContent"]["code"] == "permission-denied"
 
 
+async def test_work_that_is_under_way_stops_with_its_key(house, shop, monkeypatch):
+    monkeypatch.setattr("daeri.gateway.mcp.lasting.LOOK_SECONDS", 0.01)
+    key = (await house.identity.add_key(OWNER, "lent", decides=False)).secret
+    params = {"name": "waits", "arguments": {}}
+    async with working(house):
+        task = (await raw(house.http, key, "tools/call", params, capabilities=TASKS))["result"]
+        await shop.begun.wait()
+        await house.world.sql("UPDATE api_key SET revoked_at = '2026-11-21 00:00:00' WHERE name = 'lent'")
+        async with asyncio.timeout(10):
+            await shop.stopped.wait()
+        house.world.clock.at += LEASE
+        await ask(house, "tasks/update", task["taskId"], inputResponses={})
+        ended = await until(house, task["taskId"], "completed")
+    assert ended["result"]["structuredContent"]["code"] == "permission-denied"
+    assert len(shop.seen) == 2, "it was not begun again"
+
+
 @pytest.mark.parametrize(
     ("how", "code"),
     [

@@ -16,6 +16,7 @@ from daeri.errors import DaeriError
 from daeri.gateway.jsonrpc import Caller
 from daeri.gateway.mcp.extras import Extras, ExtraTool
 from daeri.gateway.services import Services
+from daeri.records.actor import Actor
 from daeri.runs.jobs import Job, Order, Taken
 
 if TYPE_CHECKING:
@@ -131,12 +132,12 @@ class Lasting:
                     await self._wake.wait()
 
     async def _look(self) -> None:
-        """Stop what is no longer this server's, tell how far the rest is, and take up what is due."""
+        """Stop what is no longer this server's or its person's, tell how far the rest is, and take up what is due."""
         if self._at_work:
             looked_at = list(self._at_work.values())
             held = await self._jobs.hold([each.taken for each in looked_at])
             for each in looked_at:
-                if each.taken not in held:
+                if each.taken not in held or await self._is_over(each.job):
                     each.stop()
                 elif each.exchange is not None and each.exchange.message not in (None, each.told):
                     each.told = each.exchange.message
@@ -168,11 +169,8 @@ class Lasting:
         from daeri.gateway.mcp.exchange import Later  # noqa: PLC0415
 
         job = begun.job
-        scopes = tuple(tuple(scope) for scope in job.scopes)
         try:
-            actor = await self._identity.actor_of_person(job.person_id, DOOR, scopes, job.credential)
-            if job.agent is not None:
-                actor = self._identity.narrowed(actor, job.agent)
+            actor = await self._actor(job)
         except DaeriError as error:
             if error.retryable:  # the database is away for a moment: it is due again when its lease ends
                 raise
@@ -180,3 +178,16 @@ class Lasting:
             return
         begun.exchange = Later(Caller(actor, job.lang, request_id=job.id), job)
         await carry(self._tools[job.tool], job, begun.exchange, self._jobs)
+
+    async def _actor(self, job: Job) -> Actor:
+        scopes = tuple(tuple(scope) for scope in job.scopes)
+        actor = await self._identity.actor_of_person(job.person_id, DOOR, scopes, job.credential)
+        return actor if job.agent is None else self._identity.narrowed(actor, job.agent)
+
+    async def _is_over(self, job: Job) -> bool:
+        """Say whether its person or its key may have it done no longer; whoever takes it up next ends it for that."""
+        try:
+            await self._actor(job)
+        except DaeriError as error:
+            return not error.retryable
+        return False
