@@ -309,6 +309,19 @@ async def test_nobody_else_answers_a_question_and_nobody_answers_twice(house, ur
     assert json.loads(row["answers"]) == {}, "a caller who left awaits nothing"
 
 
+async def test_a_question_of_a_revoked_key_is_awaited_no_longer(house, url, http):
+    key = (await house.identity.add_key(OWNER, "mcp", decides=False)).secret
+    mcp = await Session(http, url, key).begin({"elicitation": {}})
+    call = {"jsonrpc": "2.0", "id": 5, "method": "tools/call", "params": {"name": "asks", "arguments": {}}}
+    async with asyncio.timeout(10), http.stream("POST", f"{url}/mcp", json=call, headers=mcp.headers) as response:
+        lines = response.aiter_lines()
+        assert '"elicitation/create"' in [line async for line in _until_data(lines)][-1]
+        await house.world.sql("UPDATE api_key SET revoked_at = '2026-11-21 00:00:00' WHERE name = 'mcp'")
+        ended = json.loads([line async for line in _until_data(lines)][-1][6:])
+    assert ended["error"]["data"]["code"] == "unauthenticated"
+    assert json.loads((await house.world.sql("SELECT answers FROM handshake"))[0]["answers"]) == {}
+
+
 async def _until_data(lines: AsyncIterator[str]) -> AsyncIterator[str]:
     async for line in lines:
         yield line

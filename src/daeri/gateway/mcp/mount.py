@@ -5,6 +5,7 @@ Nothing here imports the SDK: it costs half a second, and most processes never s
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -123,7 +124,9 @@ class Mcp:
         if not self._is_streamed(body):
             return send
         stream = Stream(send)
-        request.scope["state"]["talking"] = Talking(actor, client, self._answers, stream.say)
+        request.scope["state"]["talking"] = Talking(
+            partial(self._keeper.still, request, DOOR), client, self._answers, stream.say
+        )
         return stream
 
     async def _of_session(self, request: Request) -> Response:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import anyio
 from starlette.types import Message, Send
 
-from daeri.errors import InvalidRequest, NotFound, Refused, Timeout
+from daeri.errors import DaeriError, InvalidRequest, NotFound, Refused, Timeout
 from daeri.gateway.wire import encode
 from daeri.records.actor import Actor
 from daeri.runs.handshakes import Handshake, Handshakes
@@ -32,6 +32,8 @@ _NEEDED: Final[Mapping[str, str]] = {
 }
 
 Json = dict[str, Any]
+Still = Callable[[], Awaitable[Actor]]
+"""Returns who sent a request, as they stand now; raises where what they showed holds no longer."""
 
 
 class Stream:
@@ -78,17 +80,23 @@ class Answers:
         if (event := self._waiting.get(question)) is not None:
             event.set()
 
-    async def of(self, actor: Actor, name: str, question: str) -> Json:
-        """Wait for an answer, wherever it comes in.
+    async def of(self, still: Still, name: str, question: str) -> Json:
+        """Wait for an answer, wherever it comes in, while the asker is still let in.
 
         Raises:
             Timeout: none came.
+            Unauthenticated: what the asker showed does not hold any more.
         """
         event = self._waiting[question] = asyncio.Event()
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 while True:
-                    found = (await self.book.get(actor, name)).answers.get(question)
+                    try:
+                        found = (await self.book.get(await still(), name)).answers.get(question)
+                    except DaeriError as error:
+                        if not error.retryable:
+                            raise
+                        found = None  # the database is away for a moment
                     if found is not None:
                         return dict(found)
                     with suppress(TimeoutError):
@@ -104,11 +112,11 @@ class Talking:
     """One request of a client that shook hands, which can be asked while it waits."""
 
     def __init__(
-        self, actor: Actor, client: Handshake, answers: Answers, say: Callable[[Json], Awaitable[None]]
+        self, still: Still, client: Handshake, answers: Answers, say: Callable[[Json], Awaitable[None]]
     ) -> None:
-        """Take who asks with which client, where answers are found, and how to speak to it."""
+        """Take what tells who asks as long as they may, with which client, where answers are, how to speak to it."""
         self.client = client
-        self._actor = actor
+        self._still = still
         self._answers = answers
         self._say = say
 
@@ -118,6 +126,7 @@ class Talking:
         Raises:
             Refused: the client cannot be asked that, or gave no answer.
             Timeout: it answered too late.
+            Unauthenticated: the asker is let in no longer.
         """
         return {name: await self._one(request) for name, request in requests.items()}
 
@@ -126,14 +135,15 @@ class Talking:
         if self.client.capabilities.get(_NEEDED.get(method, "")) is None:
             raise Refused(Text(f"이 클라이언트에는 물을 수 없어요: {method}", f"This client cannot be asked: {method}"))
         question = f"ask_{secrets.token_urlsafe(24)}"
-        await self._answers.book.expect(self._actor, self.client.id, question)
+        actor = await self._still()
+        await self._answers.book.expect(actor, self.client.id, question)
         try:
             await self._say({"jsonrpc": "2.0", "id": question, **request})
-            told = await self._answers.of(self._actor, self.client.id, question)
+            told = await self._answers.of(self._still, self.client.id, question)
         finally:
             # Whoever was left without an answer awaits it no more, also where the caller has gone.
             with anyio.CancelScope(shield=True), suppress(NotFound):
-                await self._answers.book.settle(self._actor, self.client.id, question)
+                await self._answers.book.settle(actor, self.client.id, question)
         if "result" not in told:
             why = str(told.get("error", {}).get("message", ""))[:200]
             raise Refused(Text(f"클라이언트가 답하지 않았어요: {why}", f"The client gave no answer: {why}"))
