@@ -349,6 +349,25 @@ async def test_a_client_goes_on_without_a_stream_where_too_many_are_open(house, 
         assert (await http.get(f"{url}/mcp", headers=mcp.headers)).status_code == 405
 
 
+async def test_the_streams_of_one_person_take_no_place_from_others(house, url, http, monkeypatch):
+    monkeypatch.setattr("daeri.gateway.mcp.standing.EACH_MAX", 1)
+    mine = await Session(http, url, house.keys["owner"]).begin()
+    other = await Session(http, url, house.keys["colleague"]).begin()
+    async with mine.standing(), mine.standing():  # one on each server
+        for _ in range(2):
+            assert (await http.get(f"{url}/mcp", headers=mine.headers)).status_code == 405
+        async with other.standing(), other.standing():
+            assert (await http.get(f"{url}/mcp", headers=other.headers)).status_code == 405
+    async with asyncio.timeout(10):
+        while (await _opened(http, url, mine)) == 405:  # noqa: ASYNC110 - a place has no event
+            await asyncio.sleep(0.02)
+
+
+async def _opened(http: httpx.AsyncClient, url: str, session: Session) -> int:
+    async with http.stream("GET", f"{url}/mcp", headers=session.headers) as response:
+        return response.status_code
+
+
 async def test_the_newest_revision_knows_no_handshakes(house):
     told = await raw(house.http, house.keys["owner"], "tools/list", headers={"Mcp-Session-Id": "mcs_none"})
     assert told["result"]["tools"]

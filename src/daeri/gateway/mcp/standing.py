@@ -6,6 +6,7 @@ it tells (`listen.py`).
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator
 from typing import Any, Final
 
@@ -24,6 +25,8 @@ LOOK_SECONDS: Final = 3.0
 GONE: Final = "gone"
 PING: Final = b": ping\n\n"
 STREAMS_MAX: Final = 256
+EACH_MAX: Final = 32
+"""Streams of one person: whose clients never leave takes no place from the others."""
 
 Lists = tuple[tuple[str, ...], tuple[str, ...]]
 
@@ -40,16 +43,16 @@ class Standing:
         self._resources = resources
         self._book = book
         self._keeper = keeper
-        self._open = 0
+        self._open: Counter[int] = Counter()
 
-    @property
-    def is_full(self) -> bool:
-        """Whether as many are open as may be: each is looked after every few seconds."""
-        return self._open >= STREAMS_MAX
+    def has_room(self, person: int) -> bool:
+        """Say whether one more of a person's may be open: each is looked after every few seconds."""
+        return self._open.total() < STREAMS_MAX and self._open[person] < EACH_MAX
 
     async def pieces(self, request: Request, caller: Caller, name: str) -> AsyncGenerator[bytes, None]:
         """Tell what changes, until the credential or the handshake ends."""
-        self._open += 1
+        person = caller.actor.person_id
+        self._open[person] += 1
         lists, marks = self.lists(caller), dict[str, str]()
         try:
             yield PING
@@ -68,7 +71,7 @@ class Standing:
                 before, lists, marks = lists, self.lists(caller), now
                 yield b"".join([*map(_updated, changed), *_listed(before, lists)]) or PING
         finally:
-            self._open -= 1
+            self._open -= Counter([person])
 
     def lists(self, caller: Caller) -> Lists:
         """Return the names of the caller's tools and prompts, which follow from what they may do."""
