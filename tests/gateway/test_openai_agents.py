@@ -142,6 +142,20 @@ async def test_a_request_that_an_agent_cannot_honour_is_400_and_names_the_member
 
 
 @pytest.mark.parametrize(
+    ("lang", "why"),
+    [("ko", "함수 없이 물어보세요. 이 항목을"), ("en", "this server has none: ask without them. Leave")],
+)
+async def test_a_function_that_must_be_called_where_there_is_no_model_is_told_why_not(here, lang, why):
+    create, headers = here.client().chat.completions.create, {"Accept-Language": lang}
+    functions = [{"type": "function", "function": {"name": "f"}}]
+    with pytest.raises(openai.BadRequestError, match=why):
+        await create(model=AGENT, messages=user("hi"), tools=functions, tool_choice="required", extra_headers=headers)
+    result = {"role": "tool", "tool_call_id": "call_1", "content": "x"}
+    with pytest.raises(openai.NotFoundError, match=r"없어요\. 이름" if lang == "ko" else r"a function\. Check"):
+        await create(model=AGENT, messages=[result], extra_headers=headers)
+
+
+@pytest.mark.parametrize(
     ("key", "model", "error", "code"),
     [
         ("dk_live_wrong", AGENT, openai.AuthenticationError, "invalid_api_key"),

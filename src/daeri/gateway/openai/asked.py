@@ -17,7 +17,7 @@ from daeri.gateway.openai.errors import Unsupported
 from daeri.gateway.wire import fitted
 from daeri.runs.answer_format import AnswerFormat, read_format
 from daeri.runs.functions import Functions, by_place, read_functions
-from daeri.runs.runs import NO_FORM
+from daeri.runs.runs import NO_FORM, NO_FUNCTIONS
 from daeri.wording import Text
 
 AGENT: Final = "agent/"
@@ -248,7 +248,7 @@ def _ignored(sent: Mapping[str, Any], messages: Sequence[Message], n: int | None
     if n is not None and n != 1:
         raise _unsupported("n")
     if not modelled and sent.get("tool_choice") not in (None, "auto", "none"):
-        raise _unsupported("tool_choice")
+        raise Unsupported(NO_FUNCTIONS, errors=[FieldError("/tool_choice", "needs an agent with a model")])
     tools = sent.get("tools") or []
     known = _USED | _HARMLESS | ({"parallel_tool_calls"} if modelled else set())
     unused = {"tools"} if (not modelled and "tools" in present) or len(_listed(tools)) < len(tools) else set()

@@ -61,7 +61,7 @@ def error_body(error: DaeriError, lang: Lang, request_id: str = "") -> dict[str,
     if isinstance(error, RelayRefused) and error.upstream:
         message = error.upstream
     elif isinstance(error, PermissionDenied | NotFound | Unsupported):
-        message = f"{message} {problem['help']}"
+        message = f"{message.rstrip('.')}. {problem['help']}"
     pointers = [item["pointer"] for item in problem["errors"]]
     return {
         "error": {
