@@ -117,6 +117,23 @@ async def test_a_response_that_waited_for_people_is_told_as_it_waited_though_the
     assert (await here.client().responses.retrieve(final["id"])).output_text == "등록됐어요.", "as it stands now"
 
 
+async def test_what_waited_for_people_is_told_as_it_waited_though_functions_were_called_since(here):
+    here.model.always(calls(Asked("work__request", {"start": "2026-12-01"}), Asked("weather", {})), says("맑아요."))
+    heard = await told(await begun(here, tools=[FLAT]))
+    final = heard[-1]["response"]
+    assert (final["daeri"]["status"], len(final["output"])) == ("waiting_approval", 1)
+    [approval] = final["daeri"]["approvals"]
+    await here.send("lead", "POST", f"/v1/approvals/{approval}/decisions", {"decision": "approve"})
+    run = (await here.send("owner", "GET", f"/v1/runs/{final['daeri']['run_id']}?wait=10")).json()
+    assert run["status"] == "waiting_input"
+    assert await again(here, final["id"]) == heard
+    [call] = (await here.client().responses.retrieve(final["id"])).output
+    result = [{"type": "function_call_output", "call_id": call.call_id, "output": "맑음"}]
+    reply = await here.client().responses.create(model=AGENT, input=result, tools=[FLAT])
+    assert reply.output_text == "맑아요."
+    assert await again(here, final["id"]) == heard
+
+
 async def test_each_part_of_a_run_with_functions_is_told_again_by_itself(here):
     here.model.always(calls(Asked("weather", {}), text="볼게요. "), says("맑아요."))
     first = await told(await begun(here, tools=[FLAT]))

@@ -48,10 +48,11 @@ def _call(item: Row[Any]) -> dict[str, Any]:
 
 def as_it_waited(company: Company, run: Mapping[str, Any], held: Mapping[str, Any], lang: Lang) -> dict[str, Any]:
     """Return a run as it was when it began to wait for a document, of which the event `held` told."""
-    before = [step["approval_id"] for step in run["steps"] if step["approval_id"] and step["seq"] < held["step"]]
-    approvals = list(dict.fromkeys([*before, held["approval_id"]]))
-    then = {"status": "waiting_approval", "answer": _filed(company, held, lang), "approvals": approvals}
-    return {**run, **then, "error": None, "choices": [], "citations": [], "usage": {}}
+    steps = [step for step in run["steps"] if step["seq"] < held["step"]]
+    approvals = [*(step["approval_id"] for step in steps if step["approval_id"]), held["approval_id"]]
+    approvals = list(dict.fromkeys(approvals))
+    then = {"status": "waiting_approval", "answer": _filed(company, held, lang), "approvals": approvals, "calls": []}
+    return {**run, **then, "steps": steps, "error": None, "choices": [], "citations": [], "usage": {}}
 
 
 def _waiting_for(company: Company, steps: Sequence[Row[Any]], lang: Lang) -> str | None:
