@@ -34,6 +34,8 @@ SECONDS_MAX: Final = 1.0
 """Processor time for one answer, and for the patterns of a form: a single step can be a dear one."""
 PARTS_MAX: Final = 500
 """Schemas within a schema: a sixth of a second, where it was not seen before."""
+TYPES: Final = 7
+"""Types that JSON Schema knows; thousands of other things there would each be held against all others."""
 SCHEMAS_KEPT: Final = 64
 """Schemas that are known to be usable."""
 NAME: Final = r"[A-Za-z0-9_-]{1,64}"
@@ -43,7 +45,7 @@ _BY_NAME: Final = frozenset({"properties", "$defs", "definitions", "dependentSch
 """Keywords that hold schemas under names."""
 _WITHIN: Final = frozenset(
     {"items", "prefixItems", "contains", "additionalProperties", "propertyNames", "anyOf", "oneOf", "allOf", "not"}
-    | {"if", "then", "else", "additionalItems"}
+    | {"if", "then", "else", "additionalItems", "contentSchema"}
 )
 """Keywords that hold schemas."""
 _NOT_HERE: Final = (
@@ -174,6 +176,8 @@ def _check(text: str) -> None:
             raise ValueError(f"{strange} is not taken")
         if "$ref" in part and id(_at(schema, part["$ref"])) not in known:
             raise ValueError(f"$ref leads to no schema within it: {str(part['$ref'])[:80]}")
+        if isinstance(part.get("type"), list) and len(part["type"]) > TYPES:
+            raise ValueError("its types are more than there are")
         if isinstance(part.get("pattern"), str):
             _pattern(part["pattern"])
             if thread_time() - began > SECONDS_MAX:
