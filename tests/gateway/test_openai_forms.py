@@ -94,6 +94,16 @@ async def test_an_answer_that_stays_wrong_is_an_error_and_no_answer(here, stream
     assert (run["status"], run["answer"], run["error"]["code"]) == ("failed", None, "model-unavailable")
 
 
+async def test_what_an_agent_did_before_it_failed_is_not_done_again_by_the_librarys_retries(here):
+    here.model.always(calls(Asked("work__add_project", {"name": "과제 하나"})), says("아니요"))
+    asked = {"messages": user("과제 하나 등록해줘"), "response_format": {"type": "json_object"}}
+    patient = here.client().with_options(max_retries=1)
+    with pytest.raises(openai.InternalServerError):
+        await patient.chat.completions.create(model=AGENT, **asked)
+    [run] = (await here.send("owner", "GET", "/v1/runs")).json()["data"]
+    assert (run["status"], run["steps"][3]["name"], run["steps"][3]["status"]) == ("failed", "work.add_project", "done")
+
+
 async def test_any_json_object_will_do_where_no_schema_is_named(here):
     here.model.always(says('["아니"]'), says('{"네": 1}'))
     reply = await here.client().chat.completions.create(

@@ -161,4 +161,6 @@ class Problems:
             page.headers.update(headers or {})
             return page
         path = request.url.path
+        if request.scope.get("state", {}).get("acted"):  # OpenAI's libraries would send it again by themselves
+            headers = {**(headers or {}), "X-Should-Retry": "false"}
         return problem_response(error, language(request.headers), request_id_of(request), headers, path)

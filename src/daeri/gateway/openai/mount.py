@@ -214,13 +214,15 @@ class OpenAi:
         terms = Terms(answer_format=asked.answer_format, functions=asked.functions, noted=noted)
         key = idempotency_key(request)
         try:
-            return await runs.create(
+            run = await runs.create(
                 actor, asked.input, agent=asked.agent, session_id=session, lang=lang, idempotency_key=key, terms=terms
             )
         except NotFound:
             if asked.agent in {agent.name for agent in self._services.door.company.agents_for(actor)}:
                 raise
             raise UnknownModel from None
+        request.state.acted = key is None
+        return run
 
     async def _waited(self, request: Request, actor: Actor, run: Run, part: int, lang: Lang) -> Run:
         """Wait for the end of a part of a run, and return it; a caller who leaves stops the run.
