@@ -187,6 +187,24 @@ async def test_a_caller_who_tells_a_result_in_background_is_answered_at_once(her
     assert (await again(here, heard[0]["response"]["id"]))[-1]["response"]["status"] == "completed"
 
 
+async def test_a_stream_whose_conversation_is_deleted_ends_with_the_reason(here):
+    here.model.always(says(ANSWER, characters=1).slowly(0.05))
+    stream = await begun(here)
+    heard = [(await anext(aiter(stream))).model_dump()]
+    run = await here.run(heard[0]["response"]["id"].replace("resp_", "run_"))
+    assert (await here.send("owner", "DELETE", f"/v1/conversations/{run['session_id']}")).status_code == 204
+    assert (await told(stream))[-1]["type"] == "error"
+    here.model.always(says(ANSWER, characters=1).slowly(0.05))
+    chat = await here.client().chat.completions.create(
+        model=AGENT, messages=[{"role": "user", "content": "또"}], stream=True
+    )
+    await anext(aiter(chat))
+    [run] = (await here.send("owner", "GET", "/v1/runs")).json()["data"]
+    await here.send("owner", "DELETE", f"/v1/conversations/{run['session_id']}")
+    with pytest.raises(openai.APIError):
+        await told(chat)
+
+
 async def test_a_response_that_failed_is_told_alike(here):
     here.model.always(fails(400))
     heard = await told(await begun(here))

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any, Final
 
@@ -262,11 +262,22 @@ class OpenAi:
             if stops:
                 await self._stop(actor, run["run_id"])
 
-        return EventStream(pieces, self._lines, self._keeper.credential(request, DOOR), last=last, left=left)
+        credential = self._keeper.credential(request, DOOR)
+        return EventStream(_until_failed(pieces, cut), self._lines, credential, last=last, left=left)
 
     async def _stop(self, actor: Actor, run_id: str) -> None:
         with suppress(DaeriError):  # it has ended by itself, or the key may not stop runs
             await self._services.runs.cancel(actor, run_id)
+
+
+async def _until_failed(pieces: Pieces, cut: Callable[[DaeriError], bytes]) -> Pieces:
+    """Yield the pieces of a stream; what keeps it from its end, such as a run that was deleted, is told as its end."""
+    async with aclosing(pieces):
+        try:
+            async for piece in pieces:
+                yield piece
+        except DaeriError as error:
+            yield cut(error)
 
 
 def _model(sent: dict[str, Any]) -> str:
