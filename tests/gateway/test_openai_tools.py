@@ -138,6 +138,18 @@ async def test_the_same_result_told_twice_happens_once_and_another_one_is_refuse
         await told(here, [*messages, tool(call, "비")])
 
 
+async def test_a_turn_that_is_asked_again_in_other_words_takes_no_result_any_more(here):
+    here.model.always(calls(SEOUL), says("맑아요."))
+    messages, call = await asked(here)
+    [run] = await runs_of(here)
+    here.model.always(says("부산은 비가 와요."))
+    again = await here.send("owner", "POST", f"/v1/runs/{run['run_id']}/edit?wait=10", {"input": "부산 날씨 어때?"})
+    assert again.json()["status"] == "succeeded"
+    with pytest.raises(openai.ConflictError):
+        await told(here, [*messages, tool(call, "맑음")])
+    assert (await here.run(run["run_id"]))["status"] == "cancelled"
+
+
 async def test_two_results_of_one_call_are_refused(here):
     here.model.always(calls(SEOUL), says("맑아요."))
     messages, call = await asked(here)

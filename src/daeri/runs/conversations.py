@@ -148,8 +148,9 @@ def _hide_asked(connection: Connection, session_id: str, at: datetime) -> None:
 
 
 def _stop(connection: Connection, which: ColumnElement[bool], at: datetime) -> list[str]:
-    """Stop what is at work, with what it had other agents begin; return all that was stopped."""
-    going_on = select(run.c.id, run.c.epoch).where(which, run.c.status.in_(AT_WORK)).with_for_update()
+    """Stop what is at work or waits for its caller, with what it had other agents begin; return all of that."""
+    goes_on = run.c.status.in_((*AT_WORK, "waiting_input"))
+    going_on = select(run.c.id, run.c.epoch).where(which, goes_on).with_for_update()
     stopped = []
     for row in connection.execute(going_on).all():
         stopped += [row.id, *journal.asked_of(connection, row.id)]
