@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from daeri.agent.executor import ATTEMPTS_MAX
 from daeri.errors import Conflict
-from daeri.runs.queueing import CARRIED, SCHEDULED, Queue
+from daeri.runs.journal import Note
+from daeri.runs.queueing import CARRIED, SCHEDULED, SUSPECT, Queue
 from daeri.runs.request import Terms
 from daeri.runs.runs import Runs
 from daeri.runs.wakeups import Wakeups
@@ -187,3 +189,37 @@ async def test_what_a_dead_server_left_at_work_goes_on_though_fewer_may_go_on_at
     assert all([await after.claim(run_id) for run_id in left])
     waiting = await after.ask("다음")
     assert await after.claim(waiting["run_id"]) is None
+
+
+async def test_of_runs_that_were_taken_up_in_vain_again_and_again_one_goes_at_a_time(world: World) -> None:
+    server = Server(world)
+    bad, good, fresh = [(await server.ask())["run_id"] for _ in range(3)]
+    at_work = "UPDATE run SET status = 'running', server = 'gone', attempts = :n WHERE id = :id"
+    for run_id, number in ((bad, SUSPECT + 1), (good, SUSPECT), (fresh, SUSPECT - 1)):
+        await world.sql(at_work, id=run_id, n=number)
+    assert await server.due() == [good, fresh], "who was tried less goes first"
+    work = await server.claim(good)
+    assert work is not None
+    assert await server.due() == [good, fresh], "whoever is at work here is alone with its suspicion"
+    await server.bench.write(work.lease, [Note("plan", {}, "", 0)])
+    assert await server.due() == [bad, good, fresh], "it got on, so it is none of them any more"
+
+
+async def test_a_healthy_run_is_not_given_up_with_one_that_ends_its_server(world: World) -> None:
+    server, lives, ended = Server(world), 0, list[str]()
+    bad = (await server.ask())["run_id"]
+    await server.ask()
+    while bad not in ended:
+        lives += 1
+        await world.sql("UPDATE run SET server = 'gone' WHERE status = 'running'")  # the server was started anew
+        claimed: list[str] = []
+        while bad not in claimed and (due := [each for each in await server.due() if each not in claimed]):
+            for run_id in due:
+                work = await server.claim(run_id)
+                assert work is not None
+                claimed.append(run_id)
+                if work.attempts > ATTEMPTS_MAX:
+                    ended.append(run_id)
+            if bad not in claimed:  # nobody ends the server meanwhile, so there is time for a step
+                await server.bench.write(work.lease, [Note("plan", {}, "", 0)])
+    assert ended == [bad], f"in {lives} lives"

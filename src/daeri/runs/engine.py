@@ -113,6 +113,7 @@ class Engine:
 
     async def _sweep_once(self) -> None:
         due = await self._due()
-        self._failed = {each: self._failed[each] for each in due if each in self._failed}
+        known, now = set(due), time.monotonic()
+        self._failed = {each: failed for each, failed in self._failed.items() if each in known or now < failed.until}
         for run_id, segment in due:
             await self.start(run_id, segment)

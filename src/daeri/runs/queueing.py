@@ -23,6 +23,10 @@ SCHEDULED: Final = 1
 CARRIED: Final = 2
 """The rank of work that is no request to an agent; it neither counts as one nor waits like one."""
 
+SUSPECT: Final = 3
+"""Times a run was taken up in vain after which it may be what ends its server: of such runs a server takes up one at a
+time, so that the others are not given up with the one that does."""
+
 OPEN: Final = ("queued", "running")
 
 HOLDS_UP: Final = or_(*(run.c.status == each for each in AT_WORK))
@@ -44,7 +48,9 @@ _OPEN_OF = (
 )
 """Held until the transaction ends, so that two servers do not both count the same free place."""
 _QUEUED = (
-    select(run.c.id, run.c.segment, run.c.session_id, run.c.person_id, run.c.rank, run.c.status)
+    select(
+        *(run.c[name] for name in ("id", "segment", "session_id", "person_id", "rank", "status", "attempts", "server"))
+    )
     .outerjoin(server, server.c.id == run.c.server)
     .where(
         or_(
@@ -97,7 +103,11 @@ class Queue:
             return []
         at_work: Counter[int] = Counter(dict(iter(connection.execute(_AT_WORK))))
         first = dict(iter(connection.execute(_FIRST_OPEN)))
-        return [(row.id, row.segment) for row in rows if self._goes(row, at_work, first)]
+        going = [row for row in rows if self._goes(row, at_work, first)]
+        suspects = [row for row in going if row.attempts >= SUSPECT]
+        suspects.sort(key=lambda row: (row.server != me, row.attempts, row.id))
+        left = {row.id for row in suspects[1:]}
+        return [(row.id, row.segment) for row in going if row.id not in left]
 
     def _goes(self, row: Any, at_work: Counter[int], first: dict[str, str]) -> bool:
         """Say whether a run has its turn, and count it in."""
