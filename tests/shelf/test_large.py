@@ -112,9 +112,8 @@ async def test_the_first_page_is_looked_for_along_an_index_where_there_is_one(
 ) -> None:
     actor = await world.actor(OWNER)
     asked: list[str] = []
-    event.listen(
-        world.store._backend.reading.engine, "checkout", lambda driver, *_: driver.set_trace_callback(asked.append)
-    )
+    reading = world.store._backend.reading.engine
+    event.listen(reading, "begin", lambda visit: visit.connection.driver_connection.set_trace_callback(asked.append))
     for _ in range(2):
         asked.clear()
         await world.shelf.page(actor, "s_parcel", ListQuery(limit=20, sort=sort), "ko")
