@@ -40,7 +40,7 @@ LOCK_FILE: Final = "lock"
 GARBAGE: Final = (20_000, 20, 50)
 """How many objects more than before call for a search for unreachable ones, and how many searches for a deeper one.
 
-Python's 700 suits small programs: with thousands of open streams each search walks all of them, a tenth of their CPU.
+Python's 700 suits small programs: with thousands of open streams each search walks all of them, a twentieth of the CPU.
 """
 ANYWHERE: Final = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not listened on
 
