@@ -5,7 +5,10 @@ import random
 import re
 import sys
 import time
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from contextvars import ContextVar, Token
+from types import MappingProxyType
 from typing import Any
 
 import structlog
@@ -16,6 +19,7 @@ TRACEPARENT = re.compile(r"00-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-(?P
 HOPS = "Daeri-Hops"
 """The header in which servers count how often a request was passed on, so that no loop goes on for ever."""
 HOPS_DIGITS = 3
+_bound: ContextVar[Mapping[str, Any]] = ContextVar("daeri_bound", default=MappingProxyType({}))
 _SECRET_KEYS = re.compile(r"(authorization|cookie|password|secret|token|api_?key)", re.IGNORECASE)
 _SECRET_VALUES = re.compile(r"(dk_(live|test|tok)_[\w-]{6})[\w-]+|(Bearer\s+)\S+|(sk-[\w-]{4})[\w-]+", re.IGNORECASE)
 
@@ -23,7 +27,7 @@ _SECRET_VALUES = re.compile(r"(dk_(live|test|tok)_[\w-]{6})[\w-]+|(Bearer\s+)\S+
 def set_up(level: str) -> None:
     """Send Daeri's and the libraries' logs through one chain."""
     shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
+        _with_bound,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -50,6 +54,35 @@ def set_up(level: str) -> None:
     root.setLevel(level.upper())
     for noisy in ("uvicorn.access", "alembic", "aiohttp.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def bound() -> Mapping[str, Any]:
+    """Return what is known of the present request or run: `request_id`, `client`, `trace_id`, `run_id` and the like."""
+    return _bound.get()
+
+
+def bind(**values: Any) -> Token[Mapping[str, Any]]:
+    """Make something known to all that this task does from now on: logs, the audit and calls of others carry it."""
+    return _bound.set({**_bound.get(), **values})
+
+
+def unbind(token: Token[Mapping[str, Any]]) -> None:
+    """Make what was bound with this token unknown again."""
+    _bound.reset(token)
+
+
+@contextmanager
+def binding(**values: Any) -> Iterator[None]:
+    """Bind for a block."""
+    token = bind(**values)
+    try:
+        yield
+    finally:
+        unbind(token)
+
+
+def _with_bound(_: Any, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return {**_bound.get(), **entry}
 
 
 def new_request_id() -> str:
@@ -81,10 +114,8 @@ def traceparent(part: Mapping[str, str]) -> str:
 
 def trace_headers() -> dict[str, str]:
     """Return the headers that carry the present trace on to another server; none outside of a request."""
-    bound = structlog.contextvars.get_contextvars()
-    if "trace_id" not in bound:
-        return {}
-    return {"traceparent": traceparent(bound)}
+    known = _bound.get()
+    return {"traceparent": traceparent(known)} if "trace_id" in known else {}
 
 
 def follow_hops(header: str) -> dict[str, int]:
@@ -94,7 +125,7 @@ def follow_hops(header: str) -> dict[str, int]:
 
 def hops() -> int:
     """Return through how many servers like this one the present request came."""
-    return int(structlog.contextvars.get_contextvars().get("hops", 0))
+    return int(_bound.get().get("hops", 0))
 
 
 def redact(_: Any, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -12,10 +12,8 @@ from contextvars import ContextVar
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-import structlog
-
 from daeri.errors import DaeriError
-from daeri.log import TRACEPARENT
+from daeri.log import TRACEPARENT, binding
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span as Recorded
@@ -178,12 +176,16 @@ def span(name: str, kind: Kind = "internal", **values: Value | None) -> Abstract
     return _NO_BLOCK if above is None else _ending(above.begin(name, kind, **values))
 
 
-@contextmanager
-def within(begun: Span) -> Iterator[None]:
+def within(begun: Span) -> AbstractContextManager[object]:
     """Let what happens in the block, its logs and its requests to others be parts of a span that was begun before."""
+    return _NO_BLOCK if begun is NOTHING and _here.get() is None else _within(begun)
+
+
+@contextmanager
+def _within(begun: Span) -> Iterator[None]:
     token = _here.set(begun)
     try:
-        with structlog.contextvars.bound_contextvars(**begun.part):
+        with binding(**begun.part):
             yield
     finally:
         _here.reset(token)

@@ -5,10 +5,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-import structlog
 
 from daeri.gateway.timing import Timing, door_of
-from daeri.log import follow_trace, trace_headers, traceparent
+from daeri.log import binding, follow_trace, trace_headers, traceparent
 from daeri.records.usage import UseBook
 from worlds import AUDITOR
 
@@ -131,7 +130,7 @@ def test_what_is_no_trace_begins_a_new_one(header):
     part = follow_trace(header)
     assert part["trace_id"] != TRACE
     assert (len(part["trace_id"]), len(part["span_id"]), part["trace_flags"]) == (32, 16, "00")
-    with structlog.contextvars.bound_contextvars(**part):
+    with binding(**part):
         assert trace_headers() == {"traceparent": traceparent(part)}
     assert trace_headers() == {}
     assert trace_headers() == {}

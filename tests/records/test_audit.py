@@ -63,6 +63,18 @@ def test_an_untouched_chain_verifies_and_tells_its_length(chain: Connection) -> 
     assert audit.verify(chain).rows == LENGTH
 
 
+def test_entries_written_together_are_chained_as_those_written_one_by_one(chain: Connection) -> None:
+    together = create_engine("sqlite://", poolclass=StaticPool)
+    with together.begin() as connection:
+        system.create_all(connection)
+        assert audit.append_all(connection, [entry(number) for number in range(1, LENGTH + 1)]) == LENGTH
+        rows = [
+            connection_.execute(text("SELECT * FROM audit ORDER BY seq")).all() for connection_ in (chain, connection)
+        ]
+    together.dispose()
+    assert rows[0] == rows[1]
+
+
 def test_an_empty_chain_verifies() -> None:
     engine = create_engine("sqlite://", poolclass=StaticPool)
     with engine.begin() as connection:

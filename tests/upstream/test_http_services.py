@@ -10,7 +10,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import structlog
 
 from daeri.errors import (
     Conflict,
@@ -22,6 +21,7 @@ from daeri.errors import (
     Unreachable,
     ValidationFailed,
 )
+from daeri.log import binding
 from daeri.operations.provenance import Origins, Read, own_words
 from daeri.upstream.services import AT_ONCE, Services
 from upstream.service_house import ENVIRONMENT, declared, opened, pin, result
@@ -417,10 +417,10 @@ async def test_how_sensitive_an_answer_is_goes_with_it_and_a_sensitive_receipt_s
 
 
 async def test_a_call_that_goes_round_in_a_loop_ends(world: World, stock: Stock) -> None:
-    with structlog.contextvars.bound_contextvars(hops=2):
+    with binding(hops=2):
         await result(world, OWNER, "stock.find_items")
     assert stock.asked[-1].headers["Daeri-Hops"] == "3"
-    with structlog.contextvars.bound_contextvars(hops=3), pytest.raises(Unreachable, match="loop"):
+    with binding(hops=3), pytest.raises(Unreachable, match="loop"):
         await result(world, OWNER, "stock.find_items")
     assert len(stock.asked) == 1
 

@@ -22,6 +22,7 @@ from daeri.agent.voice import Voice
 from daeri.clock import SEOUL
 from daeri.crash import crash_at
 from daeri.errors import BudgetExceeded, DaeriError, KeyRevoked, NotReady, Timeout
+from daeri.log import bind
 from daeri.operations.agents import Agent, Allowance
 from daeri.operations.invoke import Door
 from daeri.operations.operation import Operation
@@ -141,7 +142,7 @@ class Executor:
             await self.resume(run_id)
 
     async def _ended(self, work: Work) -> None:
-        structlog.contextvars.bind_contextvars(run_id=work.lease.run_id)
+        bind(run_id=work.lease.run_id)
         here().name(f"invoke_agent {work.agent}")
         here().note(gen_ai__operation__name="invoke_agent", gen_ai__agent__name=work.agent)
         progress = Progress()

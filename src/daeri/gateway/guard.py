@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
 
-import structlog
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -20,7 +19,7 @@ from daeri.gateway.problems import SAFE_HEADERS, problem_response
 from daeri.gateway.refusals import HeadersTooLarge, Misdirected, PayloadTooLarge
 from daeri.gateway.timing import Timing
 from daeri.gateway.wire import language
-from daeri.log import HOPS, follow_hops, follow_trace, new_request_id, traceparent
+from daeri.log import HOPS, bind, follow_hops, follow_trace, new_request_id, traceparent, unbind
 from daeri.operations.limits import Left
 from daeri.tracing import NOTHING, Tracer, here
 from daeri.wording import Text
@@ -130,7 +129,7 @@ class Guard:
         scope["state"]["straight"] = send
         told: dict[str, int] = {}
         marked = self._marked(scope, send, {b"x-request-id": request_id, b"traceresponse": traceparent(trace)}, told)
-        bound = structlog.contextvars.bind_contextvars(**about)
+        bound = bind(**about)
         started = time.perf_counter()
         try:
             refusal = self._refusal(scope, headers)
@@ -141,7 +140,7 @@ class Guard:
                 bounded = self._bounded(receive, self._most(scope)) if "transfer-encoding" in headers else receive
                 await self._app(scope, bounded, marked)
         finally:
-            structlog.contextvars.reset_contextvars(**bound)
+            unbind(bound)
             if scope["type"] == "http":
                 # A fault of ours is answered outside of every middleware; whoever writes straight has begun well.
                 status = told.get("status", 500 if sys.exc_info()[0] else 200)

@@ -5,9 +5,9 @@ all of them alike. Credentials are looked at by one task for all streams: many s
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
-from types import MappingProxyType
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import suppress
+from types import MappingProxyType, TracebackType
 from typing import Final, Literal
 
 from starlette.requests import ClientDisconnect
@@ -56,13 +56,19 @@ class Lifelines:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._quiet.wait(), STOP_SECONDS)
 
-    @contextmanager
-    def hold(self, credential: Credential, *, until_cut: bool = False) -> Iterator[Ended]:
+    def hold(self, credential: Credential, *, until_cut: bool = False) -> "Lifeline":
         """Give a future that is done when the credential ends or the server stops; the stream then has to end.
 
         With `until_cut` it goes on while the server stops, for as long as that takes: nobody could resume it.
         """
-        ended: Ended = asyncio.get_running_loop().create_future()
+        return Lifeline(self, credential, None, until_cut=until_cut)
+
+    def follow(self, credential: Credential, receive: Receive, *, until_cut: bool = False) -> "Lifeline":
+        """Hold a lifeline that also ends when the caller leaves."""
+        return Lifeline(self, credential, receive, until_cut=until_cut)
+
+    def take(self, credential: Credential, ended: Ended, *, until_cut: bool) -> None:
+        """Look after a stream."""
         if not until_cut:
             self._stoppable.add(ended)
             if self._is_stopping:
@@ -70,30 +76,19 @@ class Lifelines:
         self._held.setdefault(credential, set()).add(ended)
         if self._looking is None or self._looking.done():
             self._looking = asyncio.get_running_loop().create_task(self._look())
-        try:
-            yield ended
-        finally:
-            self._stoppable.discard(ended)
-            if not self._stoppable:
-                self._quiet.set()
-            self._held[credential].discard(ended)
-            if not self._held[credential]:
-                del self._held[credential]
-            if not self._held and self._looking is not None:
-                self._looking.cancel()
-                self._looking = None
 
-    @asynccontextmanager
-    async def follow(
-        self, credential: Credential, receive: Receive, *, until_cut: bool = False
-    ) -> AsyncIterator[Ended]:
-        """Hold a lifeline that also ends when the caller leaves."""
-        with self.hold(credential, until_cut=until_cut) as ended:
-            leaving = asyncio.get_running_loop().create_task(_left(receive, ended))
-            try:
-                yield ended
-            finally:
-                leaving.cancel()
+    def let_go(self, credential: Credential, ended: Ended) -> None:
+        """Look after it no more."""
+        self._stoppable.discard(ended)
+        if not self._stoppable:
+            self._quiet.set()
+        held = self._held[credential]
+        held.discard(ended)
+        if not held:
+            del self._held[credential]
+        if not self._held and self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
 
     async def _look(self) -> None:
         while True:
@@ -121,35 +116,90 @@ class Cut(Exception):
         super().__init__(reason)
 
 
-@asynccontextmanager
-async def while_held(ended: Ended) -> AsyncIterator[None]:
-    """Do what is inside for as long as the lifeline holds, and cancel it when not; no task of its own.
+class Lifeline:
+    """A stream under the care of all lifelines for the time of a block: `with lines.hold(credential) as ended`."""
+
+    __slots__ = ("_credential", "_ended", "_leaving", "_lines", "_receive", "_until_cut")
+
+    def __init__(self, lines: Lifelines, credential: Credential, receive: Receive | None, *, until_cut: bool) -> None:
+        """Take whose it is, and where to hear that its caller leaves."""
+        self._lines = lines
+        self._credential = credential
+        self._receive = receive
+        self._until_cut = until_cut
+        self._leaving: asyncio.Task[None] | None = None
+
+    def __enter__(self) -> Ended:
+        """Give the future."""
+        loop = asyncio.get_running_loop()
+        ended: Ended = loop.create_future()
+        self._ended = ended
+        self._lines.take(self._credential, ended, until_cut=self._until_cut)
+        if self._receive is not None:
+            self._leaving = loop.create_task(_left(self._receive, ended))
+        return ended
+
+    def __exit__(self, *_: object) -> None:
+        """Be done with it."""
+        if self._leaving is not None:
+            self._leaving.cancel()
+        self._lines.let_go(self._credential, self._ended)
+
+
+class Held:
+    """A block that is cancelled when its lifeline ends; no task of its own."""
+
+    __slots__ = ("_ended", "_inside", "_limit")
+
+    def __init__(self, ended: Ended) -> None:
+        """Take the lifeline."""
+        self._ended = ended
+        self._inside = True
+        self._limit = asyncio.timeout(None)
+
+    async def __aenter__(self) -> None:
+        """Begin."""
+        await self._limit.__aenter__()
+        self._ended.add_done_callback(self._cut)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End; where the lifeline was first, say so instead of the cancellation that it was to the block."""
+        self._inside = False
+        self._ended.remove_done_callback(self._cut)
+        try:
+            await self._limit.__aexit__(kind, error, trace)
+        except TimeoutError:
+            raise self._told(self._ended.result()) from None
+
+    def _cut(self, _: Ended) -> None:
+        if self._inside:  # it may end in the very moment in which this is left
+            self._limit.reschedule(0)
+
+    def _told(self, reason: Reason) -> Exception:
+        return Cut(reason)
+
+
+class Awaited(Held):
+    """A block whose answer has not begun."""
+
+    __slots__ = ()
+
+    def _told(self, reason: Reason) -> Exception:
+        return error_of(reason)
+
+
+def while_held(ended: Ended) -> Held:
+    """Do what is inside for as long as the lifeline holds, and cancel it when not.
 
     Raises:
         Cut: the lifeline ended first.
     """
-    inside = True
-
-    def cut(_: Ended) -> None:
-        if inside:  # it may end in the very moment in which this is left
-            limit.reschedule(0)
-
-    try:
-        async with asyncio.timeout(None) as limit:
-            ended.add_done_callback(cut)
-            try:
-                yield
-            finally:
-                inside = False
-                ended.remove_done_callback(cut)
-    except TimeoutError:
-        if limit.expired():
-            raise Cut(ended.result()) from None
-        raise
+    return Held(ended)
 
 
-@asynccontextmanager
-async def while_there(ended: Ended) -> AsyncIterator[None]:
+def while_there(ended: Ended) -> Awaited:
     """Do what is inside, whose answer has not begun, for as long as its caller may have it.
 
     Raises:
@@ -157,11 +207,7 @@ async def while_there(ended: Ended) -> AsyncIterator[None]:
         Unauthenticated: the caller's credential ended.
         NotReady: the server stops.
     """
-    try:
-        async with while_held(ended):
-            yield
-    except Cut as cut:
-        raise error_of(cut.reason) from None
+    return Awaited(ended)
 
 
 def error_of(reason: Reason) -> Exception:
@@ -206,7 +252,7 @@ class EventStream(Response):
         """Send the pieces as they come."""
         del scope
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        async with self._lines.follow(self._credential, receive) as ended:
+        with self._lines.follow(self._credential, receive) as ended:
             try:
                 async with while_held(ended):
                     await self._pour(send)

@@ -13,7 +13,6 @@ from contextlib import aclosing, suppress
 from functools import partial
 from typing import Annotated, Any, Final, cast
 
-import structlog
 from fastapi import APIRouter
 from pydantic import AliasChoices, Field
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -25,7 +24,7 @@ from daeri.gateway.jsonrpc import Caller, Count, Dispatcher, Find, Method
 from daeri.gateway.lifelines import Cut, Ended, Lifelines, Reason, end, while_held
 from daeri.gateway.problems import problem_response
 from daeri.gateway.wire import INTEGER_MAX, encode, fitted, language
-from daeri.log import new_request_id
+from daeri.log import bind, new_request_id
 from daeri.records.actor import Actor
 from daeri.runs.runs import Runs
 from daeri.wording import Lang, Text
@@ -180,7 +179,7 @@ class Session:
 
     async def _answer(self, text: str, lang: Lang) -> None:
         request_id = new_request_id()
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        bind(request_id=request_id)
         try:
             actor = await self._who()
         except Unauthenticated:

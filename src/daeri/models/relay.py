@@ -48,6 +48,8 @@ class RelayRefused(ModelRefused):
 class Meter:
     """Lets a streamed reply through and reads its usage; drops the usage event that only Daeri asked for."""
 
+    __slots__ = ("_drops_usage", "_held", "counted", "events")
+
     def __init__(self, *, drops_usage: bool) -> None:
         """Begin a stream; `drops_usage` when its caller did not ask for the usage event."""
         self.counted: tuple[int, int] = _NO_COUNT

@@ -50,6 +50,27 @@ class Reply(asyncio.Protocol):
         ended: done when the last byte has been handed on; an error when it never will be.
     """
 
+    __slots__ = (
+        "_connection",
+        "_deadline",
+        "_heard",
+        "_is_paused",
+        "_is_reusable",
+        "_is_whole",
+        "_loop",
+        "_model",
+        "_most",
+        "_parser",
+        "_pieces",
+        "_received",
+        "_sink",
+        "_timer",
+        "began",
+        "ended",
+        "headers",
+        "status",
+    )
+
     def __init__(self, model: Model, connection: "Connection") -> None:
         """Begin to wait for the reply to a request that was just written."""
         self._loop = asyncio.get_running_loop()
@@ -59,6 +80,7 @@ class Reply(asyncio.Protocol):
         self._pieces: list[bytes] = []
         self._sink: Sink | None = None
         self._received = 0
+        self._most = model.reply_bytes_max
         self._is_whole = False
         self._is_reusable = False
         self._is_paused = False
@@ -115,7 +137,7 @@ class Reply(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take what the socket received."""
         self._received += len(data)
-        if self._received > self._model.reply_bytes_max:
+        if self._received > self._most:
             self.fail(self._failure(Text("응답이 너무 길어요", "sent more than the limit of a reply")))
             return
         try:
@@ -139,8 +161,8 @@ class Reply(asyncio.Protocol):
         none = Text("연결이 끊겼어요", "closed the connection without a reply")
         self.fail(self._failure(none if self.is_untouched else cut))
 
-    def fail(self, error: EndpointFailed | ModelTimeout) -> None:
-        """End with an error, and the connection with it."""
+    def fail(self, error: Exception) -> None:
+        """End with an error, and the connection with it; a reply that has ended stays as it is."""
         self._timer.cancel()
         if self._connection.reply is self:
             self._connection.reply = None

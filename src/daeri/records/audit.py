@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Final
 
-import structlog
 from sqlalchemy import (
     Column,
     Connection,
@@ -23,16 +22,16 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
-    insert,
     or_,
     select,
     text,
 )
 
 from daeri.errors import BrokenChain
+from daeri.log import bound
 from daeri.records.actor import Actor
 from daeri.records.portable import AUDIT_HEAD, hold
-from daeri.records.prepared import Constant
+from daeri.records.prepared import Constant, Insert
 from daeri.records.store import system
 from daeri.verify_audit import COLUMNS, GENESIS, REASONS, Broken, Notes, Verifier, row_hash
 from daeri.wording import Text
@@ -115,7 +114,7 @@ class Entry:
     @classmethod
     def of(cls, person_id: int, door: str, at: datetime, action: str, **more: Any) -> "Entry":
         """Return an entry for what someone who is not an actor (yet) did in the present request."""
-        request = structlog.contextvars.get_contextvars()
+        request = bound()
         if "client" in request:
             more["detail"] = {"from": request["client"], **more.get("detail", {})}
         told = {"agent": None, "outcome": "done", "request_id": request.get("request_id", "")} | more
@@ -147,7 +146,7 @@ class Proof:
 
 _NAMES = tuple(field.name for field in fields(Entry))
 _LAST = Constant(select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1))
-_INSERT = Constant(insert(audit), *audit.columns.keys())
+_INSERT = Insert(audit, audit.columns.keys())
 _TELLS_OF_A_CHANGE = or_(audit.c.detail.contains('"wrote"'), audit.c.action == ROLES_FOLLOW)
 _CHANGED = Constant(
     select(
@@ -173,6 +172,7 @@ def append_all(connection: Connection, entries: Sequence[Entry], about: About | 
     hold(connection, AUDIT_HEAD)
     last = _LAST.one(connection)
     seq, previous = (last.seq, last.hash) if last else (0, GENESIS)
+    rows = []
     for entry in entries:
         detail = entry.detail if about is None else {**entry.detail, **about(seq, previous)}
         row = {name: getattr(entry, name) for name in _NAMES}
@@ -180,7 +180,8 @@ def append_all(connection: Connection, entries: Sequence[Entry], about: About | 
         seq += 1
         row |= {"seq": seq, "previous_hash": previous}
         row["hash"] = previous = row_hash(row)
-        _INSERT.run(connection, **row)
+        rows.append(row)
+    _INSERT.run(connection, rows)
     return seq
 
 
@@ -286,5 +287,4 @@ def _forgiving(connection: Connection) -> Iterator[None]:
         driver.text_factory = before
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+_json: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode

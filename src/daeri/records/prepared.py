@@ -7,9 +7,9 @@ of the same shape nothing is taken but its values.
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import BindParameter, Connection, Dialect, Executable, Row, Select, Table, insert
+from sqlalchemy import BindParameter, Connection, Dialect, Executable, Row, Select, Table, bindparam, insert
 from sqlalchemy.engine import result_tuple
 from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.sql.cache_key import CacheKey
@@ -17,6 +17,8 @@ from sqlalchemy.sql.cache_key import CacheKey
 Rows = list[Row[Any]]
 Given = list[BindParameter[Any]]
 Shape = tuple[Hashable, ...]
+AT_ONCE: Final = 16
+"""Rows of one statement."""
 
 
 class Prepared:
@@ -110,11 +112,40 @@ class Constant:
         """Run a statement that writes and return how many rows it wrote."""
         return self._for(connection.dialect).run(connection, [values[name] for name in self._names])
 
+    def run_with(self, connection: Connection, values: Sequence[Any]) -> int:
+        """Run a statement that writes, with its values in the order of their names."""
+        return self._for(connection.dialect).run(connection, values)
+
     def _for(self, dialect: Dialect) -> Prepared:
         prepared = self._prepared.get(dialect.name)
         if prepared is None:
             prepared = self._prepared[dialect.name] = Prepared(self._statement, self._names, dialect)
         return prepared
+
+
+class Insert:
+    """Writes rows into a table, many in one statement.
+
+    Each call of the driver lets go of Python's lock, and a thread that writes row by row has to win it back from a
+    busy event loop after every one.
+    """
+
+    def __init__(self, table: Table, names: Sequence[str]) -> None:
+        """Take the table and its columns that are given."""
+        self._names = tuple(names)
+        self._one = Constant(insert(table), *names)
+        numbered = [{name: f"{name}_{number}" for name in names} for number in range(AT_ONCE)]
+        rows = [{name: bindparam(key, type_=table.c[name].type) for name, key in row.items()} for row in numbered]
+        self._many = Constant(insert(table).values(rows), *(key for row in numbered for key in row.values()))
+
+    def run(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write rows, in their order."""
+        whole = len(rows) - len(rows) % AT_ONCE
+        for start in range(0, whole, AT_ONCE):
+            together = rows[start : start + AT_ONCE]
+            self._many.run_with(connection, [row[name] for row in together for name in self._names])
+        for row in rows[whole:]:
+            self._one.run_with(connection, [row[name] for name in self._names])
 
 
 class Ready:

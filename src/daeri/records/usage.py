@@ -10,12 +10,13 @@ from decimal import Decimal
 from typing import Any, Final, Literal
 
 import structlog
-from sqlalchemy import BigInteger, Column, Connection, Date, Index, Integer, String, Table, insert
+from sqlalchemy import BigInteger, Column, Connection, Date, Index, Integer, String, Table
 
 from daeri.clock import SEOUL, Clock
 from daeri.errors import NotReady
 from daeri.records import audit
 from daeri.records.actor import Actor
+from daeri.records.prepared import Insert
 from daeri.records.record import Instant
 from daeri.records.store import Store, system
 
@@ -48,6 +49,7 @@ model_use = Table(
 )
 Index("ix_model_use_day", model_use.c.day)
 Index("ix_model_use_person", model_use.c.person_id, model_use.c.day)
+_INSERT: Final = Insert(model_use, [column.name for column in model_use.columns if column.name != "id"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ class UseBook:
 
         def put(connection: Connection) -> None:
             if rows := [use.row for use in uses if use.outcome != "refused"]:
-                connection.execute(insert(model_use), rows)
+                _INSERT.run(connection, rows)
             if entries := [use.entry for use in uses if use.purpose == "relay"]:
                 audit.append_all(connection, entries)
 

@@ -232,7 +232,7 @@ class OpenAi:
         """
         credential = self._keeper.credential(request, DOOR)
         runs, run_id = self._services.runs, run["run_id"]
-        async with self._lines.follow(credential, request.receive) as ended:
+        with self._lines.follow(credential, request.receive) as ended:
             try:
                 async with while_there(ended):
                     run = await runs.wait(actor, run_id, WAIT_MAX, lang)

@@ -7,6 +7,7 @@ itself, and only a caller who reads too slowly makes anything wait: then the mod
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from types import coroutine
 from typing import Any, Final, cast
@@ -18,18 +19,22 @@ from starlette.types import Message, Receive, Scope, Send
 from daeri.errors import DaeriError, Unauthenticated
 from daeri.gateway.doorkeeper import Credential
 from daeri.gateway.guard import straight
-from daeri.gateway.lifelines import LAST_SECONDS, STREAMED, Cut, Ended, Lifelines, while_held, while_there
+from daeri.gateway.lifelines import LAST_SECONDS, STREAMED, Cut, Ended, Lifelines, while_there
 from daeri.gateway.openai.chat import cut as cut_off
 from daeri.gateway.wire import language
 from daeri.models.relay import Meter, Passage
+from daeri.models.splice import Reply
 from daeri.records.usage import Outcome
 
 SLOW_SECONDS: Final = 60.0
 """How long a caller may take to read what is left of a reply that has come to its end."""
+_HEADERS: Final = tuple((name.lower().encode(), value.encode()) for name, value in STREAMED.items())
 
 
 class Pour:
     """Sends pieces of a body from a callback."""
+
+    __slots__ = ("_late", "_pause", "_resume", "_send", "_through", "_waiting")
 
     def __init__(
         self, send: Send, through: Callable[[bytes], bytes], pause: Callable[[], None], resume: Callable[[], None]
@@ -110,7 +115,7 @@ class Passed(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Ask the model, and pass its reply on until it ends, its caller leaves, or the caller's credential ends."""
-        async with self._lines.follow(self._credential, receive, until_cut=True) as ended:
+        with self._lines.follow(self._credential, receive, until_cut=True) as ended:
             async with while_there(ended):
                 passage = await self._ask()
             outcome: Outcome = "cancelled"
@@ -127,16 +132,16 @@ class Passed(Response):
 
     async def _passed(self, passage: Passage, meter: Meter, ended: Ended, send: Send, body: Send) -> Outcome:
         reply = passage.reply
-        head = Response(headers={**STREAMED, "Content-Type": passage.media_type})
-        del head.headers["content-length"]
-        await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": head.raw_headers})
+        headers = [*_HEADERS, (b"content-type", passage.media_type.encode("latin-1"))]
+        await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": headers})
         pour = Pour(body, meter.through, reply.pause, reply.resume)
+        cut = partial(_cut, reply)
+        ended.add_done_callback(cut)
         reply.pour(pour)
         try:
-            async with while_held(ended):
-                await reply.ended
-        except Cut as cut:
-            if cut.reason != "gone":
+            await reply.ended
+        except Cut as end:
+            if end.reason != "gone":
                 await pour.finish(self._last(Unauthenticated()), LAST_SECONDS)
             return "cancelled"
         except DaeriError as error:
@@ -146,7 +151,13 @@ class Passed(Response):
             await pour.finish(meter.rest(), SLOW_SECONDS)
             return "done"
         finally:
+            ended.remove_done_callback(cut)
             pour.close()
 
     def _last(self, error: DaeriError) -> bytes:
         return cut_off(error, self._lang)
+
+
+def _cut(reply: Reply, ended: Ended) -> None:
+    """End a reply with its lifeline."""
+    reply.fail(Cut(ended.result()))
