@@ -25,6 +25,8 @@ CREDENTIAL_MAX: Final = 512
 """Characters of a key or token; ours are under 60, and hashing longer ones is only work for an attacker."""
 TOKEN_MAX: Final = 8192
 """Characters of a signed token, which carries its claims along."""
+LAST_SECOND: Final = 253_402_300_799
+"""Of the year 9999; a token that ends later ends for us there."""
 RECENT_SECONDS: Final = 1.0
 """How old a look at a credential may be where a request is only passed on to a model."""
 RECENT_MAX: Final = 10_000
@@ -190,7 +192,7 @@ class Doorkeeper:
         if self._issuer is None or not _is_signed(credential):
             return None
         claims = await self._issuer.claims(credential, {self._options.public_url.rstrip("/")})
-        return datetime.fromtimestamp(claims["exp"], UTC)
+        return datetime.fromtimestamp(min(claims["exp"], LAST_SECOND), UTC)
 
     def challenge(self, error: DaeriError, request: Request, path: str) -> dict[str, str]:
         """Return how to come in properly, for a caller who was refused at a resource's path (RFC 9728 §5.1)."""

@@ -9,34 +9,25 @@ import json
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from daeri.clock import Clock
-from daeri.errors import NotReady, Unauthenticated
-from daeri.outbound.guard import Unsent, resolved, sent
+from daeri.errors import NotReady, Unauthenticated, ValidationFailed
+from daeri.outbound.guard import Unsent, checked_url, resolved, sent
 from daeri.wording import Text
 
-ALGORITHMS: Final = (
-    "RS256",
-    "RS384",
-    "RS512",
-    "PS256",
-    "PS384",
-    "PS512",
-    "ES256",
-    "ES384",
-    "ES512",
-    "EdDSA",
-)
-"""Never a shared secret, never none: what a client knows must not be what signs."""
+if TYPE_CHECKING:
+    from joserfc.jwk import Key
+    from joserfc.jwt import ClaimsOption, Token
+
 KEPT_SECONDS: Final = 600
 AGAIN_SECONDS: Final = 30
 """How long keys are kept, and how soon an unknown one makes us look again: forged tokens by the thousand ask once."""
-LEEWAY_SECONDS: Final = 30
 DISCOVERY: Final = "/.well-known/openid-configuration"
 
-_BAD: Final = Text("토큰을 받아들일 수 없어요", "The token is not accepted")
-_AWAY: Final = Text("로그인 서버가 답하지 않아요", "The identity provider does not answer")
+BAD: Final = Text("토큰을 받아들일 수 없어요", "The token is not accepted")
+REFUSED: Final = Text("로그인 서버가 거절했어요", "The identity provider refused")
+AWAY: Final = Text("로그인 서버가 답하지 않아요", "The identity provider does not answer")
 
 Claims = Mapping[str, Any]
 
@@ -69,7 +60,7 @@ class Issuer:
         self._clock = clock
         self._lock = asyncio.Lock()
         self._about: dict[str, Any] = {}
-        self._keys: dict[str, Any] = {}
+        self._keys: dict[str, Key] = {}
         self._fetched = 0.0
 
     async def about(self) -> dict[str, Any]:
@@ -81,79 +72,80 @@ class Issuer:
         if not self._about:
             found = await self._json(self.options.url.rstrip("/") + DISCOVERY)
             if found.get("issuer") != self.options.url:
-                raise NotReady(_AWAY)
+                raise NotReady(AWAY)
             self._about = found
         return self._about
+
+    async def endpoint(self, name: str) -> str:
+        """Return one of its addresses.
+
+        Raises:
+            NotReady: as `about`, or it names none that could be called.
+        """
+        url = (await self.about()).get(name)
+        try:
+            checked_url(url if isinstance(url, str) else "", private=True)
+        except ValidationFailed:
+            raise NotReady(AWAY) from None
+        return str(url)
 
     async def claims(self, token: str, audience: Collection[str]) -> Claims:
         """Return what a token says, once it is proved.
 
         Raises:
+            Unauthenticated, NotReady: as `proved`.
+        """
+        return (await self.proved(token, audience)).claims
+
+    async def proved(self, token: str, audience: Collection[str]) -> "Token":
+        """Return the head and the claims of a token.
+
+        Raises:
             Unauthenticated: it is not from this provider, not for us, not valid now, or not whole.
             NotReady: the provider's keys cannot be had.
         """
-        import jwt  # noqa: PLC0415 - with its cryptography it takes a tenth of a second to import
+        from daeri.gateway import signed  # noqa: PLC0415 - with its cryptography it takes a tenth of a second to import
 
-        try:
-            key = await self._key(jwt.get_unverified_header(token))
-            claims: dict[str, Any] = jwt.decode(
-                token,
-                key,
-                algorithms=list(ALGORITHMS),
-                audience=list(audience),
-                issuer=self.options.url,
-                options={
-                    "require": ["exp", "iss", "aud", "sub"],
-                    "verify_exp": False,
-                    "verify_nbf": False,
-                    "verify_iat": False,
-                },
-            )
-        except jwt.InvalidTokenError:
-            raise Unauthenticated(_BAD) from None
-        now = self._clock.now().timestamp()
-        times = [claims.get(name, 0) for name in ("exp", "nbf", "iat")]
-        if not all(isinstance(at, int | float) and not isinstance(at, bool) for at in times):
-            raise Unauthenticated(_BAD)
-        ends, begins, made = times
-        if ends <= now - LEEWAY_SECONDS or max(begins, made) > now + LEEWAY_SECONDS:
-            raise Unauthenticated(_BAD)
-        return claims
+        key = (await self._keys_with(kid := signed.key_id(token))).get(kid)
+        if key is None or not audience:  # where nobody is named, joserfc lets everybody in
+            raise Unauthenticated(BAD)
+        found = signed.decoded(token, key)
+        wanted: dict[str, ClaimsOption] = {
+            "iss": {"essential": True, "value": self.options.url},
+            "aud": {"essential": True, "values": [*audience]},
+            "sub": {"essential": True},
+            "exp": {"essential": True},
+        }
+        signed.check(found.claims, self.now(), wanted)
+        return found
 
-    async def _key(self, header: Mapping[str, Any]) -> Any:
-        kid = header.get("kid", "")
-        if header.get("alg") not in ALGORITHMS or not isinstance(kid, str):
-            raise Unauthenticated(_BAD)
+    def now(self) -> int:
+        """Return the time that tokens are held against."""
+        return int(self._clock.now().timestamp())
+
+    async def _keys_with(self, kid: str) -> "dict[str, Key]":
+        """Return its keys, looked at anew where they are old, or lack one that was not looked for a moment ago."""
         async with self._lock:
             age = time.monotonic() - self._fetched
             if not self._fetched or age > KEPT_SECONDS or (kid not in self._keys and age > AGAIN_SECONDS):
                 await self._fetch()
-        key = self._keys.get(kid)
-        if key is None or key.key_type == "oct":
-            raise Unauthenticated(_BAD)
-        return key
+        return self._keys
 
     async def _fetch(self) -> None:
-        import jwt  # noqa: PLC0415 - as above
+        from daeri.gateway import signed  # noqa: PLC0415 - as above
 
-        found = (await self._json(str((await self.about()).get("jwks_uri", "")))).get("keys")
-        keys: dict[str, Any] = {}
-        for item in found if isinstance(found, list) else []:
-            try:
-                keys[str(item.get("kid", ""))] = jwt.PyJWK(item)
-            except (jwt.PyJWTError, AttributeError):
-                continue  # a kind of key that is of no use to us
-        self._keys, self._fetched = keys, time.monotonic()
+        found = await self._json(await self.endpoint("jwks_uri"))
+        self._keys, self._fetched = signed.keys_of(found.get("keys")), time.monotonic()
 
     async def _json(self, url: str) -> dict[str, Any]:
         try:
             # The provider is named by whoever runs this server, so it may well stand inside the network.
             status, body = await sent("GET", await resolved(url, private=True), headers={"Accept": "application/json"})
             found = json.loads(body) if status == 200 else None  # noqa: PLR2004 - the only good one
-        except (Unsent, ValueError):
+        except (Unsent, ValidationFailed, ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
-            raise NotReady(_AWAY)
+            raise NotReady(AWAY)
         return found
 
     def says_all(self, claims: Claims) -> bool:
@@ -167,14 +159,15 @@ class Issuer:
         Raises:
             Unauthenticated: it names none.
         """
-        login = claims.get(self.options.login_claim)
-        if not isinstance(login, str) or not login:
-            raise Unauthenticated(_BAD)
-        return login
+        return _name(claims, self.options.login_claim)
 
     def subject_of(self, claims: Claims) -> str:
-        """Return who it is to the provider: the one name that never goes to someone else."""
-        return f"{self.options.url}#{claims['sub']}"
+        """Return who it is to the provider: the one name that never goes to someone else.
+
+        Raises:
+            Unauthenticated: no records could hold it.
+        """
+        return f"{self.options.url}#{_name(claims, 'sub')}"
 
     def roles_of(self, claims: Claims) -> tuple[frozenset[str], frozenset[str]] | None:
         """Return which roles follow the provider, and which of them a token gives; None where none do."""
@@ -186,3 +179,10 @@ class Issuer:
             self.options.roles[group] for group in listed if isinstance(group, str) and group in self.options.roles
         }
         return frozenset(self.options.roles.values()), frozenset(given)
+
+
+def _name(claims: Claims, claim: str) -> str:
+    name = claims.get(claim)
+    if not isinstance(name, str) or not name or not name.isprintable():
+        raise Unauthenticated(BAD)
+    return name
