@@ -1,5 +1,6 @@
 """What comes from the identity provider, or pretends to: oddities are refused in our own words, and none breaks us."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -111,6 +112,19 @@ def good(provider, **more):
     }
 
 
+class Slow(Response):
+    """An answer that waits, and then is an error."""
+
+    def __init__(self):
+        super().__init__(status_code=500)
+        self.asked, self.going = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, *asgi):
+        self.asked.set()
+        await self.going.wait()
+        await super().__call__(*asgi)
+
+
 # How we show who we are ------------------------------------------------------------------------------------------
 
 
@@ -174,29 +188,29 @@ async def test_what_the_owner_was_sent_back_with_is_of_no_use_to_a_colleague_or_
     assert refused(await house.http.get(stolen), 401), "a thief has used it up"
 
 
-@pytest.mark.parametrize(
-    "sealed",
-    [
-        {"state": "", "nonce": "n", "verifier": "v", "next": "/"},
-        {"state": "s", "nonce": "", "verifier": "v", "next": "/"},
-        {"state": "s", "verifier": "v", "next": "/"},
-        {"state": "s", "nonce": None, "verifier": "v", "next": "/"},
-        {"state": ["s"], "nonce": "n", "verifier": "v", "next": "/"},
-        {"state": "s", "nonce": "n", "verifier": 5, "next": "/"},
-        {"state": "s", "nonce": "n", "verifier": "v", "next": ["/"]},
-        {"state": "\ud800", "nonce": "n", "verifier": "v", "next": "/"},
-        {"state": "s", "nonce": "n", "verifier": "v", "next": "/", "more": "x"},
-        ["state", "nonce", "verifier", "next"],
-        "state nonce verifier next",
-        5,
-        None,
-    ],
-)
-async def test_a_cookie_that_is_not_as_we_set_it_ends_the_sign_in(house, sealed):
-    cookie = base64.urlsafe_b64encode(json.dumps(sealed).encode()).decode()
-    state = "s" if isinstance(sealed, dict) and sealed["state"] == "s" else ""
-    headers = {"Cookie": f"daeri_session_oidc={cookie}"}
-    assert refused(await house.http.get(f"/auth/oidc/callback?code=x&state={state}", headers=headers), 400)
+ODD_COOKIES = [
+    {"state": "", "nonce": "n", "verifier": "v", "next": "/"},
+    {"state": "s", "nonce": "", "verifier": "v", "next": "/"},
+    {"state": "s", "verifier": "v", "next": "/"},
+    {"state": "s", "nonce": None, "verifier": "v", "next": "/"},
+    {"state": ["s"], "nonce": "n", "verifier": "v", "next": "/"},
+    {"state": "s", "nonce": "n", "verifier": 5, "next": "/"},
+    {"state": "s", "nonce": "n", "verifier": "v", "next": ["/"]},
+    {"state": "\ud800", "nonce": "n", "verifier": "v", "next": "/"},
+    {"state": "s", "nonce": "n", "verifier": "v", "next": "/", "more": "x"},
+    ["state", "nonce", "verifier", "next"],
+    "state nonce verifier next",
+    5,
+    None,
+]
+
+
+async def test_a_cookie_that_is_not_as_we_set_it_ends_the_sign_in(house):
+    for sealed in ODD_COOKIES:
+        cookie = base64.urlsafe_b64encode(json.dumps(sealed).encode()).decode()
+        state = "s" if isinstance(sealed, dict) and sealed["state"] == "s" else ""
+        headers = {"Cookie": f"daeri_session_oidc={cookie}"}
+        assert refused(await house.http.get(f"/auth/oidc/callback?code=x&state={state}", headers=headers), 400), sealed
 
 
 async def test_a_cookie_that_is_nested_a_thousandfold_ends_the_sign_in(house):
@@ -218,50 +232,51 @@ async def test_an_answer_without_a_code_that_counts_is_refused(house, more):
 # The ID token ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "over",
-    [
-        {"aud": ["another"], "azp": CLIENT},
-        {"aud": [CLIENT, "another"]},
-        {"aud": [CLIENT, "another"], "azp": "another"},
-        {"aud": [CLIENT, 5], "azp": CLIENT},
-        {"aud": {CLIENT: 1}},
-        {"aud": f"{CLIENT} another"},
-        {"aud": []},
-        {"azp": ""},
-        {"azp": [CLIENT]},
-        {"azp": 0},
-        {"nonce": 5},
-        {"nonce": []},
-        {"nonce": "\ud800"},
-        {"exp": "9999999999"},
-        {"exp": [9999999999]},
-        {"exp": True},
-        {"exp": float("nan")},
-        {"exp": float("inf")},
-        {"iat": None},
-        {"iat": "now"},
-        {"iat": float("-inf")},
-        {"nbf": {}},
-        {"nbf": float("nan")},
-        {"sub": ""},
-        {"sub": "u\x00"},
-        {"sub": "\ud800"},
-        {"jti": "\x00", "preferred_username": "nobody"},
-        {"preferred_username": "owner\x00"},
-        {"preferred_username": "\ud800"},
-        {"preferred_username": ["owner"]},
-        {"auth_time": "now"},
-        {"at_hash": "another"},
-        {"at_hash": ["another"]},
-        {"at_hash": 5},
-        {"at_hash": "\ud800"},
-    ],
-    ids=str,
-)
-async def test_an_id_token_with_odd_claims_is_refused(house, provider, over):
-    provider.over = over
-    assert refused(await signed_in(house), 401)
+ODD_CLAIMS = [
+    {"aud": ["another"], "azp": CLIENT},
+    {"aud": [CLIENT, "another"]},
+    {"aud": [CLIENT, "another"], "azp": "another"},
+    {"aud": [CLIENT, 5], "azp": CLIENT},
+    {"aud": {CLIENT: 1}},
+    {"aud": f"{CLIENT} another"},
+    {"aud": []},
+    {"azp": ""},
+    {"azp": [CLIENT]},
+    {"azp": 0},
+    {"nonce": 5},
+    {"nonce": []},
+    {"nonce": "\ud800"},
+    {"exp": "9999999999"},
+    {"exp": [9999999999]},
+    {"exp": True},
+    {"exp": float("nan")},
+    {"exp": float("inf")},
+    {"iat": None},
+    {"iat": "now"},
+    {"iat": float("-inf")},
+    {"nbf": {}},
+    {"nbf": float("nan")},
+    {"sub": ""},
+    {"sub": "u\x00"},
+    {"sub": "\ud800"},
+    {"jti": "\x00", "preferred_username": "nobody"},
+    {"preferred_username": "owner\x00"},
+    {"preferred_username": "\ud800"},
+    {"preferred_username": ["owner"]},
+    {"auth_time": "now"},
+    {"at_hash": "another"},
+    {"at_hash": ["another"]},
+    {"at_hash": 5},
+    {"at_hash": "\ud800"},
+]
+
+
+async def test_an_id_token_with_odd_claims_is_refused(house, provider):
+    for over in ODD_CLAIMS:
+        provider.over = over
+        assert refused(await signed_in(house), 401), over
+    provider.over = {}
+    assert (await signed_in(house)).status_code == 303
 
 
 async def test_an_id_token_for_several_is_taken_where_it_was_made_for_us(house, provider):
@@ -413,6 +428,26 @@ async def test_keys_that_cannot_be_had_are_a_provider_that_is_away(house, provid
     assert refused(await me(house, provider.sign(good(provider))), 503)
 
 
+async def test_a_flood_asks_a_provider_that_is_away_once_and_nobody_whose_key_is_known_waits(
+    house, provider, monkeypatch
+):
+    known = provider.sign(good(provider))
+    assert (await me(house, known)).is_success
+    forged, slow = by_hand({"alg": "RS256", "kid": "two"}, good(provider), rs256(provider.keys["one"])), Slow()
+    monkeypatch.setattr("daeri.gateway.issuer.AGAIN_SECONDS", 0)
+    provider.listed, provider.asked = slow, 0
+    flood = [asyncio.create_task(me(house, forged)) for _ in range(20)]
+    await slow.asked.wait()
+    assert (await me(house, known)).is_success
+    assert not any(one.done() for one in flood), "the provider has not answered yet"
+    slow.going.set()
+    assert {(await one).status_code for one in flood} == {503}
+    assert provider.asked == 1
+    monkeypatch.setattr("daeri.gateway.issuer.AWAY_SECONDS", 0)
+    assert (await me(house, forged)).status_code == 503
+    assert provider.asked == 2
+
+
 async def test_keys_are_fetched_the_guarded_way(house, provider):
     provider.promises = {"jwks_uri": "http://169.254.169.254/keys"}
     assert refused(await me(house, provider.sign(good(provider))), 503)
@@ -448,74 +483,69 @@ async def test_a_key_signs_by_the_methods_of_its_kind_and_curve_alone(house, pro
 TOKENS = {"access_token": "a", "token_type": "Bearer", "id_token": "a.b.c"}
 
 
-@pytest.mark.parametrize(
-    ("answer", "status"),
-    [
-        (Response("no JSON"), 503),
-        (Response(b""), 503),
-        (Response(b"\xff\xfe\xff"), 503),
-        (Response("[]"), 503),
-        (Response("null"), 503),
-        (Response(DEEP), 503),
-        (Response('{"id_token":' + "9" * 10_000 + "}"), 503),
-        (Response(b"{" + b" " * 2_000_000 + b"}"), 503),
-        (Response("<h1>no</h1>", 500), 503),
-        (JSONResponse({"error": "server_error"}, 500), 503),
-        (JSONResponse(TOKENS, 302, {"Location": "http://127.0.0.1:1/"}), 503),
-        (RedirectResponse("http://127.0.0.1:1/"), 503),
-        (JSONResponse(TOKENS, 403), 503),
-        (JSONResponse(TOKENS, 201), 503),
-        (JSONResponse({"error": "invalid_grant", "error_description": "안 돼요 \x00"}, 400), 401),
-        (JSONResponse({"error": ["invalid_grant"], "error_description": {}}, 400), 401),
-        (JSONResponse({"error": "invalid_grant", **TOKENS}), 401),
-        (JSONResponse({}), 401),
-        (JSONResponse({**TOKENS, "id_token": ["a.b.c"]}), 401),
-        (JSONResponse({**TOKENS, "id_token": None}), 401),
-        (JSONResponse({**TOKENS, "id_token": 5}), 401),
-        (JSONResponse({**TOKENS, "id_token": "x" * 200_000}), 401),
-        (JSONResponse({**TOKENS, "id_token": "한.글.요"}), 401),
-        (Response('{"id_token": "\\ud800"}'), 503),
-        (JSONResponse({**TOKENS, "token_type": 5}), 401),
-    ],
-)
-async def test_a_token_endpoint_that_answers_nonsense_ends_the_sign_in(house, provider, answer, status):
-    provider.answer = answer
-    assert refused(await signed_in(house), status)
+NONSENSE = [
+    (Response("no JSON"), 503),
+    (Response(b""), 503),
+    (Response(b"\xff\xfe\xff"), 503),
+    (Response("[]"), 503),
+    (Response("null"), 503),
+    (Response(DEEP), 503),
+    (Response('{"id_token":' + "9" * 10_000 + "}"), 503),
+    (Response(b"{" + b" " * 2_000_000 + b"}"), 503),
+    (Response("<h1>no</h1>", 500), 503),
+    (JSONResponse({"error": "server_error"}, 500), 503),
+    (JSONResponse(TOKENS, 302, {"Location": "http://127.0.0.1:1/"}), 503),
+    (RedirectResponse("http://127.0.0.1:1/"), 503),
+    (JSONResponse(TOKENS, 403), 503),
+    (JSONResponse(TOKENS, 201), 503),
+    (JSONResponse({"error": "invalid_grant", "error_description": "안 돼요 \x00"}, 400), 401),
+    (JSONResponse({"error": ["invalid_grant"], "error_description": {}}, 400), 401),
+    (JSONResponse({"error": "invalid_grant", **TOKENS}), 401),
+    (JSONResponse({}), 401),
+    (JSONResponse({**TOKENS, "id_token": ["a.b.c"]}), 401),
+    (JSONResponse({**TOKENS, "id_token": None}), 401),
+    (JSONResponse({**TOKENS, "id_token": 5}), 401),
+    (JSONResponse({**TOKENS, "id_token": "x" * 200_000}), 401),
+    (JSONResponse({**TOKENS, "id_token": "한.글.요"}), 401),
+    (Response('{"id_token": "\\ud800"}'), 503),
+    (JSONResponse({**TOKENS, "token_type": 5}), 401),
+]
 
 
-@pytest.mark.parametrize(
-    "more",
-    [
-        {"expires_in": "soon"},
-        {"expires_in": [1]},
-        {"expires_in": 10**400},
-        {"expires_in": 1, "refresh_token": "r"},
-        {"expires_at": {}},
-        {"expires_at": 1},
-        {"token_type": 5},
-        {"token_type": "DPoP"},
-        {"access_token": None},
-        {"access_token": ["a"]},
-        {"scope": 5, "state": []},
-        {"error": None},
-    ],
-    ids=str,
-)
-async def test_what_a_sign_in_does_not_go_by_may_be_odd(house, provider, more):
-    provider.told = more
-    assert (await signed_in(house)).status_code == 303
+async def test_a_token_endpoint_that_answers_nonsense_ends_the_sign_in(house, provider):
+    for answer, status in NONSENSE:
+        provider.answer = answer
+        assert refused(await signed_in(house), status), answer.body[:60]
+
+
+NOT_GONE_BY = [
+    {"expires_in": "soon"},
+    {"expires_in": [1]},
+    {"expires_in": 10**400},
+    {"expires_in": 1, "refresh_token": "r"},
+    {"expires_at": {}},
+    {"expires_at": 1},
+    {"token_type": 5},
+    {"token_type": "DPoP"},
+    {"access_token": None},
+    {"access_token": ["a"]},
+    {"scope": 5, "state": []},
+    {"error": None},
+]
+
+
+async def test_what_a_sign_in_does_not_go_by_may_be_odd(house, provider):
+    for more in NOT_GONE_BY:
+        provider.told = more
+        assert (await signed_in(house)).status_code == 303, more
 
 
 async def test_a_token_endpoint_that_is_slow_is_waited_for_no_longer_than_others(house, provider, monkeypatch):
-    class Slow(JSONResponse):
-        async def __call__(self, _, receive, send):
-            await send({"type": "http.response.start", "status": 200, "headers": []})
-            while (await receive())["type"] != "http.disconnect":
-                pass
-
     monkeypatch.setattr("daeri.outbound.guard.TIMEOUT_SECONDS", 0.3)
-    provider.answer = Slow({})
+    provider.answer = slow = Slow()
     assert refused(await signed_in(house), 503)
+    assert not slow.going.is_set()
+    slow.going.set()
 
 
 async def test_whatever_the_sign_in_asks_goes_the_guarded_way_out(house, provider, monkeypatch):

@@ -6,6 +6,7 @@ counts only for the audience it was made for, within its time, and if it is sign
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 KEPT_SECONDS: Final = 600
 AGAIN_SECONDS: Final = 30
 """How long keys are kept, and how soon an unknown one makes us look again: forged tokens by the thousand ask once."""
+AWAY_SECONDS: Final = 5
+"""How soon keys that could not be had are asked for again; until then nobody waits for them."""
 DISCOVERY: Final = "/.well-known/openid-configuration"
 
 BAD: Final = Text("토큰을 받아들일 수 없어요", "The token is not accepted")
@@ -61,7 +64,7 @@ class Issuer:
         self._lock = asyncio.Lock()
         self._about: dict[str, Any] = {}
         self._keys: dict[str, Key] = {}
-        self._fetched = 0.0
+        self._fetched = self._failed = -math.inf
 
     async def about(self) -> dict[str, Any]:
         """Return what it says of itself.
@@ -125,16 +128,26 @@ class Issuer:
 
     async def _keys_with(self, kid: str) -> "dict[str, Key]":
         """Return its keys, looked at anew where they are old, or lack one that was not looked for a moment ago."""
-        async with self._lock:
-            age = time.monotonic() - self._fetched
-            if not self._fetched or age > KEPT_SECONDS or (kid not in self._keys and age > AGAIN_SECONDS):
-                await self._fetch()
+        if self._outdated(kid):  # whose key is known never waits for those whose key is not
+            async with self._lock:
+                if self._outdated(kid):
+                    await self._fetch()
         return self._keys
+
+    def _outdated(self, kid: str) -> bool:
+        age = time.monotonic() - self._fetched
+        return age > KEPT_SECONDS or (kid not in self._keys and age > AGAIN_SECONDS)
 
     async def _fetch(self) -> None:
         from daeri.gateway import signed  # noqa: PLC0415 - as above
 
-        found = await self._json(await self.endpoint("jwks_uri"))
+        if time.monotonic() - self._failed < AWAY_SECONDS:
+            raise NotReady(AWAY)
+        try:
+            found = await self._json(await self.endpoint("jwks_uri"))
+        except NotReady:
+            self._failed = time.monotonic()
+            raise
         self._keys, self._fetched = signed.keys_of(found.get("keys")), time.monotonic()
 
     async def _json(self, url: str) -> dict[str, Any]:
