@@ -4,11 +4,12 @@ import { readFileSync } from "node:fs";
 import { Provider } from "oidc-provider";
 
 const told = () => JSON.parse(readFileSync(process.argv[2], "utf8"));
-const { url, clients, keys } = told();
+const { url, clients, keys, shown } = told();
 
 const provider = new Provider(url, {
   clients,
   jwks: { keys },
+  ...(shown && { clientAuthMethods: [shown], clientDefaults: { token_endpoint_auth_method: shown } }),
   claims: { openid: ["sub"], profile: ["name", "preferred_username", "groups"], email: ["email"] },
   findAccount: (_, id) => id in told().people && { accountId: id, claims: () => ({ sub: id, ...told().people[id] }) },
   extraTokenClaims: (_, token) => ({ preferred_username: told().people[token.accountId].preferred_username }),

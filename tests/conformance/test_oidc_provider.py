@@ -24,6 +24,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from daeri.gateway import IssuerOptions, Options
+from daeri.outbound.guard import sent
 from gateway.gateway_house import opened, with_keys
 from gateway.mcp_client import headers_of, message
 from servers import Server, free_port
@@ -61,6 +62,7 @@ class Provider:
         self.people = {who: dict(told) for who, told in PEOPLE.items()}
         self.keys = [_key("one")]
         self.backs = [BACK]
+        self.shown = ""
         self.process: subprocess.Popen[bytes] | None = None
 
     def tell(self) -> None:
@@ -69,7 +71,7 @@ class Provider:
             {"client_id": CLIENT, "client_secret": SECRET, "redirect_uris": self.backs},
             {"client_id": OTHER, "client_secret": "x", "redirect_uris": [ELSEWHERE]},
         ]
-        told = {"url": self.url, "clients": clients, "keys": self.keys, "people": self.people}
+        told = {"url": self.url, "clients": clients, "keys": self.keys, "people": self.people, "shown": self.shown}
         self._file.write_text(json.dumps(told))
 
     def start(self) -> None:
@@ -318,6 +320,22 @@ async def test_signing_out_here_ends_the_session_and_a_stolen_cookie_with_it(bro
     asked = one.asked
     assert (await one.sign_in()).status_code == 303
     assert one.asked == asked, "the provider's own session is its own, as the README says"
+
+
+async def test_the_secret_is_shown_in_the_form_to_a_provider_that_takes_it_there_alone(browsers, provider, monkeypatch):
+    asked = []
+
+    async def noted(method: str, target: Any, *, headers: dict[str, str], body: bytes = b"") -> tuple[int, bytes]:
+        asked.append(("authorization" in headers, b"client_secret=" in body))
+        return await sent(method, target, headers=headers, body=body)
+
+    monkeypatch.setattr("daeri.gateway.relying_party.sent", noted)
+    provider.stop()
+    provider.shown = "client_secret_post"
+    provider.start()
+    assert (await browsers["u-1"].sign_in()).status_code == 303
+    assert (await browsers["u-1"].me())["person"]["id"] == OWNER
+    assert asked[0] == (False, True), "this provider is lenient, so that it let us in says nothing"
 
 
 async def test_a_secret_that_the_provider_does_not_know_lets_nobody_in(keyed, tmp_path, provider):
