@@ -52,13 +52,24 @@ class Stream(asyncio.Protocol):
 
     def is_right(self) -> bool:
         """Say whether every token came, and the end."""
-        lines = b"".join(self._parts).split(b"\r\n\r\n", 1)[-1].decode().splitlines()
+        lines = _body(b"".join(self._parts).split(b"\r\n\r\n", 1)[-1]).decode().splitlines()
         payloads = [line[6:] for line in lines if line.startswith("data: ")]
         if not payloads or payloads[-1] != "[DONE]":
             return False
         chunks = [json.loads(payload) for payload in payloads[:-1]]
         deltas = [choice["delta"].get("content") or "" for chunk in chunks for choice in chunk["choices"]]
         return "".join(deltas) == _WANTED
+
+
+def _body(chunks: bytes) -> bytes:
+    """Return what stands in chunks; a relay may cut them where it likes."""
+    body = []
+    while chunks:
+        size, _, rest = chunks.partition(b"\r\n")
+        end = int(size or b"0", 16)
+        body.append(rest[:end])
+        chunks = rest[end + 2 :] if end else b""
+    return b"".join(body)
 
 
 async def main(port: int, streams: int, key: str, model: str) -> None:
