@@ -390,7 +390,7 @@ def build(store: Store, declared: Company = company, folder: Path = NOWHERE) -> 
     anchors = Anchors(store, clock, folder / "audit.key", [folder / "audit.anchors"])
     door = Door(declared, store, clock)
     runs = Runs(declared, store, clock, Wakeups())
-    approvals = Approvals(declared, store, clock, door.execute_approved, runs)
+    approvals = Approvals(declared, store, clock, door.execute_approved, runs.dispatch)
     return World(
         company=declared,
         store=store,

@@ -6,7 +6,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -19,10 +18,19 @@ from daeri.agent.executor import Executor
 from daeri.agent.keyless import Keyless
 from daeri.agent.planner import Planner
 from daeri.clock import Clock
-from daeri.errors import DeclarationError
+from daeri.configured import (
+    budgets_of,
+    embedder_of,
+    equipped,
+    issuer_of,
+    models_of,
+    news_of,
+    raw_models_of,
+    search_engine_of,
+    with_agents,
+)
 from daeri.exchange import Away, Exchange
-from daeri.gateway import IssuerOptions, Options, Services, gateway
-from daeri.gateway.guard import NewsOptions
+from daeri.gateway import Options, Services, gateway
 from daeri.gateway.mcp import Extras
 from daeri.library.blocks import Limits
 from daeri.library.cells import Bounds, Cells
@@ -32,13 +40,10 @@ from daeri.library.meaning import Meaning
 from daeri.library.originals import Originals
 from daeri.library.own_files import OwnFiles
 from daeri.models.relay import RawModels
-from daeri.models.table import budgets_in, models_in
-from daeri.models.wire import Model
-from daeri.operations.agents import agents_in, check_agents
 from daeri.operations.answers import Answers
 from daeri.operations.approval import Approvals
 from daeri.operations.auditing import AuditLog
-from daeri.operations.budgets import Budget, Budgets
+from daeri.operations.budgets import Budgets
 from daeri.operations.company import Company
 from daeri.operations.costs import Costs
 from daeri.operations.invoke import Door
@@ -50,7 +55,6 @@ from daeri.operations.policy import Policies
 from daeri.operations.prompting import PromptLog
 from daeri.operations.quotas import Quota, Quotas
 from daeri.operations.windows import SharedWindows
-from daeri.outbound.engines import Engine as SearchEngine
 from daeri.records.anchors import Anchors
 from daeri.records.credentials import Credentials
 from daeri.records.fitting import check_fit
@@ -75,7 +79,7 @@ from daeri.tools.agents import Commissioned, Commissioning
 from daeri.tools.code import Coding, Worked
 from daeri.tools.numeric import Numeric
 from daeri.tools.sandbox import Sandbox
-from daeri.tools.web import PART, PARTS_MAX, Opened, Searched, Web, web_catalog
+from daeri.tools.web import PART, PARTS_MAX, Opened, Searched, Web
 from daeri.tracing import Tracer
 from daeri.web import desk
 from daeri.web.pages import pages
@@ -93,7 +97,6 @@ WEB_READ_SECONDS = 20
 """Processor seconds that reading one page of the web may take."""
 WEB_PAGES_MAX = 200
 """Pages of a PDF of the web that are read."""
-OPENROUTER = "https://openrouter.ai/api/v1"
 
 
 Later = Callable[["Daeri"], Coroutine[Any, Any, None]]
@@ -130,7 +133,7 @@ class Daeri:
         self.schedules = Schedules(self.store, self.clock, self.identity, self.runs)
         self.pushes = Pushes(self.store, self.clock)
         self.figures = Counting(self.store, self.clock)
-        self.approvals = Approvals(company, self.store, self.clock, self.door.execute_approved, self.runs)
+        self.approvals = Approvals(company, self.store, self.clock, self.door.execute_approved, self.runs.dispatch)
         self.office = Office(self.door, self.approvals, self.store, self.clock)
         self.anchors = Anchors(self.store, self.clock, settings.audit_key_file, settings.audit_notes)
         self._anchoring: asyncio.Task[None] | None = None
@@ -148,8 +151,10 @@ class Daeri:
         self._web = self._goes_out()
         workers = {LIBRARIAN: self.librarian.work}
         self.meanings = self._meanings()
-        executor = Executor(self.door, self.identity, bench, self._planner(), self.runs.working, workers, self.meanings)
-        executor.resume = self.runs.resume
+        executor = Executor(
+            self.door, self.identity, bench, self._planner(), self.runs.dispatch.working, workers, self.meanings
+        )
+        executor.resume = self.runs.dispatch.resume
         self.door.parts |= self._parts(disk)
         segment = executor.segment if self.tracer is None else partial(self._traced, self.tracer, executor.segment)
         self.engine = Engine(segment, self._due, is_shared=self.store.is_shared)
@@ -252,8 +257,8 @@ class Daeri:
     async def _due(self) -> list[tuple[str, int]]:
         """Return the runs to take up, those of servers that are gone among them; end what waited too long."""
         await self._fleet.look()
-        await self.runs.end_late()
-        return await self.runs.due()
+        await self.runs.dispatch.end_late()
+        return await self.runs.dispatch.due()
 
     async def _tell(self, news: Sequence[str]) -> None:
         """Tell the other servers, by Redis where there is one: on the database it costs a transaction."""
@@ -265,7 +270,7 @@ class Daeri:
 
     def _heard(self, news: str) -> None:
         """Take news of another server to the runs."""
-        task = asyncio.get_running_loop().create_task(self.runs.hear(news))
+        task = asyncio.get_running_loop().create_task(self.runs.dispatch.hear(news))
         self._hearing.add(task)
         task.add_done_callback(self._hearing.discard)
 
@@ -293,7 +298,7 @@ class Daeri:
                 await self._models.open()
             if self.exchange is not None:
                 self.exchange.hear(NEWS, self._heard)
-                self.exchange.returning.append(partial(self.runs.hear, ""))  # some news may have been missed
+                self.exchange.returning.append(partial(self.runs.dispatch.hear, ""))  # some news may have been missed
                 await self.exchange.open()
             if self.meanings is not None:
                 reading = self.meanings.read(list(self.company.operations.values()))
@@ -301,7 +306,7 @@ class Daeri:
             if self.store.is_shared:
                 self._wakeups.open(self._fleet.me, self._tell)
             await self._fleet.open(self._heard)
-            self.runs.start = self.engine.start
+            self.runs.dispatch.start = self.engine.start
             await self.engine.open()
             await self.librarian.take_up()
             self._anchoring = asyncio.create_task(self.anchors.keep())
@@ -320,8 +325,8 @@ class Daeri:
         if self._anchoring is not None:
             self._anchoring.cancel()
             await self.anchors.note()
-        if self.runs.start is not None:
-            self.runs.start = None
+        if self.runs.dispatch.start is not None:
+            self.runs.dispatch.start = None
             await self.engine.close()
             self.librarian.close()
             await self._bench.leave()
@@ -356,22 +361,6 @@ class Daeri:
     ) -> None:
         """Close."""
         await self.close()
-
-
-def equipped(company: Company, settings: Settings) -> Company:
-    """Return the company with the tools that the settings offer beside its own operations."""
-    if not (settings.web or settings.search_kind):
-        return company
-    web = web_catalog(fetch=settings.web, search=bool(settings.search_kind))
-    return replace(company, catalogs=[*company.catalogs, web])
-
-
-def search_engine_of(settings: Settings) -> SearchEngine | None:
-    """Return the search engine that the settings name, if they name one."""
-    if not settings.search_kind:
-        return None
-    key = settings.search_key.get_secret_value() if settings.search_key else ""
-    return SearchEngine(settings.search_kind, settings.search_url, key)
 
 
 def revisions_of(company: Company) -> dict[str, Path]:
@@ -491,88 +480,3 @@ async def _beside(later: Later | None, daeri: Daeri) -> AsyncIterator[None]:
     if begun is not None:
         begun.cancel()
         await asyncio.wait({begun})
-
-
-def issuer_of(settings: Settings) -> IssuerOptions | None:
-    """Return the identity provider that the settings name, if they name one."""
-    if not settings.issuer:
-        return None
-    return IssuerOptions(
-        url=settings.issuer,
-        client_id=settings.oidc_client_id,
-        client_secret=settings.oidc_client_secret.get_secret_value() if settings.oidc_client_secret else "",
-        login_claim=settings.login_claim,
-        role_claim=settings.role_claim,
-        roles=settings.roles_from_claims,
-    )
-
-
-def news_of(settings: Settings) -> NewsOptions:
-    """Return where the settings send news of approvals."""
-    return NewsOptions(
-        smtp_url=settings.smtp_url.get_secret_value() if settings.smtp_url else "",
-        mail_from=settings.mail_from,
-        hook=settings.notify_url,
-        hook_secret=settings.notify_secret.get_secret_value() if settings.notify_secret else "",
-    )
-
-
-def models_of(settings: Settings) -> list[Model]:
-    """Return the language models that the settings name; none means keyless.
-
-    Raises:
-        TableError: the file of models cannot be used.
-    """
-    if settings.models is not None:
-        return models_in(settings.models, environment())
-    if settings.model_url:
-        key = settings.model_api_key.get_secret_value() if settings.model_api_key else ""
-        return [Model(settings.model, settings.model_url, key, settings.model)]
-    if settings.openrouter_api_key:
-        return [Model(settings.model, OPENROUTER, settings.openrouter_api_key.get_secret_value(), settings.model)]
-    return []
-
-
-def with_agents(company: Company, settings: Settings) -> Company:
-    """Return a company with the agents that the settings add to those of its own.
-
-    Raises:
-        DeclarationError: the file of agents is missing or wrong, or an agent names a model that is not there.
-        TableError: the file of models cannot be used.
-    """
-    if settings.agents is not None:
-        added = agents_in(settings.agents)
-        roles = company.roles
-        check_agents([*company.agents, *added], company.operations.keys(), roles, f"{settings.agents}: agents")
-        company = replace(company, agents=[*company.agents, *added])
-    known = {model.name for model in models_of(settings)}
-    for agent in company.agents:
-        if agent.model is not None and known and agent.model not in known:
-            names = ", ".join(sorted(known))
-            raise DeclarationError(f"agents.{agent.name}: there is no model {agent.model!r}; there are {names}")
-    return company
-
-
-def budgets_of(settings: Settings) -> list[Budget]:
-    """Return how much the settings let people spend on models.
-
-    Raises:
-        TableError: the file of models cannot be used.
-    """
-    return budgets_in(settings.models) if settings.models is not None else []
-
-
-def embedder_of(settings: Settings) -> Model | None:
-    """Return the endpoint whose vectors documents are found by, if the settings name one."""
-    if not settings.embedding_url:
-        return None
-    key = settings.embedding_api_key.get_secret_value() if settings.embedding_api_key else ""
-    return Model(settings.embedding_model, settings.embedding_url, key, settings.embedding_model)
-
-
-def raw_models_of(settings: Settings) -> tuple[list[Model], list[Model]]:
-    """Return the models that may be used as they are: those for text, those for embeddings."""
-    main, own, name = models_of(settings), embedder_of(settings), settings.embedding_model
-    if own is not None:
-        return main, [own]
-    return main, [replace(main[0], name=name, model=name)] if main and name else []

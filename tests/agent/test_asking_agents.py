@@ -182,7 +182,7 @@ async def test_a_crash_between_the_asking_and_the_answer_begins_no_second_run(of
         await office.daeri.runs.wait(office.deputy, run["run_id"], 0.1)
     office.daeri.engine._segment.__self__.resume = resume
     for _ in range(3):  # as the sweep of whichever server finds them
-        for due, segment in await office.daeri.runs.due():
+        for due, segment in await office.daeri.runs.dispatch.due():
             await office.daeri.engine.start(due, segment)
         ended = await office.daeri.runs.wait(office.deputy, run["run_id"], 5)
     assert (ended["status"], ended["answer"]) == ("succeeded", "끝났어요.")

@@ -109,7 +109,7 @@ class Desk(House):
 
     async def on(self, run_id: str) -> dict[str, Any]:
         """Carry a run on."""
-        for due, segment in await self.world.runs.due():
+        for due, segment in await self.world.runs.dispatch.due():
             await self._executor.segment(due, segment)
         return dict(await self.world.runs.get(await self.world.actor(OWNER), run_id))
 

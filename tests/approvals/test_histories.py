@@ -195,7 +195,7 @@ class Histories(RuleBasedStateMachine):
         self.clock = FixedClock(NOW)
         self.door = Door(self.bench.company, store, self.clock)
         runs = Runs(self.bench.company, store, self.clock, Wakeups())
-        self.approvals = Approvals(self.bench.company, store, self.clock, self.door.execute_approved, runs)
+        self.approvals = Approvals(self.bench.company, store, self.clock, self.door.execute_approved, runs.dispatch)
         roles = {"finance": {FINANCE}, "hr": {HR}, "auditor": {AUDITOR}}
         self.facts = Facts(roles=roles, above=ABOVE)
         self.expected: dict[str, Document] = {}

@@ -81,8 +81,10 @@ class House:
         self.world = world
         self.bench = Workbench(world.store, world.clock, wakeups)
         world.runs = Runs(world.company, world.store, world.clock, wakeups)
-        world.runs.start = Worker(world, self.bench).start
-        world.approvals = Approvals(world.company, world.store, world.clock, world.door.execute_approved, world.runs)
+        world.runs.dispatch.start = Worker(world, self.bench).start
+        world.approvals = Approvals(
+            world.company, world.store, world.clock, world.door.execute_approved, world.runs.dispatch
+        )
         world.office = Office(world.door, world.approvals, world.store, world.clock)
         self.identity: Identity = world.identity
         self.keys = keys

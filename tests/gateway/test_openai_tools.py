@@ -305,12 +305,12 @@ async def test_a_streamed_response_tells_of_its_calls_as_the_library_reads_them(
 async def test_a_run_whose_caller_never_comes_back_ends_after_an_hour(here, monkeypatch):
     here.model.always(calls(SEOUL), says("맑아요."))
     messages, call = await asked(here)
-    await here.daeri.runs.end_late()
+    await here.daeri.runs.dispatch.end_late()
     [run] = await runs_of(here)
     assert run["status"] == "waiting_input"
     now = here.daeri.clock.now()
     monkeypatch.setattr(here.daeri.clock, "now", lambda: now + timedelta(hours=1, seconds=1))
-    await here.daeri.runs.end_late()
+    await here.daeri.runs.dispatch.end_late()
     [run] = await runs_of(here)
     assert run["status"] == "expired"
     with pytest.raises(openai.ConflictError):

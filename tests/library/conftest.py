@@ -28,7 +28,7 @@ def _daeri(folder: Path) -> Daeri:
 async def read_due(daeri: Daeri) -> None:
     """Carry the runs that read files to their end, as the engine would."""
     bench = Workbench(daeri.store, daeri.clock, Wakeups())
-    for run_id, segment in await daeri.runs.due():
+    for run_id, segment in await daeri.runs.dispatch.due():
         work = await bench.claim(run_id, segment)
         assert work is not None
         await daeri.librarian.work(work, bench)

@@ -309,7 +309,7 @@ async def test_making_vectors_stops_when_it_is_cancelled_and_goes_on_after_the_n
 
     monkeypatch.setattr(librarian.meaning, "_write", cancelled_after_two)
     bench = Workbench(house.daeri.store, house.daeri.clock, Wakeups())
-    ((due, segment),) = await house.daeri.runs.due()
+    ((due, segment),) = await house.daeri.runs.dispatch.due()
     work = await bench.claim(due, segment)
     await librarian.work(work, bench)
     run = await house.daeri.runs.get(system, run_id)
@@ -335,7 +335,7 @@ async def test_a_run_that_a_crash_ended_goes_on_where_it_was(house: House, monke
 
     monkeypatch.setattr(librarian.meaning, "_write", crashes_at_the_third)
     bench = Workbench(house.daeri.store, house.daeri.clock, Wakeups())
-    ((due, segment),) = await house.daeri.runs.due()
+    ((due, segment),) = await house.daeri.runs.dispatch.due()
     with pytest.raises(asyncio.CancelledError):
         await librarian.work(await bench.claim(due, segment), bench)
     before, kept = len(house.sent), [each for lot in lots[:2] for each in lot[2][1]]

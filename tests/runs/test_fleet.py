@@ -35,7 +35,7 @@ class Site:
 
     def hear(self, news: str) -> None:
         self.heard.append(news)
-        asyncio.get_running_loop().create_task(self.runs.hear(news))
+        asyncio.get_running_loop().create_task(self.runs.dispatch.hear(news))
 
 
 @asynccontextmanager
@@ -65,7 +65,7 @@ async def test_a_run_that_a_server_left_in_order_is_due_at_once(world: World) ->
     async with site(world) as first:
         assert await first.bench.claim(run_id, 1) is not None
     async with site(world) as second:
-        assert await second.runs.due() == [(run_id, 1)]
+        assert await second.runs.dispatch.due() == [(run_id, 1)]
         assert await second.bench.claim(run_id, 1) is not None
 
 
@@ -83,10 +83,10 @@ async def test_a_run_that_a_server_is_at_is_left_to_it(world: World) -> None:
     run_id = await asked(world)
     async with site(world) as first, site(world) as second:
         assert await servers(world) == sorted([first.fleet.me, second.fleet.me])
-        assert await second.runs.due() == [(run_id, 1)]
+        assert await second.runs.dispatch.due() == [(run_id, 1)]
         assert await first.bench.claim(run_id, 1) is not None
-        assert await first.runs.due() == [(run_id, 1)]
-        assert await second.runs.due() == []
+        assert await first.runs.dispatch.due() == [(run_id, 1)]
+        assert await second.runs.dispatch.due() == []
         assert await second.bench.claim(run_id, 1) is None
         for _ in range(3):
             assert await second.fleet.look() == []
@@ -118,7 +118,7 @@ async def test_a_server_whose_connection_is_gone_is_seen_and_its_runs_are_taken_
     assert [await left.fleet.look() for _ in range(3)] == [[], [], []], "its connection may just be made anew"
     await asyncio.sleep(0.4)
     assert await left.fleet.look() == [gone.fleet.me]
-    assert await left.runs.due() == [(run_id, 1)]
+    assert await left.runs.dispatch.due() == [(run_id, 1)]
     assert await left.bench.claim(run_id, 1) is not None
     await left.fleet.close()
     for each in (gone, left):
@@ -170,7 +170,7 @@ async def test_a_run_that_is_cancelled_at_one_server_is_stopped_at_the_other(wor
     async with site(world) as working, site(world) as other:
         await working.bench.claim(run_id, 1)
         task = asyncio.create_task(asyncio.sleep(60))
-        working.runs.working(run_id, task)
+        working.runs.dispatch.working(run_id, task)
         await other.runs.cancel(owner, run_id)
         with pytest.raises(asyncio.CancelledError):
             await asyncio.wait_for(task, 2)

@@ -38,7 +38,7 @@ class Server:
         self.world = world
         self.runs = Runs(world.company, world.store, world.clock, wakeups, queue=queue)
         bench = Workbench(world.store, world.clock, wakeups, queue=queue)
-        self._executor = Executor(world.door, world.identity, bench, Script(), self.runs.working, workers)
+        self._executor = Executor(world.door, world.identity, bench, Script(), self.runs.dispatch.working, workers)
 
     async def ask(self, **more: Any) -> dict[str, Any]:
         return await self.runs.create(await self.world.actor(OWNER), "안녕", **more)
@@ -71,7 +71,7 @@ async def test_a_run_that_cannot_be_read_ends_after_many_tries_and_lets_the_next
     assert "읽지 못해" in json.loads(ended["error"])["detail"]
     events = [event["type"] async for event in server.runs.events(await world.actor(OWNER), first["run_id"]) if event]
     assert events[-2:] == ["run.failed", "stream.end"]
-    assert await server.runs.due() == [(second["run_id"], 1)]
+    assert await server.runs.dispatch.due() == [(second["run_id"], 1)]
 
 
 async def test_a_run_that_other_code_can_read_goes_on_where_it_was(world: World) -> None:

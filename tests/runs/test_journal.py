@@ -178,13 +178,13 @@ async def test_a_held_call_parks_the_run_in_the_same_transaction(world: World) -
     assert (await kinds(world, run_id))[-2:] == ["approval.requested", "run.waiting"]
     with pytest.raises(Fenced):
         await call(world, work.lease, 2, "work.add_project", {"name": "x"})
-    assert await world.runs.due() == []
+    assert await world.runs.dispatch.due() == []
 
 
 async def test_an_approval_makes_the_run_due_once_with_the_result(world: World) -> None:
     run_id, _, held = await parked(world)
     await world.approvals.decide(await world.actor(LEAD), held.approval_id, "approve", "네")
-    assert await world.runs.due() == [(run_id, 2)]
+    assert await world.runs.dispatch.due() == [(run_id, 2)]
     work = await claimed(world, run_id, 2)
     (step,) = work.steps
     assert (step.status, step.output["settled"]["status"], step.output["settled"]["by"]) == (
@@ -224,7 +224,7 @@ async def test_an_intermediate_approval_leaves_the_run_waiting(world: World) -> 
     held = await call(world, lease, 1, "work.request", {"start": "2026-12-01", "days": "3"})
     await world.approvals.decide(await world.actor(LEAD), held.approval_id, "approve")
     assert (await state(world, run_id))[0] == "waiting_approval"
-    assert await world.runs.due() == []
+    assert await world.runs.dispatch.due() == []
 
 
 @pytest.mark.parametrize("lost", ["roles = '[]'", "left_on = '2026-11-20'"])
@@ -294,7 +294,7 @@ async def test_a_cancelled_run_is_not_woken_by_its_document(world: World) -> Non
     await cancelled(world, run_id)
     body = await world.approvals.decide(await world.actor(LEAD), held.approval_id, "approve")
     assert (body["status"], (await state(world, run_id))[0]) == ("applied", "cancelled")
-    assert await world.runs.due() == []
+    assert await world.runs.dispatch.due() == []
     assert (await kinds(world, run_id))[-1] == "stream.end"
 
 
@@ -307,13 +307,13 @@ async def test_a_document_of_a_run_that_is_gone_is_decided_all_the_same(world: W
 
 async def test_every_crash_between_claim_and_end_leaves_the_run_due(world: World) -> None:
     run_id = await create(world)
-    assert await world.runs.due() == [(run_id, 1)]
+    assert await world.runs.dispatch.due() == [(run_id, 1)]
     await workbench(world).write((await claimed(world, run_id)).lease, [Note("analyze", {}, "", 1)])
-    assert await world.runs.due() == [(run_id, 1)]
+    assert await world.runs.dispatch.due() == [(run_id, 1)]
     work = await claimed(world, run_id)
     assert [step.kind for step in work.steps] == ["analyze"]
     await workbench(world).succeed(work.lease, ENDING)
-    assert await world.runs.due() == []
+    assert await world.runs.dispatch.due() == []
 
 
 async def test_a_run_ends_with_its_answer_and_the_end_of_its_stream(world: World) -> None:

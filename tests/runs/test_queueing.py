@@ -28,7 +28,7 @@ class Server:
         self.bench = Workbench(world.store, world.clock, wakeups, queue=queue)
         self.runs = Runs(world.company, world.store, world.clock, wakeups, queue=queue)
         self.started: list[str] = []
-        self.runs.start = self._start
+        self.runs.dispatch.start = self._start
 
     async def _start(self, run_id: str, segment: int) -> None:
         del segment
@@ -42,11 +42,11 @@ class Server:
 
     async def end(self, work: Work) -> None:
         await self.bench.succeed(work.lease, ENDING)
-        self.runs.working(work.lease.run_id, None)
+        self.runs.dispatch.working(work.lease.run_id, None)
         await asyncio.sleep(0.05)
 
     async def due(self) -> list[str]:
-        return [run_id for run_id, _ in await self.runs.due()]
+        return [run_id for run_id, _ in await self.runs.dispatch.due()]
 
 
 async def test_a_request_waits_for_the_one_before_it_in_its_conversation_and_begins_when_that_ends(

@@ -137,7 +137,7 @@ async def test_the_same_key_creates_one_run(world: World) -> None:
     async def start(run_id: str, segment: int) -> None:
         started.append(f"{run_id}/{segment}")
 
-    world.runs.start = start
+    world.runs.dispatch.start = start
     first = await create(world, idempotency_key="k")
     second = await create(world, idempotency_key="k")
     assert first["run_id"] == second["run_id"]
@@ -253,12 +253,12 @@ async def test_a_cancelled_run_ends_at_once_and_stops_its_worker(world: World) -
     run_id = (await create(world))["run_id"]
     await bench(world).claim(run_id, 1)
     worker = asyncio.create_task(asyncio.Event().wait())
-    world.runs.working(run_id, worker)  # type: ignore[arg-type]
+    world.runs.dispatch.working(run_id, worker)  # type: ignore[arg-type]
     body = await world.runs.cancel(await world.actor(OWNER), run_id)
     assert (body["status"], body["finished_at"]) == ("cancelled", "2026-11-21T05:02:00.000Z")
     with pytest.raises(asyncio.CancelledError):
         await worker
-    assert await world.runs.due() == []
+    assert await world.runs.dispatch.due() == []
     with pytest.raises(Conflict):
         await world.runs.cancel(await world.actor(OWNER), run_id)
     assert [row["action"] for row in await world.audited()] == ["run.create", "run.cancel"]
@@ -275,8 +275,8 @@ async def test_a_decided_document_starts_the_next_segment_once(world: World) -> 
     assert work is not None
     step = bench(world).call(work.lease, Asked(1, "work.request", {}), "안녕")
     held: Any = await world.door.call(await world.deputy(OWNER), "work.request", {"start": "2026-12-01"}, journal=step)
-    world.runs.start = start
+    world.runs.dispatch.start = start
     await world.approvals.decide(await world.actor(LEAD), held.approval_id, "approve")
     assert started == [(run_id, 2)]
-    await world.runs.resume(None)
+    await world.runs.dispatch.resume(None)
     assert started == [(run_id, 2)]

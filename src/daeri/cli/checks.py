@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Final, Literal
 
 from daeri import tracing
-from daeri.app import models_of, search_engine_of
 from daeri.cli import chain
 from daeri.cli.client import Request, Unreachable
 from daeri.cli.company import company_of, settings_of
@@ -22,6 +21,7 @@ from daeri.cli.running import is_open_to_others
 from daeri.cli.services import table_of, told_of
 from daeri.cli.trouble import Trouble
 from daeri.cli.words import Words
+from daeri.configured import models_of, search_engine_of
 from daeri.errors import BrokenChain, NotReady
 from daeri.exchange import Away, look_at
 from daeri.models.wire import Model

@@ -19,13 +19,14 @@ import uvicorn
 from dotenv import dotenv_values
 from fastapi import FastAPI
 
-from daeri.app import Daeri, Later, application, models_of, revisions_of, with_agents
+from daeri.app import Daeri, Later, application, revisions_of
 from daeri.cli.building import write_private
 from daeri.cli.company import bad_setting, unreachable
 from daeri.cli.place import SERVER_FILE
 from daeri.cli.trouble import Trouble
 from daeri.cli.words import Words
 from daeri.clock import Clock, rfc3339
+from daeri.configured import models_of, with_agents
 from daeri.errors import DeclarationError, NotReady
 from daeri.gateway.mcp import Extras
 from daeri.gateway.websocket import PING_SECONDS

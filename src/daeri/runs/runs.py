@@ -3,9 +3,8 @@
 A run belongs to the person who asked; nobody else learns that it exists.
 """
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -25,13 +24,13 @@ from daeri.errors import (
 from daeri.log import trace_headers
 from daeri.operations.agents import Agent
 from daeri.operations.company import Company, no_agent
-from daeri.operations.outcome import Settlement
 from daeri.operations.permit import is_allowed
 from daeri.records import audit
 from daeri.records.actor import Actor
 from daeri.records.store import Store
-from daeri.runs import calls, conversations, handing, journal, telling
+from daeri.runs import conversations, handing, journal, telling
 from daeri.runs.conversations import Conversations
+from daeri.runs.dispatch import Dispatch
 from daeri.runs.ear import Ear
 from daeri.runs.fleet import ALONE
 from daeri.runs.functions import refuse_shadows
@@ -59,8 +58,6 @@ NO_FUNCTIONS: Final = Text(
     "Only agents with a model call functions, and this server has none: ask without them.",
 )
 
-Start = Callable[[str, int], Awaitable[None]]
-
 
 class Runs:
     """The runs of a company's agents, and the conversations they are turns of."""
@@ -76,19 +73,15 @@ class Runs:
     ) -> None:
         """Take the declarations, the database, the clock, the listeners, this server's name, and who goes next.
 
-        `start` is set when the engine opens, and `asks_models` where models plan the runs.
+        `asks_models` is set where models plan the runs.
         """
-        self._queue = queue or Queue()
         self._company = company
         self._store = store
         self._clock = clock
         self._wakeups = wakeups
-        self._me = me
-        self._working: dict[str, asyncio.Task[None]] = {}
-        self._looking: asyncio.Task[None] | None = None
-        self.start: Start | None = None
+        self.dispatch = Dispatch(store, clock, wakeups, me, queue)
         self.asks_models = False
-        self.conversations = Conversations(company, store, clock, self._stopped)
+        self.conversations = Conversations(company, store, clock, self.dispatch.stopped)
 
     async def create(
         self,
@@ -160,7 +153,7 @@ class Runs:
 
         await self._store.write(take)
         crash_at("results.taken")
-        await self.resume(run_id)
+        await self.dispatch.resume(run_id)
         return await self.get(actor, run_id, lang)
 
     async def edit(
@@ -259,9 +252,9 @@ class Runs:
         row, is_new = await self._store.write(accept)
         crash_at("run.accepted")
         for run_id in stopped:
-            self._stopped(run_id)
-        if is_new and self.start is not None:
-            await self.start(row.id, 1)
+            self.dispatch.stopped(run_id)
+        if is_new:
+            await self.dispatch.begin(row.id)
         return telling.body(self._company, row, [], request.lang)
 
     async def begin(
@@ -299,8 +292,7 @@ class Runs:
             return journal.row(connection, run_id)
 
         row = await self._store.write(accept)
-        if self.start is not None:
-            await self.start(row.id, 1)
+        await self.dispatch.begin(row.id)
         return telling.body(self._company, row, [], lang)
 
     async def planned(self, worker: str) -> set[int]:
@@ -473,36 +465,9 @@ class Runs:
 
         waiting = await self._store.write(stop)
         for each in concerned:
-            self._stopped(each)
-        await self.resume(waiting)
+            self.dispatch.stopped(each)
+        await self.dispatch.resume(waiting)
         return await self.get(actor, run_id, lang)
-
-    def _stopped(self, run_id: str) -> None:
-        """Tell who listens that a run was stopped, and whoever works on it."""
-        self._wakeups.notify(run_id)
-        task = self._working.get(run_id)
-        if task is not None:
-            task.cancel()
-        self._look_for_next()
-
-    def settled(self, connection: Connection, settlement: Settlement) -> None:
-        """Hear, inside the deciding transaction, how a document ended that one of the runs waits for."""
-        calls.settle(connection, settlement, self._clock.now())
-
-    async def resume(self, run_id: str | None) -> None:
-        """Go on with a run after its document was decided."""
-        if run_id is None:
-            return
-
-        def look(connection: Connection) -> tuple[dict[str, int], list[tuple[str, int]]]:
-            return dict(self._queue.due(connection, self._me)), journal.above(connection, run_id)
-
-        due, above = await self._store.read(look)
-        for each in (run_id, *(waiting for waiting, _ in above)):
-            self._wakeups.notify(each)
-        crash_at("run.due")
-        if self.start is not None and run_id in due:
-            await self.start(run_id, due[run_id])
 
     async def may_ask(self, actor: Actor, run_id: str) -> None:
         """Refuse a run that has another agent work once too often, or for one that was itself asked.
@@ -525,53 +490,9 @@ class Runs:
                 )
             )
 
-    async def due(self) -> list[tuple[str, int]]:
-        """Return what some worker should advance: (run, segment)."""
-        return await self._store.read(partial(self._queue.due, me=self._me))
-
-    async def end_late(self) -> None:
-        """End what has waited too long for its caller's functions."""
-        now = self._clock.now()
-        if await self._store.read(partial(handing.late, now=now)):
-            for run_id in await self._store.write(partial(handing.end_late, now=now)):
-                self._stopped(run_id)
-
     async def trace(self, run_id: str) -> str:
         """Return where in a trace a run was asked for, as the header traceparent has it; "" where nobody knows."""
         return await self._store.read(partial(journal.trace_of, run_id=run_id))
-
-    async def hear(self, news: str) -> None:
-        """Wake who listens to a run of which another server tells; stop working on one that was cancelled there.
-
-        News without a name says that some may have been missed.
-        """
-        name, _, run_id = news.partition(" ")
-        if name == self._me:
-            return
-        self._wakeups.wake(run_id)
-        for working in [run_id] if run_id else list(self._working):
-            task = self._working.get(working)
-            if task is not None and await self._store.read(partial(journal.has_ended, run_id=working)):
-                task.cancel()
-
-    def working(self, run_id: str, task: asyncio.Task[None] | None) -> None:
-        """Note which task advances a run, so that a cancellation reaches it at once; None lets the next one begin."""
-        if task is None:
-            self._working.pop(run_id, None)
-            self._look_for_next()
-        else:
-            self._working[run_id] = task
-
-    def _look_for_next(self) -> None:
-        if self._queue.has_waiting and self.start is not None and self._looking is None:
-            self._looking = asyncio.get_running_loop().create_task(self._begin_next())
-
-    async def _begin_next(self) -> None:
-        """Start what waited for a place or for an earlier turn."""
-        self._looking, self._queue.has_waiting = None, False
-        for run_id, segment in await self.due():
-            if self.start is not None and run_id not in self._working:
-                await self.start(run_id, segment)
 
     @classmethod
     def _read_news(cls, actor: Actor, ear: Ear, connection: Connection) -> tuple[Sequence[Row[Any]], bool]:
