@@ -294,6 +294,7 @@ class Daeri:
         if working:
             await self.anchors.open()  # before anything else: it may say that this is not the company's database
             await self.door.forget_old_keys()
+            await self.runs.dispatch.forget()
             if self._models is not None:
                 await self._models.open()
             if self.exchange is not None:

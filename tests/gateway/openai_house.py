@@ -19,6 +19,8 @@ from gateway.live import served
 from worlds import OWNER
 
 MODEL = "vendor/large"
+ONCE = {"X-Stainless-Retry-Count": openai.omit}
+"""Headers of a client that does not ask again by itself."""
 SCOPES = {
     "raw": ["*", "model.*"],
     "one": ["run.*", "work.*", "model.vendor/large"],

@@ -8,7 +8,7 @@ import pytest
 
 from daeri.errors import ModelUnavailable
 from gateway.gateway_house import Keys
-from gateway.openai_house import Place, place
+from gateway.openai_house import ONCE, Place, place
 
 pytestmark = pytest.mark.anyio
 AGENT = "agent/assistant"
@@ -191,7 +191,9 @@ async def test_the_words_of_the_request_choose_the_language_where_no_header_does
 
 
 async def test_a_caller_who_leaves_a_stream_stops_the_run(here):
-    stream = await here.client().chat.completions.create(model=AGENT, messages=user("천천히"), stream=True)
+    stream = await here.client().chat.completions.create(
+        model=AGENT, messages=user("천천히"), stream=True, extra_headers=ONCE
+    )
     await anext(aiter(stream))
     [run] = (await here.house.get("owner", "/v1/runs?limit=1")).json()["data"]
     assert run["status"] == "queued"
@@ -202,7 +204,9 @@ async def test_a_caller_who_leaves_a_stream_stops_the_run(here):
 
 async def test_a_caller_who_gives_up_waiting_stops_the_run(here):
     with pytest.raises(openai.APITimeoutError):
-        await here.client().chat.completions.create(model=AGENT, messages=user("천천히"), timeout=0.3)
+        await here.client().chat.completions.create(
+            model=AGENT, messages=user("천천히"), timeout=0.3, extra_headers=ONCE
+        )
     [run] = (await here.house.get("owner", "/v1/runs?limit=1")).json()["data"]
     async with asyncio.timeout(1):
         await here.until_cancelled(run["run_id"])

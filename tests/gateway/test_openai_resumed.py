@@ -13,6 +13,7 @@ from daeri.errors import NotReady
 from daeri.gateway.openai import responses
 from daeri.gateway.parts import part_of
 from daeri.testing.model_server import Asked, calls, fails, says
+from gateway.openai_house import ONCE
 from gateway.planned_house import AGENT, Furnished, Planned, planned
 
 pytestmark = pytest.mark.anyio
@@ -71,7 +72,7 @@ async def test_every_place_to_go_on_from_gives_the_rest(here):
 
 async def test_a_caller_who_leaves_a_response_that_is_not_in_background_stops_it(here):
     here.model.always(says(ANSWER, characters=1).slowly(0.05))
-    first = await told(await begun(here), 4)
+    first = await told(await begun(here, extra_headers=ONCE), 4)
     run_id = first[0]["response"]["id"].replace("resp_", "run_")
     async with asyncio.timeout(3):
         while (await here.run(run_id))["status"] != "cancelled":  # noqa: ASYNC110 - REST has no event for it

@@ -26,7 +26,7 @@ from daeri.log import bind
 from daeri.operations.agents import Agent, Allowance
 from daeri.operations.invoke import Door
 from daeri.operations.operation import Operation
-from daeri.operations.outcome import Done, Held, Replayed
+from daeri.operations.outcome import Done, Held, Outcome, Replayed
 from daeri.operations.permit import is_allowed
 from daeri.operations.provenance import Origins, Read
 from daeri.operations.provided import awaited_by
@@ -34,6 +34,7 @@ from daeri.operations.sense import Sense
 from daeri.operations.sensitivity import classes_in
 from daeri.records.actor import Actor
 from daeri.records.identity import Identity
+from daeri.runs.callers import Unattended
 from daeri.runs.calls import StepJournal
 from daeri.runs.handing import Handed
 from daeri.runs.journal import ASK, Fenced, Note, Written
@@ -313,9 +314,7 @@ class Executor:
         written: list[Written] = []  # not known where it was refused: what was written with it may have been undone
         try:
             with span(f"execute_tool {tool}", gen_ai__operation__name="execute_tool", gen_ai__tool__name=tool):
-                outcome = await self._door.call(
-                    situation.actor, call.operation, call.arguments, lang=situation.lang, journal=journal
-                )
+                outcome = await self._called(work, situation, call, journal)
         except DaeriError as error:
             progress.notes.clear()
             if isinstance(error, KeyRevoked):  # there is nobody any more for whom to go on
@@ -336,6 +335,16 @@ class Executor:
             raise TypeError(msg)
         return Happened(call, outcome)
 
+    async def _called(self, work: Work, situation: Situation, call: Call, journal: StepJournal) -> Outcome:
+        """Call by the door; what may change something waits for the run's caller, where they were lost."""
+        while True:
+            try:
+                return await self._door.call(
+                    situation.actor, call.operation, call.arguments, lang=situation.lang, journal=journal
+                )
+            except Unattended:
+                await self._bench.attended(work.lease)
+
     async def _journal(self, work: Work, progress: Progress, situation: Situation, call: Call) -> StepJournal:
         asked = Asked(progress.steps, call.operation, call.arguments, call.note, situation.lang)
         origins = await self._origins(progress, situation, call)
@@ -344,6 +353,8 @@ class Executor:
             origins = Origins(reads=(request, *origins.reads), classes=origins.classes)
         journal = self._bench.call(work.lease, asked, work.input, progress.notes, origins)
         journal.scopes, journal.classes = situation.actor.scopes, call.classes
+        called = self._door.company.operations.get(call.operation)
+        journal.acts = called is not None and called.effect != "read"
         return journal
 
     def _bundles(self, call: Call) -> bool:

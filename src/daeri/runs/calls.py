@@ -13,6 +13,7 @@ from daeri.errors import DaeriError
 from daeri.operations.outcome import Done, Held, Settlement
 from daeri.operations.provenance import Origins
 from daeri.records.prepared import Constant
+from daeri.runs.callers import Unattended, is_away
 from daeri.runs.journal import (
     ASK,
     KEY,
@@ -60,6 +61,7 @@ class StepJournal:
         then: what is told after the step, unless the run waits.
         adding: the events that the open transaction writes.
         tell: hands out what was written, once it is committed.
+        acts: the call may change something, so somebody has to be there.
     """
 
     lease: Lease
@@ -80,6 +82,7 @@ class StepJournal:
     then: Sequence[tuple[str, dict[str, Any]]] = ()
     adding: list[Written] = field(default_factory=list)
     tell: Callable[[Sequence[Written]], None] = lambda _: None
+    acts: bool = False
 
     @property
     def run_id(self) -> str:
@@ -87,7 +90,9 @@ class StepJournal:
         return self.lease.run_id
 
     def check(self, connection: Connection) -> None:
-        """Refuse to go on under a lost lease; say that the call begins, unless that was said."""
+        """Refuse to go on under a lost lease, or to act unattended; say that the call begins, unless that was said."""
+        if self.acts and is_away(connection, self.run_id):
+            raise Unattended
         begins = () if self.kept else (self.started(),)
         notes = () if self.kept else self.notes
         self.adding = write_notes(connection, self.lease, self.clock.now(), notes, *begins)

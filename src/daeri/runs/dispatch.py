@@ -13,7 +13,7 @@ from daeri.clock import Clock
 from daeri.crash import crash_at
 from daeri.operations.outcome import Settlement
 from daeri.records.store import Store
-from daeri.runs import calls, handing, journal
+from daeri.runs import callers, calls, handing, journal
 from daeri.runs.fleet import ALONE
 from daeri.runs.queueing import Queue
 from daeri.runs.wakeups import Wakeups
@@ -78,11 +78,16 @@ class Dispatch:
         return await self._store.read(partial(self._queue.due, me=self._me))
 
     async def end_late(self) -> None:
-        """End what has waited too long for its caller's functions."""
+        """End what has waited too long for its caller's functions, or for its caller to come back."""
         now = self._clock.now()
-        if await self._store.read(partial(handing.late, now=now)):
-            for run_id in await self._store.write(partial(handing.end_late, now=now)):
-                self.stopped(run_id)
+        for late, end in ((handing.late, handing.end_late), (callers.gone, callers.end_gone)):
+            if await self._store.read(partial(late, now=now)):
+                for run_id in await self._store.write(partial(end, now=now)):
+                    self.stopped(run_id)
+
+    async def forget(self) -> None:
+        """Drop what is known of callers who will not come back any more."""
+        await self._store.write(partial(callers.forget, now=self._clock.now()))
 
     async def hear(self, news: str) -> None:
         """Wake who listens to a run of which another server tells; stop working on one that was cancelled there.

@@ -439,6 +439,13 @@ def finish(connection: Connection, run_id: str, status: str, at: datetime, **val
     return written
 
 
+def stop(connection: Connection, run_id: str, at: datetime) -> None:
+    """Cancel a run, whoever is at it."""
+    row = STATE_HELD.rows(connection, key=run_id)[0]
+    change(connection, run_id, epoch=row.epoch + 1)
+    finish(connection, run_id, "cancelled", at)
+
+
 def above(connection: Connection, run_id: str) -> list[tuple[str, int]]:
     """Return the run that waits for this one, the one that waits for that, and so on, each with the step that does."""
     found: list[tuple[str, int]] = []

@@ -6,6 +6,7 @@ from typing import Any, Final, Self
 
 from daeri.errors import DaeriError, FieldError, ValidationFailed
 from daeri.runs.answer_format import AnswerFormat
+from daeri.runs.callers import Attempt
 from daeri.runs.functions import Functions
 from daeri.runs.queueing import ASKED, Busy
 from daeri.wording import Lang, Text, normal
@@ -23,12 +24,14 @@ class Terms:
         answer_format: the form that the answer must have; None for words.
         functions: the caller's own functions, which the model may call; None where it lends none.
         noted: what the door by which it came wants to know again; the run itself does not heed it.
+        attempt: which of its client's own attempts it is; None for a client that makes none.
     """
 
     when_busy: Busy = field(default="queue", compare=False)
     answer_format: AnswerFormat | None = None
     functions: Functions | None = None
     noted: Mapping[str, Any] | None = field(default=None, compare=False)
+    attempt: Attempt | None = field(default=None, compare=False)
 
     def kept(self) -> dict[str, Any] | None:
         """Return as JSON what a run has to know of it until its end; None where that is nothing."""

@@ -28,7 +28,8 @@ from daeri.operations.permit import is_allowed
 from daeri.records import audit
 from daeri.records.actor import Actor
 from daeri.records.store import Store
-from daeri.runs import conversations, handing, journal, telling
+from daeri.runs import callers, conversations, handing, journal, telling
+from daeri.runs.callers import Attempt
 from daeri.runs.conversations import Conversations
 from daeri.runs.dispatch import Dispatch
 from daeri.runs.ear import Ear
@@ -130,11 +131,17 @@ class Runs:
         return await self._accept(actor, request)
 
     async def returned(
-        self, actor: Actor, run_id: str, results: Mapping[int, str], lang: Lang = "ko"
+        self,
+        actor: Actor,
+        run_id: str,
+        results: Mapping[int, str],
+        lang: Lang = "ko",
+        attempt: Attempt | None = None,
     ) -> dict[str, Any]:
         """Take what a caller's functions returned, by the steps that called them; the run that waits for it goes on.
 
-        The same results may be told again: nothing happens twice.
+        The same results may be told again, by an `attempt` of a client that does so by itself too: nothing happens
+        twice.
 
         Raises:
             NotFound: there is no such run, or it is someone else's.
@@ -150,6 +157,8 @@ class Runs:
                 more = [list(scope) for scope in actor.scopes if list(scope) not in row.scopes]
                 journal.change(connection, run_id, scopes=[*row.scopes, *more])
                 self._audit(connection, actor, run_id, "run.returned")
+            if attempt is not None:
+                callers.come(connection, run_id, actor, attempt, self._clock.now())
 
         await self._store.write(take)
         crash_at("results.taken")
@@ -242,6 +251,8 @@ class Runs:
                 created_at=now,
                 trace=trace_headers().get("traceparent"),
             )
+            if request.terms.attempt is not None:
+                callers.come(connection, run_id, actor, request.terms.attempt, now)
             told = {"input": request.text, "agent": request.agent, **request.told}
             journal.emit(connection, run_id, now, ("run.started", told))
             self._audit(connection, actor, run_id, "run.create")
@@ -457,8 +468,8 @@ class Runs:
             if row.status in journal.TERMINAL:
                 raise Conflict(Text("이미 끝난 실행이에요", "The run has ended already"))
             concerned[:] = [run_id, *journal.asked_of(connection, run_id)]
-            journal.change(connection, run_id, epoch=row.epoch + 1)
-            journal.finish(connection, run_id, "cancelled", self._clock.now())
+            journal.stop(connection, run_id, self._clock.now())
+            callers.stay(connection, run_id)
             self._audit(connection, actor, run_id, "run.cancel")
             parent: str | None = row.parent_id
             return parent
@@ -494,6 +505,19 @@ class Runs:
         """Return where in a trace a run was asked for, as the header traceparent has it; "" where nobody knows."""
         return await self._store.read(partial(journal.trace_of, run_id=run_id))
 
+    async def leave(self, actor: Actor, run_id: str, attempt: int) -> None:
+        """Note that the caller of a run was lost who may come back by another attempt; if nobody does, it is stopped.
+
+        Raises:
+            NotFound: there is none, or it is someone else's.
+        """
+        check_scope(actor, "cancel", "write")
+
+        def note(connection: Connection) -> None:
+            callers.leave(connection, run_of(connection, actor, run_id, held=True), attempt, self._clock.now())
+
+        await self._store.write(note)
+
     @classmethod
     def _read_news(cls, actor: Actor, ear: Ear, connection: Connection) -> tuple[Sequence[Row[Any]], bool]:
         """Return a run's events that were not heard, and where there are none whether none will come."""
@@ -501,10 +525,29 @@ class Runs:
         rows = journal.events_after(connection, ear.run_id, ear.after)
         return rows, not rows and status in journal.TERMINAL
 
+    def _replay(self, connection: Connection, actor: Actor, request: Request) -> Row[Any] | None:
+        """Return the run that the request asks for again, by its key or as an attempt of its client's."""
+        attempt, now = request.terms.attempt, self._clock.now()
+        if request.idempotency_key is not None:
+            row = self._kept(connection, actor, request)
+            if row is not None and callers.was_given_up(connection, row, self._acts):
+                journal.change(connection, row.id, idempotency_key=None)
+                row = None
+        elif attempt is not None and attempt.number:
+            row = callers.asked_before(connection, actor, attempt, now, self._acts)
+        else:
+            row = None
+        if row is not None and attempt is not None:
+            callers.come(connection, row.id, actor, attempt, now)
+        return row
+
+    def _acts(self, name: str) -> bool:
+        """Say whether what runs call by a name may change anything; of what is not known here, that it may."""
+        operation = self._company.operations.get(name)
+        return operation is None or operation.effect != "read" or name == journal.ASK
+
     @staticmethod
-    def _replay(connection: Connection, actor: Actor, request: Request) -> Row[Any] | None:
-        if request.idempotency_key is None:
-            return None
+    def _kept(connection: Connection, actor: Actor, request: Request) -> Row[Any] | None:
         statement = select(journal.run).where(
             journal.run.c.person_id == actor.person_id, journal.run.c.idempotency_key == request.idempotency_key
         )

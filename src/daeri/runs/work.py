@@ -3,6 +3,7 @@
 Everything is written under a lease, so a worker that was overtaken or cancelled writes nothing more.
 """
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,11 +19,11 @@ from daeri.errors import DaeriError
 from daeri.operations.provenance import Origins
 from daeri.records.prepared import Constant
 from daeri.records.store import Store
-from daeri.runs import handing, journal
+from daeri.runs import callers, handing, journal
 from daeri.runs.calls import StepJournal
 from daeri.runs.fleet import ALONE
 from daeri.runs.handing import Handed
-from daeri.runs.journal import Lease, Note
+from daeri.runs.journal import Fenced, Lease, Note
 from daeri.runs.queueing import Queue
 from daeri.runs.request import PLAIN, Terms
 from daeri.runs.wakeups import Wakeups
@@ -33,6 +34,8 @@ Event = tuple[str, dict[str, Any]]
 STORED_SECONDS = 0.1
 STORED_SECONDS_EACH = 0.004
 """Text is stored in pieces of this length of time, longer the more runs speak; who listens here has it before."""
+LOOK_SECONDS = 0.2
+"""How often it is looked whether a caller who was lost is there again."""
 HISTORY_MAX = 50
 """Earlier turns of the conversation that a run is told of."""
 SUMMARY = "summarize"
@@ -265,6 +268,22 @@ class Workbench:
             origins=origins,
             tell=partial(self._wakeups.notify, lease.run_id),
         )
+
+    async def attended(self, lease: Lease) -> None:
+        """Wait until somebody is there to hear of a run, who may have been lost for a moment.
+
+        Raises:
+            Fenced: the run has ended meanwhile.
+        """
+
+        def is_away(connection: Connection) -> bool:
+            away = callers.is_away(connection, lease.run_id)
+            if away and journal.has_ended(connection, lease.run_id):
+                raise Fenced
+            return away
+
+        while await self._store.read(is_away):  # noqa: ASYNC110 - who comes back may do so at another server
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def hand_over(
         self, lease: Lease, calls: Sequence[Handed], told: Mapping[str, Any], notes: Sequence[Note] = ()

@@ -16,6 +16,7 @@ from daeri.errors import FieldError, ValidationFailed
 from daeri.gateway.openai.errors import Unsupported
 from daeri.gateway.wire import fitted
 from daeri.runs.answer_format import AnswerFormat, read_format
+from daeri.runs.callers import Attempt
 from daeri.runs.functions import Functions, by_place, read_functions
 from daeri.runs.runs import NO_FORM, NO_FUNCTIONS
 from daeri.wording import Text
@@ -121,6 +122,7 @@ class Asked:
         previous: the run, and which part of it, that a response goes on from.
         is_shown_again: whether the reply can be asked for later.
         background: whether the run goes on without its caller.
+        attempt: which of its client's own attempts it is.
     """
 
     agent: str
@@ -136,6 +138,7 @@ class Asked:
     background: bool = False
     answer_format: AnswerFormat | None = None
     functions: Functions | None = None
+    attempt: Attempt | None = None
 
 
 def read_chat(sent: Mapping[str, Any], *, modelled: bool) -> Asked:

@@ -153,7 +153,8 @@ OPENAI_ENDPOINTS: Final[Sequence[Endpoint]] = (
         "openai.chat",
         "채팅 (chat completion)",
         "As OpenAI has it. The model's name chooses: agent/NAME starts a run as the caller, any other is a raw model, "
-        "whose request and reply are passed on within the caller's budget and rules.",
+        "whose request and reply are passed on within the caller's budget and rules. What OpenAI's libraries send "
+        "again by themselves is answered by the run that it began, which acts once.",
         responses=_given("The completion, or its chunks with stream.", "OpenAiCompletion", streams=True),
         parameters=(IDEMPOTENCY_KEY,),
         taken="OpenAiChatRequest",

@@ -3,8 +3,10 @@
 `agent/assistant` starts a run as the caller; any other name is a raw model, whose request and reply are passed on.
 """
 
-from collections.abc import AsyncGenerator, Callable
+import re
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -12,6 +14,7 @@ from fastapi import APIRouter
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from daeri.canonical import digest
 from daeri.errors import DaeriError, FieldError, NotFound, ValidationFailed
 from daeri.gateway.doorkeeper import Doorkeeper
 from daeri.gateway.hearing import WHOLE, hear, language_of
@@ -27,6 +30,7 @@ from daeri.gateway.services import Services
 from daeri.gateway.wire import Query, answer, idempotency_key, language, read_object
 from daeri.models.relay import OFFLINE, Kind
 from daeri.records.actor import Actor
+from daeri.runs.callers import Attempt
 from daeri.runs.functions import place_of
 from daeri.runs.request import Terms
 from daeri.wording import Lang, Text
@@ -34,6 +38,8 @@ from daeri.wording import Lang, Text
 DOOR: Final = "openai"
 WAIT_MAX: Final = 300.0
 """Seconds an answer that is not streamed is waited for; OpenAI's own libraries give up after ten minutes."""
+ATTEMPT: Final = "X-Stainless-Retry-Count"
+"""How OpenAI's libraries say that they send a request again by themselves, and how often they have."""
 EPOCH: Final = 1763683200
 """A model's `created`, which the shape demands and nobody here keeps."""
 
@@ -72,6 +78,7 @@ class OpenAi:
             return await self._relayed(request, actor, "chat/completions", sent)
         actor = await self._keeper.actor(request, DOOR)
         asked = read_chat(sent, modelled=self._services.runs.asks_models)
+        asked = replace(asked, attempt=_attempt_of(request, sent))
         lang = _language(request, asked.input)
         run, part = await self._begun(request, actor, asked, lang)
         if not asked.streams:
@@ -87,6 +94,7 @@ class OpenAi:
             return await self._relayed(request, actor, "responses", sent)
         actor = await self._keeper.actor(request, DOOR)
         asked = read_response(sent, modelled=self._services.runs.asks_models)
+        asked = replace(asked, attempt=_attempt_of(request, sent))
         lang = _language(request, asked.input)
         run, part = await self._begun(request, actor, asked, lang)
         shown = await self._shown(request, actor, run) if part.number else _to_show(asked, lang)
@@ -197,7 +205,7 @@ class OpenAi:
             raise ValidationFailed(told, errors=[FieldError("/messages", "results of another run")])
         _check_goes_on(asked, await runs.get(actor, run_id, lang))
         results = {step: text for (_, step), text in asked.returned.items()}
-        run = await runs.returned(actor, run_id, results, lang)
+        run = await runs.returned(actor, run_id, results, lang, asked.attempt)
         ended = [part for part in parts_of(run) if {place_of(each["call_id"])[1] for each in part.calls} & set(results)]
         return run, parts_of(run)[ended[0].number + 1]
 
@@ -211,7 +219,7 @@ class OpenAi:
             if session is None:
                 asked.ignored.append("messages.history")
         noted = _to_show(asked, lang).kept() if asked.is_shown_again else None
-        terms = Terms(answer_format=asked.answer_format, functions=asked.functions, noted=noted)
+        terms = Terms(answer_format=asked.answer_format, functions=asked.functions, noted=noted, attempt=asked.attempt)
         key = idempotency_key(request)
         try:
             run = await runs.create(
@@ -221,11 +229,11 @@ class OpenAi:
             if asked.agent in {agent.name for agent in self._services.door.company.agents_for(actor)}:
                 raise
             raise UnknownModel from None
-        request.state.acted = key is None
+        request.state.acted = asked.attempt is None and key is None
         return run
 
     async def _waited(self, request: Request, actor: Actor, run: Run, part: int, lang: Lang) -> Run:
-        """Wait for the end of a part of a run, and return it; a caller who leaves stops the run.
+        """Wait for the end of a part of a run, and return it; a caller who leaves, and does not come back, stops it.
 
         Raises:
             DaeriError: the run failed.
@@ -237,10 +245,11 @@ class OpenAi:
                 async with while_there(ended):
                     run = await runs.wait(actor, run_id, WAIT_MAX, lang)
             except ClientDisconnect:  # nobody else will hear its answer
-                await self._stop(actor, run_id)
+                await self._leave(request, actor, run_id)
                 raise
         run = part_of(run, part)
         if run["error"]:
+            request.state.acted = True  # it would be the same error again
             raise _failure(run["error"])
         return run
 
@@ -260,14 +269,19 @@ class OpenAi:
 
         async def left() -> None:
             if stops:
-                await self._stop(actor, run["run_id"])
+                await self._leave(request, actor, run["run_id"])
 
         credential = self._keeper.credential(request, DOOR)
         return EventStream(_until_failed(pieces, cut), self._lines, credential, last=last, left=left)
 
-    async def _stop(self, actor: Actor, run_id: str) -> None:
+    async def _leave(self, request: Request, actor: Actor, run_id: str) -> None:
+        """Stop the run of a caller who left, unless their client may ask again by itself."""
+        number = _number_of(request)
         with suppress(DaeriError):  # it has ended by itself, or the key may not stop runs
-            await self._services.runs.cancel(actor, run_id)
+            if number is None:
+                await self._services.runs.cancel(actor, run_id)
+            else:
+                await self._services.runs.leave(actor, run_id, number)
 
 
 async def _until_failed(pieces: Pieces, cut: Callable[[DaeriError], bytes]) -> Pieces:
@@ -291,6 +305,17 @@ def _model(sent: dict[str, Any]) -> str:
         needed = Text("model에 모델 이름을 적어 주세요", "model must name a model")
         raise ValidationFailed(needed, errors=[FieldError("/model", "must be a string")])
     return name
+
+
+def _number_of(request: Request) -> int | None:
+    """Return which of its client's own attempts a request is; None for a client that makes none, or tells nothing."""
+    told = request.headers.get(ATTEMPT, "")
+    return int(told) if re.fullmatch("[0-9]{1,4}", told) else None
+
+
+def _attempt_of(request: Request, sent: Mapping[str, Any]) -> Attempt | None:
+    number = _number_of(request)
+    return None if number is None else Attempt(digest([request.url.path, sent]), number)
 
 
 def _described(name: str) -> dict[str, Any]:

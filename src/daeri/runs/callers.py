@@ -1,0 +1,167 @@
+"""Which run is meant when a client asks again by itself, and is anybody still there to hear its answer?
+
+OpenAI's libraries send a request again when its connection breaks, and say which attempt it is. Such a request is known
+by its content and the credential that sent it: the first attempt begins a run, and a later one belongs to the run whose
+caller was lost. A caller who leaves may come back, so the run goes on for a while, but changes nothing meanwhile.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Column, Connection, Index, Integer, Row, String, Table, bindparam, delete, insert, select, update
+
+from daeri.operations.repeats import KEY_LIFE
+from daeri.records import audit
+from daeri.records.actor import Actor
+from daeri.records.prepared import Constant
+from daeri.records.record import Instant
+from daeri.records.store import system
+from daeri.runs import conversations, journal
+from daeri.runs.journal import AT_WORK, PARKED, run
+from daeri.runs.ownership import own
+
+PATIENCE: Final = timedelta(seconds=30)
+"""How long a run goes on without its caller; the libraries pause for eight seconds at most before they ask again."""
+LOST_ON_ITS_WAY: Final = timedelta(minutes=15)
+"""How long an answer that was sent may turn out to be lost: the libraries wait for one for ten minutes."""
+FRESH: Final = timedelta(minutes=1)
+"""The same for an answer of a run that changed nothing: to ask that anew is as good, and tells how things are now."""
+CANDIDATES_MAX: Final = 20
+
+caller = Table(
+    "caller",
+    system,
+    Column("run_id", String(40), primary_key=True),
+    Column("person_id", Integer, nullable=False),
+    Column("credential", String(60), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("left_at", Instant),
+    Column("created_at", Instant, nullable=False),
+)
+Index("ix_caller_digest", caller.c.person_id, caller.c.digest)
+Index("ix_caller_left", caller.c.left_at)
+
+_LEFT = Constant(select(caller.c.left_at).where(caller.c.run_id == bindparam("key")), "key")
+
+Acts = Callable[[str], bool]
+"""Says whether what is called by a name may change anything."""
+
+
+class Unattended(Exception):
+    """A run is about to change something while nobody is there to hear of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A request that its client may send again by itself.
+
+    Attributes:
+        digest: of all that is asked.
+        number: 0 for the first time.
+    """
+
+    digest: str
+    number: int
+
+
+def come(connection: Connection, run_id: str, actor: Actor, attempt: Attempt, at: datetime) -> None:
+    """Note who is there to hear of a run."""
+    values: dict[str, Any] = {"attempt": attempt.number, "left_at": None}
+    known = connection.execute(update(caller).where(caller.c.run_id == run_id).values(values))
+    if known.rowcount:
+        return
+    values |= {"run_id": run_id, "person_id": actor.person_id, "credential": actor.credential}
+    connection.execute(insert(caller).values(**values, digest=attempt.digest, created_at=at))
+
+
+def leave(connection: Connection, row: Row[Any], attempt: int, at: datetime) -> None:
+    """Note that a run's caller was lost, unless a later attempt of theirs is there, or the run waits for people."""
+    if row.status not in PARKED:
+        here = caller.c.run_id == row.id, caller.c.attempt <= attempt
+        connection.execute(update(caller).where(*here).values(left_at=at))
+
+
+def stay(connection: Connection, run_id: str) -> None:
+    """Forget that a run's caller was lost: its person has said what becomes of it."""
+    connection.execute(update(caller).where(caller.c.run_id == run_id).values(left_at=None))
+
+
+def is_away(connection: Connection, run_id: str) -> bool:
+    """Say whether a run, or one that waits for it, has lost its caller."""
+    waiting = [run_id, *(above for above, _ in journal.above(connection, run_id))]
+    found = (_LEFT.one(connection, key=each) for each in waiting)
+    return any(row is not None and row.left_at is not None for row in found)
+
+
+def asked_before(connection: Connection, actor: Actor, attempt: Attempt, at: datetime, acts: Acts) -> Row[Any] | None:
+    """Return the run that an attempt asks for again; None where it is the first to arrive.
+
+    That is one whose caller was lost, else one that is still at work, else one whose answer may have been lost; of
+    several the newest. An attempt of the same number as one that was heard is another request.
+    """
+    mine = (
+        caller.c.person_id == actor.person_id,
+        caller.c.credential == actor.credential,
+        caller.c.digest == attempt.digest,
+        caller.c.attempt < attempt.number,
+    )
+    asked = select(run, caller.c.left_at).join(caller, caller.c.run_id == run.c.id)
+    asked = asked.where(*mine, own(actor), conversations.is_kept()).order_by(run.c.id.desc()).limit(CANDIDATES_MAX)
+    found = [row for row in connection.execute(asked).all() if _stands(connection, row, at, acts)]
+    return min(found, key=_likely) if found else None
+
+
+def _likely(row: Row[Any]) -> int:
+    if row.left_at is not None:
+        return 0
+    return 1 if row.status in AT_WORK else 2
+
+
+def _stands(connection: Connection, row: Row[Any], at: datetime, acts: Acts) -> bool:
+    """Say whether the answer of a run may still be asked for."""
+    if row.status in AT_WORK:
+        return True
+    steps = journal.steps(connection, row.id)
+    ended = row.finished_at or (steps[-1].at if steps else row.created_at)
+    if _has_acted(steps, acts):
+        return bool(at - ended < (LOST_ON_ITS_WAY if row.left_at is None else KEY_LIFE))
+    return at - ended < FRESH and not (row.status == "cancelled" and row.left_at is not None)
+
+
+def was_given_up(connection: Connection, row: Row[Any], acts: Acts) -> bool:
+    """Say whether a run ended because its caller was gone, and had changed nothing: it may be begun anew."""
+    left = _LEFT.one(connection, key=row.id)
+    if row.status != "cancelled" or left is None or left.left_at is None:
+        return False
+    return not _has_acted(journal.steps(connection, row.id), acts)
+
+
+def _has_acted(steps: Sequence[Row[Any]], acts: Acts) -> bool:
+    return any(each.kind == "execute" and acts(each.name) for each in steps)
+
+
+def gone(connection: Connection, now: datetime) -> list[str]:
+    """Return the runs at work whose callers did not come back."""
+    lost = select(run.c.id).join(caller, caller.c.run_id == run.c.id)
+    lost = lost.where(caller.c.left_at < now - PATIENCE, run.c.status.in_(AT_WORK))
+    return list(connection.execute(lost).scalars())
+
+
+def end_gone(connection: Connection, now: datetime) -> list[str]:
+    """Stop the runs whose callers did not come back, and what these have others do; return all of them."""
+    ended: list[str] = []
+    for run_id in gone(connection, now):
+        row = journal.row(connection, run_id)
+        ended += [run_id, *journal.asked_of(connection, run_id)]
+        journal.stop(connection, run_id, now)
+        entry = audit.Entry.of(row.person_id, row.door, now, "run.cancel", run_id=run_id, detail={"caller": "gone"})
+        audit.append(connection, entry)
+    return ended
+
+
+def forget(connection: Connection, now: datetime) -> None:
+    """Drop what is known of callers for longer than a day."""
+    connection.execute(delete(caller).where(caller.c.created_at < now - KEY_LIFE))
