@@ -118,9 +118,25 @@ LENDING: dict[str, Any] = {
 """What clients see that lend an agent functions of their own, and want its answer in a form."""
 
 
-@pytest.mark.parametrize("script", sorted(path.name for path in SCRIPTS.glob("lending_*.py")))
-async def test_a_client_lends_an_agent_functions_as_it_lends_them_to_a_model(clients, tmp_path, script):
+LACKING = {"lending_llm.py": ("responses", "responses_streamed")}
+"""What a client cannot do: `llm` asks the models that one adds for chat completions alone."""
+
+
+@pytest.fixture
+async def lent(tmp_path: Path) -> AsyncIterator[Planned]:
     furniture = await anyio.to_thread.run_sync(furnished_with_keys, tmp_path / "first")
     async with planned(furniture, tmp_path / "data") as here:
         here.model.decides(planning)
-        assert await seen(here, str(clients), str(SCRIPTS / script)) == LENDING
+        yield here
+
+
+@pytest.mark.parametrize("script", sorted(path.name for path in SCRIPTS.glob("lending_*.py")))
+async def test_a_client_lends_an_agent_functions_as_it_lends_them_to_a_model(clients, lent, script):
+    expected = {name: value for name, value in LENDING.items() if name not in LACKING.get(script, ())}
+    assert await seen(lent, str(clients), str(SCRIPTS / script)) == expected
+
+
+async def test_openais_client_for_node_lends_an_agent_functions_too(npm, lent):
+    script = npm(NODE_PACKAGE) / "lending_openai.mjs"
+    script.write_bytes((SCRIPTS / script.name).read_bytes())
+    assert await seen(lent, "node", str(script)) == LENDING
