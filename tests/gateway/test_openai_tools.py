@@ -302,6 +302,29 @@ async def test_a_streamed_response_tells_of_its_calls_as_the_library_reads_them(
     assert (done.arguments, done.item_id, done.output_index) == (call.arguments, call.id, 1)
 
 
+async def test_a_response_tells_how_functions_may_be_called_as_it_was_asked(here):
+    here.model.always(calls(SEOUL), says("맑아요."))
+    client = here.client()
+    wished = {"tool_choice": {"type": "function", "name": "weather"}, "parallel_tool_calls": False}
+    first = await client.responses.create(
+        model=AGENT, input="서울 날씨?", tools=[FLAT, {"type": "web_search"}], **wished
+    )
+    again = await client.responses.retrieve(first.id)
+    result = [{"type": "function_call_output", "call_id": first.output[0].call_id, "output": "맑음"}]
+    last = await client.responses.create(model=AGENT, input=result, tools=[FLAT])
+    for reply in (first, again, last):
+        [tool] = reply.model_dump(exclude_none=True)["tools"]
+        assert tool == FLAT, "what an agent does not use is not told as if it did"
+        assert (reply.tool_choice.name, reply.parallel_tool_calls) == ("weather", False)
+    assert "tools" in first.daeri["ignored"]
+
+
+async def test_a_response_without_functions_tells_so(here):
+    here.model.always(says("네."))
+    reply = await here.client().responses.create(model=AGENT, input="안녕")
+    assert (reply.tools, reply.tool_choice, reply.parallel_tool_calls) == ([], "auto", True)
+
+
 async def test_a_run_whose_caller_never_comes_back_ends_after_an_hour(here, monkeypatch):
     here.model.always(calls(SEOUL), says("맑아요."))
     messages, call = await asked(here)

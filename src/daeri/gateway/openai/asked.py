@@ -123,6 +123,7 @@ class Asked:
         is_shown_again: whether the reply can be asked for later.
         background: whether the run goes on without its caller.
         attempt: which of its client's own attempts it is.
+        echoed: what a response tells again of how functions may be called.
     """
 
     agent: str
@@ -139,6 +140,7 @@ class Asked:
     answer_format: AnswerFormat | None = None
     functions: Functions | None = None
     attempt: Attempt | None = None
+    echoed: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_chat(sent: Mapping[str, Any], *, modelled: bool) -> Asked:
@@ -191,6 +193,7 @@ def read_response(sent: Mapping[str, Any], *, modelled: bool) -> Asked:
         session_id=asked.daeri.session_id,
         previous=asked.previous_response_id,
         is_shown_again=True,
+        echoed=_echoed(sent, modelled=modelled),
         background=bool(asked.background),
         answer_format=_format(_chat_format(sent.get("text")), "text/format", modelled=modelled),
         functions=read_functions(tools, choice, singly=_singly(sent)) if modelled else None,
@@ -270,6 +273,16 @@ def _listed(tools: object) -> list[Mapping[str, Any]]:
     """Return those of a request's tools that are functions: an agent has no other tools of a caller's."""
     listed = tools if isinstance(tools, list) else []
     return [each for each in listed if isinstance(each, Mapping) and each.get("type", "function") == "function"]
+
+
+def _echoed(sent: Mapping[str, Any], *, modelled: bool) -> dict[str, Any]:
+    """Return how the caller's functions may be called, as it was asked; where there is no model, none is."""
+    named = {"type": "function", "description": None, "parameters": None, "strict": None}
+    functions = [{**named, **each} for each in _listed(sent.get("tools"))] if modelled else []
+    told: dict[str, Any] = {"tools": functions} if functions else {}
+    if sent.get("tool_choice") is not None:
+        told["tool_choice"] = sent["tool_choice"]
+    return told | ({"parallel_tool_calls": False} if _singly(sent) else {})
 
 
 def _singly(sent: Mapping[str, Any]) -> bool:

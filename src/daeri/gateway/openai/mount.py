@@ -340,7 +340,7 @@ def _check_goes_on(asked: Asked, run: Run) -> None:
 
 
 def _to_show(asked: Asked, lang: Lang) -> responses.Shown:
-    return responses.Shown(lang, asked.ignored, asked.previous, asked.background)
+    return responses.Shown(lang, asked.ignored, asked.previous, asked.background, asked.echoed)
 
 
 def _language(request: Request, words: str) -> Lang:

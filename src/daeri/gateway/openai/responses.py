@@ -5,7 +5,7 @@ ones under the same numbers.
 """
 
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Self
 
 from daeri.errors import DaeriError
@@ -37,17 +37,18 @@ class Shown:
         ignored: what the request held that an agent takes from its company instead.
         previous: the response that this one goes on from.
         background: whether the run goes on without its caller.
+        echoed: how its caller's functions may be called, where that was said.
     """
 
     lang: Lang
     ignored: Sequence[str] = ()
     previous: str | None = None
     background: bool = False
+    echoed: Mapping[str, Any] = field(default_factory=dict)
 
     def kept(self) -> dict[str, Any]:
         """Return it as JSON."""
-        ignored = list(self.ignored)
-        return {"lang": self.lang, "ignored": ignored, "previous": self.previous, "background": self.background}
+        return asdict(self) | {"ignored": list(self.ignored), "echoed": dict(self.echoed)}
 
     @classmethod
     def of(cls, kept: Mapping[str, Any] | None, lang: Lang) -> Self:
@@ -186,7 +187,7 @@ def _open(shown: Shown, run: Run, status: str) -> dict[str, Any]:
         "metadata": {},
         "model": f"{AGENT}{run['agent']}",
         "output": [],
-        "parallel_tool_calls": False,
+        "parallel_tool_calls": True,
         "previous_response_id": response_id(run["run_id"], part - 1) if part else shown.previous,
         "temperature": None,
         "text": {"format": _format(run)},
@@ -194,6 +195,7 @@ def _open(shown: Shown, run: Run, status: str) -> dict[str, Any]:
         "tools": [],
         "top_p": None,
         "usage": None,
+        **shown.echoed,
     }
 
 
