@@ -12,6 +12,7 @@ from sqlalchemy import text
 from daeri.runs import callers
 from daeri.testing.fault_proxy import FaultProxy, passes, reset_after
 from daeri.testing.model_server import Asked, Received, Reply, calls, fails, says
+from gateway.openai_house import ONCE
 from gateway.planned_house import AGENT, Furnished, Planned, planned
 
 pytestmark = pytest.mark.anyio
@@ -120,6 +121,17 @@ async def test_a_key_of_the_callers_own_leads_to_the_same_run_that_was_left(here
     proxy.does(reset_after(0), passes)
     named = {"Idempotency-Key": "mine-1"}
     assert await asks(proxy, here, streams=True, extra_headers=named) == DONE
+    assert (await runs(here), await projects(here)) == (["succeeded"], 1)
+
+
+@pytest.mark.parametrize("streams", [False, True])
+async def test_a_client_that_repeats_with_a_key_and_counts_nothing_gets_the_run_that_it_left(here, proxy, streams):
+    here.model.decides(slowly(0.2))
+    proxy.does(reset_after(0), passes)
+    named = {"Idempotency-Key": "mine-1", **ONCE}
+    with pytest.raises(openai.APITimeoutError):
+        await asks(proxy, here, timeout=0.3, max_retries=0, extra_headers=named)
+    assert await asks(proxy, here, streams=streams, extra_headers=named) == DONE
     assert (await runs(here), await projects(here)) == (["succeeded"], 1)
 
 

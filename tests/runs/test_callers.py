@@ -25,9 +25,13 @@ async def caller(world: World, person: int = OWNER, key: str = "key_1") -> Actor
     return await world.actor(person, credential=key)
 
 
+def attempt(number: int) -> Attempt:
+    return Attempt("d" * 64, number, f"request {number}")
+
+
 async def asks(world: World, number: int, who: Actor | None = None, runs: Runs | None = None, **more: Any) -> str:
     """Ask for the same by an attempt; return the run."""
-    told = Terms(attempt=Attempt("d" * 64, number))
+    told = Terms(attempt=attempt(number))
     made = await (runs or world.runs).create(who or await caller(world), "과제를 등록해줘", terms=told, **more)
     return str(made["run_id"])
 
@@ -54,7 +58,7 @@ async def answers(world: World, run_id: str) -> None:
 
 
 async def loses(world: World, run_id: str, number: int = 0) -> None:
-    await world.runs.leave(await caller(world), run_id, number)
+    await world.runs.leave(await caller(world), run_id, attempt(number))
 
 
 async def status(world: World, run_id: str) -> str:
@@ -227,5 +231,5 @@ async def test_nobody_else_can_say_that_a_caller_was_lost(world: World) -> None:
     run_id = await asks(world, 0)
     for person in (COLLEAGUE, STRANGER):
         with pytest.raises(NotFound):
-            await world.runs.leave(await caller(world, person), run_id, 0)
+            await world.runs.leave(await caller(world, person), run_id, attempt(0))
     assert not await world.store.read(lambda connection: callers.is_away(connection, run_id))

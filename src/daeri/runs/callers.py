@@ -38,6 +38,7 @@ caller = Table(
     Column("credential", String(60), nullable=False),
     Column("digest", String(64), nullable=False),
     Column("attempt", Integer, nullable=False),
+    Column("heard_by", String(40), nullable=False),
     Column("left_at", Instant),
     Column("created_at", Instant, nullable=False),
 )
@@ -56,20 +57,22 @@ class Unattended(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A request that its client may send again by itself.
+    """A request that its client may send again, by itself or with a key.
 
     Attributes:
         digest: of all that is asked.
         number: 0 for the first time.
+        id: of this one request, which hears the answer unless a later one comes for it.
     """
 
     digest: str
     number: int
+    id: str = ""
 
 
 def come(connection: Connection, run_id: str, actor: Actor, attempt: Attempt, at: datetime) -> None:
     """Note who is there to hear of a run."""
-    values: dict[str, Any] = {"attempt": attempt.number, "left_at": None}
+    values: dict[str, Any] = {"attempt": attempt.number, "heard_by": attempt.id, "left_at": None}
     known = connection.execute(update(caller).where(caller.c.run_id == run_id).values(values))
     if known.rowcount:
         return
@@ -77,10 +80,10 @@ def come(connection: Connection, run_id: str, actor: Actor, attempt: Attempt, at
     connection.execute(insert(caller).values(**values, digest=attempt.digest, created_at=at))
 
 
-def leave(connection: Connection, row: Row[Any], attempt: int, at: datetime) -> None:
+def leave(connection: Connection, row: Row[Any], attempt: Attempt, at: datetime) -> None:
     """Note that a run's caller was lost, unless a later attempt of theirs is there, or the run waits for people."""
     if row.status not in PARKED:
-        here = caller.c.run_id == row.id, caller.c.attempt <= attempt
+        here = caller.c.run_id == row.id, caller.c.heard_by == attempt.id
         connection.execute(update(caller).where(*here).values(left_at=at))
 
 

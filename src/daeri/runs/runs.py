@@ -140,8 +140,7 @@ class Runs:
     ) -> dict[str, Any]:
         """Take what a caller's functions returned, by the steps that called them; the run that waits for it goes on.
 
-        The same results may be told again, by an `attempt` of a client that does so by itself too: nothing happens
-        twice.
+        The same results may be told again, by whichever `attempt`: nothing happens twice.
 
         Raises:
             NotFound: there is no such run, or it is someone else's.
@@ -157,6 +156,7 @@ class Runs:
                 more = [list(scope) for scope in actor.scopes if list(scope) not in row.scopes]
                 journal.change(connection, run_id, scopes=[*row.scopes, *more])
                 self._audit(connection, actor, run_id, "run.returned")
+            callers.stay(connection, run_id)
             if attempt is not None:
                 callers.come(connection, run_id, actor, attempt, self._clock.now())
 
@@ -505,7 +505,7 @@ class Runs:
         """Return where in a trace a run was asked for, as the header traceparent has it; "" where nobody knows."""
         return await self._store.read(partial(journal.trace_of, run_id=run_id))
 
-    async def leave(self, actor: Actor, run_id: str, attempt: int) -> None:
+    async def leave(self, actor: Actor, run_id: str, attempt: Attempt) -> None:
         """Note that the caller of a run was lost who may come back by another attempt; if nobody does, it is stopped.
 
         Raises:

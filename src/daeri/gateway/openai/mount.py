@@ -13,6 +13,7 @@ from typing import Any, Final
 from fastapi import APIRouter
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from ulid import ULID
 
 from daeri.canonical import digest
 from daeri.errors import DaeriError, FieldError, NotFound, ValidationFailed
@@ -229,7 +230,7 @@ class OpenAi:
             if asked.agent in {agent.name for agent in self._services.door.company.agents_for(actor)}:
                 raise
             raise UnknownModel from None
-        request.state.acted = asked.attempt is None and key is None
+        request.state.acted = asked.attempt is None
         return run
 
     async def _waited(self, request: Request, actor: Actor, run: Run, part: int, lang: Lang) -> Run:
@@ -275,13 +276,13 @@ class OpenAi:
         return EventStream(_until_failed(pieces, cut), self._lines, credential, last=last, left=left)
 
     async def _leave(self, request: Request, actor: Actor, run_id: str) -> None:
-        """Stop the run of a caller who left, unless their client may ask again by itself."""
-        number = _number_of(request)
+        """Stop the run of a caller who left, unless they may ask again for the same."""
+        attempt: Attempt | None = request.state.attempt
         with suppress(DaeriError):  # it has ended by itself, or the key may not stop runs
-            if number is None:
+            if attempt is None:
                 await self._services.runs.cancel(actor, run_id)
             else:
-                await self._services.runs.leave(actor, run_id, number)
+                await self._services.runs.leave(actor, run_id, attempt)
 
 
 async def _until_failed(pieces: Pieces, cut: Callable[[DaeriError], bytes]) -> Pieces:
@@ -307,15 +308,15 @@ def _model(sent: dict[str, Any]) -> str:
     return name
 
 
-def _number_of(request: Request) -> int | None:
-    """Return which of its client's own attempts a request is; None for a client that makes none, or tells nothing."""
-    told = request.headers.get(ATTEMPT, "")
-    return int(told) if re.fullmatch("[0-9]{1,4}", told) else None
-
-
 def _attempt_of(request: Request, sent: Mapping[str, Any]) -> Attempt | None:
-    number = _number_of(request)
-    return None if number is None else Attempt(digest([request.url.path, sent]), number)
+    """Return which attempt at what a request is; None where its client makes one only, or does not tell."""
+    told, request.state.attempt = request.headers.get(ATTEMPT, ""), None
+    counts = re.fullmatch("[0-9]{1,4}", told)
+    if counts or idempotency_key(request) is not None:
+        number = int(told) if counts else 0
+        request.state.attempt = Attempt(digest([request.url.path, sent]), number, str(ULID()))
+    attempt: Attempt | None = request.state.attempt
+    return attempt
 
 
 def _described(name: str) -> dict[str, Any]:

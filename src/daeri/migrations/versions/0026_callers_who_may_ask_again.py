@@ -16,6 +16,7 @@ def upgrade() -> None:
         sa.Column("credential", sa.String(60), nullable=False),
         sa.Column("digest", sa.String(64), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("heard_by", sa.String(40), nullable=False),
         sa.Column("left_at", sa.DateTime(), nullable=True),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.PrimaryKeyConstraint("run_id", name=op.f("pk_caller")),
