@@ -7,13 +7,16 @@ requirements-clients.lock; where its packages cannot be had there is nothing to 
 import json
 import os
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import anyio
 import anyio.to_thread
 import pytest
+from sqlalchemy import text
 
+from daeri.testing.fault_proxy import FaultProxy, passes, reset_after
 from daeri.testing.model_server import Asked, Received, Reply, calls, completion, says
 from gateway.gateway_house import Keys, with_keys
 from gateway.openai_house import MODEL, Place, place
@@ -140,3 +143,31 @@ async def test_openais_client_for_node_lends_an_agent_functions_too(npm, lent):
     script = npm(NODE_PACKAGE) / "lending_openai.mjs"
     script.write_bytes((SCRIPTS / script.name).read_bytes())
     assert await seen(lent, "node", str(script)) == LENDING
+
+
+def adding(received: Received) -> Reply:
+    """Plan a run that adds a project."""
+    told = received.body["messages"][-1]["role"] == "tool"
+    return says("등록했어요.") if told else calls(Asked("work__add_project", {"name": "새 과제"}))
+
+
+async def added_once(here: Planned, *command: str) -> None:
+    """Run a client on a connection that breaks when the answer comes: it gets it, and one project is there."""
+    here.model.decides(adding)
+    async with FaultProxy(here.url) as proxy:
+        proxy.does(reset_after(0), passes)
+        assert await seen(replace(here, url=proxy.base_url), *command) == {"said": "등록했어요."}
+        assert proxy.connections == 2, "it has asked again"
+    made = text("SELECT count(*) FROM w_project WHERE name = '새 과제'")
+    assert await here.daeri.store.read(lambda connection: connection.execute(made).scalar_one()) == 1
+
+
+@pytest.mark.parametrize("script", sorted(path.name for path in SCRIPTS.glob("repeating_*.py")))
+async def test_a_client_that_asks_again_by_itself_has_an_agent_act_once(clients, lent, script):
+    await added_once(lent, str(clients), str(SCRIPTS / script))
+
+
+async def test_openais_client_for_node_that_asks_again_by_itself_has_an_agent_act_once(npm, lent):
+    script = npm(NODE_PACKAGE) / "repeating_openai.mjs"
+    script.write_bytes((SCRIPTS / script.name).read_bytes())
+    await added_once(lent, "node", str(script))
