@@ -160,6 +160,26 @@ async def test_what_a_caller_who_left_for_good_asked_for_is_not_done(here, proxy
     assert (await runs(here), await projects(here)) == (["cancelled", "succeeded"], 1)
 
 
+async def test_who_comes_back_to_a_response_that_broke_off_hears_it_to_its_end(here, monkeypatch):
+    here.model.decides(slowly(0.2))
+    client = here.client()
+    stream = await client.responses.create(model=AGENT, input=WORDS, stream=True)
+    first = await anext(aiter(stream))
+    await stream.close()
+    async with asyncio.timeout(5):
+        while not await sql(here, "SELECT run_id FROM caller WHERE left_at IS NOT NULL"):  # noqa: ASYNC110 - no event
+            await asyncio.sleep(0.02)
+    for person in ("colleague", "stranger"):
+        with pytest.raises(openai.NotFoundError):
+            await here.client(person).responses.retrieve(first.response.id)
+    assert len(await sql(here, "SELECT run_id FROM caller WHERE left_at IS NOT NULL")) == 1, "nobody else comes back"
+    rest = await client.responses.retrieve(first.response.id, stream=True, starting_after=first.sequence_number)
+    monkeypatch.setattr(callers, "PATIENCE", callers.PATIENCE * 0)
+    await here.daeri.runs.dispatch.end_late()
+    assert [event.response.output_text async for event in rest if event.type == "response.completed"] == [DONE]
+    assert await projects(here) == 1
+
+
 async def again(here: Planned, who: str = "owner", number: str = "1", words: str = WORDS) -> str:
     """Ask as the library does when it asks again."""
     headers = {"Authorization": f"Bearer {here.keys[who]}", "X-Stainless-Retry-Count": number}

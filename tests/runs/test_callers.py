@@ -9,8 +9,8 @@ from daeri.errors import NotFound
 from daeri.records.actor import Actor
 from daeri.records.store import Store
 from daeri.runs import callers
-from daeri.runs.callers import FRESH, LOST_ON_ITS_WAY, PATIENCE, Attempt, Unattended
-from daeri.runs.request import Terms
+from daeri.runs.callers import FRESH, LOST_ON_ITS_WAY, PATIENCE, Unattended
+from daeri.runs.request import Attempt, Terms
 from daeri.runs.runs import Runs
 from daeri.runs.wakeups import Wakeups
 from daeri.runs.work import Asked, Ending, Workbench
@@ -58,7 +58,7 @@ async def answers(world: World, run_id: str) -> None:
 
 
 async def loses(world: World, run_id: str, number: int = 0) -> None:
-    await world.runs.leave(await caller(world), run_id, attempt(number))
+    await world.runs.callers.leave(await caller(world), run_id, attempt(number))
 
 
 async def status(world: World, run_id: str) -> str:
@@ -184,6 +184,20 @@ async def test_what_was_stopped_with_nothing_changed_is_begun_anew(world: World)
     assert await asks(world, 2, idempotency_key="mine") == again
 
 
+async def test_to_look_at_a_run_lets_it_go_on_unless_it_is_over(world: World) -> None:
+    run_id = await asks(world, 0)
+    await loses(world, run_id)
+    await world.runs.callers.come_back(await caller(world), run_id)
+    world.clock.at += 2 * PATIENCE
+    await world.runs.dispatch.end_late()
+    assert await status(world, run_id) == "queued"
+    await loses(world, run_id)
+    world.clock.at += 2 * PATIENCE
+    await world.runs.dispatch.end_late()
+    await world.runs.callers.come_back(await caller(world), run_id)
+    assert await asks(world, 1) != run_id, "it was stopped with nothing changed, whoever has looked at it"
+
+
 async def test_what_its_person_stopped_is_not_begun_anew(world: World) -> None:
     run_id = await asks(world, 0, idempotency_key="mine")
     await loses(world, run_id)
@@ -231,5 +245,5 @@ async def test_nobody_else_can_say_that_a_caller_was_lost(world: World) -> None:
     run_id = await asks(world, 0)
     for person in (COLLEAGUE, STRANGER):
         with pytest.raises(NotFound):
-            await world.runs.leave(await caller(world, person), run_id, attempt(0))
+            await world.runs.callers.leave(await caller(world, person), run_id, attempt(0))
     assert not await world.store.read(lambda connection: callers.is_away(connection, run_id))

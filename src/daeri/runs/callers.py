@@ -1,26 +1,31 @@
-"""Which run is meant when a client asks again by itself, and is anybody still there to hear its answer?
+"""Which run is meant when a caller asks for the same again, and is anybody still there to hear its answer?
 
-OpenAI's libraries send a request again when its connection breaks, and say which attempt it is. Such a request is known
-by its content and the credential that sent it: the first attempt begins a run, and a later one belongs to the run whose
-caller was lost. A caller who leaves may come back, so the run goes on for a while, but changes nothing meanwhile.
+Some name a request by a key of their own. OpenAI's libraries send it again when its connection breaks, and say which
+attempt it is: such a request is known by its content and the credential that sent it, its first attempt begins a run,
+and a later one belongs to the run whose caller was lost. A caller who leaves may come back by either, so the run goes
+on for a while, but changes nothing meanwhile.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import Column, Connection, Index, Integer, Row, String, Table, bindparam, delete, insert, select, update
 
+from daeri.clock import Clock
+from daeri.errors import IdempotencyMismatch
+from daeri.operations.company import Company
 from daeri.operations.repeats import KEY_LIFE
 from daeri.records import audit
 from daeri.records.actor import Actor
 from daeri.records.prepared import Constant
 from daeri.records.record import Instant
-from daeri.records.store import system
+from daeri.records.store import Store, system
 from daeri.runs import conversations, journal
-from daeri.runs.journal import AT_WORK, PARKED, run
-from daeri.runs.ownership import own
+from daeri.runs.journal import AT_WORK, PARKED, TERMINAL, run
+from daeri.runs.ownership import check_scope, own, run_of
+from daeri.runs.request import Attempt, Request, Terms
 
 PATIENCE: Final = timedelta(seconds=30)
 """How long a run goes on without its caller; the libraries pause for eight seconds at most before they ask again."""
@@ -45,6 +50,16 @@ caller = Table(
 Index("ix_caller_digest", caller.c.person_id, caller.c.digest)
 Index("ix_caller_left", caller.c.left_at)
 
+_COMES = Constant(
+    update(caller)
+    .where(caller.c.run_id == bindparam("key"))
+    .values(attempt=bindparam("number"), heard_by=bindparam("by"), left_at=None),
+    "key",
+    "number",
+    "by",
+)
+_KNOWN = ("run_id", "person_id", "credential", "digest", "attempt", "heard_by", "created_at")
+_INSERT = Constant(insert(caller), *_KNOWN)
 _LEFT = Constant(select(caller.c.left_at).where(caller.c.run_id == bindparam("key")), "key")
 
 Acts = Callable[[str], bool]
@@ -55,29 +70,16 @@ class Unattended(Exception):
     """A run is about to change something while nobody is there to hear of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """A request that its client may send again, by itself or with a key.
-
-    Attributes:
-        digest: of all that is asked.
-        number: 0 for the first time.
-        id: of this one request, which hears the answer unless a later one comes for it.
-    """
-
-    digest: str
-    number: int
-    id: str = ""
+def begin(connection: Connection, run_id: str, actor: Actor, attempt: Attempt, at: datetime) -> None:
+    """Note who asked for a run that begins."""
+    whose: dict[str, Any] = {"person_id": actor.person_id, "credential": actor.credential, "digest": attempt.digest}
+    _INSERT.run(connection, run_id=run_id, **whose, attempt=attempt.number, heard_by=attempt.id, created_at=at)
 
 
 def come(connection: Connection, run_id: str, actor: Actor, attempt: Attempt, at: datetime) -> None:
     """Note who is there to hear of a run."""
-    values: dict[str, Any] = {"attempt": attempt.number, "heard_by": attempt.id, "left_at": None}
-    known = connection.execute(update(caller).where(caller.c.run_id == run_id).values(values))
-    if known.rowcount:
-        return
-    values |= {"run_id": run_id, "person_id": actor.person_id, "credential": actor.credential}
-    connection.execute(insert(caller).values(**values, digest=attempt.digest, created_at=at))
+    if not _COMES.run(connection, key=run_id, number=attempt.number, by=attempt.id):
+        begin(connection, run_id, actor, attempt, at)
 
 
 def leave(connection: Connection, row: Row[Any], attempt: Attempt, at: datetime) -> None:
@@ -99,7 +101,7 @@ def is_away(connection: Connection, run_id: str) -> bool:
     return any(row is not None and row.left_at is not None for row in found)
 
 
-def asked_before(connection: Connection, actor: Actor, attempt: Attempt, at: datetime, acts: Acts) -> Row[Any] | None:
+def _asked_for(connection: Connection, actor: Actor, attempt: Attempt, at: datetime, acts: Acts) -> Row[Any] | None:
     """Return the run that an attempt asks for again; None where it is the first to arrive.
 
     That is one whose caller was lost, else one that is still at work, else one whose answer may have been lost; of
@@ -134,7 +136,7 @@ def _stands(connection: Connection, row: Row[Any], at: datetime, acts: Acts) -> 
     return at - ended < FRESH and not (row.status == "cancelled" and row.left_at is not None)
 
 
-def was_given_up(connection: Connection, row: Row[Any], acts: Acts) -> bool:
+def _was_given_up(connection: Connection, row: Row[Any], acts: Acts) -> bool:
     """Say whether a run ended because its caller was gone, and had changed nothing: it may be begun anew."""
     left = _LEFT.one(connection, key=row.id)
     if row.status != "cancelled" or left is None or left.left_at is None:
@@ -168,3 +170,73 @@ def end_gone(connection: Connection, now: datetime) -> list[str]:
 def forget(connection: Connection, now: datetime) -> None:
     """Drop what is known of callers for longer than a day."""
     connection.execute(delete(caller).where(caller.c.created_at < now - KEY_LIFE))
+
+
+class Callers:
+    """What the callers of runs ask for again, and that they leave and come back."""
+
+    def __init__(self, company: Company, store: Store, clock: Clock) -> None:
+        """Take the declarations, the database and the clock."""
+        self._company = company
+        self._store = store
+        self._clock = clock
+
+    def asked_before(self, connection: Connection, actor: Actor, request: Request) -> Row[Any] | None:
+        """Return the run that the request asks for again, by its key or as an attempt of its client's."""
+        attempt, now = request.terms.attempt, self._clock.now()
+        if request.idempotency_key is not None:
+            row = self._kept(connection, actor, request)
+            if row is not None and _was_given_up(connection, row, self._acts):
+                journal.change(connection, row.id, idempotency_key=None)
+                row = None
+        elif attempt is not None and attempt.number:
+            row = _asked_for(connection, actor, attempt, now, self._acts)
+        else:
+            row = None
+        if row is not None and attempt is not None:
+            come(connection, row.id, actor, attempt, now)
+        return row
+
+    def _acts(self, name: str) -> bool:
+        """Say whether what runs call by a name may change anything; of what is not known here, that it may."""
+        operation = self._company.operations.get(name)
+        return operation is None or operation.effect != "read" or name == journal.ASK
+
+    @staticmethod
+    def _kept(connection: Connection, actor: Actor, request: Request) -> Row[Any] | None:
+        statement = select(journal.run).where(
+            journal.run.c.person_id == actor.person_id, journal.run.c.idempotency_key == request.idempotency_key
+        )
+        row = connection.execute(statement).one_or_none()
+        asked = request.text, request.agent, request.terms
+        if row is not None and (row.input, row.agent, Terms.of(row.terms)) != asked:
+            raise IdempotencyMismatch
+        return row
+
+    async def leave(self, actor: Actor, run_id: str, attempt: Attempt) -> None:
+        """Note that the caller of a run was lost who may come back by another attempt; if nobody does, it is stopped.
+
+        Raises:
+            NotFound: there is none, or it is someone else's.
+        """
+        check_scope(actor, "cancel", "write")
+
+        def note(connection: Connection) -> None:
+            leave(connection, run_of(connection, actor, run_id, held=True), attempt, self._clock.now())
+
+        await self._store.write(note)
+
+    async def come_back(self, actor: Actor, run_id: str) -> None:
+        """Let a run go on whose caller was lost: its person has come for what it says.
+
+        Raises:
+            NotFound: there is none, or it is someone else's.
+        """
+        check_scope(actor, "get", "read")
+
+        def look(connection: Connection) -> bool:
+            is_over = run_of(connection, actor, run_id).status in TERMINAL
+            return not is_over and is_away(connection, run_id)
+
+        if await self._store.read(look):
+            await self._store.write(partial(stay, run_id=run_id))

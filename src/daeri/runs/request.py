@@ -6,13 +6,27 @@ from typing import Any, Final, Self
 
 from daeri.errors import DaeriError, FieldError, ValidationFailed
 from daeri.runs.answer_format import AnswerFormat
-from daeri.runs.callers import Attempt
 from daeri.runs.functions import Functions
 from daeri.runs.queueing import ASKED, Busy
 from daeri.wording import Lang, Text, normal
 
 INPUT_MAX: Final = 8_000
 """Characters of a request; a longer text belongs into a document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A request that its client may send again, by itself or with a key.
+
+    Attributes:
+        digest: of all that is asked.
+        number: 0 for the first time.
+        id: of this one request, which hears the answer unless a later one comes for it.
+    """
+
+    digest: str
+    number: int
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

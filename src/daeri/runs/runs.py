@@ -16,7 +16,6 @@ from daeri.crash import crash_at
 from daeri.errors import (
     Conflict,
     FieldError,
-    IdempotencyMismatch,
     NotFound,
     Refused,
     ValidationFailed,
@@ -29,7 +28,7 @@ from daeri.records import audit
 from daeri.records.actor import Actor
 from daeri.records.store import Store
 from daeri.runs import callers, conversations, handing, journal, telling
-from daeri.runs.callers import Attempt
+from daeri.runs.callers import Callers
 from daeri.runs.conversations import Conversations
 from daeri.runs.dispatch import Dispatch
 from daeri.runs.ear import Ear
@@ -37,7 +36,7 @@ from daeri.runs.fleet import ALONE
 from daeri.runs.functions import refuse_shadows
 from daeri.runs.ownership import check_scope, last_agent, own, run_of, status_of
 from daeri.runs.queueing import CARRIED, Queue
-from daeri.runs.request import INPUT_MAX, PLAIN, Request, Terms, worded
+from daeri.runs.request import INPUT_MAX, PLAIN, Attempt, Request, Terms, worded
 from daeri.runs.wakeups import Listener, Wakeups
 from daeri.wording import Lang, Text, normal
 
@@ -80,6 +79,7 @@ class Runs:
         self._store = store
         self._clock = clock
         self._wakeups = wakeups
+        self.callers = Callers(company, store, clock)
         self.dispatch = Dispatch(store, clock, wakeups, me, queue)
         self.asks_models = False
         self.conversations = Conversations(company, store, clock, self.dispatch.stopped)
@@ -217,7 +217,7 @@ class Runs:
         stopped: list[str] = []
 
         def accept(connection: Connection) -> tuple[Row[Any], bool]:
-            before = self._replay(connection, actor, request)
+            before = self.callers.asked_before(connection, actor, request)
             if before is not None:
                 return before, False
             run_id, now = f"run_{ULID()}", self._clock.now()
@@ -252,7 +252,7 @@ class Runs:
                 trace=trace_headers().get("traceparent"),
             )
             if request.terms.attempt is not None:
-                callers.come(connection, run_id, actor, request.terms.attempt, now)
+                callers.begin(connection, run_id, actor, request.terms.attempt, now)
             told = {"input": request.text, "agent": request.agent, **request.told}
             journal.emit(connection, run_id, now, ("run.started", told))
             self._audit(connection, actor, run_id, "run.create")
@@ -505,57 +505,12 @@ class Runs:
         """Return where in a trace a run was asked for, as the header traceparent has it; "" where nobody knows."""
         return await self._store.read(partial(journal.trace_of, run_id=run_id))
 
-    async def leave(self, actor: Actor, run_id: str, attempt: Attempt) -> None:
-        """Note that the caller of a run was lost who may come back by another attempt; if nobody does, it is stopped.
-
-        Raises:
-            NotFound: there is none, or it is someone else's.
-        """
-        check_scope(actor, "cancel", "write")
-
-        def note(connection: Connection) -> None:
-            callers.leave(connection, run_of(connection, actor, run_id, held=True), attempt, self._clock.now())
-
-        await self._store.write(note)
-
     @classmethod
     def _read_news(cls, actor: Actor, ear: Ear, connection: Connection) -> tuple[Sequence[Row[Any]], bool]:
         """Return a run's events that were not heard, and where there are none whether none will come."""
         status = status_of(connection, actor, ear.run_id)
         rows = journal.events_after(connection, ear.run_id, ear.after)
         return rows, not rows and status in journal.TERMINAL
-
-    def _replay(self, connection: Connection, actor: Actor, request: Request) -> Row[Any] | None:
-        """Return the run that the request asks for again, by its key or as an attempt of its client's."""
-        attempt, now = request.terms.attempt, self._clock.now()
-        if request.idempotency_key is not None:
-            row = self._kept(connection, actor, request)
-            if row is not None and callers.was_given_up(connection, row, self._acts):
-                journal.change(connection, row.id, idempotency_key=None)
-                row = None
-        elif attempt is not None and attempt.number:
-            row = callers.asked_before(connection, actor, attempt, now, self._acts)
-        else:
-            row = None
-        if row is not None and attempt is not None:
-            callers.come(connection, row.id, actor, attempt, now)
-        return row
-
-    def _acts(self, name: str) -> bool:
-        """Say whether what runs call by a name may change anything; of what is not known here, that it may."""
-        operation = self._company.operations.get(name)
-        return operation is None or operation.effect != "read" or name == journal.ASK
-
-    @staticmethod
-    def _kept(connection: Connection, actor: Actor, request: Request) -> Row[Any] | None:
-        statement = select(journal.run).where(
-            journal.run.c.person_id == actor.person_id, journal.run.c.idempotency_key == request.idempotency_key
-        )
-        row = connection.execute(statement).one_or_none()
-        asked = request.text, request.agent, request.terms
-        if row is not None and (row.input, row.agent, Terms.of(row.terms)) != asked:
-            raise IdempotencyMismatch
-        return row
 
     def as_it_waited(self, run: dict[str, Any], held: Mapping[str, Any], lang: Lang) -> dict[str, Any]:
         """Return a run as it was when it began to wait for a document, of which the event `held` told."""

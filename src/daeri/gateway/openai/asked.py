@@ -16,8 +16,8 @@ from daeri.errors import FieldError, ValidationFailed
 from daeri.gateway.openai.errors import Unsupported
 from daeri.gateway.wire import fitted
 from daeri.runs.answer_format import AnswerFormat, read_format
-from daeri.runs.callers import Attempt
 from daeri.runs.functions import Functions, by_place, read_functions
+from daeri.runs.request import Attempt
 from daeri.runs.runs import NO_FORM, NO_FUNCTIONS
 from daeri.wording import Text
 

@@ -31,9 +31,8 @@ from daeri.gateway.services import Services
 from daeri.gateway.wire import Query, answer, idempotency_key, language, read_object
 from daeri.models.relay import OFFLINE, Kind
 from daeri.records.actor import Actor
-from daeri.runs.callers import Attempt
 from daeri.runs.functions import place_of
-from daeri.runs.request import Terms
+from daeri.runs.request import Attempt, Terms
 from daeri.wording import Lang, Text
 
 DOOR: Final = "openai"
@@ -109,6 +108,7 @@ class OpenAi:
         """Show an agent's response again; as a stream, from the event after one that was heard."""
         query = Query(request, "stream", "starting_after", passed=("include", "include[]", "include_obfuscation"))
         actor, run, part = await self._placed(request)
+        await self._services.runs.callers.come_back(actor, run["run_id"])
         shown = await self._shown(request, actor, run)
         if query.flag("stream"):
             after = query.integer("starting_after", -1, least=0)
@@ -282,7 +282,7 @@ class OpenAi:
             if attempt is None:
                 await self._services.runs.cancel(actor, run_id)
             else:
-                await self._services.runs.leave(actor, run_id, attempt)
+                await self._services.runs.callers.leave(actor, run_id, attempt)
 
 
 async def _until_failed(pieces: Pieces, cut: Callable[[DaeriError], bytes]) -> Pieces:
