@@ -160,6 +160,12 @@ async def test_the_audit_is_one_chain_however_many_append_at_once(world: World) 
     assert (await world.store.read(audit.verify)).rows == 80
 
 
+async def test_entries_written_together_are_one_chain(world: World) -> None:
+    entries = [entry(world, number) for number in range(40)]
+    assert await world.store.write(lambda connection: audit.append_all(connection, entries)) == 40
+    assert (await world.store.read(audit.verify)).rows == 40
+
+
 async def test_who_looks_before_writing_can_rely_on_it_in_two_servers(world: World) -> None:
     def take(connection: Connection) -> bool:
         taken = connection.execute(text("select count(*) from w_project where name = 'one only'")).scalar_one()
