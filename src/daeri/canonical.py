@@ -9,9 +9,11 @@ import json
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from daeri.clock import rfc3339
+
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def plain(value: Any) -> Any:
@@ -34,7 +36,7 @@ def plain(value: Any) -> Any:
 
 def canonical_json(value: Any) -> bytes:
     """Write a value as canonical JSON in UTF-8."""
-    return json.dumps(plain(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+    return _ENCODER.encode(plain(value)).encode()
 
 
 def digest(value: Any) -> str:

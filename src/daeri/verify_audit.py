@@ -23,6 +23,7 @@ COLUMNS = (
     *("approval_id", "run_id", "step", "request_id", "detail", "previous_hash", "hash"),
 )
 GENESIS = "0" * 64
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 CHECKPOINT, KEY, PRUNE = "audit.checkpoint", "audit.key", "audit.prune"
 REASONS = {
     "number": "its number is not the next one: a row is missing, or was put in",
@@ -49,7 +50,7 @@ class Broken(Exception):
 
 def packed(value: Any) -> bytes:
     """Write a value as it is hashed and signed: sorted names, no spaces, ASCII."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def row_hash(row: Row) -> str:

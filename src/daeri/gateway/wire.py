@@ -40,6 +40,9 @@ class Sent(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
 class Unreadable(InvalidRequest):
     """The bytes are not JSON, or not JSON that every reader reads alike."""
 
@@ -48,7 +51,7 @@ class Unreadable(InvalidRequest):
 
 def encode(value: Any) -> bytes:
     """Write a value as compact JSON in UTF-8."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

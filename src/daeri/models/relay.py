@@ -39,6 +39,7 @@ HELD_MAX: Final = 256 * 1024
 
 _EVENT_END: Final = re.compile(rb"\n\r?\n|\r\r")
 _NO_COUNT: Final = (0, 0)
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class RelayRefused(ModelRefused):
@@ -247,7 +248,7 @@ def _body(model: Model, kind: Kind, sent: Mapping[str, Any]) -> bytes:
     if kind == "chat/completions" and sent.get("stream") is True:
         asked = sent.get("stream_options")
         members["stream_options"] = {**(asked if isinstance(asked, dict) else {}), "include_usage": True}
-    return json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode()
+    return _ENCODER.encode(members).encode()
 
 
 async def _refusal(model: Model, reply: Reply) -> EndpointFailed:
