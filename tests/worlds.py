@@ -37,6 +37,7 @@ from daeri.runs.runs import Runs
 from daeri.runs.wakeups import Wakeups
 from daeri.wording import Lang, Text
 from databases import address, as_kept, count_on, engine_of, forget
+from watched import nothing_missed
 
 NOWHERE = Path("/nonexistent")
 NOW = datetime(2026, 11, 21, 5, 2, tzinfo=UTC)
@@ -415,7 +416,9 @@ async def open_world(furnished: Path, folder: Path, *more: Catalog) -> AsyncIter
     store = Store(address(path))
     declared = Company(company.name, [work, *more], AGENTS, ROLES) if more else company
     try:
-        yield build(store, declared, folder)
+        world = build(store, declared, folder)
+        with nothing_missed(store, world.identity.made_of):
+            yield world
     finally:
         await store.close()
         forget(path)

@@ -46,6 +46,7 @@ from daeri.operations.auditing import AuditLog
 from daeri.operations.budgets import Budgets
 from daeri.operations.company import Company
 from daeri.operations.costs import Costs
+from daeri.operations.hot_sessions import HotSessions
 from daeri.operations.invoke import Door
 from daeri.operations.limits import Limit, Limiter
 from daeri.operations.listing import Shelf
@@ -63,6 +64,7 @@ from daeri.records.prompts import PromptBook
 from daeri.records.record import Record
 from daeri.records.store import Store, is_reachable
 from daeri.records.usage import UseBook
+from daeri.records.watching import Watch
 from daeri.runs.engine import Engine, Segment
 from daeri.runs.figures import Counting
 from daeri.runs.fleet import Fleet
@@ -118,7 +120,7 @@ class Daeri:
         self.identity = Identity(self.store, company.people, self.clock, demo=settings.demo, narrow=company.narrowed)
         self.keys = Credentials(self.identity, self.store, self.clock)
         self.tracer = Tracer(settings.otlp_endpoint, __version__) if settings.otlp_endpoint else None
-        self.exchange = Exchange(settings.redis_url.get_secret_value()) if settings.redis_url else None
+        self.exchange = self._share()
         self.limiter = self._limiter()
         self.door = Door(company, self.store, self.clock, self.limiter, Answers(self.exchange))
         self._sandbox, self._numeric = Sandbox(), Numeric(settings.compiled)
@@ -173,6 +175,15 @@ class Daeri:
         from daeri.upstream.services import Services as Upstream  # noqa: PLC0415 - most servers name none
 
         return Upstream(self.settings.services, environment(), company)
+
+    def _share(self) -> Exchange | None:
+        """Return the connection to Redis, where there is one; by it servers on one database keep sessions hot."""
+        url = self.settings.redis_url
+        exchange = Exchange(url.get_secret_value()) if url else None
+        if exchange is not None and self.store.is_shared:
+            self.identity.hot = hot = HotSessions(exchange)
+            self.store.watch = Watch(self.identity.made_of, hot.tell)
+        return exchange
 
     def _limiter(self) -> Limiter:
         windows = SharedWindows(self.exchange) if self.exchange else None

@@ -123,6 +123,11 @@ class Exchange:
         """Whether Redis ever answered this server."""
         return bool(self._memory)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether this process is one of the servers that share Redis; a command is none."""
+        return bool(self._tasks)
+
     def is_sure(self, seconds: int) -> bool:
         """Say whether Redis knows all that happened in the last so many seconds."""
         now = time.monotonic()
@@ -199,6 +204,22 @@ class Exchange:
             self._lose("forgot")
             raise Away
         return answer
+
+    async def once(self, script: Script, keys: Sequence[str], arguments: Sequence[str | int]) -> None:
+        """Have Redis carry out a script from a process that is none of the servers and knows of no memory.
+
+        Raises:
+            Away: it does not answer.
+        """
+        from redis.exceptions import RedisError  # noqa: PLC0415
+
+        try:
+            async with asyncio.timeout(BEAT_PATIENCE):
+                await self._redis.eval(script.text, 1 + len(keys), _MEMORY, *keys, "", *arguments)
+        except (RedisError, OSError, TimeoutError):
+            raise Away from None
+        finally:
+            await self._redis.aclose()
 
     async def tell(self, subject: str, messages: Sequence[str]) -> None:
         """Tell all servers that hear.

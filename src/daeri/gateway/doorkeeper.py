@@ -73,7 +73,7 @@ class Doorkeeper:
         credential = self.credential(request, door)
         if credential.kind == "session":
             check_origin(request)
-        return await self._admitted(request, await self.actor_of(credential))
+        return await self._admitted(request, await self.actor_of(credential, reads=only_reads(request)))
 
     def credential(self, connection: HTTPConnection, door: str) -> Credential:
         """Return what a request or a WebSocket shows: a key, else a session cookie.
@@ -89,15 +89,17 @@ class Doorkeeper:
             raise Unauthenticated
         return Credential("session", token, door)
 
-    async def actor_of(self, credential: Credential) -> Actor:
+    async def actor_of(self, credential: Credential, *, reads: bool = False) -> Actor:
         """Return who stands behind a credential now, with the rights they have now.
+
+        `reads` says that nothing can be changed by what is asked.
 
         Raises:
             Unauthenticated: it does not hold, or no longer.
         """
         if credential.kind == "key":
             return await self.holder(credential.secret, credential.door)
-        return replace(await self._identity.actor_of_session(credential.secret), door=credential.door)
+        return replace(await self._identity.actor_of_session(credential.secret, reads=reads), door=credential.door)
 
     async def recent(self, request: Request, door: str) -> Actor:
         """Return who sends a request, as known within the last second: for what no record and no right depends on.
@@ -112,7 +114,7 @@ class Doorkeeper:
         known = self._recent.get(credential)
         if known is not None and now - known[0] < RECENT_SECONDS:
             return await self._admitted(request, known[1])
-        actor = await self._admitted(request, await self.actor_of(credential))
+        actor = await self._admitted(request, await self.actor_of(credential, reads=only_reads(request)))
         if len(self._recent) >= RECENT_MAX:
             self._recent.clear()
         self._recent[credential] = (now, actor)
@@ -229,6 +231,11 @@ class Doorkeeper:
             raise PermissionDenied(_FOREIGN)
 
 
+def only_reads(request: Request) -> bool:
+    """Say whether a request can change nothing, by its method."""
+    return request.method in _SAFE_METHODS
+
+
 def check_origin(request: Request) -> None:
     """Refuse a write that a page of another site sent with a cookie.
 
@@ -237,7 +244,7 @@ def check_origin(request: Request) -> None:
     Raises:
         PermissionDenied: the page is not ours.
     """
-    if request.method in _SAFE_METHODS:
+    if only_reads(request):
         return
     site = request.headers.get("sec-fetch-site", "same-origin")
     origin = request.headers.get("origin")

@@ -5,15 +5,16 @@ A person's roles and team are read at each request, so a change takes hold at on
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
-from typing import Any, cast
+from functools import cached_property, partial
+from typing import Any, Protocol, cast
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from sqlalchemy import Connection, Row, Select, Table, and_, bindparam, insert, select, update
+from sqlalchemy.sql import visitors
 from ulid import ULID
 
 from daeri.clock import Clock
@@ -87,11 +88,35 @@ class Origin:
     ends: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Who a session stands for, and when it ends by itself."""
+
+    actor: Actor
+    ends: datetime
+
+
+class Hot(Protocol):
+    """Where it is kept for some seconds for whom a session stands, as long as nothing of what says so is changed."""
+
+    async def look(self, name: str, read: Callable[[], Awaitable[SignedIn]]) -> SignedIn:
+        """Return what is kept under a name, else what `read` returns.
+
+        Raises:
+            Unauthenticated: as `read` does.
+        """
+
+
 class Identity:
-    """Turns credentials into actors."""
+    """Turns credentials into actors.
+
+    Attributes:
+        hot: where sessions are kept hot, if they are.
+    """
 
     def __init__(self, store: Store, people: People, clock: Clock, *, demo: bool, narrow: Narrow | None = None) -> None:
         """Take the store, the organisation chart, whether demo sign-in is allowed, and what an agent may use."""
+        self.hot: Hot | None = None
         self._store = store
         self._narrow = narrow
         self._people = people
@@ -114,7 +139,7 @@ class Identity:
             api_key.c.last_used_at,
         )
         self._by_key = Constant(_credential(people, api_key, *keyed), "hash")
-        self._by_session = Constant(_credential(people, session, session.c.expires_at, session.c.ended_at), "hash")
+        self._by_session = Constant(_session(people), "hash")
         person = people.person.__table__.c
         by_person = _joined(people).where(person.id == bindparam("person"))
         self._by_person = Constant(by_person, "person")
@@ -151,20 +176,35 @@ class Identity:
             raise NotFound
         return self._narrow(actor, agent)
 
-    async def actor_of_session(self, token: str) -> Actor:
+    async def actor_of_session(self, token: str, *, reads: bool = False) -> Actor:
         """Return the actor of a signed-in browser.
+
+        Args:
+            token: what the browser shows.
+            reads: nothing can be changed by the request; whatever changes something looks at the session itself.
 
         Raises:
             Unauthenticated: unknown or ended session, or its person has left.
         """
+        hashed = hash_of(token)
+        read = partial(self._store.read, partial(self._signed_in, hashed=hashed))
+        signed_in = await (self.hot.look(hashed, read) if reads and self.hot is not None else read())
+        if self._is_over(signed_in.ends):
+            raise Unauthenticated
+        return signed_in.actor
 
-        def find(connection: Connection) -> Actor:
-            row = self._by_session.one(connection, hash=hash_of(token))
-            if row is None or row.ended_at is not None or self._is_over(row.expires_at):
-                raise Unauthenticated
-            return _actor_of(row, "web", decides=True, credential=session_name(hash_of(token)))
+    def _signed_in(self, connection: Connection, hashed: str) -> SignedIn:
+        row = self._by_session.one(connection, hash=hashed)
+        if row is None or row.ended_at is not None:
+            raise Unauthenticated
+        return SignedIn(_actor_of(row, "web", decides=True, credential=session_name(hashed)), row.expires_at)
 
-        return await self._store.read(find)
+    @property
+    def made_of(self) -> frozenset[Table]:
+        """The tables that decide for whom a session stands: whoever keeps that has to know when they change."""
+        read = {part for part in visitors.iterate(_session(self._people)) if isinstance(part, Table)}
+        keys = [key for table in read for key in table.foreign_keys if key.ondelete or key.onupdate]
+        return frozenset(read.union(key.column.table for key in keys))  # a key may carry a change along
 
     async def _note_use(self, row: Any) -> None:
         now = self._clock.now()
@@ -487,6 +527,11 @@ def _credential(people: People, table: Table, *more: Any) -> Select[Any]:
     person = people.person.__table__.c
     statement = _joined(people, *more).join_from(people.person.__table__, table, table.c.person_id == person.id)
     return statement.where(table.c.hash == bindparam("hash"))
+
+
+def _session(people: People) -> Select[Any]:
+    """Select what a session stands for, by its hash."""
+    return _credential(people, session, session.c.expires_at, session.c.ended_at)
 
 
 def _with_key(people: People, *keyed: Any) -> Select[Any]:

@@ -25,6 +25,7 @@ from daeri.records.portable import tell
 from daeri.records.record import ADOPTED, NAMING
 from daeri.records.revisions import NewerDatabase, Standing, standing_of
 from daeri.records.store_sqlite import SQLite
+from daeri.records.watching import Watch, heard
 from daeri.wording import Text
 
 T = TypeVar("T")
@@ -46,6 +47,9 @@ class Store:
 
     `read` looks, `write` changes, `note` adds to what nobody else depends on. A function may be called again after
     it was rolled back, so it does nothing but look at and change the database.
+
+    Attributes:
+        watch: what is told of visits that change certain tables, if anything is.
     """
 
     def __init__(self, url: str | URL) -> None:
@@ -57,6 +61,7 @@ class Store:
         self.url = make_url(url)
         self._has_written = False
         self._backend = _backend_of(self.url)
+        self.watch: Watch | None = None
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` on a snapshot of the database; anything it writes is refused."""
@@ -73,9 +78,11 @@ class Store:
         return await self._visit(self._backend.noting, work)
 
     async def _visit(self, lane: Lane, work: Callable[[Connection], T]) -> T:
+        said = set[str]()
+
         def visit() -> T:
             try:
-                return self._tried(lane, work)
+                return self._tried(lane, work, said)
             except OverflowError:
                 raise ValidationFailed(Text("숫자가 너무 커요", "A number is too large")) from None
             except UnicodeEncodeError:
@@ -89,16 +96,23 @@ class Store:
                 raise meaning from error
 
         context = contextvars.copy_context()
-        return await asyncio.get_running_loop().run_in_executor(lane.threads, context.run, visit)
+        visiting = asyncio.get_running_loop().run_in_executor(lane.threads, context.run, visit)
+        if self.watch is None or lane is self._backend.reading:
+            return await visiting
+        # Who asked may leave, the visit goes on: what it changes is told all the same.
+        return await asyncio.shield(self.watch.over(visiting, said))
 
-    def _tried(self, lane: Lane, work: Callable[[Connection], T]) -> T:
+    def _tried(self, lane: Lane, work: Callable[[Connection], T], said: set[str]) -> T:
         pause = FIRST_PAUSE
         for tries_left in range(TRIES - 1, -1, -1):
             nothing_done = True
             try:
                 with lane.transaction() as connection:
                     nothing_done = lane is self._backend.reading
-                    return work(connection)
+                    if self.watch is None:
+                        return work(connection)
+                    with heard(connection, said):
+                        return work(connection)
             except DBAPIError as error:
                 if not tries_left or not self._backend.is_passing(error, nothing_done=nothing_done):
                     raise

@@ -8,17 +8,20 @@ the rows it builds upon.
 """
 
 from contextlib import AbstractAsyncContextManager
-from typing import Final
+from functools import partial
+from typing import Any, Final, Self
 
+import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.dialects import registry
 from sqlalchemy.exc import DataError, DBAPIError, OperationalError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from daeri.errors import Conflict, NotReady, Timeout, ValidationFailed
 from daeri.records.backend import Lane
 from daeri.records.hearing import Heard, Hearing
 from daeri.records.portable import WRITING
+from daeri.records.watching import SAID
 from daeri.wording import Text
 
 READERS = 8
@@ -122,12 +125,34 @@ def _engine(url: URL, kind: str, size: int) -> Engine:
         },
     )
 
+    @event.listens_for(engine, "connect")
+    def connected(driver: Any, entry: ConnectionPoolEntry) -> None:
+        if kind != "read":
+            driver.cursor_factory = partial(_Cursor, said=entry.info.setdefault(SAID, set()))
+
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
+        connection.info.get(SAID, set()).clear()
         for statement in BEGIN[kind]:
             connection.exec_driver_sql(statement)
 
     return engine
+
+
+class _Cursor(psycopg.Cursor[Any]):
+    """Notes what it is asked to do: whatever changes something passes here."""
+
+    def __init__(self, connection: Any, *, said: set[str], **more: Any) -> None:
+        super().__init__(connection, **more)
+        self._said = said
+
+    def execute(self, query: Any, *arguments: Any, **more: Any) -> Self:
+        self._said.add(str(query))
+        return super().execute(query, *arguments, **more)
+
+    def executemany(self, query: Any, *arguments: Any, **more: Any) -> None:
+        self._said.add(str(query))
+        super().executemany(query, *arguments, **more)
 
 
 def _code(error: DBAPIError) -> str:

@@ -171,7 +171,8 @@ class Desk:
         if not token:
             return guest
         try:
-            actor = await self.services.identity.actor_of_session(token)
+            reads = request.method in ("GET", "HEAD")
+            actor = await self.services.identity.actor_of_session(token, reads=reads)
         except Unauthenticated:
             return guest
         me = await self.services.identity.me(actor, guest.lang)
