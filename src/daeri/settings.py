@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = Field(
         default=None,
         validation_alias=AliasChoices("DAERI_REDIS_URL", "REDIS_URL"),
-        description="Redis that several servers count limits in and wake each other's streams by: "
+        description="Redis by which several servers count limits, wake each other's streams and keep sign-ins hot: "
         "redis://USER:PASSWORD@HOST:6379/0; without one each server counts for itself.",
     )
     public_url: str = Field(default="", description="Where clients reach this server, e.g. https://daeri.example.com.")

@@ -1,6 +1,10 @@
-"""Two real servers under load, one Redis: whatever becomes of it, together they never let through more than a limit."""
+"""Two real servers under load, one Redis: whatever becomes of it, no limit is passed and nobody is let in after all."""
 
+import asyncio
+import hashlib
+import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +12,11 @@ from pathlib import Path
 
 import pytest
 
+import databases
+from daeri.clock import Clock
+from daeri.records.identity import Identity
+from daeri.records.store import Store
+from daeri.sample import hanbit
 from databases import only_postgres
 from redis_server import RedisServer
 from servers import Server
@@ -23,6 +32,14 @@ FAULTS: dict[str, Callable[[RedisServer], object]] = {
     "paused": RedisServer.pause,
     "flushed": RedisServer.flush,
 }
+
+RETURNS: dict[str, Callable[[RedisServer], object]] = {
+    "nothing": lambda _: None,
+    "killed": RedisServer.start,
+    "paused": RedisServer.go_on,
+    "flushed": lambda _: None,
+}
+SESSIONS = 60
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +84,68 @@ def test_under_load_no_server_lets_through_more_whatever_becomes_of_redis(redis,
     assert set(told) == {200, 429}
     assert told[200] <= MOST, told
     assert told[200] >= (MOST if fault == "nothing" else 0.5 * MOST), told
+
+
+@pytest.mark.night
+@only_postgres("on SQLite there is one server, which reads each session anew")
+@pytest.mark.parametrize("fault", FAULTS)
+def test_under_load_nobody_is_let_in_anywhere_who_has_signed_out_whatever_becomes_of_redis(tmp_path, fault):
+    redis = RedisServer(tmp_path).start()
+    more = {"DAERI_REDIS_URL": redis.url, "DAERI_RATE_LIMITS": ""}
+    one = Server(tmp_path / "one", "demo", more=more).start()
+    other = Server(tmp_path / "other", "serve", more=more, beside=one).start()
+    servers = [one, other]
+    tokens = asyncio.run(_signed_in(one.folder, SESSIONS))
+    ended, seen, done = dict[str, float](), list[tuple[str, float, int]](), threading.Event()
+
+    def look(number: int) -> None:
+        chosen = random.Random(number)  # noqa: S311 - nothing secret
+        while not done.is_set():
+            near = max(0, len(ended) - 1)
+            token, begun = chosen.choice(tokens[near : near + 3]), time.monotonic()
+            status = chosen.choice(servers).call("GET", "/v1/me", headers={"Cookie": f"daeri_session={token}"}).status
+            seen.append((token, begun, status))
+
+    def sign_out() -> None:
+        for number, token in enumerate(tokens[:-1]):
+            cookie = {"Cookie": f"daeri_session={token}"}
+            named = hashlib.sha256(token.encode()).hexdigest()
+            ((session_id,),) = databases.look(one.folder, "SELECT id FROM session WHERE hash = :hash", hash=named)
+            assert servers[number % 2].call("DELETE", f"/v1/sessions/{session_id}", headers=cookie).status == 204
+            ended[token] = time.monotonic()
+            if number == SESSIONS // 3:
+                FAULTS[fault](redis)
+            if number == 2 * SESSIONS // 3:
+                RETURNS[fault](redis)
+            time.sleep(0.05)
+
+    try:
+        with ThreadPoolExecutor(2 * CALLERS) as callers:
+            calls = [callers.submit(look, number) for number in range(2 * CALLERS)]
+            sign_out()
+            done.set()
+            for each in calls:
+                each.result(60)
+        late = [
+            begun - ended[token] for token, begun, status in seen if status == 200 and begun > ended.get(token, begun)
+        ]
+        assert not late, late
+        assert {status for _, _, status in seen} == {200, 401}
+    finally:
+        redis.stop()
+        other.stop()
+        one.stop()
+
+
+async def _signed_in(folder: Path, number: int) -> list[str]:
+    """Sign people of the demo in, so many times, in a process of its own."""
+    store = Store(databases.database_of(folder))
+    identity = Identity(store, hanbit().people, Clock(), demo=True)
+    try:
+        logins = [person["login"] for person in await identity.demo_people()]
+        return [(await identity.sign_in_demo(logins[turn % len(logins)]))[0] for turn in range(number)]
+    finally:
+        await store.close()
 
 
 @only_postgres("one server alone on a file has nobody to wake")

@@ -1,6 +1,6 @@
 """Who is it? How accounts, API keys and sign-in sessions become actors.
 
-A person's roles and team are read at each request, so a change takes hold at once.
+A person's roles and team are read at each request, or known not to have changed since, so a change takes hold at once.
 """
 
 import asyncio
