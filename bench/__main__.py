@@ -7,10 +7,25 @@ import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 
-from bench import approvals, documents, indexing, mcp, pgvector, query, records, relay, runs, selector, store, work
+from bench import (
+    approvals,
+    documents,
+    indexing,
+    mcp,
+    pgvector,
+    query,
+    records,
+    relay,
+    runs,
+    selector,
+    sessions,
+    store,
+    work,
+)
 from bench.folder import LARGE_ROWS, Folder, large_folder, sample_folder
 from bench.load import WIDTH, Client, Piece
 from bench.server import Server
@@ -55,7 +70,8 @@ PGVECTOR = "pgvector"
 APPROVALS = "approvals"
 SELECTOR = "selector"
 RUNS = "runs"
-NAMED = [INDEXING, PGVECTOR, APPROVALS, SELECTOR, RUNS]
+SESSIONS = "sessions"
+NAMED = [INDEXING, PGVECTOR, APPROVALS, SELECTOR, RUNS, SESSIONS]
 """What is measured only where it is named: it takes minutes, or is there to decide once."""
 NAMES = [*MEASURES, MCP, PROCESS, STORE, RELAY, RECORDS, QUERY, DOCUMENTS]
 
@@ -89,10 +105,13 @@ async def main(names: Sequence[str], files: int, passages: int, streams: int | N
             print("\n" + documents.answer(place, _say))
         if RUNS in chosen and sample is not None:
             print("\n" + await runs.answer(sample, place, streams, _say))
-        if SELECTOR in chosen:
-            print("\n" + await selector.compare(_say))
-        if APPROVALS in chosen:
-            print("\n" + await approvals.compare(place / APPROVALS, _say))
+        rare = {
+            SELECTOR: selector.compare,
+            APPROVALS: partial(approvals.compare, place / APPROVALS),
+            SESSIONS: partial(sessions.compare, place),
+        }
+        for compare in [rare[name] for name in chosen if name in rare]:
+            print("\n" + await compare(_say))
         if INDEXING in chosen:
             print("\n" + table(await indexing.indexing(place, files, _say)))
         if PGVECTOR in chosen:

@@ -58,7 +58,7 @@ class Server:
             **(environment or {}),
         }
         self.command = command
-        self._port = _free_port()
+        self._port = free_port()
         self._log = folder.path / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
         self.start_seconds = 0.0
@@ -153,7 +153,8 @@ def _stat(pid: int) -> list[str]:
     return text[text.rindex(")") + 2 :].split()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
