@@ -73,6 +73,11 @@ class Keeper:
         self.slowest = max(self.slowest, time.perf_counter() - begun)
         return found.actor.person_id
 
+    async def holds(self, name: str) -> bool:
+        """Say whether a look now finds what it has to: on a busy machine Redis may not have been told in time."""
+        least = self.truth.least(name, self)
+        return await self.use(name) >= least
+
     async def change(self, name: str) -> None:
         """Commit a change, tell of it, and acknowledge it."""
         changes = self.truth.changes.setdefault(name, [])
