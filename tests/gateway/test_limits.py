@@ -72,6 +72,23 @@ async def test_a_refusal_tells_which_limit_is_reached_and_until_when(keyed, tmp_
         assert refused.headers["ratelimit"] == f'"person";r=0;t={refused.headers["retry-after"]}'
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/ops/work.find", {"employee": 1}),
+        ("/rpc", FIND),
+        ("/v1/chat/completions", {"model": "agent/assistant", "messages": [{"role": "user", "content": "안녕"}]}),
+        ("/v1/responses", {"model": "agent/assistant", "input": "안녕", "background": True}),
+        ("/v1/embeddings", {"model": "daeri/sentence-encoder", "input": "안녕"}),
+        ("/mcp", {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}),
+    ],
+)
+async def test_a_request_counts_once(keyed, tmp_path, path, body):
+    async with limited(keyed, tmp_path, "person=9/minute") as house:
+        told = await house.post("owner", path, body)
+        assert told.headers["ratelimit"].split(";")[1] == "r=8"
+
+
 async def test_a_refusal_by_an_operations_own_limit_tells_that_one_and_not_the_callers(keyed, tmp_path):
     async with limited(keyed, tmp_path, "person=9/minute", "operation:work.find=1/hour") as house:
         for _ in range(2):

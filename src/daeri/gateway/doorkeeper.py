@@ -101,8 +101,10 @@ class Doorkeeper:
             return await self.holder(credential.secret, credential.door)
         return replace(await self._identity.actor_of_session(credential.secret, reads=reads), door=credential.door)
 
-    async def recent(self, request: Request, door: str) -> Actor:
+    async def recent(self, request: Request, door: str) -> tuple[Actor, Credential]:
         """Return who sends a request, as known within the last second: for what no record and no right depends on.
+
+        What they show comes with it, to be looked at again.
 
         Raises:
             Unauthenticated: no credential, or it does not hold.
@@ -113,12 +115,12 @@ class Doorkeeper:
             check_origin(request)
         known = self._recent.get(credential)
         if known is not None and now - known[0] < RECENT_SECONDS:
-            return await self._admitted(request, known[1])
+            return await self._admitted(request, known[1]), credential
         actor = await self._admitted(request, await self.actor_of(credential, reads=only_reads(request)))
         if len(self._recent) >= RECENT_MAX:
             self._recent.clear()
         self._recent[credential] = (now, actor)
-        return actor
+        return actor, credential
 
     async def still(self, connection: HTTPConnection, door: str) -> Actor:
         """Return who stands behind a request that was let in and goes on, as they stand now; it is not counted again.

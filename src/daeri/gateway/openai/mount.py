@@ -17,7 +17,7 @@ from ulid import ULID
 
 from daeri.canonical import digest
 from daeri.errors import DaeriError, FieldError, NotFound, ValidationFailed
-from daeri.gateway.doorkeeper import Doorkeeper
+from daeri.gateway.doorkeeper import Credential, Doorkeeper
 from daeri.gateway.hearing import WHOLE, hear, language_of
 from daeri.gateway.lifelines import EventStream, Lifelines, Reason, error_of, while_there
 from daeri.gateway.openai import chat, responses
@@ -45,6 +45,7 @@ EPOCH: Final = 1763683200
 
 
 Pieces = AsyncGenerator[bytes, None]
+Asker = tuple[Actor, Credential]
 
 
 class OpenAi:
@@ -73,10 +74,10 @@ class OpenAi:
 
     async def chat(self, request: Request) -> Response:
         """Complete a chat."""
-        actor, sent = await self._asked(request)
+        asker, sent = await self._asked(request)
         if not _model(sent).startswith(AGENT):
-            return await self._relayed(request, actor, "chat/completions", sent)
-        actor = await self._keeper.actor(request, DOOR)
+            return await self._relayed(request, asker, "chat/completions", sent)
+        actor = await self._keeper.still(request, DOOR)
         asked = read_chat(sent, modelled=self._services.runs.asks_models)
         asked = replace(asked, attempt=_attempt_of(request, sent))
         lang = _language(request, asked.input)
@@ -89,10 +90,10 @@ class OpenAi:
 
     async def respond(self, request: Request) -> Response:
         """Make a response."""
-        actor, sent = await self._asked(request)
+        asker, sent = await self._asked(request)
         if not _model(sent).startswith(AGENT):
-            return await self._relayed(request, actor, "responses", sent)
-        actor = await self._keeper.actor(request, DOOR)
+            return await self._relayed(request, asker, "responses", sent)
+        actor = await self._keeper.still(request, DOOR)
         asked = read_response(sent, modelled=self._services.runs.asks_models)
         asked = replace(asked, attempt=_attempt_of(request, sent))
         lang = _language(request, asked.input)
@@ -154,12 +155,12 @@ class OpenAi:
 
     async def embed(self, request: Request) -> Response:
         """Turn texts into vectors."""
-        actor, sent = await self._asked(request)
+        asker, sent = await self._asked(request)
         raw = self._services.raw
         if not raw.embeds_offline or _model(sent) != OFFLINE:
-            return await self._relayed(request, actor, "embeddings", sent)
+            return await self._relayed(request, asker, "embeddings", sent)
         texts, form = read_embedding(sent)
-        return answer(embeddings(OFFLINE, await raw.embed(actor, texts), form))
+        return answer(embeddings(OFFLINE, await raw.embed(asker[0], texts), form))
 
     async def models(self, request: Request) -> Response:
         """List the agents and raw models that the caller may use."""
@@ -178,13 +179,13 @@ class OpenAi:
         agents = company.agents_for(actor) if actor.may_call("run.create", "write") else ()
         return [*(f"{AGENT}{agent.name}" for agent in agents), *self._services.raw.offered(actor)]
 
-    async def _asked(self, request: Request) -> tuple[Actor, dict[str, Any]]:
+    async def _asked(self, request: Request) -> tuple[Asker, dict[str, Any]]:
         """Return who asks, as far as passing a request on needs to know, and for what."""
-        actor = await self._keeper.recent(request, DOOR)
-        return actor, await read_object(request)
+        asker = await self._keeper.recent(request, DOOR)
+        return asker, await read_object(request)
 
-    async def _relayed(self, request: Request, actor: Actor, kind: Kind, sent: dict[str, Any]) -> Response:
-        raw, name, credential = self._services.raw, _model(sent), self._keeper.credential(request, DOOR)
+    async def _relayed(self, request: Request, asker: Asker, kind: Kind, sent: dict[str, Any]) -> Response:
+        raw, name, (actor, credential) = self._services.raw, _model(sent), asker
         if not raw.has(name, kind):
             raise UnknownModel(Text(f"'{name}' 모델은 없어요.", f"There is no model '{name}'."))
         return Passed(partial(raw.ask, actor, name, kind, sent), self._lines, request, credential)

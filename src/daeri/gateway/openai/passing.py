@@ -111,7 +111,7 @@ class Passed(Response):
         self._ask = ask
         self._lines = lines
         self._credential = credential
-        self._lang = language(request.headers)
+        self._request = request
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Ask the model, and pass its reply on until it ends, its caller leaves, or the caller's credential ends."""
@@ -155,7 +155,7 @@ class Passed(Response):
             pour.close()
 
     def _last(self, error: DaeriError) -> bytes:
-        return cut_off(error, self._lang)
+        return cut_off(error, language(self._request.headers))
 
 
 def _cut(reply: Reply, ended: Ended) -> None:
