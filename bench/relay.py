@@ -23,8 +23,10 @@ from bench.table import aligned
 MODEL: Final = "at-speed"
 ROUNDS: Final = 3
 WARM_UP: Final = 50
-GAP_MILLISECONDS: Final = 20
-STREAMS: Final = (100, 500, 2_000)
+PACE: Final = 20
+"""Milliseconds between two tokens of a model that is neither slow nor fast."""
+PACES: Final = {PACE: (100, 500, 2_000), 0: (500,)}
+"""How many streams at once are relayed, by the milliseconds between their tokens."""
 HEAD: Final = ("relay of 100 tokens a stream", "µs CPU per token", "first byte p50 ms", "p99 ms", "streams right")
 
 
@@ -32,6 +34,7 @@ HEAD: Final = ("relay of 100 tokens a stream", "µs CPU per token", "first byte 
 class Relay:
     """One relay, and what its rounds gave by number of streams."""
 
+    pace: str
     what: str
     server: Server
     key: str
@@ -42,7 +45,7 @@ class Relay:
         rounds = self.rounds[streams]
         right = sum(one["right"] for one in rounds)
         figures = (f"{median(one[name] for one in rounds):.1f}" for name in ("cpu", "first_p50", "first_p99"))
-        return (f"{streams} streams: {self.what}", *figures, f"{right:,} of {streams * len(rounds):,}")
+        return (f"{self.pace}{streams} streams: {self.what}", *figures, f"{right:,} of {streams * len(rounds):,}")
 
 
 def by_hand(upstream: str, _: Folder, port: int) -> Sequence[str]:
@@ -55,36 +58,44 @@ def by_nginx(upstream: str, _: Folder, port: int) -> Sequence[str]:
     return ("-m", "bench.nginx", str(port), upstream)
 
 
-def at_speed(_: Folder, port: int) -> Sequence[str]:
+def at_speed(gap: int, _: Folder, port: int) -> Sequence[str]:
     """Return the command of the model behind them all."""
-    return ("-m", "bench.model_at_speed", str(port), str(GAP_MILLISECONDS))
+    return ("-m", "bench.model_at_speed", str(port), str(gap))
 
 
 async def compare(folder: Folder, say: Callable[[str], None]) -> str:
-    """Measure every relay at every number of streams and return the table."""
+    """Measure every relay at every pace and number of streams and return the table."""
     async with opened(folder) as daeri:
         key = await daeri.identity.add_key(folder.deputy, "relay", decides=False, scopes=[f"model.{MODEL}"])
-    async with AsyncExitStack() as stack:
-        upstream = (await stack.enter_async_context(Server(folder, at_speed))).url
-        told = {"DAERI_MODEL_URL": f"{upstream}/v1", "DAERI_MODEL": MODEL}
-        daeri_server = await stack.enter_async_context(Server(folder, by_daeri, told))
-        relays = [Relay("Daeri, key and scope checked, usage noted", daeri_server, key.secret)]
-        hand = await stack.enter_async_context(Server(folder, partial(by_hand, upstream)))
-        relays.append(Relay("FastAPI and httpx2 by hand", hand, "by-hand"))
-        if shutil.which("nginx"):
-            nginx = await stack.enter_async_context(Server(folder, partial(by_nginx, upstream)))
-            relays.append(Relay("nginx, no buffering, nothing checked", nginx, "none"))
-        for relay in relays:
-            await _listened(relay, WARM_UP)
-        for streams in STREAMS:
-            say(f"relaying {streams} streams")
+    lines = []
+    for gap, counts in PACES.items():
+        async with AsyncExitStack() as stack:
+            relays = await _relays(stack, folder, gap, key.secret)
             for relay in relays:
-                relay.rounds[streams] = []
-            for _ in range(ROUNDS):
-                for relay in relays:
-                    relay.rounds[streams].append(await _round(relay, streams))
-    lines = [relay.line(streams) for streams in STREAMS for relay in relays]
+                await _listened(relay, WARM_UP)
+            for streams in counts:
+                say(f"relaying {streams} streams, {gap} ms between tokens")
+                for relay in relays * ROUNDS:
+                    relay.rounds.setdefault(streams, []).append(await _round(relay, streams))
+            lines += [relay.line(streams) for streams in counts for relay in relays]
     return aligned(HEAD, lines, left=(0,))
+
+
+async def _relays(stack: AsyncExitStack, folder: Folder, gap: int, key: str) -> list[Relay]:
+    """Start every relay before a model at a pace."""
+    pace = "" if gap else "no delay, "
+    upstream = (await stack.enter_async_context(Server(folder, partial(at_speed, gap)))).url
+    told = {"DAERI_MODEL_URL": f"{upstream}/v1", "DAERI_MODEL": MODEL}
+    server = await stack.enter_async_context(Server(folder, by_daeri, told))
+    hand = await stack.enter_async_context(Server(folder, partial(by_hand, upstream)))
+    relays = [
+        Relay(pace, "Daeri, key and scope checked, usage noted", server, key),
+        Relay(pace, "FastAPI and httpx2 by hand", hand, "by-hand"),
+    ]
+    if shutil.which("nginx"):
+        nginx = await stack.enter_async_context(Server(folder, partial(by_nginx, upstream)))
+        relays.append(Relay(pace, "nginx, no buffering, nothing checked", nginx, "none"))
+    return relays
 
 
 async def _round(relay: Relay, streams: int) -> dict[str, Any]:

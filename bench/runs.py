@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack, closing
 from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from shutil import copytree
@@ -20,7 +21,7 @@ from typing import Any, Final
 from bench.folder import DATABASE, Folder
 from bench.load import WIDTH, Client, check
 from bench.model_at_speed import ANSWER_TOKENS, ONE_CALL, TOKENS, word
-from bench.relay import at_speed
+from bench.relay import PACE, at_speed
 from bench.server import ROOT, Server, by_daeri
 from bench.table import Line, aligned, table
 
@@ -47,7 +48,7 @@ _ANSWER: Final = "".join(word(number) for number in range(ANSWER_TOKENS))
 async def answer(folder: Folder, place: Path, streams: int | None, say: Callable[[str], None]) -> str:
     """Measure all three and return the tables."""
     async with AsyncExitStack() as stack:
-        upstream = (await stack.enter_async_context(Server(folder, at_speed))).url
+        upstream = (await stack.enter_async_context(Server(folder, partial(at_speed, PACE)))).url
         streamed = await _streaming(folder, upstream, STREAMS if streams is None else (streams,), say)
         say("runs with one tool call, of a model that takes no time")
         lines = [await _calling(folder, upstream)]
