@@ -151,6 +151,20 @@ async def test_only_listed_origins_get_cors_headers(keyed: Keys, tmp_path: Path)
         assert "access-control-allow-origin" not in other.headers
 
 
+async def test_a_listed_page_may_use_openais_library(keyed: Keys, tmp_path: Path):
+    sent = ("authorization", "content-type", "idempotency-key", "openai-organization", "openai-project")
+    about = ("arch", "lang", "os", "package-version", "retry-count", "runtime", "runtime-version", "timeout")
+    sent += tuple(f"x-stainless-{name}" for name in about)
+    async with opened(keyed, tmp_path, Options(origins=("https://app.test",))) as house:
+        asked = {"Origin": "https://app.test", "Access-Control-Request-Method": "POST"}
+        asked["Access-Control-Request-Headers"] = ",".join(sent)
+        assert (await house.http.options("/v1/chat/completions", headers=asked)).status_code == 200
+        told = await house.get("owner", "/v1/models", headers={"Origin": "https://app.test"})
+        assert "X-Should-Retry" in told.headers["access-control-expose-headers"]
+        asked["Access-Control-Request-Headers"] = "x-forwarded-for"
+        assert (await house.http.options("/v1/chat/completions", headers=asked)).status_code == 400
+
+
 async def test_by_default_no_origin_gets_cors_headers(house):
     response = await house.get("owner", "/v1/me", headers={"Origin": "https://app.test"})
     assert "access-control-allow-origin" not in response.headers

@@ -27,6 +27,12 @@ from daeri.wording import Text
 HEADERS_MAX: Final = 100
 CORS_SECONDS: Final = 600
 FILE_PATHS: Final = frozenset({"/v1/documents", "/documents"})
+OPENAI_HEADERS: Final = (
+    *("OpenAI-Organization", "OpenAI-Project"),
+    *(f"X-Stainless-{name}" for name in ("Arch", "Helper-Method", "Lang", "OS", "Package-Version", "Retry-Count")),
+    *(f"X-Stainless-{name}" for name in ("Runtime", "Runtime-Version", "Timeout")),
+)
+"""What OpenAI's library sends from a page; a browser asks whether it may, and sends nothing where it may not."""
 FORM_AROUND: Final = 64 * 1024
 """Bytes of the fields and boundaries beside a file."""
 
@@ -221,8 +227,11 @@ def middleware(options: Options, timing: Timing | None = None, tracer: Tracer | 
                 "Mcp-Name",
                 "Mcp-Session-Id",
                 "X-Request-Id",
+                *OPENAI_HEADERS,
             ],
-            expose_headers=["ETag", "Link", "Location", "Mcp-Session-Id", "Retry-After", "X-Request-Id"],
+            expose_headers=[
+                *("ETag", "Link", "Location", "Mcp-Session-Id", "Retry-After", "X-Request-Id", "X-Should-Retry")
+            ],
             max_age=CORS_SECONDS,
         )
         stack.append(cors)
