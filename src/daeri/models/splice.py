@@ -28,7 +28,8 @@ IDLE_MAX: Final = 2000
 LOOK_SHARE: Final = 0.2
 """A silence is noticed after at most so much more than its limit."""
 
-Sink = Callable[[bytes], None]
+Sink = Callable[[bytes, bool], None]
+"""Takes a piece of a body, and whether it is the last; that one may be empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,20 +110,20 @@ class Reply(asyncio.Protocol):
             EndpointFailed, ModelTimeout: it does not come to its end.
         """
         parts: list[bytes] = []
-        self.pour(parts.append)
+        self.pour(lambda piece, _: parts.append(piece))
         await self.ended
         return b"".join(parts)
 
     def pause(self) -> None:
         """Take nothing more from the socket until `resume`: whoever takes the pieces is slower than the model."""
         self._is_paused = True
-        if self._connection.is_open:
+        if self._connection.reply is self and self._connection.is_open:
             self._connection.transport.pause_reading()
 
     def resume(self) -> None:
         """Go on after `pause`."""
         self._is_paused = False
-        if self._connection.is_open:
+        if self._connection.reply is self and self._connection.is_open:
             self._connection.transport.resume_reading()
 
     def close(self) -> None:
@@ -195,13 +196,17 @@ class Reply(asyncio.Protocol):
             self.headers.clear()
 
     def _hand_on(self, sink: Sink) -> None:
+        if self.ended.done():
+            return
         pieces = self._pieces
-        if pieces:
+        if pieces or self._is_whole:
             piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
             pieces.clear()
-            sink(piece)
-        if self._is_whole and not self.ended.done():
+            sink(piece, self._is_whole)
+        if self._is_whole:
             self._timer.cancel()
+            if self._is_paused:  # whoever was too slow has it all; the next request must not wait for them
+                self.resume()
             self._connection.free(keep=self._is_reusable)
             self.ended.set_result(None)
 

@@ -32,49 +32,51 @@ _HEADERS: Final = tuple((name.lower().encode(), value.encode()) for name, value 
 
 
 class Pour:
-    """Sends pieces of a body from a callback."""
+    """Sends the pieces of a reply from the callback that received them."""
 
-    __slots__ = ("_late", "_pause", "_resume", "_send", "_through", "_waiting")
+    __slots__ = ("_ends", "_late", "_meter", "_reply", "_send", "_waiting")
 
-    def __init__(
-        self, send: Send, through: Callable[[bytes], bytes], pause: Callable[[], None], resume: Callable[[], None]
-    ) -> None:
-        """Take where to send, what each piece goes through, and what stops and starts the source."""
+    def __init__(self, send: Send, meter: Meter, reply: Reply) -> None:
+        """Take where to send, what each piece goes through, and what is paused where sending has to wait."""
         self._send = cast("Callable[[Message], Coroutine[Any, None, None]]", send)
-        self._through = through
-        self._pause = pause
-        self._resume = resume
+        self._meter = meter
+        self._reply = reply
+        self._ends = False
         self._waiting: list[bytes] = []
         self._late: asyncio.Task[None] | None = None
 
-    def __call__(self, piece: bytes) -> None:
-        """Take a piece from the source."""
-        piece = self._through(piece)
-        if piece:
+    def __call__(self, piece: bytes, is_last: bool) -> None:
+        """Take a piece of the reply."""
+        piece = self._meter.through(piece)
+        if is_last:
+            self.end(piece + self._meter.rest())
+        elif piece:
             self._say(piece)
+
+    def end(self, last: bytes) -> None:
+        """Send what is last, and the end with it."""
+        self._ends = True
+        self._say(last)
 
     def _say(self, piece: bytes) -> None:
         """Send now; where that has to wait, go on in a task and stop the source meanwhile."""
         if self._late is not None:
             self._waiting.append(piece)
             return
-        sending = self._send({"type": "http.response.body", "body": piece, "more_body": True})
+        sending = self._send({"type": "http.response.body", "body": piece, "more_body": not self._ends})
         try:
             waits_for = sending.send(None)
         except StopIteration:
             return
-        self._pause()
+        self._reply.pause()
         self._late = asyncio.get_running_loop().create_task(self._catch_up(sending, waits_for))
 
-    async def finish(self, last: bytes, seconds: float) -> None:
-        """Send what is last and the end; a caller who takes nothing for so long is left to the server."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                if last:
-                    self._say(last)
-                if self._late is not None:
+    async def sent(self, seconds: float) -> None:
+        """Wait until all is sent; a caller who takes nothing for so long is left to the server."""
+        if self._late is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
                     await self._late
-                await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def close(self) -> None:
         """Send nothing more."""
@@ -85,9 +87,9 @@ class Pour:
         await _rest(sending, waits_for)
         while self._waiting:
             pieces, self._waiting = self._waiting, []
-            await self._send({"type": "http.response.body", "body": b"".join(pieces), "more_body": True})
+            await self._send({"type": "http.response.body", "body": b"".join(pieces), "more_body": not self._ends})
         self._late = None
-        self._resume()
+        self._reply.resume()
 
 
 @coroutine
@@ -134,7 +136,7 @@ class Passed(Response):
         reply = passage.reply
         headers = [*_HEADERS, (b"content-type", passage.media_type.encode("latin-1"))]
         await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": headers})
-        pour = Pour(body, meter.through, reply.pause, reply.resume)
+        pour = Pour(body, meter, reply)
         cut = partial(_cut, reply)
         ended.add_done_callback(cut)
         reply.pour(pour)
@@ -142,13 +144,15 @@ class Passed(Response):
             await reply.ended
         except Cut as end:
             if end.reason != "gone":
-                await pour.finish(self._last(Unauthenticated()), LAST_SECONDS)
+                pour.end(self._last(Unauthenticated()))
+                await pour.sent(LAST_SECONDS)
             return "cancelled"
         except DaeriError as error:
-            await pour.finish(self._last(error), LAST_SECONDS)
+            pour.end(self._last(error))
+            await pour.sent(LAST_SECONDS)
             return "failed"
         else:
-            await pour.finish(meter.rest(), SLOW_SECONDS)
+            await pour.sent(SLOW_SECONDS)
             return "done"
         finally:
             ended.remove_done_callback(cut)
