@@ -339,13 +339,16 @@ def metered(pieces: list[bytes], *, drops_usage: bool) -> tuple[bytes, Meter]:
 
 @pytest.mark.parametrize("size", [1, 2, 3, 10, 33, 100, 10_000])
 @pytest.mark.parametrize("crlf", [True, False])
-def test_a_meter_reads_the_usage_wherever_the_bytes_are_cut(size, crlf):
+@pytest.mark.parametrize("beside", [b"", b'"usage": null, ', b'"usage":null,'])
+def test_a_meter_reads_the_usage_wherever_the_bytes_are_cut(size, crlf, beside):
     reply = says(KOREAN + ' "usage": {"prompt_tokens": 99}', spent=Spent(12, 34))
-    body = (reply.with_crlf() if crlf else reply).body
+    body = (reply.with_crlf() if crlf else reply).body.replace(b'"choices": [{', beside + b'"choices": [{')
+    assert body.count(b"null, ") + body.count(b"null,") > 1 or not beside
     pieces = [body[at : at + size] for at in range(0, len(body), size)]
     kept, meter = metered(pieces, drops_usage=False)
     assert kept == body
     assert meter.counted == (12, 34)
+    assert meter.events == body.count(b"\n\n")
     dropped, meter = metered(pieces, drops_usage=True)
     assert b'"prompt_tokens": 12' not in dropped
     assert b"[DONE]" in dropped

@@ -37,6 +37,8 @@ PASSED_ON: Final = frozenset({400, 404, 409, 413, 415, 422, 429})
 HELD_MAX: Final = 256 * 1024
 """Bytes of one event that are held back until it is whole; a longer one is passed on in pieces, unread."""
 
+_USAGE: Final = re.compile(rb'"usage"(?!\s*:\s*null)')
+"""Where a usage is told; many endpoints say "usage":null in every other event."""
 _EVENT_END: Final = re.compile(rb"\n\r?\n|\r\r")
 _NO_COUNT: Final = (0, 0)
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
@@ -61,9 +63,16 @@ class Meter:
     def through(self, piece: bytes) -> bytes:
         """Return what goes to the caller now: nearly always the very piece."""
         if not self._held and piece.endswith(b"\n\n") and b'"usage"' not in piece:
-            self.events += 1
+            self.events += piece.count(b"\n\n")
             return piece
-        return self._looked_at(self._held + piece)
+        data = self._held + piece
+        if b"\r" in data:
+            return self._looked_at(data)
+        plain = data.rfind(b"\n\n", 0, _told_at(data)) + 2
+        if plain < len(b"\n\n"):
+            return self._looked_at(data)
+        self.events += data.count(b"\n\n", 0, plain)
+        return data[:plain] + self._looked_at(data[plain:])
 
     def rest(self) -> bytes:
         """Return what was held back: an event that never became whole, or a reply that is no stream after all."""
@@ -78,7 +87,7 @@ class Meter:
             event = data[start : end.end()]
             start = end.end()
             self.events += 1
-            if b'"usage"' not in event or not self._is_ours(event):
+            if not _USAGE.search(event) or not self._is_ours(event):
                 passed.append(event)
         self._held = data[start:]
         if len(self._held) > HELD_MAX:
@@ -263,6 +272,12 @@ async def _refusal(model: Model, reply: Reply) -> EndpointFailed:
     wait = reply.headers.get("retry-after", "")
     seconds = float(wait) if wait.isascii() and wait.isdigit() else None
     return RelayRefused(model, told, http_status=status, upstream=said, wait_seconds=seconds)
+
+
+def _told_at(data: bytes) -> int:
+    """Return where a usage is told, or the end."""
+    found = _USAGE.search(data) if b'"usage"' in data else None
+    return found.start() if found else len(data)
 
 
 def _object(data: bytes) -> dict[str, Any]:
