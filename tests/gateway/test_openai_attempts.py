@@ -206,6 +206,19 @@ async def test_other_words_or_a_count_that_is_none_are_a_request_of_their_own(he
     assert await projects(here) == 4
 
 
+async def test_what_was_done_and_then_deleted_by_its_person_is_neither_told_nor_done_again(here, proxy):
+    assert await asks(proxy, here) == DONE
+    ((session_id,),) = await sql(here, "SELECT session_id FROM run")
+    assert (await here.send("owner", "DELETE", f"/v1/conversations/{session_id}")).is_success
+    headers = {"Authorization": f"Bearer {here.keys['owner']}", "X-Stainless-Retry-Count": "1"}
+    body = {"messages": [{"role": "user", "content": WORDS}], "model": AGENT, "stream": False}
+    async with httpx.AsyncClient(base_url=here.url, headers=headers, timeout=20, trust_env=False) as http:
+        told = await http.post("/v1/chat/completions", json=body)
+        assert told.status_code == httpx.codes.NOT_FOUND
+        assert DONE not in told.text
+    assert (len(await runs(here)), await projects(here)) == (1, 1)
+
+
 async def test_what_functions_returned_may_be_told_again_after_a_break(here, proxy):
     weather = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
     here.model.always(calls(Asked("weather", {})), says("맑아요."))

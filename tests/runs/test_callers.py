@@ -206,6 +206,76 @@ async def test_what_its_person_stopped_is_not_begun_anew(world: World) -> None:
     assert await asks(world, 1, idempotency_key="mine") == run_id
 
 
+async def test_who_asks_again_with_the_key_by_a_door_without_attempts_is_there_to_hear_of_the_run(world: World) -> None:
+    run_id = await asks(world, 0, idempotency_key="mine")
+    await loses(world, run_id)
+    again = await world.runs.create(await caller(world), "과제를 등록해줘", idempotency_key="mine")
+    assert again["run_id"] == run_id
+    world.clock.at += 2 * PATIENCE
+    await world.runs.dispatch.end_late()
+    assert await status(world, run_id) == "queued"
+
+
+async def test_what_gave_way_to_other_words_of_its_person_is_not_begun_anew(world: World) -> None:
+    run_id = await asks(world, 0)
+    await loses(world, run_id)
+    await world.runs.edit(await caller(world), run_id, "과제를 보여줘")
+    assert await asks(world, 1) == run_id
+    assert await status(world, run_id) == "cancelled"
+
+
+async def test_a_caller_who_is_lost_after_their_person_stopped_the_run_does_not_begin_it_anew(world: World) -> None:
+    run_id = await asks(world, 0, idempotency_key="mine")
+    await world.runs.cancel(await caller(world), run_id)
+    await loses(world, run_id)
+    assert await asks(world, 1) == run_id
+    assert await asks(world, 1, idempotency_key="mine") == run_id
+
+
+async def test_what_was_done_is_not_done_again_because_its_person_deleted_the_conversation(world: World) -> None:
+    run_id = await asks(world, 0)
+    await adds(world, run_id)
+    session = (await world.runs.get(await caller(world), run_id))["session_id"]
+    await world.runs.conversations.delete(await caller(world), session)
+    assert await asks(world, 1) == run_id
+    with pytest.raises(NotFound):
+        await world.runs.wait(await caller(world), run_id, 0)
+
+
+async def test_a_run_that_ends_in_the_moment_in_which_it_would_be_stopped_stays_as_it_ended(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = await asks(world, 0)
+    await loses(world, run_id)
+    world.clock.at += 2 * PATIENCE
+    seen = await world.store.read(lambda connection: callers.gone(connection, world.clock.now()))
+    await answers(world, run_id)
+    monkeypatch.setattr(callers, "gone", lambda *_: seen)
+    assert await world.store.write(lambda connection: callers.end_gone(connection, world.clock.now())) == []
+    assert await status(world, run_id) == "succeeded"
+    events = await world.sql("SELECT type FROM event WHERE run_id = :id AND type = 'stream.end'", id=run_id)
+    assert len(events) == 1
+
+
+async def test_a_request_that_is_at_work_goes_before_one_whose_caller_was_lost_long_ago(world: World) -> None:
+    before = await asks(world, 0)
+    await adds(world, before)
+    await loses(world, before)
+    world.clock.at += timedelta(hours=5)
+    now = await asks(world, 0)
+    assert await asks(world, 1) == now, "the server may hear later than the client that the connection broke"
+
+
+async def test_an_answer_that_may_be_lost_goes_before_one_that_was_lost_long_ago(world: World) -> None:
+    before = await asks(world, 0)
+    await adds(world, before)
+    await loses(world, before)
+    world.clock.at += timedelta(hours=5)
+    now = await asks(world, 0)
+    await answers(world, now)
+    assert await asks(world, 1) == now
+
+
 async def test_an_answer_of_a_run_that_changed_nothing_is_told_again_for_a_minute(world: World) -> None:
     run_id = await asks(world, 0)
     await answers(world, run_id)

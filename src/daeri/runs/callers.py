@@ -22,7 +22,7 @@ from daeri.records.actor import Actor
 from daeri.records.prepared import Constant
 from daeri.records.record import Instant
 from daeri.records.store import Store, system
-from daeri.runs import conversations, journal
+from daeri.runs import journal
 from daeri.runs.journal import AT_WORK, PARKED, TERMINAL, run
 from daeri.runs.ownership import check_scope, own, run_of
 from daeri.runs.request import Attempt, Request, Terms
@@ -34,6 +34,8 @@ LOST_ON_ITS_WAY: Final = timedelta(minutes=15)
 FRESH: Final = timedelta(minutes=1)
 """The same for an answer of a run that changed nothing: to ask that anew is as good, and tells how things are now."""
 CANDIDATES_MAX: Final = 20
+NOBODY: Final = "nobody"
+"""By whom a run is heard that was given up: its caller did not come back in time."""
 
 caller = Table(
     "caller",
@@ -60,7 +62,7 @@ _COMES = Constant(
 )
 _KNOWN = ("run_id", "person_id", "credential", "digest", "attempt", "heard_by", "created_at")
 _INSERT = Constant(insert(caller), *_KNOWN)
-_LEFT = Constant(select(caller.c.left_at).where(caller.c.run_id == bindparam("key")), "key")
+_HEARD = Constant(select(caller.c.left_at, caller.c.heard_by).where(caller.c.run_id == bindparam("key")), "key")
 
 Acts = Callable[[str], bool]
 """Says whether what is called by a name may change anything."""
@@ -97,15 +99,16 @@ def stay(connection: Connection, run_id: str) -> None:
 def is_away(connection: Connection, run_id: str) -> bool:
     """Say whether a run, or one that waits for it, has lost its caller."""
     waiting = [run_id, *(above for above, _ in journal.above(connection, run_id))]
-    found = (_LEFT.one(connection, key=each) for each in waiting)
+    found = (_HEARD.one(connection, key=each) for each in waiting)
     return any(row is not None and row.left_at is not None for row in found)
 
 
 def _asked_for(connection: Connection, actor: Actor, attempt: Attempt, at: datetime, acts: Acts) -> Row[Any] | None:
     """Return the run that an attempt asks for again; None where it is the first to arrive.
 
-    That is one whose caller was lost, else one that is still at work, else one whose answer may have been lost; of
-    several the newest. An attempt of the same number as one that was heard is another request.
+    That is one whose caller was lost just now, else one that is still at work, else one whose answer may have been
+    lost; of several the newest. An attempt of the same number as one that was heard is another request. What its person
+    deleted is among them: it is told of no more, but it is not done once more either.
     """
     mine = (
         caller.c.person_id == actor.person_id,
@@ -113,14 +116,14 @@ def _asked_for(connection: Connection, actor: Actor, attempt: Attempt, at: datet
         caller.c.digest == attempt.digest,
         caller.c.attempt < attempt.number,
     )
-    asked = select(run, caller.c.left_at).join(caller, caller.c.run_id == run.c.id)
-    asked = asked.where(*mine, own(actor), conversations.is_kept()).order_by(run.c.id.desc()).limit(CANDIDATES_MAX)
+    asked = select(run, caller.c.left_at, caller.c.heard_by).join(caller, caller.c.run_id == run.c.id)
+    asked = asked.where(*mine, own(actor)).order_by(run.c.id.desc()).limit(CANDIDATES_MAX)
     found = [row for row in connection.execute(asked).all() if _stands(connection, row, at, acts)]
-    return min(found, key=_likely) if found else None
+    return min(found, key=partial(_likely, at=at)) if found else None
 
 
-def _likely(row: Row[Any]) -> int:
-    if row.left_at is not None:
+def _likely(row: Row[Any], at: datetime) -> int:
+    if row.left_at is not None and at - row.left_at < PATIENCE:
         return 0
     return 1 if row.status in AT_WORK else 2
 
@@ -133,13 +136,13 @@ def _stands(connection: Connection, row: Row[Any], at: datetime, acts: Acts) -> 
     ended = row.finished_at or (steps[-1].at if steps else row.created_at)
     if _has_acted(steps, acts):
         return bool(at - ended < (LOST_ON_ITS_WAY if row.left_at is None else KEY_LIFE))
-    return at - ended < FRESH and not (row.status == "cancelled" and row.left_at is not None)
+    return bool(at - ended < FRESH and row.heard_by != NOBODY)
 
 
 def _was_given_up(connection: Connection, row: Row[Any], acts: Acts) -> bool:
     """Say whether a run ended because its caller was gone, and had changed nothing: it may be begun anew."""
-    left = _LEFT.one(connection, key=row.id)
-    if row.status != "cancelled" or left is None or left.left_at is None:
+    heard = _HEARD.one(connection, key=row.id)
+    if heard is None or heard.heard_by != NOBODY:
         return False
     return not _has_acted(journal.steps(connection, row.id), acts)
 
@@ -159,9 +162,13 @@ def end_gone(connection: Connection, now: datetime) -> list[str]:
     """Stop the runs whose callers did not come back, and what these have others do; return all of them."""
     ended: list[str] = []
     for run_id in gone(connection, now):
+        held = journal.STATE_HELD.one(connection, key=run_id)
+        if held is None or held.status not in AT_WORK:  # it ended by itself meanwhile, or waits for people
+            continue
         row = journal.row(connection, run_id)
         ended += [run_id, *journal.asked_of(connection, run_id)]
         journal.stop(connection, run_id, now)
+        connection.execute(update(caller).where(caller.c.run_id == run_id).values(heard_by=NOBODY))
         entry = audit.Entry.of(row.person_id, row.door, now, "run.cancel", run_id=run_id, detail={"caller": "gone"})
         audit.append(connection, entry)
     return ended
@@ -195,6 +202,8 @@ class Callers:
             row = None
         if row is not None and attempt is not None:
             come(connection, row.id, actor, attempt, now)
+        elif row is not None:  # by a door where nobody is lost who leaves: who comes may look for the answer later
+            stay(connection, row.id)
         return row
 
     def _acts(self, name: str) -> bool:
