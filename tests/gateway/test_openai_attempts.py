@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -9,6 +10,7 @@ import openai
 import pytest
 from sqlalchemy import text
 
+from daeri.errors import DaeriError, NotReady, RateLimited
 from daeri.runs import callers
 from daeri.testing.fault_proxy import FaultProxy, passes, reset_after
 from daeri.testing.model_server import Asked, Received, Reply, calls, fails, says
@@ -217,6 +219,62 @@ async def test_what_was_done_and_then_deleted_by_its_person_is_neither_told_nor_
         assert told.status_code == httpx.codes.NOT_FOUND
         assert DONE not in told.text
     assert (len(await runs(here)), await projects(here)) == (1, 1)
+
+
+def refuses(monkeypatch, what: Any, name: str, error: DaeriError, which: str) -> list[str]:
+    """Have calls of a method refused where `which` has an x, in this order, and let through after that."""
+    real, left = getattr(what, name), list(which)
+
+    async def call(*arguments: Any, **more: Any) -> Any:
+        if left and left.pop(0) == "x":
+            raise error
+        return await real(*arguments, **more)
+
+    monkeypatch.setattr(what, name, call)
+    return left
+
+
+@pytest.mark.parametrize("door", ["chat", "responses"])
+async def test_a_wanted_act_that_a_limit_held_up_is_done_though_the_same_was_done_before(
+    here, proxy, monkeypatch, door
+):
+    assert await asks(proxy, here, door) == DONE
+    left = refuses(monkeypatch, here.daeri.limiter, "request", RateLimited(), "xx")
+    assert await asks(proxy, here, door) == DONE
+    assert left == [], "the library has asked three times"
+    assert (len(await runs(here)), await projects(here)) == (2, 2)
+
+
+async def test_a_wanted_act_is_done_after_the_database_was_away_for_a_moment(here, proxy, monkeypatch):
+    assert await asks(proxy, here) == DONE
+    left = refuses(monkeypatch, here.daeri.runs, "create", NotReady(), "x")
+    assert await asks(proxy, here) == DONE
+    assert (left, await projects(here)) == ([], 2)
+    proxy.does(reset_after(0), passes)
+    assert await asks(proxy, here) == DONE
+    assert await projects(here) == 3, "what is lost after that is told again, as ever"
+
+
+async def test_an_answer_that_was_lost_is_told_though_a_limit_held_up_who_asks_again(here, proxy, monkeypatch):
+    left = refuses(monkeypatch, here.daeri.limiter, "request", RateLimited(), ".x")
+    proxy.does(reset_after(0), passes)
+    assert await asks(proxy, here) == DONE
+    assert (left, await runs(here), await projects(here)) == ([], ["succeeded"], 1)
+
+
+async def test_what_a_limit_held_up_and_then_broke_off_is_done_once(here, proxy, monkeypatch):
+    assert await asks(proxy, here) == DONE
+    left = refuses(monkeypatch, here.daeri.limiter, "request", RateLimited(), "x")
+    proxy.does(passes, reset_after(0), passes)
+    async with httpx.AsyncClient(base_url=proxy.base_url, timeout=20, trust_env=False) as http:
+        headers = {"Authorization": f"Bearer {here.keys['owner']}", "Connection": "close"}
+        body = {"messages": [{"role": "user", "content": "하나 더 등록해줘"}], "model": AGENT}
+        told = []
+        for number in ("0", "1", "2"):
+            with suppress(httpx.TransportError):
+                sent = {**headers, "X-Stainless-Retry-Count": number}
+                told.append((await http.post("/v1/chat/completions", json=body, headers=sent)).status_code)
+    assert (left, told, await projects(here)) == ([], [429, 200], 2)
 
 
 async def test_what_functions_returned_may_be_told_again_after_a_break(here, proxy):

@@ -3,9 +3,10 @@
 `agent/assistant` starts a run as the caller; any other name is a raw model, whose request and reply are passed on.
 """
 
+import hashlib
 import re
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
@@ -25,6 +26,7 @@ from daeri.gateway.openai.asked import AGENT, Asked, read_chat, read_response
 from daeri.gateway.openai.embeddings import embeddings, read_embedding
 from daeri.gateway.openai.errors import UnknownModel
 from daeri.gateway.openai.passing import Passed
+from daeri.gateway.openai.refusals import Refusals
 from daeri.gateway.parts import Part, Run, part_of, parts_of
 from daeri.gateway.problems import KNOWN
 from daeri.gateway.services import Services
@@ -56,6 +58,7 @@ class OpenAi:
         self._services = services
         self._keeper = keeper
         self._lines = lines
+        self._refusals = Refusals()
 
     def router(self) -> APIRouter:
         """Return the routes."""
@@ -77,11 +80,7 @@ class OpenAi:
         asker, sent = await self._asked(request)
         if not _model(sent).startswith(AGENT):
             return await self._relayed(request, asker, "chat/completions", sent)
-        actor = await self._keeper.still(request, DOOR)
-        asked = read_chat(sent, modelled=self._services.runs.asks_models)
-        asked = replace(asked, attempt=_attempt_of(request, sent))
-        lang = _language(request, asked.input)
-        run, part = await self._begun(request, actor, asked, lang)
+        actor, asked, run, part, lang = await self._taken(request, sent, read_chat)
         if not asked.streams:
             return answer(chat.completion(asked, await self._waited(request, actor, run, part.number, lang), lang))
         heard = hear(self._services.runs, actor, run["run_id"], lang, part)
@@ -93,11 +92,7 @@ class OpenAi:
         asker, sent = await self._asked(request)
         if not _model(sent).startswith(AGENT):
             return await self._relayed(request, asker, "responses", sent)
-        actor = await self._keeper.still(request, DOOR)
-        asked = read_response(sent, modelled=self._services.runs.asks_models)
-        asked = replace(asked, attempt=_attempt_of(request, sent))
-        lang = _language(request, asked.input)
-        run, part = await self._begun(request, actor, asked, lang)
+        actor, asked, run, part, lang = await self._taken(request, sent, read_response)
         shown = await self._shown(request, actor, run) if part.number else _to_show(asked, lang)
         if asked.streams:
             return self._told(request, actor, shown, run, part, leaves=asked.background)
@@ -181,8 +176,49 @@ class OpenAi:
 
     async def _asked(self, request: Request) -> tuple[Asker, dict[str, Any]]:
         """Return who asks, as far as passing a request on needs to know, and for what."""
-        asker = await self._keeper.recent(request, DOOR)
+        async with self._noting_refusal(request):
+            asker = await self._keeper.recent(request, DOOR)
         return asker, await read_object(request)
+
+    async def _taken(
+        self, request: Request, sent: Mapping[str, Any], read: Callable[..., Asked]
+    ) -> tuple[Actor, Asked, Run, Part, Lang]:
+        """Take what an agent is asked: return who asks, for what, the run that answers it, and how it is told."""
+        async with self._noting_refusal(request):
+            actor = await self._keeper.still(request, DOOR)
+            asked = read(sent, modelled=self._services.runs.asks_models)
+            asked = replace(asked, attempt=await self._attempt_of(request, sent))
+            lang = _language(request, asked.input)
+            run, part = await self._begun(request, actor, asked, lang)
+        if _number_of(request) is not None:
+            self._refusals.forget(await self._name_of(request))
+        return actor, asked, run, part, lang
+
+    @asynccontextmanager
+    async def _noting_refusal(self, request: Request) -> AsyncIterator[None]:
+        """Note a request that is refused inside, where its client asks again by itself; what was taken is known."""
+        number = _number_of(request)
+        try:
+            yield
+        except DaeriError as error:
+            if number is not None and error.retryable:
+                self._refusals.note(await self._name_of(request), number)
+            raise
+
+    async def _name_of(self, request: Request) -> str:
+        """Return by what a request is known that is sent again: who asks, and every byte of what they ask for."""
+        body = hashlib.sha256(await request.body()).hexdigest()
+        return digest([self._keeper.credential(request, DOOR).secret, request.url.path, body])
+
+    async def _attempt_of(self, request: Request, sent: Mapping[str, Any]) -> Attempt | None:
+        """Return which attempt at what a request is; None where its client makes one only, or does not tell."""
+        number, request.state.attempt = _number_of(request), None
+        if number is not None or idempotency_key(request) is not None:
+            if number and number == self._refusals.before(await self._name_of(request)):
+                number = 0  # the first to be let in
+            request.state.attempt = Attempt(digest([request.url.path, sent]), number or 0, str(ULID()))
+        attempt: Attempt | None = request.state.attempt
+        return attempt
 
     async def _relayed(self, request: Request, asker: Asker, kind: Kind, sent: dict[str, Any]) -> Response:
         raw, name, (actor, credential) = self._services.raw, _model(sent), asker
@@ -309,15 +345,10 @@ def _model(sent: dict[str, Any]) -> str:
     return name
 
 
-def _attempt_of(request: Request, sent: Mapping[str, Any]) -> Attempt | None:
-    """Return which attempt at what a request is; None where its client makes one only, or does not tell."""
-    told, request.state.attempt = request.headers.get(ATTEMPT, ""), None
-    counts = re.fullmatch("[0-9]{1,4}", told)
-    if counts or idempotency_key(request) is not None:
-        number = int(told) if counts else 0
-        request.state.attempt = Attempt(digest([request.url.path, sent]), number, str(ULID()))
-    attempt: Attempt | None = request.state.attempt
-    return attempt
+def _number_of(request: Request) -> int | None:
+    """Return how often a client has sent a request before, by itself; None where it does not tell."""
+    told = request.headers.get(ATTEMPT, "")
+    return int(told) if re.fullmatch("[0-9]{1,4}", told) else None
 
 
 def _described(name: str) -> dict[str, Any]:
