@@ -311,6 +311,21 @@ async def test_of_callers_nothing_is_known_after_a_day(world: World) -> None:
     assert len(await world.sql("SELECT run_id FROM caller")) == 1
 
 
+async def test_a_server_that_runs_for_days_forgets_callers_too(world: World) -> None:
+    await asks(world, 0)
+    world.clock.at += timedelta(hours=25)
+    await world.runs.dispatch.end_late()
+    assert await world.sql("SELECT run_id FROM caller") == []
+
+
+async def test_that_a_caller_is_away_is_not_forgotten_however_old_the_run_is(world: World) -> None:
+    run_id = await asks(world, 0)
+    world.clock.at += timedelta(hours=25)
+    await loses(world, run_id)
+    await world.runs.dispatch.forget()
+    assert await world.store.read(lambda connection: callers.is_away(connection, run_id))
+
+
 async def test_nobody_else_can_say_that_a_caller_was_lost(world: World) -> None:
     run_id = await asks(world, 0)
     for person in (COLLEAGUE, STRANGER):

@@ -11,7 +11,21 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, Index, Integer, Row, String, Table, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Index,
+    Integer,
+    Row,
+    String,
+    Table,
+    bindparam,
+    delete,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from daeri.clock import Clock
 from daeri.errors import IdempotencyMismatch
@@ -175,8 +189,10 @@ def end_gone(connection: Connection, now: datetime) -> list[str]:
 
 
 def forget(connection: Connection, now: datetime) -> None:
-    """Drop what is known of callers for longer than a day."""
-    connection.execute(delete(caller).where(caller.c.created_at < now - KEY_LIFE))
+    """Drop what is known of callers for longer than a day, unless they were lost since."""
+    before = now - KEY_LIFE
+    is_old = caller.c.created_at < before, or_(caller.c.left_at.is_(None), caller.c.left_at < before)
+    connection.execute(delete(caller).where(*is_old))
 
 
 class Callers:

@@ -5,7 +5,9 @@ Whoever writes to a run from outside it (a decision, a cancellation, a result th
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from functools import partial
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -19,6 +21,9 @@ from daeri.runs.queueing import Queue
 from daeri.runs.wakeups import Wakeups
 
 Start = Callable[[str, int], Awaitable[None]]
+
+FORGET_EVERY: Final = timedelta(hours=1)
+"""How often a server that goes on drops what is known of callers who will not come back."""
 
 
 class Dispatch:
@@ -39,6 +44,7 @@ class Dispatch:
         self._queue = queue or Queue()
         self._working: dict[str, asyncio.Task[None]] = {}
         self._looking: asyncio.Task[None] | None = None
+        self._forgotten_at = clock.now()
         self.start: Start | None = None
 
     async def begin(self, run_id: str) -> None:
@@ -78,8 +84,13 @@ class Dispatch:
         return await self._store.read(partial(self._queue.due, me=self._me))
 
     async def end_late(self) -> None:
-        """End what has waited too long for its caller's functions, or for its caller to come back."""
+        """End what has waited too long for its caller's functions, or for its caller to come back.
+
+        Now and then callers are forgotten, too.
+        """
         now = self._clock.now()
+        if now - self._forgotten_at >= FORGET_EVERY:
+            await self.forget()
         for late, end in ((handing.late, handing.end_late), (callers.gone, callers.end_gone)):
             if await self._store.read(partial(late, now=now)):
                 for run_id in await self._store.write(partial(end, now=now)):
@@ -87,7 +98,8 @@ class Dispatch:
 
     async def forget(self) -> None:
         """Drop what is known of callers who will not come back any more."""
-        await self._store.write(partial(callers.forget, now=self._clock.now()))
+        self._forgotten_at = self._clock.now()
+        await self._store.write(partial(callers.forget, now=self._forgotten_at))
 
     async def hear(self, news: str) -> None:
         """Wake who listens to a run of which another server tells; stop working on one that was cancelled there.
