@@ -36,6 +36,7 @@ MORE_LOOKS: Final = 8
 
 _MEMORY: Final = "daeri:memory"
 _CHANNEL: Final = "daeri"
+_SERVERS: Final = "servers"
 
 log = structlog.get_logger()
 
@@ -74,11 +75,14 @@ elseif ARGV[2] ~= '' and ARGV[2] ~= id and born == '0' then
     redis.call('HSET', KEYS[1], 'born', born)
 end
 redis.call('HSET', KEYS[1], 'beat', tostring(now))
-return {id, tostring(now - born), redis.call('PUBSUB', 'NUMSUB', ARGV[4])[2]}
+local servers = redis.call('PUBSUB', 'NUMSUB', ARGV[4])[2]
+if ARGV[5] == '1' then redis.call('PUBLISH', ARGV[4], ARGV[6] .. ' ' .. servers) end
+return {id, tostring(now - born), servers}
 """)
 """Names Redis's memory anew where it may have forgotten something (it lives another life than the one noted), and tells
-since when it remembers. A server that knew an older memory says so, in case a new one could not know of any. It writes
-in any case, so that a full Redis counts as away.
+since when it remembers. A server that knew an older memory says so, in case a new one could not know of any. Of a
+server that comes or is back all others are told at once how many they are now, lest Redis is lost before they look. It
+writes in any case, so that a full Redis counts as away.
 """
 
 
@@ -106,7 +110,7 @@ class Exchange:
         self._asked: list[_Ask] = []
         self._some = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._heard: dict[str, Callable[[str], None]] = {}
+        self._heard: dict[str, Callable[[str], None]] = {_SERVERS: self._count_in}
         self._is_heard = asyncio.Event()
         self._was_lost = asyncio.Event()
         self._memory = ""
@@ -287,7 +291,7 @@ class Exchange:
             async with asyncio.timeout(BEAT_PATIENCE):
                 info = await self._redis.info()
                 life = f"{info['run_id']}:{info['evicted_keys']}"
-                arguments = [life, self._memory, uuid4().hex, self.channel]
+                arguments = [life, self._memory, uuid4().hex, self.channel, str(int(not self.is_up)), _SERVERS]
                 memory, age, servers = await self._redis.eval(_LOOK.text, 1, _MEMORY, *arguments)
         except (RedisError, OSError, TimeoutError, KeyError, ValueError) as error:  # a proxy may tell less
             await asyncio.sleep(LAST_WORDS_SECONDS)
@@ -308,6 +312,10 @@ class Exchange:
                     await told()
                 except DaeriError as error:  # the database may be away with it; what was missed is found a little later
                     log.warning("redis.untold", why=error.detail.en)
+
+    def _count_in(self, servers: str) -> None:
+        """Hear that another server came; that one left is seen at a beat."""
+        self.servers = max(self.servers, int(servers))
 
     async def _hear_on(self) -> None:
         """Hear what is told, on a connection of its own."""

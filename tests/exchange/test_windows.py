@@ -103,6 +103,21 @@ async def hammer(counters: list[Counter], bound: Bound, rounds: int) -> int:
     return taken
 
 
+async def test_a_server_that_just_came_has_its_part_though_redis_is_lost_before_the_others_look(redis, monkeypatch):
+    monkeypatch.setattr("daeri.exchange.BEAT_SECONDS", 60)
+    one, other, bound = Counter(redis.url), Counter(redis.url), Bound("person a", 400, 3600)
+    async with AsyncExitStack() as stack:
+        for counter in (one, other):
+            await counter.exchange.open()
+            stack.push_async_callback(counter.exchange.close)
+        async with asyncio.timeout(5):
+            while one.exchange.servers < 2:  # noqa: ASYNC110 - what is told is on its way
+                await asyncio.sleep(0.01)
+        redis.kill()
+        taken = [await counter.take(bound) for counter in (one, other) for _ in range(400)]
+    assert sum(taken) <= 400
+
+
 @pytest.mark.parametrize("most", [1, 7, 100, 500])
 async def test_two_servers_let_through_exactly_the_limit_together(redis, most):
     bound = Bound("person 1", most, 60)
