@@ -389,3 +389,12 @@ async def test_everyone_is_told_of_the_agents_that_serve_them(house):
 @pytest.mark.parametrize(("body", "status"), [(b"", 200), (b" \r\n\t", 200), (b"\x0c", 400), (b"\xc2\xa0", 400)])
 async def test_a_body_of_nothing_is_an_empty_object_and_other_blanks_are_no_json(house, body, status):
     assert (await house.call("hr", "POST", "/v1/ops/work.headcount", content=body)).status_code == status
+
+
+@pytest.mark.parametrize(
+    "query", ["/v1/usage?by=", "/v1/usage?since=", "/v1/approvals?box=", "/v1/records/w_project?count="]
+)
+async def test_a_parameter_that_is_one_of_some_words_is_none_of_them_where_it_is_empty(house, query):
+    refused = await house.get("owner", query)
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["detail"] == "is empty"

@@ -58,7 +58,7 @@ class RecordRoutes:
     async def page(self, request: Request, actor: Actor) -> Response:
         """List rows; every parameter that is not one of ours filters by a field."""
         query, filters = _query(request, PARAMETERS)
-        if query.text("count") not in (None, "exact"):
+        if query.word("count") not in (None, "exact"):
             raise ValidationFailed(
                 Text("count는 exact만 돼요", "count takes exact"), errors=[FieldError("/count", "one of: exact")]
             )
@@ -69,7 +69,7 @@ class RecordRoutes:
             filters=filters,
             search=query.text("q"),
             fields=_chosen(query),
-            count=query.text("count") is not None,
+            count=query.word("count") is not None,
         )
         kind = request.path_params["kind"]
         return page_answer(request, await self._shelf.page(actor, kind, listed, language(request.headers)))
@@ -175,7 +175,7 @@ class RecordRoutes:
         """Stream all rows that fit as CSV or XLSX, up to the company's limit."""
         query, filters = _query(request, EXPORTED)
         lang, kind = language(request.headers), request.path_params["kind"]
-        wanted = query.text("format") or _accepted(request.headers.get("accept", ""))
+        wanted = query.word("format") or _accepted(request.headers.get("accept", ""))
         if wanted not in FORMATS:
             raise ValidationFailed(
                 Text("format은 csv나 xlsx예요", "format is csv or xlsx"), errors=[FieldError("/format", "csv or xlsx")]

@@ -212,7 +212,7 @@ class ApprovalRoutes:
         page = await self._approvals.box(
             actor,
             # The service itself refuses names of boxes that it does not have.
-            cast("Box", query.text("box") or "waiting"),
+            cast("Box", query.word("box") or "waiting"),
             limit=query.integer("limit", LIMIT_DEFAULT),
             cursor=query.text("cursor"),
             lang=language(request.headers),

@@ -18,7 +18,8 @@ def used(services: Services, keeper: Doorkeeper) -> APIRouter:
 
     async def page(request: Request, actor: Actor) -> Response:
         query = Query(request, *ASKED)
-        return answer(await costs.page(actor, {name: query.text(name) for name in ASKED}))
+        asked = {name: query.text(name) if name == "person" else query.word(name) for name in ASKED}
+        return answer(await costs.page(actor, asked))
 
     table.at("/v1/usage", get=page)
     return table.router

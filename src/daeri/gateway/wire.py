@@ -281,6 +281,17 @@ class Query:
         """Return a parameter as it is, None where it is missing or empty."""
         return self._values.get(name) or None
 
+    def word(self, name: str) -> str | None:
+        """Return a parameter that is one of some words, or a day; None where it is missing. Its reader knows which.
+
+        Raises:
+            ValidationFailed: it is empty.
+        """
+        value = self._values.get(name)
+        if value == "":
+            raise _invalid(name, Text("비어 있어요", "is empty"))
+        return value
+
     def integer(self, name: str, default: int, *, least: int = 1) -> int:
         """Return a whole number.
 
