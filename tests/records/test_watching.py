@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Column, Connection, ForeignKey, Integer, MetaData, Table, select, text
 
-from daeri.errors import Conflict
+from daeri.errors import Conflict, NotReady
 from daeri.records import identity
 from daeri.records.credentials import Credentials
 from daeri.records.store import Store
@@ -45,6 +45,18 @@ def watched(*names: str) -> Watch:
         "TRUNCATE person",
         "ALTER TABLE person DROP COLUMN roles",
         'DROP TABLE IF EXISTS "person"',
+        "UPDATE/* why */person SET name = 1",
+        "UPDATE -- why\n person SET name = 1",
+        "DELETE /* why */ FROM person",
+        "UPDATE ONLY (person) SET name = 1",
+        'UPDATE "hr-data"."person" SET name = 1',
+        'UPDATE "say ""hr""" . "person" SET name = 1',
+        'UPDATE company.hr."person" SET name = 1',
+        "TRUNCATE note, hr.person",
+        "TRUNCATE TABLE ONLY note, ONLY (person)",
+        'DROP TABLE IF EXISTS note, "person"',
+        "ALTER TABLE IF EXISTS ONLY person ADD x int",
+        "INSERT INTO person AS p (id) VALUES (1) ON CONFLICT (id) DO /* so */ UPDATE SET id = 2",
     ],
 )
 def test_a_statement_that_changes_rows_of_a_table_is_seen(statement):
@@ -59,6 +71,9 @@ def test_a_statement_that_changes_rows_of_a_table_is_seen(statement):
         "UPDATE person_note SET id = 1",
         "UPDATE note SET person = 1",
         "DELETE FROM note WHERE id IN (SELECT id FROM person)",
+        "UPDATE person.note SET id = 1",
+        'UPDATE "person note" SET id = 1',
+        "DROP TABLE note; SELECT 1, person",
     ],
 )
 def test_a_statement_that_changes_no_row_of_it_is_passed_over(statement):
@@ -71,7 +86,9 @@ async def test_what_a_session_stands_for_is_read_off_the_statement_that_reads_it
 
 async def test_a_table_through_which_the_database_changes_people_is_watched_too(world: World, monkeypatch) -> None:
     tables = MetaData()
-    unit = Table("unit", tables, Column("id", Integer, primary_key=True))
+    house = Table("house", tables, Column("id", Integer, primary_key=True))
+    house_id = Column("house_id", ForeignKey(house.c.id, ondelete="CASCADE"))
+    unit = Table("unit", tables, Column("id", Integer, primary_key=True), house_id)
     place = Table("place", tables, Column("id", Integer, primary_key=True))
     person = Table(
         "person",
@@ -80,7 +97,7 @@ async def test_a_table_through_which_the_database_changes_people_is_watched_too(
         Column("place_id", ForeignKey(place.c.id)),
     )
     monkeypatch.setattr(identity, "_session", lambda _: select(person))
-    assert world.identity.made_of == {person, unit}
+    assert world.identity.made_of == {person, unit, house}
 
 
 async def signed_in(world: World) -> str:
@@ -195,6 +212,18 @@ async def test_a_change_that_failed_may_have_been_made_and_is_told(world: World)
     with pytest.raises(Conflict):
         await world.store.write(fail)
     assert told == [1]
+
+
+@POSTGRES
+async def test_a_watched_visit_whose_connection_breaks_says_so_as_an_unwatched_one_does(world: World) -> None:
+    def broken(connection: Connection) -> None:
+        connection.execute(text("update w_employee set name = 'x' where id = 1"))
+        connection.execute(text("select pg_terminate_backend(pg_backend_pid())"))
+
+    for watch in (None, Watch(world.identity.made_of, nobody)):
+        world.store.watch = watch
+        with pytest.raises(NotReady):
+            await world.store.write(broken)
 
 
 @POSTGRES

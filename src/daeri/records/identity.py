@@ -202,9 +202,14 @@ class Identity:
     @property
     def made_of(self) -> frozenset[Table]:
         """The tables that decide for whom a session stands: whoever keeps that has to know when they change."""
-        read = {part for part in visitors.iterate(_session(self._people)) if isinstance(part, Table)}
-        keys = [key for table in read for key in table.foreign_keys if key.ondelete or key.onupdate]
-        return frozenset(read.union(key.column.table for key in keys))  # a key may carry a change along
+        found = {part for part in visitors.iterate(_session(self._people)) if isinstance(part, Table)}
+        to_follow = list(found)
+        while to_follow:  # a key may carry a change along, over several tables
+            keys = [key for key in to_follow.pop().foreign_keys if key.ondelete or key.onupdate]
+            further = {key.column.table for key in keys} - found
+            found |= further
+            to_follow += further
+        return frozenset(found)
 
     async def _note_use(self, row: Any) -> None:
         now = self._clock.now()
