@@ -148,6 +148,9 @@ class Exchange:
 
     @cached_property
     def _redis(self) -> "Redis":
+        return self._client()
+
+    def _client(self) -> "Redis":
         # The library takes a part of the start that servers without Redis need not spend.
         from redis.asyncio import Redis  # noqa: PLC0415
         from redis.asyncio.retry import Retry  # noqa: PLC0415
@@ -217,13 +220,14 @@ class Exchange:
         """
         from redis.exceptions import RedisError  # noqa: PLC0415
 
+        redis = self._client()  # its own: to close one takes it away from all who are at it
         try:
             async with asyncio.timeout(BEAT_PATIENCE):
-                await self._redis.eval(script.text, 1 + len(keys), _MEMORY, *keys, "", *arguments)
+                await redis.eval(script.text, 1 + len(keys), _MEMORY, *keys, "", *arguments)
         except (RedisError, OSError, TimeoutError):
             raise Away from None
         finally:
-            await self._redis.aclose()
+            await redis.aclose()
 
     async def tell(self, subject: str, messages: Sequence[str]) -> None:
         """Tell all servers that hear.

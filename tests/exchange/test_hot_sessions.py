@@ -182,6 +182,20 @@ async def test_a_command_that_is_no_server_tells_what_it_changed(redis):
         assert one.exchange.servers == 1
 
 
+async def test_a_command_that_changes_many_things_at_once_tells_of_each(redis):
+    async with keeping(redis, 1) as (one,):
+        await warm(one)
+        command = Keeper(redis.url, one.truth)
+
+        async def change(after: float) -> None:
+            await asyncio.sleep(after)
+            await command.change("owner")
+
+        await asyncio.gather(*[change(number / 2_000) for number in range(20)])
+        assert command.hot._untold is None
+        assert await one.use("owner") == 20
+
+
 async def test_a_command_does_its_work_where_redis_is_away(tmp_path):
     command = Keeper(RedisServer(tmp_path).url, Truth())
     await command.change("owner")
