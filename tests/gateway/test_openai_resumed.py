@@ -3,8 +3,10 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
+from datetime import timedelta
 from typing import Any, get_args
 
+import httpx
 import openai
 import pytest
 from openai.types.responses import ResponseStreamEvent
@@ -12,9 +14,11 @@ from openai.types.responses import ResponseStreamEvent
 from daeri.errors import NotReady
 from daeri.gateway.openai import responses
 from daeri.gateway.parts import part_of
+from daeri.records.identity import SignedIn
 from daeri.testing.model_server import Asked, calls, fails, says
 from gateway.openai_house import ONCE
 from gateway.planned_house import AGENT, Furnished, Planned, planned
+from worlds import OWNER
 
 pytestmark = pytest.mark.anyio
 FLAT = {"type": "function", "name": "weather", "parameters": {"type": "object", "properties": {}}}
@@ -234,3 +238,24 @@ async def test_what_was_ignored_is_told_again_with_the_response(here):
     reply = await here.client().responses.create(model=AGENT, input="?", temperature=0.5, instructions="짧게")
     assert reply.daeri["ignored"] == ["instructions", "temperature"]
     assert (await here.client().responses.retrieve(reply.id)).model_dump() == reply.model_dump()
+
+
+async def test_who_comes_for_a_response_is_looked_at_anew_for_its_run_goes_on_by_that(here):
+    response = (await told(await begun(here, background=True), 1))[0]["response"]["id"]
+    identity = here.daeri.identity
+    await identity.add_account("owner", OWNER, demo=True)
+    token, actor = await identity._start_session(OWNER, "demo")
+    session = {"Cookie": f"daeri_session={token}"}
+
+    class Stale:
+        """Keeps a session hot that has ended, as long as Redis could not be told of it."""
+
+        async def look(self, _name, _read) -> SignedIn:
+            return SignedIn(actor, here.daeri.clock.now() + timedelta(hours=1))
+
+    identity.hot = Stale()
+    async with httpx.AsyncClient(base_url=here.url, headers=session, trust_env=False) as http:
+        assert (await http.get(f"/v1/responses/{response}")).status_code == 200
+        await identity.sign_out(token)
+        assert (await http.get("/v1/models")).status_code == 200, "what only reads may go by it for its seconds"
+        assert (await http.get(f"/v1/responses/{response}")).status_code == 401

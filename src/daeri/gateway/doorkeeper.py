@@ -62,8 +62,10 @@ class Doorkeeper:
         self._recent: dict[Credential, tuple[float, Actor]] = {}
         self._issuer = issuer
 
-    async def actor(self, request: Request, door: str) -> Actor:
+    async def actor(self, request: Request, door: str, *, acts: bool = False) -> Actor:
         """Return who sends a request: by key, else by session cookie.
+
+        `acts` says that it may change something, though its method says that it does not.
 
         Raises:
             Unauthenticated: neither, or it does not hold.
@@ -73,7 +75,8 @@ class Doorkeeper:
         credential = self.credential(request, door)
         if credential.kind == "session":
             check_origin(request)
-        return await self._admitted(request, await self.actor_of(credential, reads=only_reads(request)))
+        reads = only_reads(request) and not acts
+        return await self._admitted(request, await self.actor_of(credential, reads=reads))
 
     def credential(self, connection: HTTPConnection, door: str) -> Credential:
         """Return what a request or a WebSocket shows: a key, else a session cookie.

@@ -120,7 +120,8 @@ class OpenAi:
 
     async def _placed(self, request: Request) -> tuple[Actor, Run, Part]:
         """Return who asks, the run that a response tells, and which part of it."""
-        actor, lang = await self._keeper.actor(request, DOOR), language(request.headers)
+        # Whoever comes for a response lets its run go on.
+        actor, lang = await self._keeper.actor(request, DOOR, acts=True), language(request.headers)
         run_id, number = responses.place(request.path_params["response"])
         run = await self._services.runs.get(actor, run_id, lang)
         parts = parts_of(run)
