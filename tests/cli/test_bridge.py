@@ -42,6 +42,12 @@ class Server:
         return status, {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"} if status == 200 else None
 
 
+class Listening(ThreadingHTTPServer):
+    """Lets all who come at once wait their turn: of five in a queue a busy machine drops some, for seconds."""
+
+    request_queue_size = 4 * bridge.AT_ONCE
+
+
 @contextmanager
 def served(server: Server) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
@@ -66,7 +72,7 @@ def served(server: Server) -> Iterator[str]:
         def log_message(self, *_: Any) -> None:
             """Say nothing."""
 
-    one = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    one = Listening(("127.0.0.1", 0), Handler)
     threading.Thread(target=one.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{one.server_address[1]}"
