@@ -239,7 +239,7 @@ async def test_a_wanted_act_that_a_limit_held_up_is_done_though_the_same_was_don
     here, proxy, monkeypatch, door
 ):
     assert await asks(proxy, here, door) == DONE
-    left = refuses(monkeypatch, here.daeri.limiter, "request", RateLimited(), "xx")
+    left = refuses(monkeypatch, here.daeri.limiter, "request", RateLimited(extra={"retry_after": 1}), "xx")
     assert await asks(proxy, here, door) == DONE
     assert left == [], "the library has asked three times"
     assert (len(await runs(here)), await projects(here)) == (2, 2)
@@ -247,7 +247,7 @@ async def test_a_wanted_act_that_a_limit_held_up_is_done_though_the_same_was_don
 
 async def test_a_wanted_act_is_done_after_the_database_was_away_for_a_moment(here, proxy, monkeypatch):
     assert await asks(proxy, here) == DONE
-    left = refuses(monkeypatch, here.daeri.runs, "create", NotReady(), "x")
+    left = refuses(monkeypatch, here.daeri.runs, "create", NotReady(extra={"retry_after": 1}), "x")
     assert await asks(proxy, here) == DONE
     assert (left, await projects(here)) == ([], 2)
     proxy.does(reset_after(0), passes)
@@ -256,7 +256,7 @@ async def test_a_wanted_act_is_done_after_the_database_was_away_for_a_moment(her
 
 
 async def test_an_answer_that_was_lost_is_told_though_a_limit_held_up_who_asks_again(here, proxy, monkeypatch):
-    left = refuses(monkeypatch, here.daeri.limiter, "request", RateLimited(), ".x")
+    left = refuses(monkeypatch, here.daeri.limiter, "request", RateLimited(extra={"retry_after": 1}), ".x")
     proxy.does(reset_after(0), passes)
     assert await asks(proxy, here) == DONE
     assert (left, await runs(here), await projects(here)) == ([], ["succeeded"], 1)
@@ -264,7 +264,7 @@ async def test_an_answer_that_was_lost_is_told_though_a_limit_held_up_who_asks_a
 
 async def test_what_a_limit_held_up_and_then_broke_off_is_done_once(here, proxy, monkeypatch):
     assert await asks(proxy, here) == DONE
-    left = refuses(monkeypatch, here.daeri.limiter, "request", RateLimited(), "x")
+    left = refuses(monkeypatch, here.daeri.limiter, "request", RateLimited(extra={"retry_after": 1}), "x")
     proxy.does(passes, reset_after(0), passes)
     async with httpx.AsyncClient(base_url=proxy.base_url, timeout=20, trust_env=False) as http:
         headers = {"Authorization": f"Bearer {here.keys['owner']}", "Connection": "close"}
