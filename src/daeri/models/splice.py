@@ -21,8 +21,8 @@ from daeri.log import trace_headers
 from daeri.models.wire import EndpointFailed, Model, ModelTimeout
 from daeri.wording import Text
 
-IDLE_SECONDS: Final = 15
-"""How long an unused connection is kept; servers close theirs after a little more."""
+IDLE_SECONDS: Final = 60
+"""How long an unused connection is kept; nginx closes its own after 75, and one that was closed is not used again."""
 IDLE_MAX: Final = 2000
 """Unused connections kept in all: as many as there may be streams at once."""
 LOOK_SHARE: Final = 0.2
