@@ -9,6 +9,16 @@ import uvicorn
 from starlette.types import ASGIApp
 
 
+class Brief(uvicorn.Server):
+    """Ends soon after it is told to: uvicorn looks ten times a second, and hundreds of tests end one."""
+
+    async def main_loop(self) -> None:
+        """Wait until it is to end."""
+        await self.on_tick(0)
+        while not self.should_exit:  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(0.01)
+
+
 @asynccontextmanager
 async def served(app: ASGIApp, ws: Literal["auto", "none"] = "none", ping: float = 20) -> AsyncIterator[str]:
     """Serve an application on a port of the system's choice; give its address."""
@@ -23,7 +33,7 @@ async def served(app: ASGIApp, ws: Literal["auto", "none"] = "none", ping: float
         ws_ping_timeout=ping,
         timeout_graceful_shutdown=1,
     )
-    server = uvicorn.Server(config)
+    server = Brief(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     task = asyncio.create_task(server._serve())
     while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
