@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from daeri.gateway import Options
 from gateway.gateway_house import House, Keys, opened, with_keys
@@ -20,6 +21,18 @@ def keyed(furnished: Path, tmp_path_factory: pytest.TempPathFactory) -> Keys:
 def furniture(tmp_path_factory: pytest.TempPathFactory) -> Furnished:
     """The data folder of a company whose agents ask a model."""
     return furnished_with_keys(tmp_path_factory.mktemp("planned") / "data")
+
+
+@pytest.fixture(scope="session")
+def rsa_key() -> rsa.RSAPrivateKey:
+    """The key of an identity provider."""
+    return rsa.generate_private_key(65537, 2048)
+
+
+@pytest.fixture(scope="session")
+def stranger() -> rsa.RSAPrivateKey:
+    """A key that the provider does not have."""
+    return rsa.generate_private_key(65537, 2048)
 
 
 @pytest.fixture
