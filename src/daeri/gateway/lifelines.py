@@ -146,8 +146,12 @@ class Lifeline:
         self._lines.let_go(self._credential, self._ended)
 
 
-class Held:
-    """A block that is cancelled when its lifeline ends; no task of its own."""
+class WhileHeld:
+    """A block that goes on for as long as its lifeline holds, and is cancelled when not; no task of its own.
+
+    Raises:
+        Cut: the lifeline ended first.
+    """
 
     __slots__ = ("_ended", "_inside", "_limit")
 
@@ -181,33 +185,19 @@ class Held:
         return Cut(reason)
 
 
-class Awaited(Held):
-    """A block whose answer has not begun."""
-
-    __slots__ = ()
-
-    def _told(self, reason: Reason) -> Exception:
-        return error_of(reason)
-
-
-def while_held(ended: Ended) -> Held:
-    """Do what is inside for as long as the lifeline holds, and cancel it when not.
-
-    Raises:
-        Cut: the lifeline ended first.
-    """
-    return Held(ended)
-
-
-def while_there(ended: Ended) -> Awaited:
-    """Do what is inside, whose answer has not begun, for as long as its caller may have it.
+class WhileThere(WhileHeld):
+    """A block whose answer has not begun, for as long as its caller may have it.
 
     Raises:
         ClientDisconnect: the caller left.
         Unauthenticated: the caller's credential ended.
         NotReady: the server stops.
     """
-    return Awaited(ended)
+
+    __slots__ = ()
+
+    def _told(self, reason: Reason) -> Exception:
+        return error_of(reason)
 
 
 def error_of(reason: Reason) -> Exception:
@@ -254,7 +244,7 @@ class EventStream(Response):
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         with self._lines.follow(self._credential, receive) as ended:
             try:
-                async with while_held(ended):
+                async with WhileHeld(ended):
                     await self._pour(send)
             except Cut as cut:
                 if cut.reason != "gone":

@@ -21,7 +21,7 @@ from daeri.errors import DaeriError, RateLimited, Unauthenticated
 from daeri.gateway.bodies import RunNamed
 from daeri.gateway.doorkeeper import Doorkeeper
 from daeri.gateway.jsonrpc import Caller, Count, Dispatcher, Find, Method
-from daeri.gateway.lifelines import Cut, Ended, Lifelines, Reason, end, while_held
+from daeri.gateway.lifelines import Cut, Ended, Lifelines, Reason, WhileHeld, end
 from daeri.gateway.problems import problem_response
 from daeri.gateway.wire import INTEGER_MAX, encode, fitted, language
 from daeri.log import bind, new_request_id
@@ -138,7 +138,7 @@ class Session:
         """Read and answer until the client leaves, reads nothing any more, or may not go on."""
         code = GOING_AWAY
         try:
-            async with while_held(self._ended):
+            async with WhileHeld(self._ended):
                 code = await self._read(lang)
         except Cut as cut:
             code = CODES[cut.reason]

@@ -5,8 +5,8 @@
 
 import hashlib
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
@@ -20,7 +20,7 @@ from daeri.canonical import digest
 from daeri.errors import DaeriError, FieldError, NotFound, ValidationFailed
 from daeri.gateway.doorkeeper import Credential, Doorkeeper
 from daeri.gateway.hearing import WHOLE, hear, language_of
-from daeri.gateway.lifelines import EventStream, Lifelines, Reason, error_of, while_there
+from daeri.gateway.lifelines import EventStream, Lifelines, Reason, WhileThere, error_of
 from daeri.gateway.openai import chat, responses
 from daeri.gateway.openai.asked import AGENT, Asked, read_chat, read_response
 from daeri.gateway.openai.embeddings import embeddings, read_embedding
@@ -177,34 +177,35 @@ class OpenAi:
 
     async def _asked(self, request: Request) -> tuple[Asker, dict[str, Any]]:
         """Return who asks, as far as passing a request on needs to know, and for what."""
-        async with self._noting_refusal(request):
+        try:
             asker = await self._keeper.recent(request, DOOR)
+        except DaeriError as error:
+            await self._note_refusal(request, error)
+            raise
         return asker, await read_object(request)
 
     async def _taken(
         self, request: Request, sent: Mapping[str, Any], read: Callable[..., Asked]
     ) -> tuple[Actor, Asked, Run, Part, Lang]:
         """Take what an agent is asked: return who asks, for what, the run that answers it, and how it is told."""
-        async with self._noting_refusal(request):
+        try:
             actor = await self._keeper.still(request, DOOR)
             asked = read(sent, modelled=self._services.runs.asks_models)
             asked = replace(asked, attempt=await self._attempt_of(request, sent))
             lang = _language(request, asked.input)
             run, part = await self._begun(request, actor, asked, lang)
+        except DaeriError as error:
+            await self._note_refusal(request, error)
+            raise
         if _number_of(request) is not None:
             self._refusals.forget(await self._name_of(request))
         return actor, asked, run, part, lang
 
-    @asynccontextmanager
-    async def _noting_refusal(self, request: Request) -> AsyncIterator[None]:
-        """Note a request that is refused inside, where its client asks again by itself; what was taken is known."""
+    async def _note_refusal(self, request: Request, error: DaeriError) -> None:
+        """Note a request that is refused, where its client asks again by itself; what was taken is known."""
         number = _number_of(request)
-        try:
-            yield
-        except DaeriError as error:
-            if number is not None and error.retryable:
-                self._refusals.note(await self._name_of(request), number)
-            raise
+        if number is not None and error.retryable:
+            self._refusals.note(await self._name_of(request), number)
 
     async def _name_of(self, request: Request) -> str:
         """Return by what a request is known that is sent again: who asks, and every byte of what they ask for."""
@@ -281,7 +282,7 @@ class OpenAi:
         runs, run_id = self._services.runs, run["run_id"]
         with self._lines.follow(credential, request.receive) as ended:
             try:
-                async with while_there(ended):
+                async with WhileThere(ended):
                     run = await runs.wait(actor, run_id, WAIT_MAX, lang)
             except ClientDisconnect:  # nobody else will hear its answer
                 await self._leave(request, actor, run_id)

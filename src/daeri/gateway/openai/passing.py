@@ -19,7 +19,7 @@ from starlette.types import Message, Receive, Scope, Send
 from daeri.errors import DaeriError, Unauthenticated
 from daeri.gateway.doorkeeper import Credential
 from daeri.gateway.guard import straight
-from daeri.gateway.lifelines import LAST_SECONDS, STREAMED, Cut, Ended, Lifelines, while_there
+from daeri.gateway.lifelines import LAST_SECONDS, STREAMED, Cut, Ended, Lifelines, WhileThere
 from daeri.gateway.openai.chat import cut as cut_off
 from daeri.gateway.wire import language
 from daeri.models.relay import Meter, Passage
@@ -118,12 +118,12 @@ class Passed(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Ask the model, and pass its reply on until it ends, its caller leaves, or the caller's credential ends."""
         with self._lines.follow(self._credential, receive, until_cut=True) as ended:
-            async with while_there(ended):
+            async with WhileThere(ended):
                 passage = await self._ask()
             outcome: Outcome = "cancelled"
             try:
                 if passage.meter is None:
-                    async with while_there(ended):
+                    async with WhileThere(ended):
                         body = await passage.whole()
                     await Response(body, media_type=passage.media_type)(scope, receive, send)
                     outcome = "done"
