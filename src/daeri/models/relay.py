@@ -68,11 +68,10 @@ class Meter:
         data = self._held + piece
         if b"\r" in data:
             return self._looked_at(data)
-        plain = data.rfind(b"\n\n", 0, _told_at(data)) + 2
-        if plain < len(b"\n\n"):
-            return self._looked_at(data)
-        self.events += data.count(b"\n\n", 0, plain)
-        return data[:plain] + self._looked_at(data[plain:])
+        plain, end, _ = data[: _told_at(data)].rpartition(b"\n\n")
+        plain += end
+        self.events += plain.count(b"\n\n")
+        return plain + self._looked_at(data[len(plain) :])
 
     def rest(self) -> bytes:
         """Return what was held back: an event that never became whole, or a reply that is no stream after all."""

@@ -110,7 +110,7 @@ class Constant:
 
     def run(self, connection: Connection, **values: Any) -> int:
         """Run a statement that writes and return how many rows it wrote."""
-        return self._for(connection.dialect).run(connection, [values[name] for name in self._names])
+        return self.run_with(connection, [values[name] for name in self._names])
 
     def run_with(self, connection: Connection, values: Sequence[Any]) -> int:
         """Run a statement that writes, with its values in the order of their names."""

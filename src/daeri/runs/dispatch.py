@@ -91,8 +91,12 @@ class Dispatch:
         now = self._clock.now()
         if now - self._forgotten_at >= FORGET_EVERY:
             await self.forget()
-        for late, end in ((handing.late, handing.end_late), (callers.gone, callers.end_gone)):
-            if await self._store.read(partial(late, now=now)):
+
+        def any_late(connection: Connection) -> bool:
+            return bool(handing.late(connection, now) or callers.gone(connection, now))
+
+        if await self._store.read(any_late):
+            for end in (handing.end_late, callers.end_gone):
                 for run_id in await self._store.write(partial(end, now=now)):
                     self.stopped(run_id)
 
