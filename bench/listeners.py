@@ -28,6 +28,7 @@ class Stream(asyncio.Protocol):
         self._tail = b""
         self.whole: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.began = self.first = self.last = 0.0
+        self.gaps: list[float] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Send."""
@@ -37,8 +38,10 @@ class Stream(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Keep, and see whether it is the end."""
-        self.last = time.perf_counter()
-        self.first = self.first or self.last
+        now = time.perf_counter()
+        if self.first:
+            self.gaps.append(now - self.last)
+        self.first, self.last = self.first or now, now
         self._parts.append(data)
         self._tail = (self._tail + data)[-7:]
         if self._tail == b"\r\n0\r\n\r\n" and not self.whole.done():
@@ -92,10 +95,13 @@ async def main(port: int, streams: int, key: str, model: str) -> None:
 
     heard = await asyncio.gather(*(listen(number) for number in range(streams)))
     first = sorted((stream.first - stream.began) * 1000 for stream in heard)
+    gaps = sorted(gap * 1000 for stream in heard for gap in stream.gaps) or [0.0]
     told = {
         "right": sum(stream.is_right() for stream in heard),
         "first_p50": first[len(first) // 2],
         "first_p99": first[min(len(first) - 1, len(first) * 99 // 100)],
+        "gap_p50": gaps[len(gaps) // 2],
+        "gap_p99": gaps[len(gaps) * 99 // 100],
         "seconds": max(stream.last - stream.began for stream in heard),
     }
     print(json.dumps(told))

@@ -1,9 +1,10 @@
 """Raw models through OpenAI's own client: who may, what is passed on, what is counted, what ends it."""
 
 import asyncio
+import gc
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import openai
@@ -34,6 +35,7 @@ from gateway.gateway_house import Keys
 from gateway.openai_house import MODEL, Place, place
 
 pytestmark = pytest.mark.anyio
+SERVERS = ("daeri.models", "daeri.gateway", "uvicorn", "starlette", "fastapi", "httptools")
 KOREAN = "안녕하세요, 김하은 대리님! 남은 연차는 7.5일이에요 😀"
 
 
@@ -291,6 +293,27 @@ async def test_a_slow_reader_holds_the_model_back_and_loses_nothing(here):
     assert data.count(b"data: ") == 100
     assert data.count(b"Z" * 1_000) > 0
     assert data.rstrip().endswith(b"0")
+
+
+@pytest.fixture
+def garbage() -> Iterator[list]:
+    """What only a search for it finds, gathered from now on."""
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    yield gc.garbage
+    gc.set_debug(0)
+    gc.enable()
+    gc.garbage.clear()
+
+
+async def test_a_request_leaves_nothing_that_the_whole_server_would_have_to_stop_for(here, garbage):
+    here.upstream.always(says(KOREAN, characters=2))
+    for _ in range(3):
+        assert await body_of(here)
+    gc.collect()
+    kinds = {f"{type(one).__module__}.{type(one).__name__}" for one in garbage}
+    assert not {kind for kind in kinds if kind.startswith(SERVERS)}
 
 
 async def test_connections_to_the_model_are_kept(here):

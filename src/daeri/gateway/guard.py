@@ -147,6 +147,7 @@ class Guard:
                 await self._app(scope, bounded, marked)
         finally:
             unbind(bound)
+            del scope["state"]["straight"]  # it knows the scope: what refers to itself is left to the garbage collector
             if scope["type"] == "http":
                 # A fault of ours is answered outside of every middleware; whoever writes straight has begun well.
                 status = told.get("status", 500 if sys.exc_info()[0] else 200)

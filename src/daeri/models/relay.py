@@ -27,8 +27,6 @@ from daeri.wording import Text
 Kind = Literal["chat/completions", "responses", "embeddings"]
 
 SCOPE: Final = "model."
-_DOES: Final[Mapping[Kind, str]] = {"chat/completions": "chat", "responses": "chat", "embeddings": "embeddings"}
-"""What traces call it."""
 """What a key's scope must begin with to cover a raw model: "model.*", or "model.openai/gpt-4.1-mini"."""
 OFFLINE: Final = "daeri/sentence-encoder"
 """The encoder that needs no endpoint."""
@@ -37,6 +35,8 @@ PASSED_ON: Final = frozenset({400, 404, 409, 413, 415, 422, 429})
 HELD_MAX: Final = 256 * 1024
 """Bytes of one event that are held back until it is whole; a longer one is passed on in pieces, unread."""
 
+_DOES: Final[Mapping[Kind, str]] = {"chat/completions": "chat", "responses": "chat", "embeddings": "embeddings"}
+"""What traces call it."""
 _USAGE: Final = re.compile(rb'"usage"(?!\s*:\s*null)')
 """Where a usage is told; many endpoints say "usage":null in every other event."""
 _EVENT_END: Final = re.compile(rb"\n\r?\n|\r\r")
@@ -62,13 +62,16 @@ class Meter:
 
     def through(self, piece: bytes) -> bytes:
         """Return what goes to the caller now: nearly always the very piece."""
-        if not self._held and piece.endswith(b"\n\n") and b'"usage"' not in piece:
-            self.events += piece.count(b"\n\n")
-            return piece
         data = self._held + piece
+        named = data.find(b'"usage"')
+        if named < 0 and data.endswith(b"\n\n"):
+            self._held = b""
+            self.events += data.count(b"\n\n")
+            return data
         if b"\r" in data:
             return self._looked_at(data)
-        plain, end, _ = data[: _told_at(data)].rpartition(b"\n\n")
+        told = _USAGE.search(data, named) if named >= 0 else None
+        plain, end, _ = data[: told.start() if told else len(data)].rpartition(b"\n\n")
         plain += end
         self.events += plain.count(b"\n\n")
         return plain + self._looked_at(data[len(plain) :])
@@ -271,12 +274,6 @@ async def _refusal(model: Model, reply: Reply) -> EndpointFailed:
     wait = reply.headers.get("retry-after", "")
     seconds = float(wait) if wait.isascii() and wait.isdigit() else None
     return RelayRefused(model, told, http_status=status, upstream=said, wait_seconds=seconds)
-
-
-def _told_at(data: bytes) -> int:
-    """Return where a usage is told, or the end."""
-    found = _USAGE.search(data) if b'"usage"' in data else None
-    return found.start() if found else len(data)
 
 
 def _object(data: bytes) -> dict[str, Any]:

@@ -18,6 +18,7 @@ import httptools
 
 from daeri import __version__
 from daeri.log import trace_headers
+from daeri.models.interval import Interval
 from daeri.models.wire import EndpointFailed, Model, ModelTimeout
 from daeri.wording import Text
 
@@ -55,7 +56,10 @@ class Reply(asyncio.Protocol):
         "_connection",
         "_deadline",
         "_heard",
+        "_interval",
+        "_is_over",
         "_is_paused",
+        "_is_resting",
         "_is_reusable",
         "_is_whole",
         "_loop",
@@ -64,27 +68,34 @@ class Reply(asyncio.Protocol):
         "_parser",
         "_pieces",
         "_received",
+        "_since",
         "_sink",
         "_timer",
         "began",
         "ended",
         "headers",
+        "on_body",
         "status",
     )
 
-    def __init__(self, model: Model, connection: "Connection") -> None:
+    def __init__(self, model: Model, connection: "Connection", interval: Interval) -> None:
         """Begin to wait for the reply to a request that was just written."""
         self._loop = asyncio.get_running_loop()
         self._model = model
         self._connection = connection
-        self._parser = httptools.HttpResponseParser(self)
         self._pieces: list[bytes] = []
+        self.on_body = self._pieces.append  # called for each token: without a frame of Python's own
+        self._parser = httptools.HttpResponseParser(self)
         self._sink: Sink | None = None
         self._received = 0
         self._most = model.reply_bytes_max
+        self._is_over = False
         self._is_whole = False
         self._is_reusable = False
         self._is_paused = False
+        self._is_resting = False
+        self._interval = interval
+        self._since = 0.0
         self._heard = (0, self._loop.time())
         self._deadline = self._loop.time() + model.total_seconds
         self._timer = self._loop.call_later(self._next_look(), self._check_time)
@@ -100,8 +111,8 @@ class Reply(asyncio.Protocol):
 
     def pour(self, sink: Sink) -> None:
         """Hand on what has come, and from now on each piece in the call that received it."""
-        self._sink = sink
-        self._hand_on(sink)
+        self._interval.enter(self)
+        self._let_out(sink)
 
     async def whole(self) -> bytes:
         """Return the whole body.
@@ -110,25 +121,29 @@ class Reply(asyncio.Protocol):
             EndpointFailed, ModelTimeout: it does not come to its end.
         """
         parts: list[bytes] = []
-        self.pour(lambda piece, _: parts.append(piece))
+        self._let_out(lambda piece, _: parts.append(piece))
         await self.ended
         return b"".join(parts)
 
     def pause(self) -> None:
         """Take nothing more from the socket until `resume`: whoever takes the pieces is slower than the model."""
         self._is_paused = True
-        if self._connection.reply is self and self._connection.is_open:
-            self._connection.transport.pause_reading()
+        self._read_or_not()
 
     def resume(self) -> None:
         """Go on after `pause`."""
         self._is_paused = False
-        if self._connection.reply is self and self._connection.is_open:
-            self._connection.transport.resume_reading()
+        self._read_or_not()
+
+    def wake(self) -> None:
+        """Go on after a rest."""
+        self._is_resting = False
+        self._since = self._loop.time()
+        self._read_or_not()
 
     def close(self) -> None:
         """Be done with it: a reply that has not ended takes its connection with it, so the model stops."""
-        self._timer.cancel()
+        self._done()
         if self._connection.reply is self:
             self._connection.reply = None
             self._connection.transport.abort()
@@ -137,6 +152,8 @@ class Reply(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what the socket received."""
+        if self._is_over:
+            return
         self._received += len(data)
         if self._received > self._most:
             self.fail(self._failure(Text("응답이 너무 길어요", "sent more than the limit of a reply")))
@@ -164,7 +181,7 @@ class Reply(asyncio.Protocol):
 
     def fail(self, error: Exception) -> None:
         """End with an error, and the connection with it; a reply that has ended stays as it is."""
-        self._timer.cancel()
+        self._done()
         if self._connection.reply is self:
             self._connection.reply = None
             self._connection.transport.abort()
@@ -183,10 +200,6 @@ class Reply(asyncio.Protocol):
         if self.status >= HTTPStatus.OK and not self.began.done():
             self.began.set_result(None)
 
-    def on_body(self, piece: bytes) -> None:
-        """Collect what one read of the socket brought."""
-        self._pieces.append(piece)
-
     def on_message_complete(self) -> None:
         """Note the end."""
         if self.status >= HTTPStatus.OK:
@@ -195,20 +208,50 @@ class Reply(asyncio.Protocol):
         else:
             self.headers.clear()
 
+    def _let_out(self, sink: Sink) -> None:
+        self._sink = sink
+        self._hand_on(sink)
+
     def _hand_on(self, sink: Sink) -> None:
         if self.ended.done():
             return
         pieces = self._pieces
         if pieces or self._is_whole:
-            piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            gathered = len(pieces)
+            piece = pieces[0] if gathered == 1 else b"".join(pieces)
             pieces.clear()
             sink(piece, self._is_whole)
+            now = self._loop.time()
+            waited = 0.0 if gathered > 1 else now - self._since
+            if not self._is_whole and self._interval.rest(self, waited):
+                self._is_resting = True
+                self._read_or_not()
+            self._since = now
         if self._is_whole:
-            self._timer.cancel()
+            self._done()
             if self._is_paused:  # whoever was too slow has it all; the next request must not wait for them
                 self.resume()
             self._connection.free(keep=self._is_reusable)
             self.ended.set_result(None)
+
+    def _read_or_not(self) -> None:
+        """Take from the socket, unless someone wants a pause."""
+        if self._connection.reply is not self or not self._connection.is_open:
+            return
+        if self._is_paused or self._is_resting:
+            self._connection.transport.pause_reading()
+        else:
+            self._connection.transport.resume_reading()
+
+    def _done(self) -> None:
+        if self._is_over:
+            return
+        self._is_over = True
+        self._timer.cancel()
+        self._interval.leave(self)
+        # Both know this reply: what refers to itself is left to the garbage collector, which stops the whole server.
+        del self._parser
+        self._sink = None
 
     def _next_look(self) -> float:
         """Return when to look again whether the model is silent: now and then, instead of at each piece."""
@@ -235,8 +278,9 @@ class Connection(asyncio.Protocol):
 
     transport: asyncio.Transport
 
-    def __init__(self, freed: Callable[["Connection"], None]) -> None:
-        """Take what keeps it for the next request."""
+    def __init__(self, interval: Interval, freed: Callable[["Connection"], None]) -> None:
+        """Take how often its replies are read, and what keeps it for the next request."""
+        self._interval = interval
         self._freed = freed
         self.reply: Reply | None = None
         self.is_lost = False
@@ -264,7 +308,7 @@ class Connection(asyncio.Protocol):
 
     def send(self, model: Model, request: bytes) -> Reply:
         """Send a request, and let its reply have what comes."""
-        reply = self.reply = Reply(model, self)
+        reply = self.reply = Reply(model, self, self._interval)
         self.transport.set_protocol(reply)
         self.transport.write(request)
         return reply
@@ -285,6 +329,7 @@ class Splice:
     def __init__(self) -> None:
         """Begin without a connection."""
         self._idle: dict[Endpoint, list[Connection]] = {}
+        self._interval = Interval()
 
     def close(self) -> None:
         """Close the connections that are not in use."""
@@ -330,7 +375,7 @@ class Splice:
 
     async def _connect(self, model: Model, endpoint: Endpoint) -> Connection:
         def made() -> Connection:
-            return Connection(lambda connection: self._keep(endpoint, connection))
+            return Connection(self._interval, lambda connection: self._keep(endpoint, connection))
 
         secure = self._certificates if endpoint.is_secure else None
         try:
