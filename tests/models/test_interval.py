@@ -103,13 +103,6 @@ async def endpoint() -> AsyncIterator[str]:
     await server.wait_closed()
 
 
-@pytest.fixture
-async def splice() -> AsyncIterator[Splice]:
-    splice = Splice()
-    yield splice
-    splice.close()
-
-
 def poured(reply: Reply) -> list[bytes]:
     taken: list[bytes] = []
     reply.pour(lambda piece, _: taken.append(piece))

@@ -33,13 +33,6 @@ async def model() -> AsyncIterator[Model]:
     await server.wait_closed()
 
 
-@pytest.fixture
-async def splice() -> AsyncIterator[Splice]:
-    splice = Splice()
-    yield splice
-    splice.close()
-
-
 async def test_the_last_piece_says_so_even_where_it_is_empty(splice: Splice, model: Model) -> None:
     taken: list[tuple[bytes, bool]] = []
     reply = await splice.ask(model, "/chat/completions", b"{}")
