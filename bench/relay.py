@@ -2,7 +2,7 @@
 
 All relays stand before the same model and take turns, round by round, so that a noisy machine is unfair to none. Daeri
 checks a key and its scope, and notes the usage of each request in its audit; the others do none of that. Where there
-are many streams it gathers what each of them brings for up to a tenth of a second: how long callers wait from piece to
+are many streams it gathers what each of them brings for up to a fifth of a second: how long callers wait from piece to
 piece stands beside what that saves.
 """
 

@@ -6,7 +6,7 @@ nothing but reads are remembered: whoever asks twice for a change is thought abo
 
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -135,7 +135,7 @@ class Consultant:
         """Give a remembered reply."""
         (name,) = (item.name for item in kept if isinstance(item, Finished))
         use = self._book.begin(situation.actor, name, "plan", situation.run_id)
-        self._book.note(replace(use, outcome="cached", cost_usd=Decimal(0)))
+        self._book.note(use._replace(outcome="cached", cost_usd=Decimal(0)))
         _add_usage(situation.usage, Usage(0, 0, Decimal(0)))
         self._note(situation, sight, name, prompts=version, cached=True)
         reply = Reply(list(kept))

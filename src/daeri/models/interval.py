@@ -12,8 +12,8 @@ READS_PER_SECOND: Final = 10_000
 """What all streams of a server share."""
 LEAST_SECONDS: Final = 0.01
 """Few models send tokens faster than this, and no eye reads them one by one."""
-MOST_SECONDS: Final = 0.1
-"""Ten pieces a second still read as a flow."""
+MOST_SECONDS: Final = 0.2
+"""Five pieces a second are ahead of whoever reads them."""
 LOOK_SECONDS: Final = 0.005
 """How much longer than its time a stream may rest, so that those whose time is near wake together."""
 

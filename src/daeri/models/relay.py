@@ -7,7 +7,7 @@ is noted. Not here: connections (splice.py), rate limits and the callers' wire (
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from http import HTTPStatus
@@ -230,14 +230,14 @@ class RawModels:
         """
         use = self._permitted(actor, OFFLINE)
         embedded = await self._sentences.embed(texts)
-        self._book.note(replace(use, input_tokens=embedded.tokens, cost_usd=Decimal(0)))
+        self._book.note(use._replace(input_tokens=embedded.tokens, cost_usd=Decimal(0)))
         return embedded
 
     def _permitted(self, actor: Actor, name: str) -> Use:
         use = self._book.begin(actor, name)
         if may_use(actor, name):
             return use
-        self._book.note(replace(use, outcome="refused"))
+        self._book.note(use._replace(outcome="refused"))
         raise PermissionDenied(
             Text(
                 f"이 키로는 모델을 그대로 쓸 수 없어요. 키에 {SCOPE}{name} 범위가 필요해요",

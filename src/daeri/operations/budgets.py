@@ -6,7 +6,7 @@ summed once from the account and added to here; other servers' uses are taken in
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -131,7 +131,7 @@ class Budgets:
         purses = [(budget, await self._purse(budget, subject, actor)) for budget, subject in concerned]
         for budget, purse in purses:  # nothing is awaited from here on, so no other request comes between
             if purse.state(budget) == "over":
-                self._book.note(replace(use, outcome="refused"))
+                self._book.note(use._replace(outcome="refused"))
                 raise self._exceeded(budget)
         reservation = Reservation(self._book, use, [purse for _, purse in purses], tokens, usd or Decimal(0))
         for budget, purse in purses:
@@ -227,7 +227,7 @@ class Reservation:
 
     def end(self, outcome: Outcome = "done") -> None:
         """Count what was used in its place, and note it."""
-        used = replace(self._use, outcome=outcome, **self._came_to)
+        used = self._use._replace(outcome=outcome, **self._came_to)
         for purse in self._purses:
             purse.tokens_under_way -= self._tokens
             purse.usd_under_way -= self._usd

@@ -8,9 +8,10 @@ first one. How a chain is checked stands in `verify_audit.py`, which needs nothi
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
     Column,
@@ -75,8 +76,7 @@ Index(
 Index("ix_audit_approval", audit.c.approval_id)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One thing that happened.
 
     Attributes:
@@ -96,14 +96,14 @@ class Entry:
     door: str
     action: str
     outcome: str
-    records: list[list[Any]] = field(default_factory=list)
+    records: Sequence[Sequence[Any]] = ()
     arguments_digest: str | None = None
     approval_id: str | None = None
     run_id: str | None = None
     step: int | None = None
     request_id: str = ""
     credential: str = ""
-    detail: Mapping[str, Any] = field(default_factory=dict)
+    detail: Mapping[str, Any] = MappingProxyType({})
 
     @classmethod
     def by(cls, actor: Actor, at: datetime, action: str, outcome: str = "done", **more: Any) -> "Entry":
@@ -144,7 +144,6 @@ class Proof:
         return self.last - self.first + 1 if self.last else 0
 
 
-_NAMES = tuple(field.name for field in fields(Entry))
 _LAST = Constant(select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1))
 _INSERT = Insert(audit, audit.columns.keys())
 _TELLS_OF_A_CHANGE = or_(audit.c.detail.contains('"wrote"'), audit.c.action == ROLES_FOLLOW)
@@ -175,7 +174,7 @@ def append_all(connection: Connection, entries: Sequence[Entry], about: About | 
     rows = []
     for entry in entries:
         detail = entry.detail if about is None else {**entry.detail, **about(seq, previous)}
-        row = {name: getattr(entry, name) for name in _NAMES}
+        row = entry._asdict()
         row |= {"at": entry.at.isoformat(), "records": _json(entry.records), "detail": _json(dict(detail))}
         seq += 1
         row |= {"seq": seq, "previous_hash": previous}

@@ -5,9 +5,8 @@ half second brought can be lost with the process; the model's own bill then know
 """
 
 import asyncio
-from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import structlog
 from sqlalchemy import BigInteger, Column, Connection, Date, Index, Integer, String, Table
@@ -52,8 +51,7 @@ Index("ix_model_use_person", model_use.c.person_id, model_use.c.day)
 _INSERT: Final = Insert(model_use, [column.name for column in model_use.columns if column.name != "id"])
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(NamedTuple):
     """One request to a model.
 
     Attributes:
@@ -81,7 +79,7 @@ class Use:
     def entry(self) -> audit.Entry:
         """What the audit tells of it."""
         told = {"input_tokens": self.input_tokens, "output_tokens": self.output_tokens}
-        return replace(self.request, outcome=self.outcome, detail={**self.request.detail, **told})
+        return self.request._replace(outcome=self.outcome, detail={**self.request.detail, **told})
 
     @property
     def row(self) -> dict[str, Any]:
