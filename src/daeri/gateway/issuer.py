@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from daeri.clock import Clock
 from daeri.errors import NotReady, Unauthenticated, ValidationFailed
+from daeri.gateway.refusals import BAD_TOKEN
 from daeri.outbound.guard import Unsent, checked_url, resolved, sent
 from daeri.wording import Text
 
@@ -28,7 +29,6 @@ AWAY_SECONDS: Final = 5
 """How soon keys that could not be had are asked for again; until then nobody waits for them."""
 DISCOVERY: Final = "/.well-known/openid-configuration"
 
-BAD: Final = Text("토큰을 받아들일 수 없어요", "The token is not accepted")
 REFUSED: Final = Text("로그인 서버가 거절했어요", "The identity provider refused")
 AWAY: Final = Text("로그인 서버가 답하지 않아요", "The identity provider does not answer")
 
@@ -111,7 +111,7 @@ class Issuer:
 
         key = (await self._keys_with(kid := signed.key_id(token))).get(kid)
         if key is None or not audience:  # where nobody is named, joserfc lets everybody in
-            raise Unauthenticated(BAD)
+            raise Unauthenticated(BAD_TOKEN)
         found = signed.decoded(token, key)
         wanted: dict[str, ClaimsOption] = {
             "iss": {"essential": True, "value": self.options.url},
@@ -197,5 +197,5 @@ class Issuer:
 def _name(claims: Claims, claim: str) -> str:
     name = claims.get(claim)
     if not isinstance(name, str) or not name or not name.isprintable():
-        raise Unauthenticated(BAD)
+        raise Unauthenticated(BAD_TOKEN)
     return name

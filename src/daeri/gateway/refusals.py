@@ -54,3 +54,6 @@ REFUSALS: Final[tuple[type[DaeriError], ...]] = (
     HeadersTooLarge,
 )
 """All of them, in the order of their status."""
+
+BAD_TOKEN: Final = Text("토큰을 받아들일 수 없어요", "The token is not accepted")
+"""What is said of every signed token that does not hold, whatever is wrong with it."""

@@ -15,7 +15,7 @@ from joserfc.jws import JWSRegistry, extract_compact
 from joserfc.jwt import ClaimsOption, JWTClaimsRegistry, Token
 
 from daeri.errors import Unauthenticated
-from daeri.gateway.issuer import BAD
+from daeri.gateway.refusals import BAD_TOKEN
 
 ALGORITHMS: Final = (
     "RS256",
@@ -63,7 +63,7 @@ def refusing(reading: Callable[P, R]) -> Callable[P, R]:
         try:
             return reading(*args, **kwargs)
         except (JoseError, ValueError, TypeError, RecursionError):
-            raise Unauthenticated(BAD) from None
+            raise Unauthenticated(BAD_TOKEN) from None
 
     return checked
 
@@ -77,10 +77,10 @@ def key_id(token: str) -> str:
     """
     head: object = extract_compact(token.encode(), registry=_METHODS).headers()
     if not isinstance(head, dict) or head.get("alg") not in ALGORITHMS or "crit" in head:
-        raise Unauthenticated(BAD)
+        raise Unauthenticated(BAD_TOKEN)
     kid = head.get("kid", "")
     if not isinstance(kid, str):
-        raise Unauthenticated(BAD)
+        raise Unauthenticated(BAD_TOKEN)
     return kid
 
 
