@@ -205,6 +205,20 @@ async def test_of_runs_that_were_taken_up_in_vain_again_and_again_one_goes_at_a_
     assert await server.due() == [bad, good, fresh], "it got on, so it is none of them any more"
 
 
+async def test_of_those_the_next_begins_when_one_has_ended_and_not_at_some_later_look(world: World) -> None:
+    server = Server(world)
+    tried = [(await server.ask())["run_id"] for _ in range(3)]
+    await world.sql(f"UPDATE run SET status = 'running', server = 'gone', attempts = {SUSPECT}")
+    server.started.clear()
+    [now] = await server.due()
+    for following in tried[1:]:
+        work = await server.claim(now)
+        assert work is not None
+        await server.end(work)
+        assert server.started == [following]
+        now = server.started.pop()
+
+
 async def test_a_healthy_run_is_not_given_up_with_one_that_ends_its_server(world: World) -> None:
     server, lives, ended = Server(world), 0, list[str]()
     bad = (await server.ask())["run_id"]

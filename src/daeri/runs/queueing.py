@@ -107,6 +107,7 @@ class Queue:
         suspects = [row for row in going if row.attempts >= SUSPECT]
         suspects.sort(key=lambda row: (row.server != me, row.attempts, row.id))
         left = {row.id for row in suspects[1:]}
+        self.has_waiting = self.has_waiting or bool(left)
         return [(row.id, row.segment) for row in going if row.id not in left]
 
     def _goes(self, row: Any, at_work: Counter[int], first: dict[str, str]) -> bool:
