@@ -1,7 +1,6 @@
 """What those who run the server see of it: times, runs, waiting documents, refusals; and one trace across servers."""
 
 import re
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -141,7 +140,7 @@ async def test_requests_to_models_are_counted_by_what_became_of_them(house, audi
     book = UseBook(house.world.store, house.world.clock)
     use = book.begin(await house.identity.actor_of_person(AUDITOR, "rest"), "main", "plan")
     for outcome in ("done", "cached", "cached"):
-        book.note(replace(use, outcome=outcome))
+        book.note(use._replace(outcome=outcome))
     await book.write()
     found = await figures(house, auditor)
     assert found['daeri_llm_requests_total{model="main",outcome="done"}'] == 1

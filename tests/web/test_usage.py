@@ -14,8 +14,8 @@ pytestmark = pytest.mark.anyio
 async def use(world: World, person: int, model: str, cost: str | None) -> None:
     book = UseBook(world.store, world.clock)
     begun = book.begin(await world.actor(person), model, "plan")
-    used = {"input_tokens": 1_200, "output_tokens": 34, "cost_usd": None if cost is None else Decimal(cost)}
-    book.note(type(begun)(**{name: getattr(begun, name) for name in type(begun).__slots__} | used))
+    spent = None if cost is None else Decimal(cost)
+    book.note(begun._replace(input_tokens=1_200, output_tokens=34, cost_usd=spent))
     await book.close()
 
 
