@@ -129,6 +129,39 @@ async def test_a_fast_stream_comes_whole_in_fewer_pieces_and_its_first_one_at_on
     assert len(taken) < len(PIECES) / 4
 
 
+async def broken(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Begin well, and break the body's form in the same breath; the connection stays open."""
+    await reader.readuntil(b"\r\n\r\n{}")
+    writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n")
+    await reader.read()
+    writer.close()
+
+
+async def test_a_reply_that_has_failed_before_anyone_takes_it_is_not_counted_for_ever(splice: Splice) -> None:
+    async with await asyncio.start_server(broken, "127.0.0.1", 0) as server:
+        reply = await asked(splice, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        assert poured(reply) == []
+        with pytest.raises(EndpointFailed):
+            await reply.ended
+        reply.close()
+    assert not splice._interval._open
+
+
+async def test_who_cannot_be_woken_keeps_nobody_else_asleep() -> None:
+    class Deaf:
+        def wake(self) -> None:
+            raise RuntimeError
+
+    shared, [listener] = entered(1)
+    deaf = Deaf()
+    shared.enter(deaf)
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+    assert shared.rest(deaf, 0.0)
+    assert shared.rest(listener, 0.0)
+    await asyncio.sleep(LEAST_SECONDS + 6 * LOOK_SECONDS)
+    assert len(listener.woken) == 1
+
+
 async def test_a_body_that_is_read_whole_never_rests(
     splice: Splice, endpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

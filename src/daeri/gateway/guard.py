@@ -147,7 +147,8 @@ class Guard:
                 await self._app(scope, bounded, marked)
         finally:
             unbind(bound)
-            del scope["state"]["straight"]  # it knows the scope: what refers to itself is left to the garbage collector
+            # It knows the scope, and what refers to itself is left to the garbage collector.
+            scope["state"].pop("straight", None)
             if scope["type"] == "http":
                 # A fault of ours is answered outside of every middleware; whoever writes straight has begun well.
                 status = told.get("status", 500 if sys.exc_info()[0] else 200)

@@ -66,7 +66,9 @@ class Interval:
         """Wake those whose time has come."""
         loop, resting = asyncio.get_running_loop(), self._resting
         now = loop.time()
-        while resting and resting[0][0] <= now:
-            resting.popleft()[1].wake()
-        if resting:
-            loop.call_later(LOOK_SECONDS, self._look)
+        try:
+            while resting and resting[0][0] <= now:
+                resting.popleft()[1].wake()
+        finally:
+            if resting:
+                loop.call_later(LOOK_SECONDS, self._look)

@@ -111,8 +111,9 @@ class Reply(asyncio.Protocol):
 
     def pour(self, sink: Sink) -> None:
         """Hand on what has come, and from now on each piece in the call that received it."""
-        self._interval.enter(self)
-        self._let_out(sink)
+        if not self._is_over:
+            self._interval.enter(self)
+            self._let_out(sink)
 
     async def whole(self) -> bytes:
         """Return the whole body.
@@ -260,7 +261,7 @@ class Reply(asyncio.Protocol):
     def _check_time(self) -> None:
         """End what takes too long: in all, or since the last byte that came while any was wanted."""
         now, model = self._loop.time(), self._model
-        if self._received != self._heard[0] or self._is_paused:
+        if self._received != self._heard[0] or self._is_paused or self._is_resting:
             self._heard = (self._received, now)
         if now >= self._deadline:
             self.fail(ModelTimeout(model, Text("제한 시간을 넘겼어요", f"not done within {model.total_seconds:g} s")))
