@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from starlette.responses import Response
 
 from daeri.gateway import IssuerOptions, Options
+from daeri.outbound.certificates import certificates
 from gateway.gateway_house import opened
 from gateway.live import served
 from gateway.provider import CLIENT, SECRET, Provider
@@ -48,7 +49,7 @@ async def begun(house):
 
 async def approved(address):
     """The way back, after the provider has signed its person in."""
-    async with httpx.AsyncClient(trust_env=False) as browser:
+    async with httpx.AsyncClient(trust_env=False, verify=certificates()) as browser:
         back = urlsplit((await browser.get(address)).headers["location"])
     return f"{back.path}?{back.query}"
 

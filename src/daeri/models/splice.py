@@ -6,10 +6,9 @@ Not here: what a request or a reply says (relay.py), replies that Daeri reads it
 """
 
 import asyncio
-import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final, cast
 from urllib.parse import urlsplit
@@ -20,6 +19,7 @@ from daeri import __version__
 from daeri.log import trace_headers
 from daeri.models.interval import Interval
 from daeri.models.wire import EndpointFailed, Model, ModelTimeout
+from daeri.outbound.certificates import certificates
 from daeri.wording import Text
 
 IDLE_SECONDS: Final = 60
@@ -378,7 +378,7 @@ class Splice:
         def made() -> Connection:
             return Connection(self._interval, lambda connection: self._keep(endpoint, connection))
 
-        secure = self._certificates if endpoint.is_secure else None
+        secure = certificates() if endpoint.is_secure else None
         try:
             async with asyncio.timeout(model.connect_seconds):
                 _, connection = await asyncio.get_running_loop().create_connection(
@@ -399,10 +399,6 @@ class Splice:
             return
         connection.retire = asyncio.get_running_loop().call_later(IDLE_SECONDS, connection.transport.close)
         kept.append(connection)
-
-    @cached_property
-    def _certificates(self) -> ssl.SSLContext:
-        return ssl.create_default_context()
 
 
 async def _begun(reply: Reply) -> Reply:

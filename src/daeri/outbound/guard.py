@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from daeri.errors import FieldError, ValidationFailed
 from daeri.log import trace_headers
+from daeri.outbound.certificates import certificates
 from daeri.wording import Text
 
 if TYPE_CHECKING:
@@ -151,7 +152,9 @@ async def sent(
     try:
         async with (
             asyncio.timeout(TIMEOUT_SECONDS),
-            httpx2.AsyncClient(trust_env=False, follow_redirects=False, timeout=TIMEOUT_SECONDS) as client,
+            httpx2.AsyncClient(
+                verify=certificates(), trust_env=False, follow_redirects=False, timeout=TIMEOUT_SECONDS
+            ) as client,
             client.stream(
                 method,
                 target.direct,

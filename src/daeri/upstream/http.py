@@ -18,6 +18,7 @@ import structlog
 from daeri.errors import FieldError, ValidationFailed
 from daeri.log import HOPS, hops, trace_headers
 from daeri.models.route import Health, Retries
+from daeri.outbound.certificates import certificates
 from daeri.upstream.shape import Parameter, Shape, as_json
 from daeri.upstream.table import Address
 from daeri.wording import Text
@@ -226,6 +227,7 @@ class Upstream:
                 timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS),
                 follow_redirects=False,
                 trust_env=False,
+                verify=certificates(),
             )
         return self._clients[again]
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from daeri.outbound.certificates import certificates
 from daeri.upstream.http import Late, Lost, Unsent
 from daeri.upstream.openapi import INJECTED, OPERATIONS_MAX, fields_of
 from daeri.upstream.schemas import Reader, Unusable, told
@@ -236,4 +237,4 @@ def _bounded(answer_max: int) -> "httpx2.AsyncHTTPTransport":
             response.stream = Counted(response.stream)
             return response
 
-    return Bounded()
+    return Bounded(verify=certificates())
