@@ -6,16 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from cli.processes import talk
 from databases import copied
+from screens import CHROMIUM, LANGS, QUIET, Looks, check
 from servers import Server
 
-CHROMIUM = "/usr/bin/chromium"
-QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
-WIDTHS = (390, 1280)
 GOOD = "# 주차 안내\n\n지하 2층 주차장은 은행나무 구역을 쓴다.\n"
 
 
@@ -157,10 +154,10 @@ def test_markup_in_a_document_is_shown_as_text(page: Page) -> None:
     assert said == []
 
 
-@pytest.mark.parametrize("lang", ["ko", pytest.param("en", marks=pytest.mark.night)])
+@pytest.mark.parametrize(("lang", "looks"), LANGS)
 @pytest.mark.parametrize("name", ["list", "found", "nothing", "document"])
 def test_the_screens_of_documents_are_accessible_and_fit_in_every_theme_and_width(
-    site: Site, contexts: dict[str, BrowserContext], name: str, lang: str
+    site: Site, contexts: dict[str, BrowserContext], name: str, lang: str, looks: Looks
 ) -> None:
     page = contexts[lang].new_page()
     paths = {"list": "/documents", "found": "/documents?q=연차 이월", "nothing": "/documents?q=전세자금 대출 금리"}
@@ -171,13 +168,7 @@ def test_the_screens_of_documents_are_accessible_and_fit_in_every_theme_and_widt
         page.locator("section ol li a").first.click()
         expect(page.locator("section mark")).to_be_visible()
     assert page.locator("html").get_attribute("lang") == lang
-    for theme in ("light", "dark"):
-        page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
-        for width in WIDTHS:
-            page.set_viewport_size({"width": width, "height": 844})
-            found = Axe().run(page)
-            assert found.violations_count == 0, f"{theme} {width}: {found.generate_report()}"
-            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, f"scrolls at {width}"
+    check(page, looks)
     page.close()
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from daeri.gateway import Options
 from daeri.records.store import Store
@@ -152,8 +153,11 @@ def told(response: Any, key: int) -> tuple[int, set[str]]:
     return response.status_code, {text, re.sub(rf"(?<![\w-]){key}(?![\w-])", "#", text)}
 
 
-async def dump(world: World) -> dict[str, list[dict[str, Any]]]:
-    return {kind: await world.sql(f'SELECT * FROM "{kind}" ORDER BY id') for kind in SEEN}
+async def dump(world: World) -> dict[str, list[Any]]:
+    def whole(connection: Connection) -> dict[str, list[Any]]:
+        return {kind: connection.exec_driver_sql(f'SELECT * FROM "{kind}" ORDER BY id').all() for kind in SEEN}
+
+    return await world.store.read(whole)
 
 
 @pytest.mark.parametrize(("who", "kind"), CASES)

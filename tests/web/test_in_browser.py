@@ -7,25 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from daeri.clock import Clock
 from daeri.records.prompts import PromptBook
 from daeri.records.store import Store
 from databases import copied, database_of
+from screens import CHROMIUM, CROSSED, LANGS, QUIET, TOO_WIDE, Looks, check
 from servers import Server
 
-CHROMIUM = "/usr/bin/chromium"
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
-WIDTHS = (390, 1280)
 NARROWEST = 320
 REQUESTS_MAX = 6
 BYTES_MAX = 100 * 1024
@@ -210,10 +200,10 @@ def listen(page: Page) -> Heard:
     return heard
 
 
-@pytest.mark.parametrize("lang", ["ko", pytest.param("en", marks=pytest.mark.night)])
+@pytest.mark.parametrize(("lang", "looks"), LANGS)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_screen_is_accessible_quiet_and_fits_in_every_theme_and_width(
-    site: Site, signed_in: dict[tuple[str, str], BrowserContext], name: str, lang: str
+    site: Site, signed_in: dict[tuple[str, str], BrowserContext], name: str, lang: str, looks: Looks
 ) -> None:
     login, path = site.paths[name]
     page = signed_in[login, lang].new_page()
@@ -221,15 +211,9 @@ def test_a_screen_is_accessible_quiet_and_fits_in_every_theme_and_width(
     page.goto(site.server.url + path)
     assert page.locator("html").get_attribute("lang") == lang
     page.wait_for_load_state("load")
-    for theme in ("light", "dark"):
-        page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
-        for width in WIDTHS:
-            page.set_viewport_size({"width": width, "height": 844})
-            found = Axe().run(page)
-            assert found.violations_count == 0, f"{theme} {width}: {found.generate_report()}"
-            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, f"scrolls at {width}"
+    check(page, looks)
     page.set_viewport_size({"width": NARROWEST, "height": 844})
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, "scrolls at 320"
+    assert page.evaluate(TOO_WIDE) <= 0, "scrolls at 320"
     not_ours = [url for url in heard.requests if not url.startswith(site.server.url)]
     assert not_ours == []
     assert len(heard.requests) <= REQUESTS_MAX, heard.requests
@@ -238,20 +222,13 @@ def test_a_screen_is_accessible_quiet_and_fits_in_every_theme_and_width(
     page.close()
 
 
-def in_both_themes(page: Page) -> None:
-    for theme in ("light", "dark"):
-        page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
-        found = Axe().run(page)
-        assert found.violations_count == 0, f"{theme}: {found.generate_report()}"
-
-
 def test_what_opens_on_a_screen_is_accessible_too(site: Site, signed_in: dict[tuple[str, str], BrowserContext]) -> None:
     page = signed_in["deputy", "ko"].new_page()
     page.goto(f"{site.server.url}/records/employee")
     page.locator(".filters summary").first.click()
     page.locator(".api summary").click()
     page.locator(".account summary").click()
-    in_both_themes(page)
+    check(page, CROSSED)
     page.keyboard.press("Escape")
     expect(page.locator(".account .sheet")).to_be_hidden()
     expect(page.locator(".account summary")).to_be_focused()
@@ -266,7 +243,7 @@ def test_a_refused_form_says_so_where_it_is_accessible(
     page.locator("button[value=reject]").click()
     expect(page.locator("#comment")).to_be_focused()
     expect(page.get_by_role("alert")).to_have_text("반려하는 까닭을 적어 주세요.")
-    in_both_themes(page)
+    check(page, CROSSED)
     page.close()
 
 
@@ -280,9 +257,9 @@ def test_what_opens_on_a_document_is_accessible_and_reached_by_keyboard(
     while closed.count():
         closed.first.focus()
         page.keyboard.press("Enter")
-    in_both_themes(page)
+    check(page, CROSSED)
     page.set_viewport_size({"width": 390, "height": 844})
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    assert page.evaluate(TOO_WIDE) <= 0
     page.locator("#act").select_option("release")
     page.keyboard.press("Tab")
     page.get_by_role("button", name="하기", exact=True).focus()
@@ -304,7 +281,7 @@ def test_a_printed_document_is_one_sheet_of_paper_with_its_code_and_no_buttons(
     page.emulate_media(media="screen")
     page.goto(f"{site.server.url}/verify/{code}")
     expect(page.get_by_role("heading", level=1)).to_contain_text("결재 문서가 맞아요")
-    in_both_themes(page)
+    check(page, CROSSED)
     page.close()
 
 
@@ -318,7 +295,7 @@ def test_a_preview_shows_what_would_change_and_is_accessible(
     page.locator("button[value=try]").click()
     expect(page.get_by_role("heading", name="미리 보기")).to_be_visible()
     expect(page.locator(".diff")).to_contain_text("남은 연차")
-    in_both_themes(page)
+    check(page, CROSSED)
     page.close()
 
 
@@ -369,9 +346,9 @@ def test_a_conversation_is_asked_again_in_other_words_and_what_opens_in_it_is_ac
     closed = asking.locator("#talk details:not([open]) > summary")
     while closed.count():
         closed.first.click()
-    in_both_themes(asking)
+    check(asking, CROSSED)
     asking.set_viewport_size({"width": 320, "height": 844})
-    assert asking.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    assert asking.evaluate(TOO_WIDE) <= 0
     asking.get_by_label("제목").fill("남은 휴가")
     asking.get_by_role("button", name="제목 바꾸기").click()
     expect(asking).to_have_title(re.compile("남은 휴가"))

@@ -13,8 +13,8 @@ from daeri.operations.approval import More
 from daeri.operations.deciding.consents import Wish
 from daeri.records.credentials import Credentials
 from gateway.live import served
+from screens import CHROMIUM, IN_THEME, LANGS, QUIET, TOO_WIDE, Looks
 from web.conftest import application_of, screens_of
-from web.test_in_browser import CHROMIUM, QUIET, WIDTHS
 from worlds import COLLEAGUE, LEAD, OWNER, World, open_world
 
 pytestmark = pytest.mark.anyio
@@ -51,8 +51,8 @@ async def furnish(world: World) -> list[str]:
     return [*pages, "/absences", "/consents", "/delegations", *boxes]
 
 
-@pytest.mark.parametrize("lang", ["ko", pytest.param("en", marks=pytest.mark.night)])
-async def test_a_screen_with_everything_on_it_is_accessible_and_fits(world: World, lang: str) -> None:
+@pytest.mark.parametrize(("lang", "looks"), LANGS)
+async def test_a_screen_with_everything_on_it_is_accessible_and_fits(world: World, lang: str, looks: Looks) -> None:
     pages = await furnish(world)
     await world.identity.add_account("lead", LEAD, demo=True)
     session, _ = await world.identity.sign_in_demo("lead")
@@ -68,12 +68,10 @@ async def test_a_screen_with_everything_on_it_is_accessible_and_fits(world: Worl
             for details in await page.locator("main details > summary").all():
                 if await details.is_visible():
                     await details.click()
-            for theme in ("light", "dark"):
-                await page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
-                for width in WIDTHS:
-                    await page.set_viewport_size({"width": width, "height": 844})
-                    found = await Axe().run(page)
-                    assert found.violations_count == 0, f"{path} {theme} {width}: {found.generate_report()}"
-                    wide = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
-                    assert wide <= 0, f"{path} scrolls at {width}"
+            for theme, width in looks:
+                await page.evaluate(IN_THEME, theme)
+                await page.set_viewport_size({"width": width, "height": 844})
+                found = await Axe().run(page)
+                assert found.violations_count == 0, f"{path} {theme} {width}: {found.generate_report()}"
+                assert await page.evaluate(TOO_WIDE) <= 0, f"{path} scrolls at {width}"
         await browser.close()
