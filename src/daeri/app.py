@@ -261,6 +261,10 @@ class Daeri:
         with tracer.entered("run", "internal", asked, linked=segment > 1, daeri__run_id=run_id):
             await carry_on(run_id, segment)
 
+    def redis_is_up(self) -> bool | None:
+        """Say whether Redis answers; None where this server has none."""
+        return self.exchange.is_up if self.exchange is not None else None
+
     def failures(self) -> dict[tuple[str, str], int]:
         """Return how often each address of a service outside failed in a row."""
         return self._upstream.failures() if self._upstream is not None else {}
@@ -400,6 +404,7 @@ def _services_of(daeri: Daeri) -> Services:
         costs=daeri.costs,
         clock=daeri.clock,
         figures=daeri.figures,
+        redis_is_up=daeri.redis_is_up,
         failures=daeri.failures,
         checks={"database": partial(is_reachable, daeri.store), "audit": daeri.anchors.is_noting},
         librarian=daeri.librarian,

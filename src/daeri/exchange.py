@@ -100,6 +100,7 @@ class Exchange:
     Attributes:
         is_up: whether Redis answers and is heard.
         lost_at: when it was last lost.
+        present_since: since when this server has heard what is told; before it met Redis, since when it waits for it.
         servers: how many servers hear it; while anything is in doubt, the most there were.
         returning: what is awaited each time Redis is met or back.
     """
@@ -117,8 +118,10 @@ class Exchange:
         self._remembers_since = float("inf")
         self._returned_at = float("inf")
         self._loaded: set[str] = set()
+        self._missed = "slow"
         self.is_up = False
         self.lost_at = float("-inf")
+        self.present_since = float("-inf")
         self.servers = 0
         self.returning: list[Callable[[], Awaitable[None]]] = []
 
@@ -167,11 +170,14 @@ class Exchange:
 
     async def open(self) -> None:
         """Go and meet Redis; where it does not answer, it is looked for again and again."""
+        self.present_since = time.monotonic()
         self._tasks = [asyncio.create_task(self._hear_on()), asyncio.create_task(self._carry_on())]
         with suppress(TimeoutError):
             async with asyncio.timeout(BEAT_PATIENCE):
                 await self._is_heard.wait()
         await self._beat()
+        if not self.is_up:
+            log.warning("redis.never_met", why=self._missed)
         self._tasks.append(asyncio.create_task(self._beat_on()))
 
     async def close(self) -> None:
@@ -299,7 +305,8 @@ class Exchange:
                 memory, age, servers = await self._redis.eval(_LOOK.text, 1, _MEMORY, *arguments)
         except (RedisError, OSError, TimeoutError, KeyError, ValueError) as error:  # a proxy may tell less
             await asyncio.sleep(LAST_WORDS_SECONDS)
-            self._lose(str(error)[:200] or type(error).__name__)
+            self._missed = str(error)[:200] or type(error).__name__
+            self._lose(self._missed)
             return
         if self._memory not in ("", memory):
             self._lose("forgot")
@@ -309,7 +316,9 @@ class Exchange:
         self._memory, self._remembers_since = memory, time.monotonic() - float(age)
         if not self.is_up and self._is_heard.is_set():
             self.is_up = True
-            self._returned_at = float("-inf") if first else time.monotonic()
+            now = time.monotonic()
+            self._returned_at = float("-inf") if first else now
+            self.present_since = now if first else self.present_since
             log.info("redis.here", servers=self.servers)
             for told in self.returning:
                 try:

@@ -7,7 +7,6 @@ and linters and a generated client too.
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from databases import copied
 from servers import Server
 
 ALLOWED = Path(__file__).with_name("schemathesis.toml")
@@ -25,9 +25,7 @@ REDOCLY = "@redocly/cli@2"
 @pytest.fixture
 def demo(read_demo: Path, tmp_path: Path) -> Iterator[Server]:
     """The sample company, with nobody too quick for it."""
-    folder = tmp_path / "demo"
-    shutil.copytree(read_demo, folder)
-    server = Server(folder, "demo", more={"DAERI_RATE_LIMITS": ""}).start()
+    server = Server(copied(read_demo, tmp_path / "demo"), "demo", more={"DAERI_RATE_LIMITS": ""}).start()
     yield server
     server.stop()
 

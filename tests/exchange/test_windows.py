@@ -66,7 +66,19 @@ class Counter:
 
 
 @asynccontextmanager
+async def alone(redis: RedisServer) -> AsyncIterator[Counter]:
+    """A server, whether it meets Redis or not."""
+    counter = Counter(redis.url)
+    await counter.exchange.open()
+    try:
+        yield counter
+    finally:
+        await counter.exchange.close()
+
+
+@asynccontextmanager
 async def counting(redis: RedisServer, servers: int = 2) -> AsyncIterator[list[Counter]]:
+    """Servers that have stood for longer than any window."""
     async with AsyncExitStack() as stack:
         counters = [Counter(redis.url) for _ in range(servers)]
         for counter in counters:
@@ -75,6 +87,8 @@ async def counting(redis: RedisServer, servers: int = 2) -> AsyncIterator[list[C
         async with asyncio.timeout(20):
             while any(counter.exchange.servers < servers for counter in counters):  # noqa: ASYNC110 - the same
                 await asyncio.sleep(0.02)
+        for counter in counters:
+            counter.exchange.present_since = float("-inf")
         yield counters
 
 
@@ -230,12 +244,27 @@ async def test_what_was_let_through_meanwhile_counts_afterwards(redis):
         assert sum([await other.take(bound) for _ in range(120)]) <= 50
 
 
-async def test_a_server_that_never_met_redis_takes_a_small_part(redis):
+async def test_a_server_that_never_met_redis_waits_for_a_window_and_takes_a_small_part_however_often_it_is_restarted(
+    redis,
+):
     redis.kill()
-    counter = Counter(redis.url)
-    await counter.exchange.open()
-    assert sum([await counter.take(Bound("person 1", 80, 60)) for _ in range(100)]) == 80 // NEWCOMERS
-    await counter.exchange.close()
+    for _ in range(2):
+        async with alone(redis) as counter:
+            assert sum([await counter.take(Bound("person 1", 80, 60)) for _ in range(10)]) == 0
+    async with alone(redis) as counter:
+        await asyncio.sleep(1)
+        assert sum([await counter.take(Bound("person 1", 80, 1)) for _ in range(100)]) == 80 // NEWCOMERS
+
+
+async def test_a_server_that_just_came_when_redis_is_lost_lets_through_only_what_it_knows_to_be_left(redis):
+    known, unknown = Bound("person 1", 100, 60), Bound("person 2", 100, 60)
+    async with alone(redis) as before:
+        assert all([await before.take(bound) for _ in range(60) for bound in (known, unknown)])
+    async with alone(redis) as counter:
+        assert await counter.take(known)
+        redis.kill()
+        assert sum([await counter.take(known) for _ in range(100)]) == 39
+        assert sum([await counter.take(unknown) for _ in range(100)]) == 0
 
 
 async def test_whoever_is_cancelled_while_redis_counts_leaves_the_next_one_their_own_answer(redis):

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from daeri.gateway.metrics import family, of_redis
 from daeri.gateway.timing import Timing, door_of
 from daeri.log import binding, follow_trace, trace_headers, traceparent
 from daeri.records.usage import UseBook
@@ -145,3 +146,14 @@ async def test_requests_to_models_are_counted_by_what_became_of_them(house, audi
     found = await figures(house, auditor)
     assert found['daeri_llm_requests_total{model="main",outcome="done"}'] == 1
     assert found['daeri_llm_requests_total{model="main",outcome="cached"}'] == 2
+
+
+def test_a_large_figure_is_written_to_the_last_digit():
+    values = (1_234_567.0, 1_795_406_064.25, 0.5, 12)
+    written = [line.rpartition(" ")[2] for line in family("name", "counter", "Told.", [({}, v) for v in values])][2:]
+    assert written == ["1234567", "1795406064.25", "0.5", "12"]
+
+
+def test_whether_redis_answers_is_told_where_there_is_one():
+    assert list(of_redis(None)) == []
+    assert [list(of_redis(is_up))[-1] for is_up in (True, False)] == ["daeri_redis_up 1", "daeri_redis_up 0"]

@@ -174,8 +174,9 @@ class Approving(RuleBasedStateMachine):
             acts = (self.world.approvals.decide(actor, approval_id, "approve") for _ in range(2))
             return await asyncio.gather(*acts, return_exceptions=True)
 
-        done = [outcome for outcome in self.run(both()) if isinstance(outcome, dict)]
-        assert len(done) == (1 if known.status == "in_progress" else 0)
+        outcomes = self.run(both())
+        done = [outcome for outcome in outcomes if isinstance(outcome, dict)]
+        assert len(done) == (1 if known.status == "in_progress" else 0), outcomes
         if done:
             self.decided(known, "approve")
 

@@ -34,6 +34,7 @@ class Metrics:
     def __init__(self, services: Services, timing: Timing, version: str) -> None:
         """Take the figures, how long requests took, and the version."""
         self._figures = services.figures
+        self._redis_is_up = services.redis_is_up
         self._failures = services.failures
         self._timing = timing
         self._version = version
@@ -43,6 +44,7 @@ class Metrics:
         Query(request)
         figures = await self._figures.read(actor)
         lines = [*_of_server(self._version), *_of_requests(self._timing), *_of_work(figures)]
+        lines += of_redis(self._redis_is_up())
         lines += _of_services(self._failures())
         return Response("\n".join([*lines, ""]), media_type=MEDIA_TYPE)
 
@@ -64,7 +66,8 @@ def family(name: str, kind: str, told: str, samples: Iterable[Sample]) -> Iterat
 
 def _sample(name: str, labels: Labels, value: float) -> str:
     told = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
-    return f"{name}{{{told}}} {value:g}" if told else f"{name} {value:g}"
+    written = int(value) if float(value).is_integer() else value  # rounded, a large counter would move in jumps
+    return f"{name}{{{told}}} {written}" if told else f"{name} {written}"
 
 
 def _escaped(text: str) -> str:
@@ -115,6 +118,13 @@ def _of_work(figures: Figures) -> Iterator[str]:
     yield from family("daeri_llm_requests_total", "counter", "Requests to models; cached ones cost nothing.", asked)
     cost = [({"model": model}, dollars) for model, dollars in sorted(figures.cost.items())]
     yield from family("daeri_llm_cost_usd_total", "counter", "Cost of ended runs, where prices are known.", cost)
+
+
+def of_redis(is_up: bool | None) -> Iterator[str]:
+    """Tell of Redis, where there is one."""
+    if is_up is not None:
+        told = "Whether Redis answers; while it is away, limits get narrower."
+        yield from family("daeri_redis_up", "gauge", told, [({}, is_up)])
 
 
 def _of_services(failures: Mapping[tuple[str, str], int]) -> Iterator[str]:

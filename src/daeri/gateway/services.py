@@ -40,6 +40,7 @@ class Services:
         limiter: counts requests; None where there is no limit.
         meanings: knows what operations mean; None where they are found by their words alone.
         tracer: tells a collector how long they take; None where there is none.
+        redis_is_up: whether Redis answers; None where this server has none.
         failures: how often each address of each service outside failed in a row.
     """
 
@@ -66,4 +67,5 @@ class Services:
     limiter: Limiter | None = None
     meanings: Near | None = None
     tracer: Tracer | None = None
+    redis_is_up: Callable[[], bool | None] = lambda: None
     failures: Callable[[], Mapping[tuple[str, str], int]] = dict

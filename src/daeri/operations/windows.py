@@ -4,7 +4,8 @@ In Redis every request is counted, exactly. Each server is told, by the very scr
 `STEPS`th of somebody's limit was used. So when Redis is lost, each knows what was used but for the last step, takes the
 rest to be that small, and lets through no more than its equal part of it: together they never let through more than
 the limit. What they let through meanwhile they note in Redis on its return. Where Redis has forgotten (it was started
-anew, flushed or short of memory), the parts hold until the window has moved on.
+anew, flushed or short of memory), the parts hold until the window has moved on. A server that came a moment ago, and
+does not know what was used before, lets nothing through alone until that lies behind.
 """
 
 import time
@@ -19,7 +20,7 @@ from daeri.exchange import Away, Exchange, Script
 STEPS: Final = 64
 """Into how many steps a limit is divided: more are told more often, fewer leave more unused while Redis is away."""
 NEWCOMERS: Final = 8
-"""Which part of a limit a server takes that never met Redis and knows of nobody."""
+"""Which part of a limit a server takes that never met Redis and knows of nobody, once it has stood for a window."""
 SWEEP_AT: Final = 1_000
 PREFIX: Final = "daeri:limit:"
 SUBJECT: Final = "limit"
@@ -129,12 +130,14 @@ class Window:
         taken: when this process let something through by its own count.
         told: when Redis told of another step.
         owed: how many of `taken` Redis does not know.
+        held: how many Redis knew of, and when, while it was sure; None where it was never asked.
     """
 
     seconds: int
     taken: deque[float] = field(default_factory=deque)
     told: deque[float] = field(default_factory=deque)
     owed: int = 0
+    held: tuple[int, float] | None = None
 
     def move(self, now: float) -> None:
         """Let go of what lies behind."""
@@ -206,12 +209,20 @@ class SharedWindows:
         doubtful = [bound for bound in bounds if not self._exchange.is_sure(bound.seconds)]
         try:
             if not doubtful:
-                return await self._take(bounds)
+                return self._noted(await self._take(bounds))
             if self._exchange.is_up:
                 return await self._take_in_doubt(bounds, doubtful)
         except Away:
             doubtful = list(bounds)
         return self._take_alone(doubtful)
+
+    def _noted(self, counts: list[Count]) -> list[Count]:
+        """Keep what Redis is sure of, for when it is lost before this server has heard for a whole window."""
+        now = time.monotonic()
+        for count in counts:
+            bound = count.bound
+            self._own.window(bound.key, bound.seconds).held = bound.most - count.left, now
+        return counts
 
     def _take_alone(self, bounds: Sequence[Bound]) -> list[Count]:
         """Count what this server lets through by itself; Redis is to be told later."""
@@ -279,14 +290,20 @@ class SharedWindows:
     def _part(self, bound: Bound, window: Window, now: float) -> int:
         """Return how many of a bound are this server's, as far as Redis told how many were used."""
         exchange = self._exchange
+        is_new = exchange.is_open and now - exchange.present_since < bound.seconds
         if not exchange.was_met:
-            return max(1, bound.most // NEWCOMERS)
+            return 0 if is_new else max(1, bound.most // NEWCOMERS)
         window.move(now)
         # What is told while this server alone is cut off was used by others; once it is back, some of it is its own.
         last = exchange.lost_at if exchange.is_up else now
-        steps = sum(1 for moment in window.told if moment <= last)
+        used = bound.step * sum(1 for moment in window.told if moment <= last)
+        if is_new:  # what was used before it came it knows only where it asked
+            if window.held is None:
+                return 0
+            held, asked_at = window.held
+            used = max(used, held + bound.step * sum(1 for moment in window.told if asked_at < moment <= last))
         untold = bound.step - 1 if now - exchange.lost_at < bound.seconds else 0
-        return max(0, bound.most - steps * bound.step - untold) // max(1, exchange.servers)
+        return max(0, bound.most - used - untold) // max(1, exchange.servers)
 
     async def _pay(self) -> None:
         """Note in Redis what was let through while it was away."""
