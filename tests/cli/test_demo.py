@@ -111,9 +111,15 @@ def test_serve_tells_which_company_planner_and_settings_it_runs_with(built: Buil
         ended = daeri("serve", "--mcp-extras", named, "--dir", built.folder)
         assert ended.returncode == 2
         assert "extras-not-found" in ended.stderr
-    ended = daeri("serve", "--dir", tmp_path, DAERI_PORT="no number")
-    assert ended.returncode == 2
-    assert "bad-setting" in ended.stderr
+    for wrong in (
+        {"DAERI_PORT": "no number"},
+        {"DAERI_RATE_LIMITS": "person=foo"},
+        {"DAERI_QUOTAS": "person=1/week"},
+        {"DAERI_ROLES_FROM_CLAIMS": "hr=hr"},
+    ):
+        ended = daeri("serve", "--dir", tmp_path, **wrong)
+        assert ended.returncode == 2, wrong
+        assert "bad-setting" in ended.stderr, wrong
 
 
 def test_the_doctor_finds_nothing_wrong_with_a_fresh_demo(built: Built) -> None:

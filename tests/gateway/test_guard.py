@@ -186,3 +186,14 @@ async def test_the_door_that_a_request_came_by_is_audited(house):
     await house.http.post("/v1/ops/work.find", json={"employee": 1}, headers=await signed_in(house))
     doors = [entry["door"] for entry in await house.world.audited() if entry["action"] == "work.find"]
     assert doors == ["rest", "rpc", "rest"]
+
+
+async def test_a_listed_page_may_be_traced_may_use_a2a_and_may_read_how_much_is_left(keyed, tmp_path):
+    listed = {"Origin": "https://app.test"}
+    async with opened(keyed, tmp_path, Options(origins=("https://app.test",))) as house:
+        for header in ("traceparent", "a2a-version", "a2a-extensions"):
+            asked = listed | {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": header}
+            assert (await house.http.options("/v1/runs", headers=asked)).status_code == 200, header
+        told = await house.http.get("/v1/me", headers=listed)
+    exposed = told.headers["access-control-expose-headers"].lower().split(", ")
+    assert {"ratelimit", "ratelimit-policy", "retry-after", "traceresponse", "www-authenticate", "age"} <= set(exposed)

@@ -371,3 +371,13 @@ async def test_a_document_whose_key_was_revoked_is_not_decided_together_with_oth
     assert (refused.status_code, refused.json()["detail"]) == (409, "올린 키가 폐기된 문서는 따로 열어 결재해 주세요")
     for each in (document, other):
         assert (await house.get("lead", f"/v1/approvals/{each}")).json()["status"] == "in_progress"
+
+
+async def test_what_does_not_fit_in_a_body_is_told_in_the_language_asked_for(house):
+    sent = {"name": "", "zz": 1}
+    korean = (await house.post("owner", "/v1/keys", sent)).json()["errors"]
+    english = (await house.post("owner", "/v1/keys", sent, headers={"Accept-Language": "en"})).json()["errors"]
+    told = {each["pointer"]: each["detail"] for each in korean}
+    assert told["/name"] == "1자 이상 적어 주세요"
+    assert told["/zz"] == "여기에는 없는 항목이에요"
+    assert {each["pointer"]: each["detail"] for each in english}["/name"] == "String should have at least 1 character"

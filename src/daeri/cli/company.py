@@ -19,6 +19,8 @@ from daeri.errors import DaeriError, DeclarationError
 from daeri.models.table import TableError, models_in
 from daeri.operations import Company
 from daeri.operations.agents import agents_in
+from daeri.operations.limits import Limit
+from daeri.operations.quotas import Quota
 from daeri.records.revisions import NewerDatabase
 from daeri.settings import Settings, environment
 
@@ -109,13 +111,17 @@ def settings_of(place: Place, **given: Any) -> Settings:
         named.setdefault("demo", True)
     try:
         settings = Settings(dir=folder, **named)
+        for limit in settings.rate_limits:
+            Limit.read(limit)
+        for quota in settings.quotas:
+            Quota.read(quota)
         if settings.models is not None:
             models_in(settings.models, environment())
         if settings.agents is not None:
             agents_in(settings.agents)
         if settings.services is not None:
             _check_services(settings.services)
-    except (ValidationError, TableError, DeclarationError) as error:
+    except (ValueError, TableError, DeclarationError) as error:
         why = str(error)
         if isinstance(error, ValidationError):
             why = "\n".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())

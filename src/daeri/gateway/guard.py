@@ -217,6 +217,8 @@ def middleware(options: Options, timing: Timing | None = None, tracer: Tracer | 
             allow_origins=list(options.origins),
             allow_methods=["GET", "POST", "PATCH", "DELETE"],
             allow_headers=[
+                "A2A-Extensions",
+                "A2A-Version",
                 "Accept-Language",
                 "Authorization",
                 "Content-Type",
@@ -228,11 +230,13 @@ def middleware(options: Options, timing: Timing | None = None, tracer: Tracer | 
                 "Mcp-Method",
                 "Mcp-Name",
                 "Mcp-Session-Id",
+                "Traceparent",
                 "X-Request-Id",
                 *OPENAI_HEADERS,
             ],
             expose_headers=[
-                *("ETag", "Link", "Location", "Mcp-Session-Id", "Retry-After", "X-Request-Id", "X-Should-Retry")
+                *("Age", "ETag", "Link", "Location", "Mcp-Session-Id", "RateLimit", "RateLimit-Policy", "Retry-After"),
+                *("TraceResponse", "WWW-Authenticate", "X-Request-Id", "X-Should-Retry"),
             ],
             max_age=CORS_SECONDS,
         )

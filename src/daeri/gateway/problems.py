@@ -25,6 +25,7 @@ from daeri.errors import (
 from daeri.gateway.openai import errors as openai
 from daeri.gateway.refusals import REFUSALS
 from daeri.gateway.wire import encode, language
+from daeri.operations.misfits import worded
 from daeri.wording import Lang, Text
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -135,9 +136,7 @@ class Problems:
 
     async def on_invalid(self, request: Request, error: RequestValidationError) -> Response:
         """Answer for a route that declares its parameters to FastAPI."""
-        errors = [
-            FieldError("".join(f"/{part}" for part in item["loc"][1:]), str(item["msg"])) for item in error.errors()
-        ]
+        errors = [FieldError("".join(f"/{part}" for part in item["loc"][1:]), worded(item)) for item in error.errors()]
         return await self._answer(request, ValidationFailed(errors=errors))
 
     async def on_gone(self, request: Request, error: ClientDisconnect) -> Response:

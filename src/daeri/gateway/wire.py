@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from daeri.errors import DaeriError, FieldError, InvalidRequest, ValidationFailed
 from daeri.gateway.refusals import UnsupportedMediaType
+from daeri.operations.misfits import misfits
 from daeri.wording import Lang, Text
 
 JSON_BLANK: Final = b" \t\r\n"
@@ -174,12 +175,7 @@ def fitted(model: type[M], sent: Mapping[str, Any]) -> M:
     try:
         return model.model_validate(sent)
     except ValidationError as error:
-        raise ValidationFailed(
-            errors=[
-                FieldError("".join(f"/{part}" for part in item["loc"]), item["msg"])
-                for item in error.errors(include_url=False, include_context=False, include_input=False)
-            ]
-        ) from None
+        raise ValidationFailed(errors=misfits(error)) from None
 
 
 def language(headers: Mapping[str, str]) -> Lang:

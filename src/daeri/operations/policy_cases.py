@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from daeri.errors import FieldError, ValidationFailed
+from daeri.operations.misfits import misfits
 from daeri.records.record import Record
 from daeri.wording import Lang, Text
 
@@ -87,10 +88,7 @@ def read_case(number: int, sent: Mapping[str, Any], records: Mapping[str, type[R
     except ValidationError as error:
         raise ValidationFailed(
             Text(f"{number + 1}번째 기대가 맞지 않아요", f"Expectation {number + 1} is not well formed"),
-            errors=[
-                FieldError(f"/case/{number}" + "".join(f"/{part}" for part in item["loc"]), item["msg"])
-                for item in error.errors(include_url=False, include_context=False, include_input=False)
-            ],
+            errors=misfits(error, f"/case/{number}"),
         ) from None
     record = records.get(case.type or "")
     if isinstance(case.id, str) and (record is None or not record.__adopted__ or record.__key__.numeric):
