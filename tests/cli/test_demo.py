@@ -141,6 +141,14 @@ def test_the_doctor_tells_whether_traces_arrive_anywhere(built: Built) -> None:
 
 
 @pytest.mark.night
+def test_the_doctor_tells_why_nobody_can_sign_in_by_the_provider(built: Built) -> None:
+    settings = {"DAERI_ISSUER": "http://127.0.0.1:2", "DAERI_PUBLIC_URL": "http://127.0.0.1:8787"}
+    ended = daeri("doctor", "--dir", built.folder, "--lang", "en", **settings)
+    assert ended.returncode == 1
+    assert "✗ Identity provider: " in ended.stdout
+    assert "Check DAERI_ISSUER and http://127.0.0.1:2/.well-known/openid-configuration" in ended.stdout
+
+
 def test_the_doctor_tells_of_redis_where_there_is_one(built: Built, tmp_path: Path) -> None:
     redis = RedisServer(tmp_path).start()
     try:

@@ -325,6 +325,8 @@ async def test_an_oauth_client_finds_where_tokens_are_made_and_ended_and_is_told
     assert (await by(house, token, "GET", "/v1/me")).status_code == 401
     other = await house.http.post(about["token_endpoint"], data=sent | {"grant_type": "authorization_code"})
     assert other.json()["error"] == "unsupported_grant_type"
+    bare = await house.http.post(about["token_endpoint"], data={"grant_type": "password", "username": "a"})
+    assert (bare.status_code, bare.json()["error"]) == (400, "unsupported_grant_type")
 
 
 async def filed_with_a_key(house, start="2026-12-01"):

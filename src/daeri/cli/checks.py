@@ -1,6 +1,7 @@
 """Is everything in order? What `daeri doctor` looks at, each finding with what to do about it."""
 
 import asyncio
+import json
 import os
 import platform
 import sys
@@ -22,10 +23,11 @@ from daeri.cli.services import table_of, told_of
 from daeri.cli.trouble import Trouble
 from daeri.cli.words import Words
 from daeri.configured import models_of, search_engine_of
-from daeri.errors import BrokenChain, NotReady
+from daeri.errors import BrokenChain, DaeriError, NotReady
 from daeri.exchange import Away, look_at
+from daeri.gateway.issuer import DISCOVERY
 from daeri.models.wire import Model
-from daeri.outbound.guard import Unsent
+from daeri.outbound.guard import Unsent, resolved, sent
 from daeri.settings import Settings
 from daeri.tools import numeric
 from daeri.tools.sandbox import Sandbox
@@ -63,6 +65,7 @@ def check_all(place: Place, *, prepare: bool = False) -> list[Finding]:
         lambda: _services(settings),
         lambda: _web(settings),
         lambda: _redis(settings),
+        lambda: _provider(settings),
         _code,
         lambda: _numpy(settings.compiled, prepare=prepare),
         lambda: _traces(settings),
@@ -211,7 +214,8 @@ def _redis(settings: Settings) -> Iterator[Finding]:
             "✗",
             Words(f"Redis가 답하지 않아요: {away}", f"Redis does not answer: {away}"),
             Words(
-                "그동안 서버마다 한도의 자기 몫만 써요", "Meanwhile each server keeps to its own part of every limit"
+                "DAERI_REDIS_URL 과 그 서버를 봐 주세요. 그동안 서버마다 한도의 자기 몫만 써요",
+                "Check DAERI_REDIS_URL and that server. Meanwhile each server keeps to its own part of every limit",
             ),
         )
         return
@@ -222,6 +226,30 @@ def _redis(settings: Settings) -> Iterator[Finding]:
             Words("Redis가 기억을 버릴 수 있어요 (maxmemory-policy)", "Redis may evict keys (maxmemory-policy)"),
             Words("maxmemory-policy 를 noeviction 으로 바꿔 주세요", "Set maxmemory-policy to noeviction"),
         )
+
+
+def _provider(settings: Settings) -> Iterator[Finding]:
+    if not settings.issuer:
+        return
+    url = settings.issuer.rstrip("/") + DISCOVERY
+    fix = Words(f"DAERI_ISSUER 와 {url} 을 봐 주세요", f"Check DAERI_ISSUER and {url}")
+    try:
+        status, body = asyncio.run(_asked(url))
+        told = json.loads(body) if status == OK else None
+        why = "" if isinstance(told, dict) else f"HTTP {status}"
+    except (Unsent, DaeriError, ValueError) as error:
+        told, why = None, str(error)
+    if isinstance(told, dict) and told.get("issuer") != settings.issuer:
+        why = f"issuer: {told.get('issuer')!r}"
+        fix = Words("DAERI_ISSUER 를 그 이름 그대로 적어 주세요", "Write DAERI_ISSUER exactly as it calls itself")
+    if why:
+        yield Finding("✗", Words(f"로그인 서버: {why}", f"Identity provider: {why}"), fix)
+        return
+    yield Finding("✓", Words(f"로그인 서버: {settings.issuer}", f"Identity provider: {settings.issuer}"))
+
+
+async def _asked(url: str) -> tuple[int, bytes]:
+    return await sent("GET", await resolved(url, private=True), headers={"Accept": "application/json"})
 
 
 def _traces(settings: Settings) -> Iterator[Finding]:

@@ -12,6 +12,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+import structlog
+
 from daeri.clock import Clock
 from daeri.errors import NotReady, Unauthenticated, ValidationFailed
 from daeri.gateway.refusals import BAD_TOKEN
@@ -28,6 +30,8 @@ AGAIN_SECONDS: Final = 30
 AWAY_SECONDS: Final = 5
 """How soon keys that could not be had are asked for again; until then nobody waits for them."""
 DISCOVERY: Final = "/.well-known/openid-configuration"
+
+log = structlog.get_logger()
 
 REFUSED: Final = Text("로그인 서버가 거절했어요", "The identity provider refused")
 AWAY: Final = Text("로그인 서버가 답하지 않아요", "The identity provider does not answer")
@@ -155,9 +159,11 @@ class Issuer:
             # The provider is named by whoever runs this server, so it may well stand inside the network.
             status, body = await sent("GET", await resolved(url, private=True), headers={"Accept": "application/json"})
             found = json.loads(body) if status == 200 else None  # noqa: PLR2004 - the only good one
-        except (Unsent, ValidationFailed, ValueError, RecursionError):
-            found = None
+            why = f"HTTP {status}"
+        except (Unsent, ValidationFailed, ValueError, RecursionError) as error:
+            found, why = None, str(error) or type(error).__name__
         if not isinstance(found, dict):
+            log.warning("issuer.away", url=url, why=why[:200])
             raise NotReady(AWAY)
         return found
 

@@ -135,7 +135,10 @@ class KeyRoutes:
     async def exchange(self, request: Request) -> Response:
         """Lend an agent a token; whoever shows the person's credential asks."""
         try:
-            asked = fitted(TokenAsked, await _form_or_json(request))
+            sent = await _form_or_json(request)
+            if "grant_type" in sent:  # of another grant the other members mean nothing
+                _check_kind("grant_type", sent["grant_type"], (EXCHANGE,))
+            asked = fitted(TokenAsked, sent)
             _check_kinds(asked)
             subject = await self._keeper.holder(asked.subject_token, DOOR)
             await self._keeper.count(subject)
@@ -211,14 +214,14 @@ async def _form_or_json(request: Request) -> dict[str, Any]:
 
 
 def _check_kinds(asked: TokenAsked) -> None:
-    for name, value, known in (
-        ("grant_type", asked.grant_type, (EXCHANGE,)),
-        ("subject_token_type", asked.subject_token_type, (ACCESS_TOKEN,)),
-        ("actor_token_type", asked.actor_token_type, (ACCESS_TOKEN, AGENT)),
-        ("requested_token_type", asked.requested_token_type, (ACCESS_TOKEN, None)),
-    ):
-        if value not in known:
-            raise _invalid(name, Text("쓸 수 없는 값이에요", f"must be {' or '.join(filter(None, known))}"))
+    _check_kind("subject_token_type", asked.subject_token_type, (ACCESS_TOKEN,))
+    _check_kind("actor_token_type", asked.actor_token_type, (ACCESS_TOKEN, AGENT))
+    _check_kind("requested_token_type", asked.requested_token_type, (ACCESS_TOKEN, None))
+
+
+def _check_kind(name: str, value: object, known: Sequence[str | None]) -> None:
+    if value not in known:
+        raise _invalid(name, Text("쓸 수 없는 값이에요", f"must be {' or '.join(filter(None, known))}"))
 
 
 def _invalid(name: str, detail: Text) -> ValidationFailed:
