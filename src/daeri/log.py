@@ -15,7 +15,10 @@ import structlog
 from ulid import ULID
 
 _dice = random.Random()  # noqa: S311 - names of requests are no secrets, and the system's own dice are slow
-TRACEPARENT = re.compile(r"00-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})")
+TRACEPARENT = re.compile(
+    r"(?!ff|00-.{53})[0-9a-f]{2}-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})(-.*)?"
+)
+"""Of any version: a later one may say more behind what this one knows (W3C trace context, 4.3)."""
 HOPS = "Daeri-Hops"
 """The header in which servers count how often a request was passed on, so that no loop goes on for ever."""
 HOPS_DIGITS = 3

@@ -32,6 +32,7 @@ FAULTS: dict[str, Callable[[RedisServer], object]] = {
     "killed": RedisServer.kill,
     "paused": RedisServer.pause,
     "flushed": RedisServer.flush,
+    "full": RedisServer.fill,
 }
 
 RETURNS: dict[str, Callable[[RedisServer], object]] = {
@@ -39,6 +40,7 @@ RETURNS: dict[str, Callable[[RedisServer], object]] = {
     "killed": RedisServer.start,
     "paused": RedisServer.go_on,
     "flushed": lambda _: None,
+    "full": RedisServer.make_room,
 }
 SESSIONS = 60
 

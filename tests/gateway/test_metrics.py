@@ -136,6 +136,11 @@ def test_what_is_no_trace_begins_a_new_one(header):
     assert trace_headers() == {}
 
 
+@pytest.mark.parametrize("header", [f"01-{TRACE}-{SPAN}-01", f"cc-{TRACE}-{SPAN}-01-what-comes-later"])
+def test_a_trace_of_a_later_version_is_followed_as_far_as_it_is_known(header):
+    assert follow_trace(header)["trace_id"] == TRACE
+
+
 async def test_requests_to_models_are_counted_by_what_became_of_them(house, auditor):
     await figures(house, auditor)
     book = UseBook(house.world.store, house.world.clock)
