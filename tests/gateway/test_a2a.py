@@ -285,3 +285,14 @@ async def _decide(house, approval_id, decision="approve", comment=None):
     body = {"decision": decision} | ({"comment": comment} if comment else {})
     response = await house.post("lead", f"/v1/approvals/{approval_id}/decisions", body)
     assert response.status_code == 200, response.text
+
+
+@pytest.mark.parametrize("body", ["{", "", "[" * 5000 + "]" * 5000, '{"a": NaN}', '{"a": 1, "a": 2}'])
+async def test_what_is_no_json_that_all_read_alike_is_a_parse_error_in_our_words(house, url, body):
+    headers = {"Authorization": f"Bearer {house.keys['owner']}", "Content-Type": "application/json"}
+    async with httpx.AsyncClient(trust_env=False) as http:
+        told = await http.post(f"{url}/a2a", content=body, headers=headers | {"A2A-Version": "1.0"})
+        assert told.json()["error"]["code"] == -32700
+        if body:
+            rest = await http.post(f"{url}/a2a/message:send", content=body, headers=headers | {"A2A-Version": "1.0"})
+            assert rest.status_code == 400

@@ -124,7 +124,7 @@ class Dispatcher:
                 await self._count(caller.actor)
         except RateLimited as limited:
             error = limited
-        return _error(call_id, error, caller.lang, caller.request_id)
+        return error_answer(call_id, error, caller.lang, caller.request_id)
 
     async def _answered(self, call: _Call, caller: Caller, *, counted: bool) -> dict[str, Any]:
         try:
@@ -133,11 +133,11 @@ class Dispatcher:
             method = self._method(call.method)
             result = await method.run(caller, _by_name(call.params, method.names))
         except DaeriError as error:
-            return _error(call.id, error, caller.lang, caller.request_id)
+            return error_answer(call.id, error, caller.lang, caller.request_id)
         except Exception:
             # One call's fault must not lose the answers of the others in its batch.
             log.exception("rpc.failed", method=call.method[:200])
-            return _error(call.id, DaeriError(), caller.lang, caller.request_id)
+            return error_answer(call.id, DaeriError(), caller.lang, caller.request_id)
         return {"jsonrpc": "2.0", "result": result, "id": call.id}
 
     def _method(self, name: str) -> Method:
@@ -152,7 +152,8 @@ class Dispatcher:
         return method
 
 
-def _error(call_id: Any, error: DaeriError, lang: Lang, request_id: str) -> dict[str, Any]:
+def error_answer(call_id: Any, error: DaeriError, lang: Lang, request_id: str) -> dict[str, Any]:
+    """Word an error as the answer to a call."""
     problem = error.problem(lang, request_id)
     message = _MESSAGES.get(error.rpc_code, problem["title"])
     return {"jsonrpc": "2.0", "error": {"code": error.rpc_code, "message": message, "data": problem}, "id": call_id}
@@ -212,7 +213,7 @@ def rpc(find: Find, keeper: Doorkeeper) -> APIRouter:
         except (Unauthenticated, RateLimited) as error:
             told = problem_response(error, lang, request_id).headers
             headers = {name: told[name] for name in ("WWW-Authenticate", "Retry-After", *LIMIT_HEADERS) if name in told}
-            return answer(_error(None, error, lang, request_id), error.status, headers)
+            return answer(error_answer(None, error, lang, request_id), error.status, headers)
         body = await read_json(request)
         key = None if body.lstrip().startswith(b"[") else idempotency_key(request)
         response = await dispatcher.handle(body, Caller(actor, lang, request_id, key))

@@ -11,6 +11,7 @@ from typing import Any, Final, NoReturn, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Message, Receive
 
 from daeri.errors import DaeriError, FieldError, InvalidRequest, ValidationFailed
 from daeri.gateway.refusals import UnsupportedMediaType
@@ -164,6 +165,22 @@ async def read_object(request: Request) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidRequest(Text("본문은 JSON 객체여야 해요", "The body must be a JSON object"))
     return value
+
+
+def again(body: bytes, receive: Receive, state: dict[str, Any]) -> Receive:
+    """Give a body that was read already, then what comes after it; note when it was the client that left."""
+    given = False
+
+    async def again() -> Message:
+        nonlocal given
+        if given:
+            message = await receive()
+            state["gone"] = message["type"] == "http.disconnect"
+            return message
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again
 
 
 def fitted(model: type[M], sent: Mapping[str, Any]) -> M:

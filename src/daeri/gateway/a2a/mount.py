@@ -19,11 +19,11 @@ from daeri.errors import DaeriError
 from daeri.gateway.a2a.card import PATH, card
 from daeri.gateway.delivery import Deliverer
 from daeri.gateway.doorkeeper import Doorkeeper
-from daeri.gateway.jsonrpc import Caller
+from daeri.gateway.jsonrpc import Caller, error_answer
 from daeri.gateway.ondemand import OnDemand
 from daeri.gateway.problems import problem_response, request_id_of
 from daeri.gateway.services import Services
-from daeri.gateway.wire import answer, language, tags
+from daeri.gateway.wire import Unreadable, again, answer, decode, language, tags
 
 DOOR: Final = "a2a"
 CARD: Final = "/.well-known/agent-card.json"
@@ -54,9 +54,18 @@ class A2A:
             refused = problem_response(error, lang, request_id, self._keeper.challenge(error, request, PATH))
             await refused(scope, receive, send)
             return
+        body = await request.body()
+        try:
+            if body:
+                decode(body)  # the SDK reads it once more, but as deep as it goes, and what no two readers read alike
+        except Unreadable as error:
+            told = answer(error_answer(None, error, lang, request_id))
+            unread = told if scope["path"] == PATH else problem_response(error, lang, request_id)
+            await unread(scope, receive, send)
+            return
         scope["state"]["caller"] = Caller(actor, lang, request_id)
         app = await self._server.get()
-        await app(scope, receive, send)
+        await app(scope, again(body, receive, scope["state"]), send)
 
     async def card(self, request: Request) -> Response:
         """Introduce the agent."""

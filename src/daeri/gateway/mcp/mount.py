@@ -25,7 +25,7 @@ from daeri.gateway.ondemand import OnDemand
 from daeri.gateway.problems import problem_response, request_id_of
 from daeri.gateway.refusals import MethodNotAllowed
 from daeri.gateway.services import Services
-from daeri.gateway.wire import answer, decode, encode, idempotency_key, language, read_json
+from daeri.gateway.wire import again, answer, decode, encode, idempotency_key, language, read_json
 
 if TYPE_CHECKING:
     from daeri.gateway.mcp.server import Doors
@@ -84,7 +84,7 @@ class Mcp:
         scope["headers"] = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
         doors = await self._server.get()
         app = doors.streamed if self._is_streamed(body) else doors.quick
-        return app, _again(body, receive, scope["state"]), send
+        return app, again(body, receive, scope["state"]), send
 
     async def open(self) -> None:
         """Begin to work on what outlives its requests."""
@@ -200,22 +200,6 @@ def _named(send: Send, name: str) -> Send:
         await send(message)
 
     return named
-
-
-def _again(body: bytes, receive: Receive, state: dict[str, Any]) -> Receive:
-    """Give a body that was read already, then what comes after it; note when it was the client that left."""
-    given = False
-
-    async def again() -> Message:
-        nonlocal given
-        if given:
-            message = await receive()
-            state["gone"] = message["type"] == "http.disconnect"
-            return message
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return again
 
 
 def mcp(door: Mcp) -> APIRouter:
